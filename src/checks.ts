@@ -1,0 +1,192 @@
+// Proof by behaviour: what the registry does is checked, not what its files say; it ignores misspelt YAML in silence.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import * as docker from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import type { Host } from './host.ts';
+import type { Step } from './reconcile.ts';
+import {
+  ask,
+  type Credentials,
+  deleteManifest,
+  digest,
+  type Endpoint,
+  MANIFEST_TYPE,
+  pullBlob,
+  pullManifest,
+  pushBlob,
+  pushManifest,
+} from './registry.ts';
+import { Secret } from './secret.ts';
+import type { Settings } from './settings.ts';
+
+/** How long a registry may take from its start to its first answer; milliseconds. */
+const UP_WITHIN = 30_000;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What the server itself connects to: the address that it listens on, whatever clients call it. */
+export function localEndpoint({ host, port, bind }: Settings): Endpoint {
+  const anywhere: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  return { tls: false, host, port, connectTo: anywhere[bind] ?? bind };
+}
+
+/** Causes that the registry's log gives away, in the words of the person; the first that matches. */
+function knownCause(log: string, { storage }: Settings): { message: string; fix: string[] } | undefined {
+  const causes: [RegExp, string, string[]][] = [
+    [
+      /(mkdir|open|stat) \/var\/lib\/registry.*permission denied/,
+      `it cannot write to ${storage}`,
+      [`chown root ${storage}`],
+    ],
+    [/no space left on device/, `the disk of ${storage} is full`, [`df -h ${storage}`]],
+    [/read-only file system/, `${storage} is on a read-only file system`, [`findmnt -T ${storage}`]],
+    [/exec format error/, 'its image was made for another kind of processor', ['registry-setup --image REF']],
+  ];
+  const hit = causes.find(([pattern]) => pattern.test(log));
+  return hit && { message: hit[1], fix: hit[2] };
+}
+
+/** The registry did not come up, or stopped: its last words, and the cause where it is known. */
+async function failure(host: Host, settings: Settings, what: string): Promise<CliError> {
+  const lines = await docker.logs(host, settings.name);
+  const cause = knownCause(lines.join('\n'), settings);
+  return new CliError(`The registry ${what}${cause ? `: ${cause.message}` : ''}.`, {
+    why: `its log:\n${lines.join('\n')}`,
+    fix: cause?.fix ?? [],
+  });
+}
+
+/** Waits for the first answer of a registry that was just started. */
+async function untilUp(host: Host, settings: Settings, at: Endpoint, report: (text: string) => void) {
+  const since = performance.now();
+  for (let round = 0; ; round++) {
+    const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch(
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (!(reply instanceof Error) && (reply.status === 200 || reply.status === 401)) return;
+    const waited = performance.now() - since;
+    // Asking the engine costs more than asking the registry: now and then is enough.
+    if (round % 10 === 9 || waited > UP_WITHIN) {
+      if (!(await docker.inspect(host, settings.name))?.running)
+        throw await failure(host, settings, 'stopped right after its start');
+      report(
+        `waiting for an answer on port ${settings.port} (${Math.round(waited / 1000)} s of ${UP_WITHIN / 1000} s)`,
+      );
+    }
+    if (waited > UP_WITHIN) {
+      const why = reply instanceof Error ? reply.message : `answers ${reply.status}`;
+      throw await failure(host, settings, `did not answer within ${UP_WITHIN / 1000} s (${why})`);
+    }
+    await sleep(Math.min(25 + round * 10, 250));
+  }
+}
+
+async function mustAnswer(at: Endpoint, wanted: number, who: string, credentials?: Credentials) {
+  const { status } = await ask(at, 'GET', '/v2/', { credentials });
+  if (status === wanted) return;
+  throw new CliError(`The registry answers ${status} to ${who}, and should answer ${wanted}.`, {
+    fix: 'registry-setup status',
+  });
+}
+
+/** Lets in those it should, and nobody else. */
+async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, Secret>): Promise<string> {
+  if (settings.auth === 'none') {
+    await mustAnswer(at, 200, 'everybody');
+    return `Answers as ${settings.host}, to everybody`;
+  }
+  await mustAnswer(at, 401, 'somebody without a login');
+  const [first = ''] = settings.users;
+  await mustAnswer(at, 401, 'a wrong password', {
+    user: first,
+    password: new Secret(randomBytes(12).toString('hex')),
+  });
+  for (const [user, password] of known) await mustAnswer(at, 200, user, { user, password });
+  const names = [...known.keys()];
+  return `Answers as ${settings.host}, refuses strangers${names.length > 0 ? `, lets ${names.join(', ')} in` : ''}`;
+}
+
+/** Pushes a tiny image, pulls it, deletes it, and sweeps up after it. */
+async function roundTrip(
+  settings: Settings,
+  at: Endpoint,
+  host: Host,
+  credentials?: Credentials,
+): Promise<string> {
+  const repository = `registry-setup-check-${randomBytes(6).toString('hex')}`;
+  const config = JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [] },
+    made: repository,
+  });
+  const layer = randomBytes(32).toString('hex');
+  const blob = (mediaType: string, content: string) => ({
+    mediaType,
+    digest: digest(content),
+    size: content.length,
+  });
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: blob('application/vnd.oci.image.config.v1+json', config),
+    layers: [blob('application/vnd.oci.image.layer.v1.tar', layer)],
+  });
+  try {
+    await Promise.all([config, layer].map((content) => pushBlob(at, repository, content, credentials)));
+    await pushManifest(at, repository, 'check', manifest, credentials);
+    const pulled = await pullManifest(at, repository, 'check', credentials);
+    if (pulled !== manifest || (await pullBlob(at, repository, digest(layer), credentials)) !== layer)
+      throw new Error('what came back is not what was sent');
+    const { status } = await deleteManifest(at, repository, digest(manifest), credentials);
+    const wanted = settings.delete ? 202 : 405;
+    if (status !== wanted)
+      throw new Error(`delete: the registry answers ${status}, and should answer ${wanted}`);
+  } catch (error) {
+    const cause = await failure(host, settings, 'could not take a test image and give it back');
+    throw new CliError(cause.message, { why: `${(error as Error).message}\n${cause.why}`, fix: cause.fix });
+  } finally {
+    await sweep(settings.storage, repository, [config, layer, manifest].map(digest), host);
+  }
+  return settings.delete ? 'A test image pushed, pulled and removed' : 'A test image pushed and pulled';
+}
+
+/**
+ * The registry forgets a deleted image and keeps its name in the catalog and its bytes on the disk. Both go here, by their exact
+ * names: the repository's name and the digests are random, so that they can be nobody else's.
+ * (Layout: github.com/distribution/distribution/blob/main/registry/storage/paths.go)
+ */
+async function sweep(storage: string, repository: string, digests: string[], host: Host) {
+  const root = join(storage, 'docker/registry/v2');
+  await host.removeTree(join(root, 'repositories', repository));
+  for (const name of digests) {
+    const hex = name.slice('sha256:'.length);
+    await host.removeTree(join(root, 'blobs/sha256', hex.slice(0, 2), hex));
+    await host.rmdir(join(root, 'blobs/sha256', hex.slice(0, 2)));
+  }
+  // What a set-up that is undone, or an empty registry that is removed, would leave behind.
+  for (const empty of ['blobs/sha256', 'blobs', 'repositories', '', '..', '../..'])
+    await host.rmdir(join(root, empty));
+}
+
+/**
+ * The proof that follows a change.
+ * @param known the passwords that this run knows; where login is needed and none is known, what needs a login is left out
+ */
+export function liveChecks(settings: Settings, known: Map<string, Secret>, host: Host): Step[] {
+  const at = localEndpoint(settings);
+  const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
+  const credentials = user && password ? { user, password } : undefined;
+  const steps: Step[] = [
+    {
+      title: `Answers as ${settings.host}`,
+      run: async (report) => {
+        await untilUp(host, settings, at, report);
+        return checkLogins(settings, at, known);
+      },
+    },
+  ];
+  if (settings.auth === 'none' || credentials)
+    steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
+  return steps;
+}

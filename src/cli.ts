@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
+import { readArguments, readEnvironment } from './arguments.ts';
+import type { Context } from './context.ts';
+import { CliError, Interrupted } from './errors.ts';
+import type { Command } from './flags.ts';
+import { errorDocument, makeOutput } from './output.ts';
+import { VERSION } from './version.ts';
+
+const COMMANDS: Partial<Record<Command, (context: Context) => Promise<number | void>>> = {
+  setup: async (context) => (await import('./commands/setup.ts')).setup(context),
+  status: async (context) => (await import('./commands/status.ts')).status(context),
+  uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
+};
+
+/** The first Ctrl-C undoes; the second leaves at once. */
+function onSignals(): AbortController {
+  const controller = new AbortController();
+  const hear = (name: NodeJS.Signals) => {
+    // `on` and not `once`: a library that sees no other listener would end the process before anything is undone.
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130);
+      process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again leaves at once)\n');
+      controller.abort();
+    });
+  };
+  hear('SIGINT');
+  hear('SIGTERM');
+  hear('SIGHUP');
+  return controller;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+async function main(argv: string[]): Promise<number> {
+  const wants = (name: string) => argv.includes(name);
+  const rough = makeOutput({ asJson: wants('--json'), color: !wants('--no-color') });
+  const verbose = wants('--verbose') || wants('-v');
+  try {
+    const { command, operands, answers } = readArguments(argv);
+    const on = (name: 'version' | 'help' | 'json' | 'quiet') => answers[name]?.value === true;
+    if (on('version')) return print(`${VERSION}\n`);
+    if (on('help')) return print((await import('./help.ts')).helpText(command));
+    const run = COMMANDS[command];
+    if (!run) throw new CliError(`"${command}" is not built yet in this version.`, { exitCode: 2 });
+    const output = makeOutput({
+      asJson: on('json'),
+      quiet: on('quiet'),
+      color: answers.color?.value !== false,
+    });
+    const { signal } = onSignals();
+    const { realHost } = await import('./host.ts');
+    const trace = verbose
+      ? (line: string) => process.stderr.write(`${output.paint('dim', `$ ${line}`)}\n`)
+      : undefined;
+    const code = await run({
+      answers: { ...readEnvironment(command, process.env), ...answers },
+      operands,
+      line: ['registry-setup', ...argv].join(' '),
+      host: realHost(signal, trace),
+      calm: realHost(undefined, trace),
+      output,
+      signal,
+      env: process.env,
+      prompts: async () =>
+        (await import('./ask.ts')).terminalPrompts(signal, (text) => output.paint('dim', text)),
+    });
+    return code ?? 0;
+  } catch (error) {
+    rough.json(errorDocument(error));
+    rough.fail(error, verbose);
+    if (error instanceof Interrupted) return 130;
+    return error instanceof CliError ? error.exitCode : 1;
+  }
+}
+
+/** npx only warns of an engine that is too old, and then the first error would be a riddle. */
+function oldNode(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 17)) return false;
+  process.stderr.write(`registry-setup needs Node 20.17 or newer; this is ${process.version}.\n`);
+  return true;
+}
+
+process.exitCode = oldNode() ? 2 : await main(process.argv.slice(2));
+// A question that was cut off may hold standard input open.
+process.stdin.unref?.();

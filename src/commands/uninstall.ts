@@ -1,0 +1,88 @@
+// `registry-setup uninstall`: all that was done here, undone; the images stay unless --purge.
+import { join } from 'node:path';
+import { type Context, dirOf, isOn } from '../context.ts';
+import { CliError, Interrupted } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { bytes } from '../output.ts';
+import { applyOrUndo, diff, stepsOf } from '../reconcile.ts';
+import type { Resource } from '../resource.ts';
+import { readYaml } from '../templates.ts';
+import { recoverFirst } from '../server.ts';
+import { beginRun, type Oldest, readOldest, readUnfinished } from '../state.ts';
+import { changeDetails, showDryRun } from './dry-run.ts';
+
+const wayBack = (oldest: Oldest): Resource[] =>
+  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
+
+export async function uninstall(context: Context): Promise<void> {
+  const { host, output, signal, calm } = context;
+  const dir = dirOf(context.answers);
+  const purge = isOn(context, 'purge');
+  const [oldest, left, settings] = await Promise.all([
+    readOldest(host, dir),
+    readUnfinished(host, dir),
+    lastSettings(host, dir),
+  ]);
+  if (oldest.size === 0 && !left) {
+    output.json({ ok: true, changed: [] });
+    return output.say(`Nothing to do: registry-setup has done nothing in ${dir}.`);
+  }
+  const images = join(settings.storage, 'docker/registry');
+  const imagesThere = (await host.stat(images)) !== undefined;
+  const changes = await diff(wayBack(oldest), host);
+  if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
+
+  if (!isOn(context, 'yes')) {
+    if (!output.terminal)
+      throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+    output.say('', ...changeDetails(changes, output.paint));
+    await confirmed(context, purge && imagesThere ? images : undefined, settings.host);
+  }
+  const run = await beginRun(host, dir, context.line);
+  try {
+    await recoverFirst(context, dir, run);
+    const current = await diff(wayBack(run.oldest), host);
+    await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
+    // The one thing with no way back comes last, when nothing else can fail any more.
+    if (purge) await host.removeTree(images);
+    if (purge)
+      for (const path of [join(settings.storage, 'docker'), settings.storage]) await host.rmdir(path);
+    // What is gone without our doing needs no undo any more.
+    run.oldest.clear();
+  } finally {
+    await run.release();
+  }
+  output.json({
+    ok: true,
+    changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    imagesKept: imagesThere && !purge,
+  });
+  output.say(
+    '',
+    imagesThere && !purge ? `The images are kept in ${settings.storage}.` : 'Everything is as it was before.',
+  );
+}
+
+async function lastSettings(host: Host, dir: string): Promise<{ host: string; storage: string }> {
+  const text = (await host.read(join(dir, 'settings.yml')))?.toString() ?? '';
+  const known = (readYaml(text, join(dir, 'settings.yml')) ?? {}) as { host?: string; storage?: string };
+  return { host: known.host ?? 'registry', storage: known.storage ?? join(dir, 'data') };
+}
+
+/** Images have no way back: the name of the host is typed for them, and for nothing else. */
+async function confirmed(context: Context, images: string | undefined, name: string): Promise<void> {
+  const prompts = await context.prompts();
+  if (images) {
+    const { total, free } = await context.host.space(images);
+    context.output.say(
+      `All images in ${images} go, too (${bytes(total - free)} are used on that disk). There is no way back.`,
+    );
+    await prompts.input({
+      message: `Type ${name} to remove the registry and its images`,
+      validate: (text) => text.trim() === name || `That is not ${name}. Ctrl-C leaves everything as it is.`,
+    });
+    return;
+  }
+  if (!(await prompts.confirm({ message: 'Remove the registry?', default: false })))
+    throw new Interrupted('Nothing was changed.');
+}

@@ -1,0 +1,218 @@
+// The words that Docker understands. Everything goes through its command line, so that contexts and DOCKER_HOST are honoured.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Report, Service } from '../resource.ts';
+
+export const OWNER_LABEL = 'registry-setup.dir';
+export const DIGEST_LABEL = 'registry-setup.digest';
+/** The time in which a healthy engine answers a question; milliseconds. */
+const ANSWERS_WITHIN = 15_000;
+const PULL_LIMIT = 30 * 60_000;
+
+export interface EngineInfo {
+  version: string;
+  /** `json-file` without limits fills a disk with the registry's access log. */
+  logDriver: string;
+  /** User namespaces: the container's root cannot read our 0600 files. */
+  userns: boolean;
+  rootless: boolean;
+  proxy: string;
+}
+
+export interface Container {
+  id: string;
+  name: string;
+  running: boolean;
+  image: string;
+  imageId: string;
+  /** The set-up that it belongs to, or '' where it is not ours. */
+  owner: string;
+  digest: string;
+  exitCode: number;
+  error: string;
+}
+
+/** Runs docker, and turns what it says into an error of ours when it fails. */
+async function docker(host: Host, args: string[], doing: string, timeout = 60_000): Promise<string> {
+  const { code, stdout, stderr } = await host.run('docker', args, { timeout });
+  if (code === 0) return stdout;
+  if (code === 124) throw new CliError(`Docker did not ${doing} within ${timeout / 1000} s.`, { fix: HANGS });
+  throw new CliError(`Docker could not ${doing}.`, { why: stderr.trim() });
+}
+
+const HANGS = [
+  'See what it is doing:   journalctl -u docker -n 50',
+  'Or start it again:      systemctl restart docker',
+];
+
+/**
+ * What the engine says of itself.
+ * @throws CliError that tells apart: not installed, not running, no permission, no answer
+ */
+export async function engineInfo(host: Host): Promise<EngineInfo> {
+  const { code, stdout, stderr } = await host.run('docker', ['info', '--format', '{{json .}}'], {
+    timeout: ANSWERS_WITHIN,
+  });
+  const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
+  const refusal = [stderr, ...((info.ServerErrors as string[] | undefined) ?? [])].join('\n').trim();
+  if (code === 127)
+    throw new CliError('Docker is not installed on this machine.', {
+      fix: [
+        'Install it from the packages of the system:',
+        '  apt-get install docker.io      (Debian, Ubuntu)',
+      ],
+    });
+  if (code === 124)
+    throw new CliError(`Docker does not answer (waited ${ANSWERS_WITHIN / 1000} s).`, { fix: HANGS });
+  if (/permission denied/i.test(refusal))
+    throw new CliError('This user may not talk to Docker.', { fix: 'sudo npx registry-setup' });
+  if (typeof info.ServerVersion !== 'string' || info.ServerVersion === '')
+    throw new CliError('Docker is installed, but it is not running.', {
+      why: refusal,
+      fix: 'systemctl start docker',
+    });
+  const security = (info.SecurityOptions as string[] | null) ?? [];
+  return {
+    version: info.ServerVersion,
+    logDriver: String(info.LoggingDriver ?? ''),
+    userns: security.some((option) => option.includes('name=userns')),
+    rootless: security.some((option) => option.includes('name=rootless')),
+    proxy: String(info.HttpsProxy || info.HttpProxy || ''),
+  };
+}
+
+/** The arguments of `docker run` that make this service; the same ones are shown by --dry-run. */
+export function runArguments(service: Service, digest: string): string[] {
+  return [
+    ['--name', service.name],
+    ['--restart', 'unless-stopped'],
+    // Nothing but its job: field-tested with registry 2.8 and 3.1, docker_auth 1.14.
+    ['--read-only'],
+    ['--cap-drop', 'ALL'],
+    ['--security-opt', 'no-new-privileges'],
+    ['--pids-limit', '512'],
+    ...service.publish.map(({ bind, port, to }) => [
+      '-p',
+      `${bind.includes(':') ? `[${bind}]` : bind}:${port}:${to}`,
+    ]),
+    ...service.mounts.map(({ source, target, readOnly }) => [
+      '-v',
+      `${source}:${target}${readOnly ? ':ro' : ''}`,
+    ]),
+    ...Object.entries(service.env).map(([name, value]) => ['-e', `${name}=${value}`]),
+    ['--label', `${OWNER_LABEL}=${service.owner}`],
+    ['--label', `${DIGEST_LABEL}=${digest}`],
+    service.options,
+    [service.image, ...service.command],
+  ].flat();
+}
+
+/** The container of that name or id; undefined where there is none. */
+export async function inspect(host: Host, nameOrId: string): Promise<Container | undefined> {
+  const { code, stdout, stderr } = await host.run('docker', ['container', 'inspect', nameOrId], {
+    timeout: ANSWERS_WITHIN,
+  });
+  if (code !== 0) {
+    if (/no such container/i.test(stderr)) return undefined;
+    throw new CliError(`Docker could not look at the container ${nameOrId}.`, { why: stderr.trim() });
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
+  const [c] = JSON.parse(stdout) as any[];
+  const labels = (c.Config.Labels ?? {}) as Record<string, string>;
+  return {
+    id: c.Id,
+    name: String(c.Name).replace(/^\//, ''),
+    running: c.State.Running === true && c.State.Restarting !== true,
+    image: c.Config.Image,
+    imageId: c.Image,
+    owner: labels[OWNER_LABEL] ?? '',
+    digest: labels[DIGEST_LABEL] ?? '',
+    exitCode: c.State.ExitCode,
+    error: c.State.Error,
+  };
+}
+
+export const runContainer = (host: Host, service: Service, digest: string) =>
+  docker(host, ['run', '-d', ...runArguments(service, digest)], `start the container ${service.name}`);
+export const createContainer = (host: Host, service: Service, digest: string) =>
+  docker(host, ['create', ...runArguments(service, digest)], `make the container ${service.name}`);
+export const startContainer = (host: Host, id: string) =>
+  docker(host, ['start', id], `start the container ${id}`);
+export const stopContainer = (host: Host, id: string) =>
+  docker(host, ['stop', id], `stop the container ${id}`);
+export const renameContainer = (host: Host, id: string, name: string) =>
+  docker(host, ['rename', id, name], `rename the container ${id}`);
+
+/** Removes a container with its anonymous volumes; one that is gone already is fine. The images lie on the host, not in a volume. */
+export async function removeContainer(host: Host, id: string): Promise<void> {
+  const { code, stderr } = await host.run('docker', ['rm', '-fv', id]);
+  if (code !== 0 && !/no such container/i.test(stderr))
+    throw new CliError(`Docker could not remove the container ${id}.`, { why: stderr.trim() });
+}
+
+/** The last lines that a container wrote. */
+export async function logs(host: Host, name: string, lines = 10): Promise<string[]> {
+  const { stdout, stderr } = await host.run('docker', ['logs', '--tail', String(lines), name]);
+  return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
+}
+
+/** The id of an image that is here; undefined where it is not. */
+export async function imageId(host: Host, ref: string): Promise<string | undefined> {
+  const { code, stdout } = await host.run('docker', ['image', 'inspect', '--format', '{{.Id}}', ref], {
+    timeout: ANSWERS_WITHIN,
+  });
+  return code === 0 ? stdout.trim() : undefined;
+}
+
+/** Pulls an image. Layers that are done are counted; the command line tells no bytes when it writes to a pipe. */
+export async function pullImage(host: Host, ref: string, report?: Report): Promise<void> {
+  const layers = { all: 0, done: 0 };
+  const { code, stderr } = await host.run('docker', ['pull', ref], {
+    timeout: PULL_LIMIT,
+    onLine: (line) => {
+      if (line.includes('Pulling fs layer')) layers.all++;
+      if (line.includes('Pull complete')) layers.done++;
+      if (layers.all > 0) report?.(`${layers.done} of ${layers.all} layers`);
+    },
+  });
+  if (code === 0) return;
+  const { proxy } = await engineInfo(host);
+  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
+    why: [stderr.trim(), proxy && `The engine uses the proxy ${proxy}.`].filter(Boolean).join('\n'),
+    fix: elsewhere(),
+  });
+}
+
+/** Where an image can come from when Docker Hub is out of reach, as it is for many. */
+export const elsewhere = (): string[] => [
+  'From a mirror:     registry-setup --image MIRROR/library/registry:3',
+  'From a file:       docker save -o registry.tar registry:3     where it can be pulled, then here',
+  '                   registry-setup --image-archive registry.tar',
+];
+
+/** Loads a `docker save` file; the engine unpacks gzip, bzip2 and xz by itself. */
+export const loadImage = (host: Host, archive: string) =>
+  docker(host, ['load', '-i', archive], `load ${archive}`, PULL_LIMIT);
+
+export async function removeImage(host: Host, ref: string): Promise<void> {
+  // Somebody else's container may use it by now: then it stays, and that is no error.
+  await host.run('docker', ['rmi', ref]);
+}
+
+/** Who publishes a port among the running containers. */
+export async function publisher(
+  host: Host,
+  port: number,
+): Promise<{ name: string; image: string; status: string } | undefined> {
+  const { code, stdout } = await host.run(
+    'docker',
+    ['ps', '--filter', `publish=${port}`, '--format', '{{json .}}'],
+    {
+      timeout: ANSWERS_WITHIN,
+    },
+  );
+  const [line] = code === 0 ? stdout.split('\n').filter(Boolean) : [];
+  if (!line) return undefined;
+  const { Names, Image, Status } = JSON.parse(line) as { Names: string; Image: string; Status: string };
+  return { name: Names, image: Image, status: Status };
+}

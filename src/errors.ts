@@ -1,0 +1,58 @@
+// The one error that a person is meant to read. Anything else that is thrown is a bug, and cli.ts says so.
+
+/** 1: failed, and undone · 2: usage or bad input, nothing touched · 130: interrupted, and undone. */
+export type ExitCode = 1 | 2 | 130;
+
+export interface ErrorParts {
+  /** Why it is so: the engine's own words, a log line, the owner of a port. Shown below the message, as it is. */
+  why?: string | undefined;
+  /** What to do: a command that can be pasted, or one short sentence. One entry a line. */
+  fix?: string[] | string | undefined;
+  exitCode?: ExitCode | undefined;
+}
+
+/**
+ * @param message what is wrong, in the words of the person, without "Error:" and without advice
+ * @param parts why it is so, what to do about it, and the exit code (1 unless said)
+ */
+export class CliError extends Error {
+  readonly why: string | undefined;
+  readonly fix: string[];
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, { why, fix = [], exitCode = 1 }: ErrorParts = {}) {
+    super(message);
+    this.name = 'CliError';
+    this.why = why;
+    this.fix = typeof fix === 'string' ? [fix] : fix;
+    this.exitCode = exitCode;
+  }
+}
+
+/** One thing that is wrong with what the person gave. */
+export interface Problem {
+  /** Where it was said: `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`. */
+  where: string;
+  message: string;
+  fix?: string | undefined;
+}
+
+/** Bad input: every problem at once, exit 2, nothing touched. */
+export class InputError extends CliError {
+  readonly problems: Problem[];
+
+  constructor(problems: Problem[]) {
+    const lines = problems.map((p) => `${p.where}: ${p.message}`);
+    super(lines.join('\n'), { fix: [...new Set(problems.flatMap((p) => p.fix ?? []))], exitCode: 2 });
+    this.name = 'InputError';
+    this.problems = problems;
+  }
+}
+
+/** The person pressed Ctrl-C, or the process was told to end. */
+export class Interrupted extends CliError {
+  constructor(message = 'Interrupted.') {
+    super(message, { exitCode: 130 });
+    this.name = 'Interrupted';
+  }
+}

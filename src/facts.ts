@@ -1,0 +1,97 @@
+// What this machine is: read once, side by side, before the first question.
+import { lookup } from 'node:dns/promises';
+import { join } from 'node:path';
+import { type Answers, readAnswers } from './arguments.ts';
+import { type EngineInfo, engineInfo } from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import type { Host } from './host.ts';
+import { readYaml } from './templates.ts';
+
+export interface Facts {
+  /** `Debian GNU/Linux 13 (trixie)` */
+  system: string;
+  /** Addresses that clients may use, the likeliest first. */
+  addresses: { host: string; note: string }[];
+  engine: EngineInfo | CliError;
+  /** Ports that something listens on, TCP. */
+  listening: Set<number>;
+  /** What was answered in the last run; undefined where this directory holds no set-up. */
+  last: Answers | undefined;
+  settingsText: string | undefined;
+}
+
+/** Interfaces of container networks: no client outside of this machine reaches them. */
+const INNER = /^(docker|br-|veth|virbr|cni|podman|flannel|cali|tailscale0$)/;
+
+/** @param dir the directory of the set-up, for what the last run left there */
+export async function gatherFacts(host: Host, dir: string): Promise<Facts> {
+  const [release, engine, listening, addresses, settingsBytes] = await Promise.all([
+    host.read('/etc/os-release'),
+    engineInfo(host).catch((error) => {
+      if (error instanceof CliError && error.exitCode !== 130) return error;
+      throw error;
+    }),
+    listeningPorts(host),
+    reachableAs(host),
+    host.read(join(dir, 'settings.yml')),
+  ]);
+  const settingsText = settingsBytes?.toString();
+  const file = join(dir, 'settings.yml');
+  return {
+    system: /^PRETTY_NAME="?([^"\n]+)/m.exec(release?.toString() ?? '')?.[1] ?? process.platform,
+    engine,
+    listening,
+    addresses,
+    settingsText,
+    last: settingsText === undefined ? undefined : readAnswers(file, readYaml(settingsText, file)),
+  };
+}
+
+/** From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon. */
+export async function listeningPorts(host: Host): Promise<Set<number>> {
+  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => host.read(path)));
+  const lines = tables.flatMap((table) => table?.toString().split('\n').slice(1) ?? []);
+  return new Set(
+    lines.flatMap((line) => {
+      const [, local = '', , state] = line.trim().split(/\s+/);
+      return state === '0A' ? [Number.parseInt(local.split(':').at(-1) ?? '', 16)] : [];
+    }),
+  );
+}
+
+/** The interface of the default route, which is the one that others most likely reach. (/proc/net/route: destination 00000000) */
+async function defaultInterface(host: Host): Promise<string | undefined> {
+  const lines = (await host.read('/proc/net/route'))?.toString().split('\n') ?? [];
+  return lines.map((line) => line.split('\t')).find(([, destination]) => destination === '00000000')?.[0];
+}
+
+async function reachableAs(host: Host): Promise<Facts['addresses']> {
+  const { hostname, addresses } = host.machine;
+  const [first, resolved] = await Promise.all([
+    defaultInterface(host),
+    hostname.includes('.') ? lookup(hostname).catch(() => undefined) : undefined,
+  ]);
+  const rank = (entry: (typeof addresses)[number]) =>
+    (entry.interface === first ? 0 : 2) + (entry.family === 6 ? 1 : 0);
+  const list = addresses
+    .filter((entry) => !INNER.test(entry.interface))
+    .sort((a, b) => rank(a) - rank(b))
+    .map(({ address, family, interface: name }) => ({
+      host: family === 6 ? `[${address}]` : address,
+      note: name,
+    }));
+  const isOurs = resolved && addresses.some(({ address }) => address === resolved.address);
+  if (isOurs)
+    list.splice(1, 0, {
+      host: hostname.toLowerCase(),
+      note: `this machine's name, resolves to ${resolved.address}`,
+    });
+  return list;
+}
+
+/** Who holds a port, in words that help to find it. */
+export async function portHolder(host: Host, port: number): Promise<string> {
+  const { stdout } = await host.run('ss', ['-Hltnp', `sport = :${port}`], { timeout: 5_000 });
+  const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
+  return program ? `the program "${program}" (pid ${pid})` : 'another program';
+}

@@ -1,0 +1,161 @@
+// Every flag, once: the parser, the help, the environment, the answers file and the 'missing' messages all read this table.
+
+export const COMMANDS = [
+  'setup',
+  'client',
+  'rotate',
+  'user',
+  'image',
+  'status',
+  'doctor',
+  'uninstall',
+] as const;
+export type Command = (typeof COMMANDS)[number];
+
+export interface Flag {
+  /** What follows the flag. `switch`: nothing; `list`: may be given again, or with commas. */
+  kind: 'text' | 'number' | 'switch' | 'list' | 'choice' | 'file';
+  /** The word that stands for the value in the help. */
+  value?: string;
+  choices?: readonly string[];
+  help: string;
+  commands: readonly Command[] | 'all';
+  /** A switch that is on unless `--no-…` is given; the help shows that form. */
+  on?: true;
+  /** Kept in settings.yml, and read from an answers file. */
+  setting?: true;
+}
+
+const server = ['setup'] as const;
+const daily = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'] as const;
+
+export const FLAGS = {
+  host: {
+    kind: 'text',
+    value: 'NAME|IP',
+    help: "the address that clients will use (this machine's first address)",
+    commands: ['setup', 'client'],
+    setting: true,
+  },
+  port: {
+    kind: 'number',
+    value: 'PORT',
+    help: 'the port that clients will use (5000)',
+    commands: ['setup', 'client'],
+    setting: true,
+  },
+  bind: {
+    kind: 'text',
+    value: 'IP',
+    help: 'listen on this address alone (0.0.0.0: on all)',
+    commands: server,
+    setting: true,
+  },
+  storage: {
+    kind: 'text',
+    value: 'DIR',
+    help: 'where the images are kept (DIR/data)',
+    commands: server,
+    setting: true,
+  },
+  auth: {
+    kind: 'choice',
+    choices: ['none', 'htpasswd', 'token'],
+    help: 'who may use it (htpasswd)',
+    commands: server,
+    setting: true,
+  },
+  user: {
+    kind: 'list',
+    value: 'NAME',
+    help: 'who may log in; again for one more (admin)',
+    commands: ['setup', 'client'],
+    setting: true,
+  },
+  tls: {
+    kind: 'choice',
+    choices: ['insecure', 'self-signed', 'ca-signed'],
+    help: 'encryption (ca-signed)',
+    commands: server,
+    setting: true,
+  },
+  delete: {
+    kind: 'switch',
+    on: true,
+    help: 'images can be pushed, never removed',
+    commands: server,
+    setting: true,
+  },
+  image: {
+    kind: 'text',
+    value: 'REF',
+    help: 'the registry image; a mirror is fine (registry:3)',
+    commands: server,
+    setting: true,
+  },
+  'image-archive': {
+    kind: 'file',
+    value: 'FILE',
+    help: 'take the image from a `docker save` file, gzip or not',
+    commands: server,
+  },
+  engine: {
+    kind: 'choice',
+    choices: ['auto', 'docker', 'podman', 'native'],
+    help: 'what runs it (auto)',
+    commands: server,
+    setting: true,
+  },
+  name: {
+    kind: 'text',
+    value: 'NAME',
+    help: 'name of the container (registry)',
+    commands: server,
+    setting: true,
+  },
+  'password-stdin': {
+    kind: 'switch',
+    help: 'read the password, or lines NAME:PASSWORD, from standard input',
+    commands: ['setup', 'client', 'user'],
+  },
+  'password-file': {
+    kind: 'file',
+    value: 'FILE',
+    help: 'the same, from a file',
+    commands: ['setup', 'client', 'user'],
+  },
+  purge: { kind: 'switch', help: 'remove the images as well', commands: ['uninstall'] },
+
+  dir: { kind: 'text', value: 'DIR', help: 'where everything is kept (/opt/registry)', commands: daily },
+  answers: {
+    kind: 'file',
+    value: 'FILE',
+    help: 'take answers from a YAML file; the names are those of the flags',
+    commands: ['setup', 'client'],
+  },
+  yes: { kind: 'switch', help: 'take every default and go ahead', commands: 'all' },
+  'dry-run': { kind: 'switch', help: 'show what would be done, and do nothing', commands: 'all' },
+  json: { kind: 'switch', help: 'one JSON document on standard output', commands: 'all' },
+  verbose: { kind: 'switch', help: 'show each command that is run', commands: 'all' },
+  quiet: { kind: 'switch', help: 'say nothing but errors', commands: 'all' },
+  color: { kind: 'switch', on: true, help: 'no colours', commands: 'all' },
+  help: { kind: 'switch', help: 'this help', commands: 'all' },
+  version: { kind: 'switch', help: 'the version', commands: 'all' },
+} as const satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof FLAGS;
+export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
+
+/** The flag's row, with the optional columns that `as const` hides. */
+export const flag = (name: FlagName): Flag => FLAGS[name];
+
+/** `--port`, or `--no-delete` for a switch that is on unless said. */
+export const spelled = (name: FlagName): string => (flag(name).on ? `--no-${name}` : `--${name}`);
+
+export const takes = (command: Command, name: FlagName): boolean => {
+  const { commands } = flag(name);
+  return commands === 'all' || commands.includes(command);
+};
+
+const SHORT: Record<string, FlagName> = { h: 'help', V: 'version', y: 'yes', q: 'quiet', v: 'verbose' };
+export const shortFlag = (letter: string): FlagName | undefined => SHORT[letter];

@@ -1,0 +1,271 @@
+// The machine: its files and its commands. The only door to execa and node:fs, so that a test can hand in another machine.
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { CliError, Interrupted } from './errors.ts';
+
+export interface RunOptions {
+  /** Standard input: the way in for a secret. */
+  input?: string | Buffer | undefined;
+  env?: Record<string, string> | undefined;
+  /** Milliseconds; 60 000 unless said. 0: no limit. */
+  timeout?: number | undefined;
+  /** Each line of both streams as it comes, for the progress of something long. */
+  onLine?: ((line: string) => void) | undefined;
+}
+
+export interface RunResult {
+  /** 127: there is no such command. 124: its time was up. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Stat {
+  type: 'file' | 'dir' | 'other';
+  /** Permission bits alone, such as 0o600. */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+}
+
+export interface WriteOptions {
+  mode: number;
+  uid?: number | undefined;
+  gid?: number | undefined;
+}
+
+/** What the operating system says of the machine itself. */
+export interface Machine {
+  hostname: string;
+  /** Addresses that others may reach: no loopback, no link-local. */
+  addresses: { address: string; family: 4 | 6; interface: string }[];
+  uid: number;
+}
+
+export interface Host {
+  readonly machine: Machine;
+  /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
+  run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
+  /** The file's bytes; undefined where there is none. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Follows links; undefined where there is nothing. */
+  stat(path: string): Promise<Stat | undefined>;
+  /** Names in a directory, sorted; empty where there is none. */
+  list(path: string): Promise<string[]>;
+  /** Atomic: a temporary file beside the target that has its final mode from the first byte, fsync, rename. A link stays a link. */
+  write(path: string, content: string | Buffer, options: WriteOptions): Promise<void>;
+  /** Adds to the end, and returns when it is on disk. */
+  append(path: string, text: string): Promise<void>;
+  /** Makes a file that must not be there yet; false where it is. The base of a lock. */
+  create(path: string, content: string): Promise<boolean>;
+  mkdir(path: string, mode: number): Promise<void>;
+  chmod(path: string, mode: number, owner?: { uid: number; gid: number }): Promise<void>;
+  /** A file, a link; nothing where there is none. */
+  remove(path: string): Promise<void>;
+  /** A directory, when it is empty; says whether it went. */
+  rmdir(path: string): Promise<boolean>;
+  /** A directory with everything in it. */
+  removeTree(path: string): Promise<void>;
+  /** Free and total bytes of the file system that holds the path, or the nearest parent that exists. */
+  space(path: string): Promise<{ free: number; total: number }>;
+}
+
+const isMissing = (error: unknown) =>
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** The words of the person for what the file system refuses. */
+function fileError(error: unknown, doing: string, path: string): CliError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const words: Record<string, string> = {
+    ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
+    EROFS: 'the file system is read-only',
+    EACCES: 'permission denied',
+    EPERM: 'not permitted (an immutable file? lsattr tells)',
+    EISDIR: 'it is a directory',
+    ENOTDIR: 'a part of that path is not a directory',
+    ELOOP: 'too many links',
+  };
+  return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
+}
+
+/** Where a write to `path` lands: the end of a chain of links, or the path itself. */
+async function target(path: string): Promise<string> {
+  try {
+    return await fs.realpath(path);
+  } catch (error) {
+    if (isMissing(error)) return path;
+    throw error;
+  }
+}
+
+async function write(path: string, content: string | Buffer, { mode, uid, gid }: WriteOptions) {
+  const file = await target(path);
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+  try {
+    const handle = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    try {
+      if (uid !== undefined && gid !== undefined) await handle.chown(uid, gid);
+      await handle.chmod(mode);
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, file);
+    await syncDirectory(dirname(file));
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw fileError(error, 'write', path);
+  }
+}
+
+/** A rename is only sure to survive a power cut once its directory is on disk. */
+async function syncDirectory(path: string) {
+  const handle = await fs.open(path, constants.O_RDONLY);
+  await handle.sync().catch(() => {});
+  await handle.close();
+}
+
+async function append(path: string, text: string) {
+  try {
+    const handle = await fs.open(path, 'a', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(error, 'write', path);
+  }
+}
+
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    await fs.writeFile(path, content, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw fileError(error, 'write', path);
+  }
+}
+
+async function stat(path: string): Promise<Stat | undefined> {
+  try {
+    const s = await fs.stat(path);
+    const type = s.isFile() ? 'file' : s.isDirectory() ? 'dir' : 'other';
+    return { type, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, size: s.size };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fileError(error, 'look at', path);
+  }
+}
+
+async function space(path: string): Promise<{ free: number; total: number }> {
+  try {
+    const s = await fs.statfs(path);
+    return { free: s.bavail * s.bsize, total: s.blocks * s.bsize };
+  } catch (error) {
+    if (isMissing(error) && path !== dirname(path)) return space(dirname(path));
+    throw fileError(error, 'look at', path);
+  }
+}
+
+function thisMachine(): Machine {
+  const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+    (list ?? [])
+      .filter(({ internal, address }) => !internal && !/^(169\.254\.|fe80:)/.test(address))
+      .map(({ address, family }) => ({
+        address,
+        family: family === 'IPv4' ? (4 as const) : (6 as const),
+        interface: name,
+      })),
+  );
+  return { hostname: hostname(), addresses, uid: process.getuid?.() ?? 0 };
+}
+
+/**
+ * The machine that this program runs on.
+ * @param signal ends the command that is running, and refuses the next one
+ * @param trace hears each command before it runs (`--verbose`); no secret is in an argv, so none is heard
+ */
+export function realHost(signal?: AbortSignal, trace?: (line: string) => void): Host {
+  async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
+    if (signal?.aborted) throw new Interrupted();
+    trace?.([command, ...args].join(' '));
+    const child = execa(command, args, {
+      reject: false,
+      timeout: options.timeout ?? 60_000,
+      input: options.input ?? '',
+      env: options.env ?? {},
+      forceKillAfterDelay: 2_000,
+      stripFinalNewline: true,
+      ...(signal && { cancelSignal: signal }),
+    });
+    if (options.onLine) {
+      const { onLine } = options;
+      child.stdout.setEncoding('utf8').on('data', (text: string) => text.split(/[\r\n]+/).forEach(onLine));
+      child.stderr.setEncoding('utf8').on('data', (text: string) => text.split(/[\r\n]+/).forEach(onLine));
+    }
+    const result = await child;
+    if (signal?.aborted || result.isCanceled) throw new Interrupted();
+    const { stdout, stderr } = result;
+    if (result.timedOut) return { code: 124, stdout, stderr };
+    if (result.exitCode === undefined) {
+      return { code: 127, stdout: '', stderr: result.code === 'ENOENT' ? `${command}: not found` : stderr };
+    }
+    return { code: result.exitCode, stdout, stderr };
+  }
+
+  return {
+    machine: thisMachine(),
+    run,
+    write,
+    append,
+    create,
+    stat,
+    space,
+    read: (path) =>
+      fs.readFile(path).catch((error) => {
+        if (isMissing(error)) return undefined;
+        throw fileError(error, 'read', path);
+      }),
+    list: (path) =>
+      fs.readdir(path).then(
+        (names) => names.sort(),
+        (error) => {
+          if (isMissing(error)) return [];
+          throw fileError(error, 'list', path);
+        },
+      ),
+    mkdir: async (path, mode) => {
+      try {
+        await fs.mkdir(path, { mode });
+        await fs.chmod(path, mode);
+      } catch (error) {
+        throw fileError(error, 'make', path);
+      }
+    },
+    chmod: async (path, mode, owner) => {
+      try {
+        if (owner) await fs.chown(path, owner.uid, owner.gid);
+        await fs.chmod(path, mode);
+      } catch (error) {
+        throw fileError(error, 'change the mode of', path);
+      }
+    },
+    remove: (path) => fs.rm(path, { force: true }),
+    rmdir: (path) =>
+      fs.rmdir(path).then(
+        () => true,
+        (error) => isMissing(error),
+      ),
+    removeTree: (path) => fs.rm(path, { recursive: true, force: true }),
+  };
+}

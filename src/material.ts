@@ -1,0 +1,72 @@
+// What must be made once and kept: the registry's secret, password hashes. Load it if it still fits, else make it.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Host } from './host.ts';
+import type { Login } from './htpasswd.ts';
+import type { Secret } from './secret.ts';
+import type { Settings } from './settings.ts';
+import { readYaml } from './templates.ts';
+
+export interface Material {
+  /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
+  httpSecret: string;
+  logins: Login[];
+  /** Passwords that were made in this run, by user: to be shown once. */
+  generated: Map<string, Secret>;
+  /** Every password that is known in this run, for the proof. */
+  known: Map<string, Secret>;
+}
+
+/**
+ * @param passwords given in this run, by user; who is left and has no hash yet gets a generated one
+ */
+export async function loadMaterial(
+  settings: Settings,
+  passwords: Map<string, Secret>,
+  host: Host,
+): Promise<Material> {
+  const [httpSecret, logins] = await Promise.all([
+    keptSecret(settings, host),
+    makeLogins(settings, passwords, host),
+  ]);
+  return { httpSecret, ...logins };
+}
+
+async function keptSecret({ dir }: Settings, host: Host): Promise<string> {
+  const bytes = await host.read(join(dir, 'config/config.yml'));
+  if (bytes) {
+    try {
+      const config = readYaml(bytes.toString(), 'config.yml') as { http?: { secret?: string } };
+      if (typeof config.http?.secret === 'string' && config.http.secret.length >= 32)
+        return config.http.secret;
+    } catch {
+      // A file that was broken by hand is drift, and is written anew; its secret goes with it.
+    }
+  }
+  return randomBytes(32).toString('hex');
+}
+
+async function makeLogins({ dir, users }: Settings, passwords: Map<string, Secret>, host: Host) {
+  const generated = new Map<string, Secret>();
+  const known = new Map(passwords);
+  if (users.length === 0) return { logins: [], generated, known };
+  const { readHtpasswd, hashPassword, passwordFits, generatePassword } = await import('./htpasswd.ts');
+  const kept = readHtpasswd((await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '');
+  const logins = await Promise.all(
+    users.map(async (name): Promise<Login> => {
+      const before = kept.find((login) => login.name === name);
+      const given = passwords.get(name);
+      if (given) {
+        // The same password keeps its line: a run that changes nothing writes nothing.
+        if (before && (await passwordFits(given, before.hash))) return before;
+        return { name, hash: await hashPassword(given, false) };
+      }
+      if (before) return before;
+      const made = generatePassword();
+      generated.set(name, made);
+      known.set(name, made);
+      return { name, hash: await hashPassword(made, true) };
+    }),
+  );
+  return { logins, generated, known };
+}

@@ -1,0 +1,102 @@
+// The plans: from settings, material and facts to resources. Pure data, no look at the machine.
+import { join } from 'node:path';
+import { HASHES, htpasswdText } from './htpasswd.ts';
+import type { Material } from './material.ts';
+import type { Resource, Service } from './resource.ts';
+import { asAnswers, type Settings } from './settings.ts';
+import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
+
+/** What the plan must know of the machine. */
+export interface PlanFacts {
+  /** `json-file` is the one that needs limits. */
+  logDriver: string;
+  userns: boolean;
+  archive?: string | undefined;
+  /** The settings file as it is; undefined where there is none. */
+  settingsText?: string | undefined;
+}
+
+/** Where each directory is seen inside the container. */
+const INSIDE = { config: '/etc/registry', auth: '/auth', data: '/var/lib/registry' };
+const PORT_INSIDE = 5000;
+
+/** Hides `http.secret` wherever the file is shown. */
+const CONFIG_SECRET = String.raw`(?<=^\s*secret: ).+$`;
+
+/** Everything that a registry on this machine is made of, in the order in which it is made. */
+export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
+  const { dir, storage, users } = settings;
+  const config = registryConfig(settings, material);
+  const service = registryService(settings, facts);
+  const at = (path: string) => join(dir, path);
+  return [
+    { kind: 'image', ref: settings.image, archive: facts.archive },
+    { kind: 'dir', path: dir, mode: 0o755, keep: true },
+    { kind: 'dir', path: at('config'), mode: 0o700 },
+    {
+      kind: 'file',
+      path: at('config/config.yml'),
+      content: config,
+      mode: 0o600,
+      mask: { pattern: CONFIG_SECRET },
+    },
+    ...(users.length > 0
+      ? ([
+          { kind: 'dir', path: at('auth'), mode: 0o700 },
+          {
+            kind: 'file',
+            path: at('auth/htpasswd'),
+            content: htpasswdText(material.logins),
+            mode: 0o600,
+            mask: { pattern: HASHES },
+          },
+        ] satisfies Resource[])
+      : []),
+    { kind: 'dir', path: storage, mode: 0o755, keep: true },
+    // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
+    { kind: 'container', service, digest: digestOf(JSON.stringify(service), config) },
+    {
+      kind: 'file',
+      path: at('settings.yml'),
+      content: editSettings(facts.settingsText, asAnswers(settings)),
+      mode: 0o644,
+    },
+  ];
+}
+
+function registryConfig(settings: Settings, { httpSecret }: Material): string {
+  const auth: Record<Settings['auth'], Value | undefined> = {
+    none: undefined,
+    htpasswd: { htpasswd: { realm: settings.host, path: `${INSIDE.auth}/htpasswd` } },
+    token: undefined,
+  };
+  return fillTemplate('config.yml', {
+    'http.secret': httpSecret,
+    'storage.delete.enabled': settings.delete,
+    auth: auth[settings.auth],
+  });
+}
+
+function registryService(settings: Settings, { logDriver, userns }: PlanFacts): Service {
+  const { dir, storage, auth, image, name } = settings;
+  return {
+    name,
+    image,
+    // By path: v2 and v3 images look for their own default in different places, and each default is a development set-up.
+    command: ['serve', `${INSIDE.config}/config.yml`],
+    publish: [{ bind: settings.bind, port: settings.port, to: PORT_INSIDE }],
+    // Directories and not files: an atomic replace is seen inside.
+    mounts: [
+      { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },
+      ...(auth === 'htpasswd' ? [{ source: join(dir, 'auth'), target: INSIDE.auth, readOnly: true }] : []),
+      { source: storage, target: INSIDE.data, readOnly: false },
+    ],
+    // Version 3.0.0 logs a refused connection every few seconds without it.
+    env: { OTEL_TRACES_EXPORTER: 'none' },
+    owner: dir,
+    options: [
+      ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
+      ...(userns ? ['--userns', 'host'] : []),
+    ],
+  };
+}

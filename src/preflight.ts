@@ -1,0 +1,144 @@
+// Before anything is touched: every check runs, every failure is shown at once with its way out.
+import { dirname, join } from 'node:path';
+import * as docker from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import { type Facts, portHolder } from './facts.ts';
+import type { Host } from './host.ts';
+import { notOurs } from './resources/container.ts';
+import type { Settings } from './settings.ts';
+import { lockedBy, lockHolder } from './state.ts';
+import { bytes } from './output.ts';
+
+export interface Finding {
+  /** `warning` is told and does not stop the run. */
+  level: 'error' | 'warning';
+  message: string;
+  why?: string | undefined;
+  fix: string[];
+  /** The flag whose value is the cause: that makes it bad input. */
+  flag?: string;
+}
+
+/** Below this a registry is full after a few images; bytes. */
+const LITTLE_SPACE = 1_000_000_000;
+/** A clock before this program was written is wrong. */
+const WRITTEN = Date.UTC(2026, 0, 1);
+
+type Check = (settings: Settings, facts: Facts, host: Host) => Promise<Finding[]>;
+const fail = (message: string, fix: string[], more: Partial<Finding> = {}): Finding[] => [
+  { level: 'error', message, fix, ...more },
+];
+const warn = (message: string, fix: string[]): Finding[] => [{ level: 'warning', message, fix }];
+
+const engine: Check = async (_, facts) =>
+  facts.engine instanceof CliError
+    ? fail(facts.engine.message, facts.engine.fix, { why: facts.engine.why })
+    : [];
+
+/** Our own container holds its port rightly, also when it is about to be replaced. */
+const port: Check = async (settings, facts, host) => {
+  const { port: wanted, dir } = settings;
+  const publisher = facts.engine instanceof CliError ? undefined : await docker.publisher(host, wanted);
+  if (!publisher && !facts.listening.has(wanted)) return [];
+  if (publisher) {
+    const owner = (await docker.inspect(host, publisher.name))?.owner;
+    if (owner === dir) return [];
+  }
+  const holder = publisher
+    ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
+    : await portHolder(host, wanted);
+  const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
+  const fix = [`Use another port:          registry-setup --port ${free}`];
+  if (publisher) fix.push(`Or take that one away:     docker stop ${publisher.name}`);
+  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag: '--port' });
+};
+
+const name: Check = async (settings, facts, host) => {
+  if (facts.engine instanceof CliError) return [];
+  const there = await docker.inspect(host, settings.name);
+  if (!there || there.owner === settings.dir) return [];
+  const { message, fix } = notOurs(settings.name, there);
+  return fail(message, fix, { flag: '--name' });
+};
+
+/** The container's root has no capabilities: it writes where uid 0 may, or everybody. */
+const storage: Check = async ({ storage: path }, _, host) => {
+  const flag = { flag: '--storage' };
+  const there = await host.stat(path);
+  if (there && there.type !== 'dir')
+    return fail(`${path} is a file, not a directory.`, ['registry-setup --storage DIR'], flag);
+  const parent = there ?? (await nearestParent(path, host));
+  if (parent.type !== 'dir')
+    return fail(`A part of ${path} is a file.`, ['registry-setup --storage DIR'], flag);
+  const mayWrite = parent.uid === 0 ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
+  if (there && !mayWrite)
+    return fail(
+      `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
+      [`chown root ${path}`, 'Or use another one:   registry-setup --storage DIR'],
+      flag,
+    );
+  const { free } = await host.space(path);
+  if (free >= LITTLE_SPACE) return [];
+  return warn(`Only ${bytes(free)} are free in ${path}.`, ['registry-setup --storage DIR']);
+};
+
+async function nearestParent(path: string, host: Host) {
+  let at = dirname(path);
+  for (;;) {
+    const there = await host.stat(at);
+    if (there) return there;
+    at = dirname(at);
+  }
+}
+
+const permission: Check = async ({ dir }, _, host) => {
+  if (host.machine.uid === 0) return [];
+  const parent = (await host.stat(dir)) ?? (await nearestParent(join(dir, 'x'), host));
+  return parent.uid === host.machine.uid
+    ? []
+    : fail(
+        `This user may not write to ${dir}.`,
+        ['As root:           sudo npx registry-setup', 'Or elsewhere:      registry-setup --dir ~/registry'],
+        { flag: '--dir' },
+      );
+};
+
+const clock: Check = async () =>
+  Date.now() > WRITTEN
+    ? []
+    : fail(`The clock of this machine says ${new Date().toISOString().slice(0, 10)}.`, [
+        'timedatectl set-ntp true',
+      ]);
+
+const lock: Check = async ({ dir }, _, host) => {
+  const holder = await lockHolder(host, dir);
+  if (!holder) return [];
+  const { message, fix } = lockedBy(holder);
+  return fail(message, fix);
+};
+
+const CHECKS: Check[] = [engine, permission, port, name, storage, clock, lock];
+
+/** Runs them all, side by side; the order of the findings is that of the checks. */
+export async function preflight(
+  settings: Settings,
+  facts: Facts,
+  host: Host,
+  archive?: string,
+): Promise<Finding[]> {
+  return (await Promise.all(CHECKS.map((check) => check(settings, facts, host)))).flat();
+}
+
+/** All errors in one; exit 2 when each comes from something that was given, else 1. */
+export function findingsError(findings: Finding[]): CliError | undefined {
+  const errors = findings.filter(({ level }) => level === 'error');
+  const [only] = errors;
+  if (!only) return undefined;
+  const exitCode = errors.every(({ flag }) => flag) ? 2 : 1;
+  if (errors.length === 1) return new CliError(only.message, { why: only.why, fix: only.fix, exitCode });
+  return new CliError(errors.map(({ message }) => message).join('\n'), {
+    why: errors.flatMap(({ why }) => why ?? []).join('\n') || undefined,
+    fix: errors.flatMap(({ message, fix }) => [`${message}`, ...fix.map((line) => `  ${line}`)]),
+    exitCode,
+  });
+}

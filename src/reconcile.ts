@@ -1,0 +1,180 @@
+// From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
+import { CliError, Interrupted } from './errors.ts';
+import type { Host } from './host.ts';
+import { type Output, SYMBOL } from './output.ts';
+import { type Drift, keyOf, type Provider, type Report, type Resource } from './resource.ts';
+import { container } from './resources/container.ts';
+import { dir } from './resources/dir.ts';
+import { file } from './resources/file.ts';
+import { gone } from './resources/gone.ts';
+import { image } from './resources/image.ts';
+import type { Oldest, Run } from './state.ts';
+
+const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K }>> } = {
+  dir,
+  file,
+  image,
+  container,
+  gone,
+};
+const providerOf = (resource: Resource) => PROVIDERS[resource.kind] as Provider<Resource>;
+
+/** One resource that is not as it should be. */
+export interface Change {
+  resource: Resource;
+  title: string;
+  drift: Drift;
+}
+
+/** Compares a plan with the machine. Reads only: this is --dry-run, and the heart of status. */
+export async function diff(plan: Resource[], host: Host): Promise<Change[]> {
+  const found = await Promise.all(
+    plan.map(async (resource) => {
+      const provider = providerOf(resource);
+      const drift = await provider.check(resource, host);
+      return drift && { resource, title: provider.title(resource), drift };
+    }),
+  );
+  return found.filter((change) => change !== undefined);
+}
+
+/** Keys of what a plan does not speak of and only uninstall takes away: the file with a generated password. */
+export const KEPT = 'kept:';
+
+/** What we made once and no longer want goes back to what was there before us, the last first. */
+export function orphans(plan: Resource[], oldest: Oldest): Resource[] {
+  const wanted = new Set(plan.map(keyOf));
+  return [...oldest]
+    .filter(([key]) => !wanted.has(key) && !key.startsWith(KEPT))
+    .map(([key, { undo }]): Resource => ({ kind: 'gone', of: key, undo }))
+    .toReversed();
+}
+
+/** A step of a run: some changes, or a proof. */
+export interface Step {
+  /** What it is about, as it reads when it is done: `9 files in /opt/registry`. */
+  title: string;
+  /** May return a better title, once it is known what was done. */
+  run(report: Report): Promise<string | undefined>;
+}
+
+/** Changes that belong together in one line of progress. */
+export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
+  const groups: Change[][] = [];
+  const isFile = ({ resource }: Change) => resource.kind === 'dir' || resource.kind === 'file';
+  for (const change of changes) {
+    const last = groups.at(-1);
+    if (last && isFile(change) && last.every(isFile)) last.push(change);
+    else groups.push([change]);
+  }
+  return groups.map((group) => ({
+    title: isFile(group[0] as Change) ? filesTitle(group, base) : sentence(group[0] as Change),
+    run: async (report) => {
+      for (const change of group) await applyOne(change, host, run, report);
+      return undefined;
+    },
+  }));
+}
+
+function filesTitle(group: Change[], base: string): string {
+  const files = group.filter(({ resource }) => resource.kind === 'file').length;
+  const noun = files > 0 ? 'file' : 'directory';
+  const count = files || group.length;
+  return `${count} ${count === 1 ? noun : noun === 'file' ? 'files' : 'directories'} in ${base}`;
+}
+
+function sentence({ title, drift }: Change): string {
+  const verb = { create: '', change: 'Replaced ', start: 'Started ', remove: 'Removed ' }[drift.what];
+  return verb ? verb + title : title.charAt(0).toUpperCase() + title.slice(1);
+}
+
+/** The way back is on disk before the change is made; what is not as it should be afterwards is a failure. */
+async function applyOne({ resource, title }: Change, host: Host, run: Run, report: Report) {
+  const provider = providerOf(resource);
+  const removal = resource.kind === 'gone';
+  await run.record(keyOf(resource), title, await provider.undo(resource, host, run), removal);
+  await provider.apply(resource, host, report);
+  // A directory that holds what is not ours stays, and that is no failure of a removal.
+  const left = removal ? undefined : await provider.check(resource, host);
+  if (left)
+    throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });
+}
+
+/** Runs the steps one after the other, each a line of progress; stops at the first that fails. */
+async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
+  const { Listr, ProcessOutput } = await import('listr2');
+  const live = output.terminal && !output.quiet && !output.asJson;
+  const seconds = (since: number) => {
+    const passed = (performance.now() - since) / 1000;
+    return passed > 0.2 ? output.paint('dim', ` (${passed.toFixed(1)} s)`) : '';
+  };
+  const stderr = new ProcessOutput(process.stderr, process.stderr);
+  const tasks = new Listr(
+    steps.map((step) => ({
+      title: step.title,
+      task: async (_: unknown, task: { title?: string; output?: string }) => {
+        if (signal.aborted) throw new Interrupted();
+        const since = performance.now();
+        const better = await step.run((text) => {
+          task.output = text;
+        });
+        const title = `${better ?? step.title}${seconds(since)}`;
+        task.title = title;
+        if (!live) output.say(`${output.paint('green', SYMBOL.done)} ${title}`);
+      },
+    })),
+    {
+      concurrent: false,
+      exitOnError: true,
+      // The handler of cli.ts undoes; listr2's would leave at once.
+      registerSignalListeners: false,
+      renderer: live ? 'default' : 'silent',
+      rendererOptions: {
+        logger: new (await import('listr2')).ListrLogger({ useIcons: true, processOutput: stderr }),
+        showErrorMessage: false,
+        collapseErrors: true,
+      },
+    },
+  );
+  await tasks.run();
+}
+
+export interface Apply {
+  steps: Step[];
+  run: Run;
+  output: Output;
+  signal: AbortSignal;
+  /** The machine without the abort signal: what goes back must not be interrupted by the same Ctrl-C. */
+  calm: Host;
+}
+
+/**
+ * Does it all, or nothing: when a step fails or Ctrl-C is pressed, everything of this run is undone.
+ * @throws the step's error, with what was undone, or what could not be and by which hand
+ */
+export async function applyOrUndo({ steps, run, output, signal, calm }: Apply): Promise<void> {
+  try {
+    await runSteps(steps, output, signal);
+    if (signal.aborted) throw new Interrupted();
+    await run.commit();
+  } catch (error) {
+    const cause = signal.aborted ? new Interrupted('Interrupted.') : error;
+    output.say(output.paint('dim', 'Putting everything back …'));
+    const failures = await run.rollBack(calm);
+    throw withOutcome(cause, failures);
+  }
+}
+
+function withOutcome(error: unknown, failures: string[]): CliError {
+  const known = error instanceof CliError ? error : undefined;
+  const bug = known ? [] : [`This is a bug in registry-setup: ${(error as Error).stack ?? error}`];
+  const outcome =
+    failures.length === 0
+      ? ['Everything was put back as it was.']
+      : ['Not everything could be put back. Left to do by hand:', ...failures.map((line) => `  ${line}`)];
+  return new CliError(known?.message ?? 'Something went wrong.', {
+    why: [known?.why, ...bug].filter(Boolean).join('\n') || undefined,
+    fix: [...outcome, ...(known?.fix ?? [])],
+    exitCode: known?.exitCode === 130 ? 130 : 1,
+  });
+}

@@ -1,0 +1,85 @@
+// A container of ours: running, from the image that is here, with the digest of everything that it was started with.
+import * as docker from '../engines/docker.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Provider, ResourceOf, Service } from '../resource.ts';
+import { shellLine } from '../shell.ts';
+
+/** The container of that name, after making sure that it is ours to replace. */
+async function ours(service: Service, host: Host) {
+  const there = await docker.inspect(host, service.name);
+  if (there && there.owner !== service.owner) throw notOurs(service.name, there);
+  return there;
+}
+
+/** What is said of a container that holds the name and was not made by this set-up. */
+export function notOurs(name: string, there: docker.Container): CliError {
+  const fix = there.owner
+    ? [
+        `Change that one:       registry-setup --dir ${there.owner}`,
+        `Use another name:      registry-setup --name ${name}-2`,
+      ]
+    : [
+        `Use another name:      registry-setup --name ${name}-2`,
+        `Or rename that one:    docker rename ${name} ${name}-old`,
+      ];
+  const whose = there.owner ? `belongs to the registry in ${there.owner}` : 'was not made by registry-setup';
+  return new CliError(`The container "${name}" (${there.image}) ${whose}.`, { fix, exitCode: 2 });
+}
+
+/** What has to happen to it, and why; undefined: nothing. */
+async function difference({ service, digest }: ResourceOf<'container'>, host: Host) {
+  const [there, image] = await Promise.all([ours(service, host), docker.imageId(host, service.image)]);
+  if (!there) return { there, what: 'create', why: [] } as const;
+  if (there.digest !== digest)
+    return { there, what: 'change', why: ['its settings or files changed'] } as const;
+  if (image && there.imageId !== image)
+    return { there, what: 'change', why: [`a newer ${service.image} is here`] } as const;
+  if (!there.running) return { there, what: 'start', why: ['it is not running'] } as const;
+  return undefined;
+}
+
+export const container: Provider<ResourceOf<'container'>> = {
+  title: ({ service }) => `container ${service.name}`,
+
+  async check(resource, host) {
+    const found = await difference(resource, host);
+    if (!found) return undefined;
+    const { service, digest } = resource;
+    const args =
+      found.what === 'start'
+        ? ['start', service.name]
+        : ['run', '-d', ...docker.runArguments(service, digest)];
+    return { what: found.what, details: [...found.why, shellLine('docker', args)] };
+  },
+
+  async undo({ service }, host) {
+    const { name } = service;
+    const there = await ours(service, host);
+    if (!there) return { steps: [{ do: 'container', name }] };
+    const { id, running } = there;
+    return {
+      steps: [{ do: 'container', name, former: { id, running } }],
+      last: running ? [{ do: 'start', id }] : [],
+      cleanup: [{ do: 'discard', id, unless: name }],
+    };
+  },
+
+  async apply(resource, host) {
+    const found = await difference(resource, host);
+    if (!found) return;
+    const { service, digest } = resource;
+    if (found.what === 'create') return void (await docker.runContainer(host, service, digest));
+    if (found.what === 'start') return void (await docker.startContainer(host, found.there.id));
+    // The former one is kept, stopped, until the run has succeeded. The new one is made while the former still answers,
+    // so that the gap is a stop and a start and nothing else.
+    const { id, running } = found.there;
+    await docker.renameContainer(host, id, setAsideName(service.name, id));
+    await docker.createContainer(host, service, digest);
+    if (running) await docker.stopContainer(host, id);
+    await docker.startContainer(host, service.name);
+  },
+};
+
+/** What a container is called while a run that replaces it is not over. */
+export const setAsideName = (name: string, id: string): string => `${name}-before-${id.slice(0, 8)}`;

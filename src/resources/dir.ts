@@ -1,0 +1,38 @@
+// A directory: there, with its mode. One that has images in it is never taken away: only an empty one is.
+import { dirname } from 'node:path';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+
+const octal = (mode: number) => mode.toString(8).padStart(4, '0');
+
+/** The path and those of its parents that are not there, the deepest first. */
+async function missing(path: string, host: Host): Promise<string[]> {
+  return (await host.stat(path)) ? [] : [path, ...(await missing(dirname(path), host))];
+}
+
+export const dir: Provider<ResourceOf<'dir'>> = {
+  title: ({ path }) => path,
+
+  async check({ path, mode, keep }, host) {
+    const there = await host.stat(path);
+    if (!there) return { what: 'create', details: [`mkdir -p -m ${octal(mode)} ${path}`] };
+    if (there.type !== 'dir')
+      throw new CliError(`${path} is there, and it is not a directory.`, { exitCode: 2 });
+    if (keep || there.mode === mode) return undefined;
+    return { what: 'change', details: [`chmod ${octal(mode)} ${path}      (is ${octal(there.mode)})`] };
+  },
+
+  async undo({ path }, host) {
+    const there = await host.stat(path);
+    if (!there) return { steps: (await missing(path, host)).map((p) => ({ do: 'rmdir', path: p })) };
+    return { steps: [{ do: 'chmod', path, mode: there.mode, uid: there.uid, gid: there.gid }] };
+  },
+
+  async apply({ path, mode }, host) {
+    if (await host.stat(path)) return host.chmod(path, mode);
+    const [last, ...parents] = await missing(path, host);
+    for (const parent of parents.toReversed()) await host.mkdir(parent, 0o755);
+    if (last) await host.mkdir(last, mode);
+  },
+};

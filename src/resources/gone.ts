@@ -1,0 +1,39 @@
+// Something of ours that is no longer wanted: it goes back to what was there before us.
+import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { inverse, performReversibly, wouldChange } from '../undo.ts';
+
+const words: Record<UndoStep['do'], (step: never) => string> = {
+  restore: ({ path }: { path: string }) => `put ${path} back as it was`,
+  remove: ({ path }: { path: string }) => `rm ${path}`,
+  rmdir: ({ path }: { path: string }) => `rmdir ${path}      (if it is empty)`,
+  chmod: ({ path, mode }: { path: string; mode: number }) => `chmod ${mode.toString(8)} ${path}`,
+  container: ({ name }: { name: string }) => `docker rm -fv ${name}`,
+  start: ({ id }: { id: string }) => `docker start ${id.slice(0, 12)}`,
+  discard: ({ id }: { id: string }) => `docker rm -fv ${id.slice(0, 12)}`,
+  image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
+};
+
+export const gone: Provider<ResourceOf<'gone'>> = {
+  title: ({ of }) => of.replace(/^(dir|file):/, '').replace(/^(image|container):/, '$1 '),
+
+  async check({ undo }, host) {
+    const left: UndoStep[] = [];
+    for (const step of undo.steps) if (await wouldChange(step, host)) left.push(step);
+    if (left.length === 0) return undefined;
+    return { what: 'remove', details: left.map((step) => words[step.do](step as never)) };
+  },
+
+  async undo({ undo }, host, vault) {
+    const parts = [];
+    for (const step of undo.steps) parts.push(await inverse(step, host, vault));
+    return {
+      steps: parts.flatMap((part) => part.steps).toReversed(),
+      last: parts.flatMap((part) => part.last ?? []),
+      cleanup: parts.flatMap((part) => part.cleanup ?? []),
+    };
+  },
+
+  async apply({ undo }, host) {
+    for (const step of undo.steps) await performReversibly(step, host);
+  },
+};

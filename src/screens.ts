@@ -1,0 +1,137 @@
+// The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
+import type { EngineInfo } from './engines/docker.ts';
+import type { Facts } from './facts.ts';
+import type { Material } from './material.ts';
+import { bytes, type Paint } from './output.ts';
+import type { Change } from './reconcile.ts';
+import { address, asAnswers, DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import { shellLine } from './shell.ts';
+
+export const banner = (paint: Paint): string[] => [
+  `${paint('bold', 'registry-setup')} · a private image registry on this machine`,
+  '',
+];
+
+/** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
+export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
+  const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
+  return `  Found   ${[facts.system.replace('GNU/Linux ', ''), `Docker ${engine.version}`, `${bytes(free)} free`, port].join(' · ')}`;
+}
+
+const LOGIN: Record<Settings['auth'], (users: string[]) => string> = {
+  none: () => 'none: whoever reaches the port may push and pull',
+  htpasswd: (users) => `htpasswd: ${users.join(', ')}`,
+  token: (users) => `token: ${users.join(', ')}`,
+};
+const ENCRYPTION: Record<Settings['tls'], string> = {
+  insecure: 'none: passwords and images travel in clear',
+  'self-signed': 'TLS, self-signed',
+  'ca-signed': 'TLS, CA of its own',
+};
+
+/** Everything that was decided, and everything that will be touched. */
+export function reviewLines(
+  settings: Settings,
+  changes: Change[],
+  facts: Facts,
+  engine: EngineInfo,
+): string[] {
+  const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
+  const rows = [
+    ['Address', address(settings)],
+    ['Images', settings.storage],
+    ['Login', LOGIN[settings.auth](settings.users)],
+    ['Encryption', ENCRYPTION[settings.tls]],
+    [
+      'Engine',
+      `Docker ${engine.version}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
+    ],
+    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
+  ];
+  return [
+    ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),
+    '',
+    ...changeLines(settings, changes),
+    facts.last ? '' : '  and touch nothing else on this machine.',
+  ].filter((line, i, all) => line !== '' || i < all.length - 1);
+}
+
+/** `This will   make /opt/registry (3 files)`, a line for each kind of change. */
+export function changeLines({ dir, port }: Settings, changes: Change[]): string[] {
+  const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
+  const files = of('file');
+  const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
+  const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+  const lines = [
+    ...of('image').map(({ drift }) => drift.details[0] ?? ''),
+    ...(fresh
+      ? [`make ${dir} (${count(files.length, 'file')})`]
+      : files.map(({ title }) => `change ${title}`)),
+    ...of('container').map(({ title, drift }) => {
+      const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
+      return `${verb} the ${title} on port ${port}`;
+    }),
+    ...of('gone').map(({ title }) => `take away ${title}`),
+  ];
+  return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
+}
+
+/** The flags that give these settings again; what is the default is left out. */
+export function sameRun(settings: Settings): string {
+  const defaults: Record<string, unknown> = {
+    port: 5000,
+    bind: '0.0.0.0',
+    storage: `${settings.dir}/data`,
+    auth: 'htpasswd',
+    tls: 'insecure',
+    image: DEFAULT_IMAGE,
+    engine: 'docker',
+    name: 'registry',
+  };
+  const args = Object.entries(asAnswers(settings)).flatMap(([name, value]) => {
+    if (name === 'delete') return value ? [] : ['--no-delete'];
+    if (Array.isArray(value)) return value.flatMap((item) => [`--${name}`, item]);
+    return value === defaults[name] ? [] : [`--${name}`, String(value)];
+  });
+  const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
+  return shellLine('registry-setup', ['--yes', ...dir, ...args]);
+}
+
+/** What the person needs next, and nothing more. Every line can be pasted. */
+export function summaryLines(
+  settings: Settings,
+  material: Material,
+  passwordFile: string | undefined,
+  paint: Paint,
+): string[] {
+  const at = address(settings);
+  const [user] = settings.users;
+  const login = settings.auth !== 'none' && user;
+  const shown = [...material.generated].map(
+    ([name, password]) => `  ${paint('bold', name)}   ${password.reveal()}`,
+  );
+  const again = `(shown this once; \`registry-setup user password ${user}\` makes another)`;
+  return [
+    '',
+    `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
+    '',
+    '  On each developer machine, once: in /etc/docker/daemon.json',
+    `    "insecure-registries": ["${at}"]`,
+    '  then',
+    '    systemctl reload docker',
+    ...(login ? [`    docker login -u ${user} ${at}`] : []),
+    '',
+    '  Then:',
+    `    docker tag app:1.0 ${at}/team/app:1.0`,
+    `    docker push ${at}/team/app:1.0`,
+    `    docker pull ${at}/team/app:1.0`,
+    '',
+    ...(passwordFile
+      ? [`  The generated password is in ${passwordFile}`, '']
+      : shown.length > 0
+        ? [...shown, `  ${paint('dim', again)}`, '']
+        : []),
+    '  The same again without questions:',
+    `    ${sameRun(settings)}`,
+  ];
+}

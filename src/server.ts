@@ -1,0 +1,103 @@
+// One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
+import { join } from 'node:path';
+import { liveChecks } from './checks.ts';
+import type { Context } from './context.ts';
+import type { EngineInfo } from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import type { Facts } from './facts.ts';
+import { loadMaterial, type Material } from './material.ts';
+import { serverPlan } from './plan.ts';
+import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
+import type { Secret } from './secret.ts';
+import type { Settings } from './settings.ts';
+import { beginRun, type Oldest, readOldest, recover, type Run } from './state.ts';
+
+/** What was wanted, and what it takes. */
+export interface Wanted {
+  settings: Settings;
+  facts: Facts;
+  engine: EngineInfo;
+  passwords: Map<string, Secret>;
+  archive?: string | undefined;
+}
+
+export interface Prepared {
+  changes: Change[];
+  material: Material;
+}
+
+/** The plan, compared with the machine. Reads only. */
+export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
+  const { settings, facts, engine, passwords, archive } = wanted;
+  const material = await loadMaterial(settings, passwords, context.host);
+  const { logDriver, userns } = engine;
+  const plan = serverPlan(settings, material, {
+    logDriver,
+    userns,
+    archive,
+    settingsText: facts.settingsText,
+  });
+  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material };
+}
+
+/** A look without the lock: for the review, and for --dry-run. */
+export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
+  return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
+}
+
+/** What a generated password is written to where no terminal shows it. */
+function passwordStep(material: Material, path: string, context: Context, run: Run): Step {
+  const text = [...material.generated].map(([name, password]) => `${name}:${password.reveal()}\n`).join('');
+  return {
+    title: `Generated password in ${path}`,
+    run: async () => {
+      await run.record(`${KEPT}${path}`, path, { steps: [{ do: 'remove', path }] }, false);
+      await context.host.write(path, text, { mode: 0o600 });
+      return undefined;
+    },
+  };
+}
+
+export interface Outcome {
+  changes: Change[];
+  material: Material;
+  /** Where a generated password was written, when no terminal showed it. */
+  passwordFile?: string;
+}
+
+/** What a run that was killed left is ended first: this run builds on a machine that is in order. */
+export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
+  const left = run.unfinished;
+  if (!left) return;
+  context.output.say(
+    `The run "${left.command}" of ${left.since} was cut off. Putting back what it had done …`,
+  );
+  const failures = await recover(context.calm, dir, run, left);
+  if (failures.length === 0) return;
+  throw new CliError('What the run that was cut off had done could not be put back.', {
+    why: failures.join('\n'),
+    fix: ['Do that by hand, then let it be forgotten:', `  rm ${join(dir, '.state/journal')}`],
+  });
+}
+
+/** Takes the lock, makes the machine follow the settings, and proves it; or leaves everything as it was. */
+export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
+  const { settings, passwords } = wanted;
+  const { host, output, signal, calm } = context;
+  const run = await beginRun(host, settings.dir, context.line);
+  try {
+    await recoverFirst(context, settings.dir, run);
+    const { changes, material } = await prepare(wanted, context, run.oldest);
+    const generated = material.generated.size > 0 && !output.terminal;
+    const passwordFile = generated ? join(settings.dir, 'generated-passwords') : undefined;
+    const steps = [
+      ...stepsOf(changes, settings.dir, host, run),
+      ...(changes.length > 0 || passwords.size > 0 ? liveChecks(settings, material.known, host) : []),
+      ...(passwordFile ? [passwordStep(material, passwordFile, context, run)] : []),
+    ];
+    await applyOrUndo({ steps, run, output, signal, calm });
+    return { changes, material, ...(passwordFile && { passwordFile }) };
+  } finally {
+    await run.release();
+  }
+}

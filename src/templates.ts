@@ -1,0 +1,69 @@
+// Files in YAML: read with line and column, written by filling a template that is valid by itself. The only door to yaml.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { LineCounter, parseDocument } from 'yaml';
+import { CliError } from './errors.ts';
+
+/** The same place from src/ and from the bundle: every chunk lies flat in dist/. */
+const FOLDER = new URL('../templates/', import.meta.url);
+const LINES = { lineWidth: 0, flowCollectionPadding: false };
+
+export type Value = string | number | boolean | Value[] | { [key: string]: Value };
+
+/**
+ * Parses YAML that a person wrote.
+ * @param where how errors call it
+ * @throws CliError (exit 2) with line and column
+ */
+export function readYaml(text: string, where: string): unknown {
+  const document = parseDocument(text, { lineCounter: new LineCounter(), prettyErrors: true });
+  const [error] = document.errors;
+  if (!error) return document.toJS();
+  const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
+  const [reason = ''] = error.message.split(/ at line \d+/);
+  throw new CliError(`${where}, line ${line}, column ${col}: ${reason}.`, { exitCode: 2 });
+}
+
+/**
+ * A template with values put in; its comments and order stay.
+ * @param name a file of templates/
+ * @param values dotted paths, such as `http.secret`; undefined takes the key away
+ */
+export function fillTemplate(name: string, values: Record<string, Value | undefined>): string {
+  const document = parseDocument(readFileSync(new URL(name, FOLDER), 'utf8'));
+  for (const [path, value] of Object.entries(values)) {
+    const keys = path.split('.');
+    if (value === undefined) document.deleteIn(keys);
+    else document.setIn(keys, document.createNode(value));
+  }
+  return document.toString(LINES);
+}
+
+/**
+ * The text of a settings file with other values. What a person wrote there stays: comments, order, and all of it when no value differs.
+ * @param text what is there now; undefined: the template
+ */
+export function editSettings(text: string | undefined, values: Record<string, Value>): string {
+  const start = text ?? readFileSync(new URL('settings.yml', FOLDER), 'utf8');
+  const document = parseDocument(start);
+  const before = (document.toJS() ?? {}) as Record<string, Value>;
+  const same = (key: string) => JSON.stringify(before[key]) === JSON.stringify(values[key]);
+  const keys = new Set([...Object.keys(before), ...Object.keys(values)]);
+  const changed = [...keys].filter((key) => !same(key));
+  if (text !== undefined && changed.length === 0) return text;
+  if (document.contents === null) {
+    const lines = parseDocument('');
+    lines.contents = lines.createNode(values) as never;
+    return `${start.trimEnd()}\n${lines.toString(LINES)}`;
+  }
+  for (const key of changed) {
+    const value = values[key];
+    if (value === undefined) document.delete(key);
+    else document.set(key, document.createNode(value));
+  }
+  return document.toString(LINES);
+}
+
+/** A short name for content: what a service was started with, in its label. */
+export const digestOf = (...parts: string[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
