@@ -7,7 +7,8 @@ import type { Command } from './flags.ts';
 import { errorDocument, makeOutput } from './output.ts';
 import { VERSION } from './version.ts';
 
-const COMMANDS: Partial<Record<Command, (context: Context) => Promise<number | void>>> = {
+/** A number that comes back is the exit code. */
+const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
   setup: async (context) => (await import('./commands/setup.ts')).setup(context),
   status: async (context) => (await import('./commands/status.ts')).status(context),
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
@@ -68,7 +69,7 @@ async function main(argv: string[]): Promise<number> {
       prompts: async () =>
         (await import('./ask.ts')).terminalPrompts(signal, (text) => output.paint('dim', text)),
     });
-    return code ?? 0;
+    return typeof code === 'number' ? code : 0;
   } catch (error) {
     rough.json(errorDocument(error));
     rough.fail(error, verbose);

@@ -53,14 +53,14 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
         ] satisfies Resource[])
       : []),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
-    // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
-    { kind: 'container', service, digest: digestOf(JSON.stringify(service), config) },
     {
       kind: 'file',
       path: at('settings.yml'),
       content: editSettings(facts.settingsText, asAnswers(settings)),
       mode: 0o644,
     },
+    // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
+    { kind: 'container', service, digest: digestOf(JSON.stringify(service), config) },
   ];
 }
 

@@ -4,10 +4,10 @@ import * as docker from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
 import type { Host } from './host.ts';
+import { bytes } from './output.ts';
 import { notOurs } from './resources/container.ts';
 import type { Settings } from './settings.ts';
 import { lockedBy, lockHolder } from './state.ts';
-import { bytes } from './output.ts';
 
 export interface Finding {
   /** `warning` is told and does not stop the run. */
@@ -117,15 +117,23 @@ const lock: Check = async ({ dir }, _, host) => {
   return fail(message, fix);
 };
 
-const CHECKS: Check[] = [engine, permission, port, name, storage, clock, lock];
+/** Another directory would be an empty registry: the images are not moved by themselves, and nobody should miss them later. */
+const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
+  const before = last?.storage?.value as string | undefined;
+  if (before === undefined || before === path) return [];
+  const images = (dir: string) => host.stat(join(dir, 'docker/registry/v2/repositories'));
+  if (!(await images(before)) || (await images(path))) return [];
+  const fix = [
+    'Move them first, then run this again:',
+    `  docker stop ${container} && mkdir -p ${path} && cp -a ${before}/docker ${path}/`,
+  ];
+  return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
+};
+
+const CHECKS: Check[] = [engine, permission, port, name, storage, moved, clock, lock];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
-export async function preflight(
-  settings: Settings,
-  facts: Facts,
-  host: Host,
-  archive?: string,
-): Promise<Finding[]> {
+export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {
   return (await Promise.all(CHECKS.map((check) => check(settings, facts, host)))).flat();
 }
 

@@ -61,10 +61,10 @@ export interface Step {
 /** Changes that belong together in one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
   const groups: Change[][] = [];
-  const isFile = ({ resource }: Change) => resource.kind === 'dir' || resource.kind === 'file';
   for (const change of changes) {
     const last = groups.at(-1);
-    if (last && isFile(change) && last.every(isFile)) last.push(change);
+    const alike = last?.every((other) => isFile(other) && sameWay(other, change));
+    if (alike && isFile(change)) last?.push(change);
     else groups.push([change]);
   }
   return groups.map((group) => ({
@@ -76,11 +76,17 @@ export function stepsOf(changes: Change[], base: string, host: Host, run: Run): 
   }));
 }
 
+const isFile = ({ resource }: Change) => /^(dir|file|kept):/.test(keyOf(resource));
+
+/** Both are made, or both are taken away. */
+const sameWay = (a: Change, b: Change) => (a.resource.kind === 'gone') === (b.resource.kind === 'gone');
+
 function filesTitle(group: Change[], base: string): string {
-  const files = group.filter(({ resource }) => resource.kind === 'file').length;
-  const noun = files > 0 ? 'file' : 'directory';
+  const removed = group.every(({ resource }) => resource.kind === 'gone');
+  const files = group.filter(({ resource }) => !keyOf(resource).startsWith('dir:')).length;
   const count = files || group.length;
-  return `${count} ${count === 1 ? noun : noun === 'file' ? 'files' : 'directories'} in ${base}`;
+  const noun = files > 0 ? (count === 1 ? 'file' : 'files') : count === 1 ? 'directory' : 'directories';
+  return `${removed ? 'Removed ' : ''}${count} ${noun} in ${base}`;
 }
 
 function sentence({ title, drift }: Change): string {

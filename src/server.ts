@@ -8,9 +8,11 @@ import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
+import type { Resource } from './resource.ts';
+import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
-import { beginRun, type Oldest, readOldest, recover, type Run } from './state.ts';
+import { beginRun, type Oldest, type Run, readOldest, recover } from './state.ts';
 
 /** What was wanted, and what it takes. */
 export interface Wanted {
@@ -47,12 +49,17 @@ export async function preview(wanted: Wanted, context: Context): Promise<Prepare
 
 /** What a generated password is written to where no terminal shows it. */
 function passwordStep(material: Material, path: string, context: Context, run: Run): Step {
-  const text = [...material.generated].map(([name, password]) => `${name}:${password.reveal()}\n`).join('');
+  const { host } = context;
   return {
     title: `Generated password in ${path}`,
     run: async () => {
-      await run.record(`${KEPT}${path}`, path, { steps: [{ do: 'remove', path }] }, false);
-      await context.host.write(path, text, { mode: 0o600 });
+      // Lines of an earlier run stay, unless this one made a new password for the same user.
+      const before = (await host.read(path))?.toString().split('\n').filter(Boolean) ?? [];
+      const kept = before.filter((line) => !material.generated.has(line.split(':')[0] ?? ''));
+      const made = [...material.generated].map(([name, password]) => `${name}:${password.reveal()}`);
+      const file: Resource = { kind: 'file', path, content: '', mode: 0o600 };
+      await run.record(`${KEPT}${path}`, path, await fileProvider.undo(file, host, run), false);
+      await host.write(path, `${[...kept, ...made].join('\n')}\n`, { mode: 0o600 });
       return undefined;
     },
   };

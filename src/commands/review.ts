@@ -1,9 +1,9 @@
 // One screen to look at everything before anything happens, and the way to change an answer.
 import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
 import { type Asking, QUESTIONS } from '../questions.ts';
 import { reviewLines } from '../screens.ts';
 import { preview, type Wanted } from '../server.ts';
-import { CliError } from '../errors.ts';
 import { changeDetails } from './dry-run.ts';
 
 /**

@@ -12,8 +12,8 @@ import { banner, foundLine, summaryLines } from '../screens.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { readYaml } from '../templates.ts';
-import { review } from './review.ts';
 import { showDryRun } from './dry-run.ts';
+import { review } from './review.ts';
 
 export async function setup(context: Context): Promise<void> {
   const { host, output } = context;

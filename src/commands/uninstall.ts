@@ -6,9 +6,9 @@ import type { Host } from '../host.ts';
 import { bytes } from '../output.ts';
 import { applyOrUndo, diff, stepsOf } from '../reconcile.ts';
 import type { Resource } from '../resource.ts';
-import { readYaml } from '../templates.ts';
 import { recoverFirst } from '../server.ts';
 import { beginRun, type Oldest, readOldest, readUnfinished } from '../state.ts';
+import { readYaml } from '../templates.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
 
 const wayBack = (oldest: Oldest): Resource[] =>

@@ -14,7 +14,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
 };
 
 export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of }) => of.replace(/^(dir|file):/, '').replace(/^(image|container):/, '$1 '),
+  title: ({ of }) => of.replace(/^(dir|file|kept):/, '').replace(/^(image|container):/, '$1 '),
 
   async check({ undo }, host) {
     const left: UndoStep[] = [];

@@ -1,0 +1,105 @@
+# Makes the root file systems of whole machines: systemd, the tools a server has, and the engine of the flavour.
+
+default_flavours=(bookworm trixie forky)
+all_flavours=("${default_flavours[@]}" bookworm-bare trixie-bare bookworm-podman trixie-podman)
+
+host_packages() { # FLAVOUR
+  local base=systemd,systemd-sysv,dbus,ca-certificates,iproute2,procps,curl,openssl,apache2-utils,python3-minimal
+  case $1 in
+    # Node 18 of bookworm is too old: those hosts get this machine's node. Its docker.io holds the client too.
+    bookworm) echo "$base,docker.io,iptables" ;;
+    trixie | forky) echo "$base,docker.io,docker-cli,iptables,nodejs" ;;
+    bookworm-bare) echo "$base" ;;
+    trixie-bare) echo "$base,nodejs" ;;
+    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,crun" ;;
+    trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs" ;;
+    *) die "There is no host flavour '$1'." "one of: ${all_flavours[*]}" ;;
+  esac
+}
+
+needs_our_node() { [[ $1 = bookworm* ]]; }   # FLAVOUR
+
+# The first source of this machine, when it is a Debian; else mmdebstrap's own choice.
+mirror() {
+  grep -qx 'ID=debian' /etc/os-release || return 0
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{sources,list} 2>/dev/null || true; } |
+    awk '{ sub(/\[[^]]*\]/, "") } $1 == "URIs:" || $1 == "deb" { print $2; exit }'
+}
+
+# How this machine's apt gets to its mirror (proxies, TLS), for apt inside the hosts.
+apt_access() {
+  apt-config dump | grep -E '^Acquire::(http|https)::[^ ]+ "' || true
+  for scheme in http https; do
+    local variable=${scheme}_proxy
+    [[ -z ${!variable:-} ]] || echo "Acquire::$scheme::Proxy \"${!variable}\";"
+  done
+}
+
+# Functions as bash prints them: a changed comment builds nothing.
+host_recipe() { # FLAVOUR → its hash
+  {
+    declare -f host_files customize_host build_host_image
+    echo "$1 $(host_packages "$1") $(mirror)"
+    apt_access
+    cat /usr/local/share/ca-certificates/*.crt 2>/dev/null || true
+    if needs_our_node "$1"; then stat -Lc %s "$(command -v node)"; fi
+  } | sha256sum | cut -c1-12
+}
+
+build_host_image() { # FLAVOUR
+  local flavour=$1 image hash file old
+  image=$(host_image "$flavour")
+  hash=$(host_recipe "$flavour")
+  old=$(engine image inspect -f '{{.Id}} {{index .Config.Labels "'$namespace'.recipe"}}' "$image" 2>/dev/null || true)
+  [[ $old != *" $hash" ]] || return 0
+  if command -v zstd >/dev/null; then pack=(zstd -q -1 -T0) file=$cache/host-$flavour-$hash.tar.zst; else pack=(gzip -1) file=$cache/host-$flavour-$hash.tar.gz; fi
+  if [[ ! -f $file ]]; then
+    say "building host $flavour (about a minute)"
+    host_files "$flavour" "$tmp/host-$flavour" | "${pack[@]}" >"$tmp/host-$flavour.packed"
+    rm -f "$cache/host-$flavour"-????????????.tar.*
+    mv "$tmp/host-$flavour.packed" "$file"
+  fi
+  # Overlay on overlay does not work: what an engine stores lies on volumes.
+  "${pack[0]}" -dc "$file" | ENGINE_TIMEOUT=300 engine import \
+    -c 'CMD ["/sbin/init"]' -c 'ENV container=docker' -c "LABEL $namespace.recipe=$hash" \
+    -c 'VOLUME ["/var/lib/docker","/var/lib/containerd","/var/lib/containers"]' - "$image" >/dev/null
+  # A kept host may still run from the old one: then it stays until that host is gone and `lab sweep` finds it.
+  [[ -z $old ]] || engine rmi "${old%% *}" >/dev/null 2>&1 || true
+}
+
+host_files() { # FLAVOUR WORK-FOLDER → tar, to stdout
+  local flavour=$1 work=$2 mirror
+  mirror=$(mirror)
+  mkdir -p "$work/ca"
+  apt_access >"$work/apt.conf"
+  cp /usr/local/share/ca-certificates/*.crt "$work/ca/" 2>/dev/null || true
+  if needs_our_node "$flavour"; then cp -L "$(command -v node)" "$work/node"; fi
+  mmdebstrap --quiet --variant=minbase --include="$(host_packages "$flavour")" \
+    --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::GzipIndexes "true"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook="bash '$lab_dir/host-images.sh' customize '$work' \"\$1\"" \
+    "${flavour%%-*}" - ${mirror:+"$mirror"} ||
+    die "The host $flavour cannot be built." "read mmdebstrap's words above; it wants the packages mmdebstrap and debian-archive-keyring, and root"
+}
+
+customize_host() { # WORK-FOLDER ROOT
+  local work=$1 root=$2 unit
+  cp "$work/apt.conf" "$root/etc/apt/apt.conf.d/90lab"
+  if cp "$work"/ca/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null; then chroot "$root" update-ca-certificates >/dev/null 2>&1; fi
+  if [[ -f $work/node ]]; then install -m 755 "$work/node" "$root/usr/local/bin/node"; fi
+  # Modules cannot be loaded from a container; apt's own timers would hold its lock in the middle of a test.
+  for unit in systemd-modules-load.service apt-daily.timer apt-daily-upgrade.timer; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+  done
+  # There is no pids controller in the lab's cgroup tree, and podman insists on one.
+  if [[ -x $root/usr/bin/podman ]]; then
+    mkdir -p "$root/etc/containers/containers.conf.d"
+    printf '[containers]\npids_limit = 0\n' >"$root/etc/containers/containers.conf.d/lab.conf"
+  fi
+}
+
+# mmdebstrap runs its hooks in a shell of its own.
+if [[ ${BASH_SOURCE[0]} = "$0" && ${1:-} = customize ]]; then
+  set -euo pipefail
+  customize_host "$2" "$3"
+fi

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Starts, shows and removes the lab's hosts. By hand: npm run lab -- …   Tests come through host.ts, with --owner-pid.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+usage() {
+  cat <<'TEXT'
+lab up FLAVOUR NAME [--image IMAGE]… [--containerd-store] [--network NETWORK]   a host which stays
+lab sh NAME                          a shell in it
+lab exec NAME COMMAND…               one command in it
+lab reset NAME                       put it back to what it was after its start
+lab changes NAME                     the files that differ from then
+lab list                             what runs
+lab down [NAME…]                     remove these hosts, or all that `up` made
+lab sweep                            remove what killed test runs left
+lab images [FLAVOUR…]                build the images (up does it when one is missing)
+TEXT
+}
+
+label=$namespace
+
+# An owner is a process: its namespace, id and start time, since ids come back.
+started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }   # PID
+pid_namespace() { readlink /proc/self/ns/pid | tr -dc 0-9; }
+owner_of_pid() { echo "$(pid_namespace).$1.$(started_at "$1")"; }               # PID
+
+owner_is_gone() { # OWNER; not ours to say for another namespace, and never for a kept host
+  local space pid start
+  IFS=. read -r space pid start <<<"$1"
+  [[ $space = "$(pid_namespace)" && $(started_at "$pid") != "$start" ]]
+}
+
+# A run's things carry its number in their names, so that runs do not meet.
+full_name() { echo "lab-${owner_pid:+$owner_pid-}$1"; }   # NAME
+
+cgroup_tree() { if [[ -d /sys/fs/cgroup/unified ]]; then echo /sys/fs/cgroup/unified; else echo /sys/fs/cgroup; fi; }
+
+parse() { # ARGUMENTS → args and the options
+  args=() images=() owner=keep owner_pid='' network='' containerd_store='' internal=''
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --image) images+=("$2"); shift ;;
+      --network) network=$2; shift ;;
+      --owner-pid) owner_pid=$2 owner=$(owner_of_pid "$2"); shift ;;
+      --containerd-store) containerd_store=yes ;;
+      --internal) internal=yes ;;
+      -*) die "lab does not know $1." "lab help" ;;
+      *) args+=("$1") ;;
+    esac
+    shift
+  done
+}
+
+make_network() { # NAME → its full name
+  local name
+  name=$(full_name "$1")
+  engine network create --label "$label=$owner" ${internal:+--internal} "$name" >/dev/null
+  echo "$name"
+}
+
+# Not --privileged: that asks for CAP_SYS_RESOURCE, which a machine that is itself a container lacks.
+create_host() { # FLAVOUR NAME NETWORK
+  engine create --name "$(full_name "$2")" --hostname "$2" --network "$3" --network-alias "$2" \
+    --label "$label=$owner" --label "$label.flavour=$1" \
+    --tmpfs /run --tmpfs /tmp --stop-signal SIGRTMIN+3 \
+    --cap-add ALL --cap-drop SYS_RESOURCE --device-cgroup-rule 'a *:* rwm' \
+    --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
+    --cgroupns host -v "$(cgroup_tree):/sys/fs/cgroup:rw" -v "$archives:/lab:ro" \
+    "$(host_image "$1")" >/dev/null
+}
+
+inside() { # CONTAINER FUNCTION ARGUMENTS…: a function of inside.sh, in the host
+  local container=$1
+  shift
+  ENGINE_TIMEOUT=120 engine exec -i "$container" bash -s -- "$@" <"$lab_dir/inside.sh"
+}
+
+up() { # FLAVOUR NAME
+  [[ $# -eq 2 ]] || die "up wants a flavour and a name." "lab up trixie server"
+  local flavour=$1 name=$2 container
+  container=$(full_name "$name")
+  [[ -d $archives ]] && engine image inspect "$(host_image "$flavour")" >/dev/null 2>&1 || "$lab_dir/images.sh" "$flavour" >&2
+  if [[ -z $network ]]; then
+    network=$namespace
+    engine network inspect "$network" >/dev/null 2>&1 || engine network create --label "$label=keep" "$network" >/dev/null
+  fi
+  create_host "$flavour" "$name" "$network" || die "$container cannot be made." "if it is there already: lab down $name"
+  if [[ $containerd_store ]]; then daemon_json '{"features":{"containerd-snapshotter":true}}' | engine cp - "$container:/etc/"; fi
+  engine start "$container" >/dev/null
+  if ! inside "$container" boot "${images[@]}" >&2; then
+    engine rm -fv "$container" >/dev/null
+    die "$container did not come up." "its journal is above"
+  fi
+  address "$container"
+}
+
+# Put in before the first start: the engine then never runs with the other store.
+daemon_json() { # CONTENT → tar, to stdout
+  local dir
+  dir=$(mktemp -d)
+  mkdir "$dir/docker"
+  echo "$1" >"$dir/docker/daemon.json"
+  tar -C "$dir" -c docker
+  rm -r "$dir"
+}
+
+address() { # CONTAINER → its full name and address
+  engine inspect -f '{{slice .Name 1}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"
+}
+
+# Stopped and started, as after a power cut: /run and /tmp are new.
+reboot_host() { # CONTAINER
+  engine restart --time 10 "$1" >/dev/null
+  inside "$1" boot >&2
+  address "$1"
+}
+
+by_label() { # container|network [OWNER] → id and owner of each
+  case $1 in
+    container) engine ps -a --no-trunc --filter "label=$label${2:+=$2}" --format "{{.ID}} {{.Label \"$label\"}}" ;;
+    network) engine network ls --no-trunc --filter "label=$label${2:+=$2}" --format "{{.ID}} {{.Label \"$label\"}}" ;;
+  esac
+}
+
+# With their volumes: else those fill the disk.
+remove_hosts() { [[ $# -eq 0 ]] || engine rm -fv "$@" >/dev/null; }
+remove_networks() { [[ $# -eq 0 ]] || engine network rm "$@" >/dev/null; }
+
+sweep() {
+  local kind id owner gone
+  for kind in container network; do
+    gone=()
+    while read -r id owner; do if owner_is_gone "$owner"; then gone+=("$id"); fi; done < <(by_label "$kind")
+    [[ ${#gone[@]} -eq 0 ]] || say "removing ${#gone[@]} ${kind}s of runs which are gone"
+    "remove_${kind/container/host}s" "${gone[@]}"
+  done
+  # Host images that were replaced while a host ran from them.
+  engine image prune -f --filter "label=$label.recipe" >/dev/null
+}
+
+# Everything of this owner: of the kept ones by hand, of a run at its end.
+down_all() {
+  remove_hosts $(by_label container "$owner" | cut -d' ' -f1)
+  remove_networks $(by_label network "$owner" | cut -d' ' -f1)
+}
+
+container_of() { # NAME, short or full
+  case $1 in lab-*) echo "$1" ;; *) full_name "$1" ;; esac
+}
+
+command=${1:-help}
+shift || true
+case $command in sh | exec) ;; *) parse "$@" && set -- "${args[@]}" ;; esac
+case $command in help | --help | images) ;; *) need_engine ;; esac
+case $command in
+  up) up "$@" ;;
+  sh) exec docker exec -it "$(container_of "$1")" bash -l ;;
+  exec) exec docker exec -i "$(container_of "$1")" "${@:2}" ;;
+  reset) inside "$(container_of "$1")" reset "${@:2}" ;;
+  changes) inside "$(container_of "$1")" changes ;;
+  reboot) reboot_host "$(container_of "$1")" ;;
+  stop) engine stop --time 10 "$(container_of "$1")" >/dev/null ;;
+  network) make_network "$1" ;;
+  list) engine ps -a --filter "label=$label" --format "table {{.Names}}\t{{.Label \"$label.flavour\"}}\t{{.Status}}\t{{.Networks}}" ;;
+  down) if [[ $# -eq 0 ]]; then down_all; else for name; do remove_hosts "$(container_of "$name")"; done; fi ;;
+  sweep) sweep ;;
+  images) exec "$lab_dir/images.sh" "$@" ;;
+  help | --help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
