@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as docker from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
+import type { Material } from './material.ts';
 import type { Step } from './reconcile.ts';
 import {
   ask,
@@ -19,15 +20,17 @@ import {
 } from './registry.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
+import { checkTls } from './tls-check.ts';
 
 /** How long a registry may take from its start to its first answer; milliseconds. */
 const UP_WITHIN = 30_000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What the server itself connects to: the address that it listens on, whatever clients call it. */
-export function localEndpoint({ host, port, bind }: Settings): Endpoint {
+export function localEndpoint({ host, port, bind, tls }: Settings, roots?: string[]): Endpoint {
   const anywhere: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return { tls: false, host, port, connectTo: anywhere[bind] ?? bind };
+  const ca = roots?.length ? { ca: roots } : {};
+  return { tls: tls !== 'insecure', host, port, connectTo: anywhere[bind] ?? bind, ...ca };
 }
 
 /** Causes that the registry's log gives away, in the words of the person; the first that matches. */
@@ -171,10 +174,10 @@ async function sweep(storage: string, repository: string, digests: string[], hos
 
 /**
  * The proof that follows a change.
- * @param known the passwords that this run knows; where login is needed and none is known, what needs a login is left out
+ * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
  */
-export function liveChecks(settings: Settings, known: Map<string, Secret>, host: Host): Step[] {
-  const at = localEndpoint(settings);
+export function liveChecks(settings: Settings, { known, site }: Material, host: Host): Step[] {
+  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
   const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
   const credentials = user && password ? { user, password } : undefined;
   const steps: Step[] = [
@@ -186,6 +189,7 @@ export function liveChecks(settings: Settings, known: Map<string, Secret>, host:
       },
     },
   ];
+  if (site) steps.push({ title: 'TLS', run: () => checkTls(settings, site, at) });
   if (settings.auth === 'none' || credentials)
     steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
   return steps;

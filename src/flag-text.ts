@@ -47,7 +47,7 @@ export function findFlags(text: string, flag: string, offset = 0): { values: str
   const cuts: Span[] = [];
   const spans = splitWords(text);
   const prefixes = spans.map(
-    ({ start, end }) => /^[A-Za-z_]\w*=/.exec(text.slice(start, end))?.[0].length ?? 0,
+    ({ start, end }) => /^(?:[A-Za-z_]\w*=)+/.exec(text.slice(start, end))?.[0].length ?? 0,
   );
   const raw = spans.map(({ start, end }, i) => text.slice(start + (prefixes[i] ?? 0), end));
   const plain = raw.map((word) => word.replace(/["'\\]/g, ''));

@@ -3,7 +3,7 @@ import type { Answers } from './arguments.ts';
 import { CliError, InputError, type Problem } from './errors.ts';
 import type { Host } from './host.ts';
 import { Secret } from './secret.ts';
-import { checkPassword, checkUser } from './settings.ts';
+import { checkPassword, checkUser } from './validation.ts';
 
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY)

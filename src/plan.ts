@@ -17,7 +17,7 @@ export interface PlanFacts {
 }
 
 /** Where each directory is seen inside the container. */
-const INSIDE = { config: '/etc/registry', auth: '/auth', data: '/var/lib/registry' };
+const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
 const PORT_INSIDE = 5000;
 
 /** Hides `http.secret` wherever the file is shown. */
@@ -40,6 +40,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mode: 0o600,
       mask: { pattern: CONFIG_SECRET },
     },
+    ...certificateFiles(dir, material),
     ...(users.length > 0
       ? ([
           { kind: 'dir', path: at('auth'), mode: 0o700 },
@@ -60,8 +61,35 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mode: 0o644,
     },
     // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
-    { kind: 'container', service, digest: digestOf(JSON.stringify(service), config) },
+    {
+      kind: 'container',
+      service,
+      digest: digestOf(JSON.stringify(service), config, material.site?.chain ?? '', material.site?.key ?? ''),
+    },
   ];
+}
+
+/** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
+function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
+  const file = (path: string, content: string, mode: number, mask?: 'all'): Resource => {
+    return { kind: 'file', path: join(dir, path), content, mode, mask };
+  };
+  const resources: Resource[] = [];
+  if (ca)
+    resources.push(
+      { kind: 'dir', path: join(dir, 'ca'), mode: 0o700 },
+      file('ca/ca.crt', ca.cert, 0o644),
+      file('ca/ca.key', ca.key, 0o600, 'all'),
+      ...(ca.cross.length > 0 ? [file('ca/cross.crt', ca.cross.join(''), 0o644)] : []),
+    );
+  if (site)
+    resources.push(
+      { kind: 'dir', path: join(dir, 'certs'), mode: 0o755 },
+      file('certs/site.crt', site.chain, 0o644),
+      file('certs/site.key', site.key, 0o600, 'all'),
+      file('certs/ca.crt', site.roots.join(''), 0o644),
+    );
+  return resources;
 }
 
 function registryConfig(settings: Settings, { httpSecret }: Material): string {
@@ -72,13 +100,21 @@ function registryConfig(settings: Settings, { httpSecret }: Material): string {
   };
   return fillTemplate('config.yml', {
     'http.secret': httpSecret,
+    'http.tls':
+      settings.tls === 'insecure'
+        ? undefined
+        : {
+            certificate: `${INSIDE.certs}/site.crt`,
+            key: `${INSIDE.certs}/site.key`,
+            minimumtls: 'tls1.2',
+          },
     'storage.delete.enabled': settings.delete,
     auth: auth[settings.auth],
   });
 }
 
 function registryService(settings: Settings, { logDriver, userns }: PlanFacts): Service {
-  const { dir, storage, auth, image, name } = settings;
+  const { dir, storage, auth, tls, image, name } = settings;
   return {
     name,
     image,
@@ -88,6 +124,7 @@ function registryService(settings: Settings, { logDriver, userns }: PlanFacts): 
     // Directories and not files: an atomic replace is seen inside.
     mounts: [
       { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },
+      ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: INSIDE.certs, readOnly: true }]),
       ...(auth === 'htpasswd' ? [{ source: join(dir, 'auth'), target: INSIDE.auth, readOnly: true }] : []),
       { source: storage, target: INSIDE.data, readOnly: false },
     ],

@@ -1,6 +1,8 @@
 // The registry's HTTP API, as far as it is used here. (github.com/opencontainers/distribution-spec/blob/main/spec.md)
 import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Secret } from './secret.ts';
 
 export interface Endpoint {
@@ -35,6 +37,16 @@ export interface Ask {
 
 const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 
+/** An address is no server name (RFC 6066, 3), so the certificate is compared with it here and not by the library. */
+export function identity(host: string, ca: string[] | undefined) {
+  const name = bare(host);
+  return {
+    ...(ca && { ca }),
+    servername: isIP(name) ? '' : name,
+    checkServerIdentity: (_: string, cert: PeerCertificate) => checkServerIdentity(name, cert),
+  };
+}
+
 /**
  * One request.
  * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, a certificate's code); a status is never thrown
@@ -59,7 +71,7 @@ export async function ask(
         port,
         timeout,
         agent: false,
-        ...(tls && { servername: bare(host), ...(ca && { ca }) }),
+        ...(tls && identity(host, ca)),
         headers: {
           host: `${host}:${port}`,
           ...(basic && { authorization: `Basic ${basic}` }),

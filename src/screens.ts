@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
-import { address, asAnswers, DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import { address, asAnswers, DEFAULT_DAYS, DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
 import { shellLine } from './shell.ts';
 
 export const banner = (paint: Paint): string[] => [
@@ -23,11 +23,12 @@ const LOGIN: Record<Settings['auth'], (users: string[]) => string> = {
   htpasswd: (users) => `htpasswd: ${users.join(', ')}`,
   token: (users) => `token: ${users.join(', ')}`,
 };
-const ENCRYPTION: Record<Settings['tls'], string> = {
-  insecure: 'none: passwords and images travel in clear',
-  'self-signed': 'TLS, self-signed',
-  'ca-signed': 'TLS, CA of its own',
-};
+function encryption({ tls, cert, caCert, days }: Settings): string {
+  if (tls === 'insecure') return 'none: passwords and images travel in clear';
+  if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
+  if (cert) return `TLS, the certificate ${cert}`;
+  return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
+}
 
 /** Everything that was decided, and everything that will be touched. */
 export function reviewLines(
@@ -41,7 +42,7 @@ export function reviewLines(
     ['Address', address(settings)],
     ['Images', settings.storage],
     ['Login', LOGIN[settings.auth](settings.users)],
-    ['Encryption', ENCRYPTION[settings.tls]],
+    ['Encryption', encryption(settings)],
     [
       'Engine',
       `Docker ${engine.version}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
@@ -83,18 +84,38 @@ export function sameRun(settings: Settings): string {
     bind: '0.0.0.0',
     storage: `${settings.dir}/data`,
     auth: 'htpasswd',
-    tls: 'insecure',
+    tls: 'ca-signed',
+    days: DEFAULT_DAYS,
+    renew: true,
     image: DEFAULT_IMAGE,
     engine: 'docker',
     name: 'registry',
   };
   const args = Object.entries(asAnswers(settings)).flatMap(([name, value]) => {
-    if (name === 'delete') return value ? [] : ['--no-delete'];
+    if (typeof value === 'boolean') return value ? [] : [`--no-${name}`];
     if (Array.isArray(value)) return value.flatMap((item) => [`--${name}`, item]);
     return value === defaults[name] ? [] : [`--${name}`, String(value)];
   });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
   return shellLine('registry-setup', ['--yes', ...dir, ...args]);
+}
+
+/** How a developer machine comes to trust it. */
+function trustLines(settings: Settings, { site }: Material): string[] {
+  const at = address(settings);
+  if (site?.publicCa) return ['  On each developer machine (they trust its certificate already):'];
+  if (!site)
+    return [
+      '  On each developer machine, once: in /etc/docker/daemon.json',
+      `    "insecure-registries": ["${at}"]`,
+      '  then',
+      '    systemctl reload docker',
+    ];
+  return [
+    '  On each developer machine, once:',
+    `    mkdir -p /etc/docker/certs.d/${at}`,
+    `    scp root@${settings.host}:${settings.dir}/certs/ca.crt /etc/docker/certs.d/${at}/`,
+  ];
 }
 
 /** What the person needs next, and nothing more. Every line can be pasted. */
@@ -115,10 +136,7 @@ export function summaryLines(
     '',
     `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
     '',
-    '  On each developer machine, once: in /etc/docker/daemon.json',
-    `    "insecure-registries": ["${at}"]`,
-    '  then',
-    '    systemctl reload docker',
+    ...trustLines(settings, material),
     ...(login ? [`    docker login -u ${user} ${at}`] : []),
     '',
     '  Then:',

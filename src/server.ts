@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
-import { loadMaterial, type Material } from './material.ts';
+import { type Certificates, loadMaterial, type Material } from './material.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
 import type { Resource } from './resource.ts';
@@ -21,6 +21,7 @@ export interface Wanted {
   engine: EngineInfo;
   passwords: Map<string, Secret>;
   archive?: string | undefined;
+  certificates: Certificates;
 }
 
 export interface Prepared {
@@ -30,8 +31,8 @@ export interface Prepared {
 
 /** The plan, compared with the machine. Reads only. */
 export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
-  const { settings, facts, engine, passwords, archive } = wanted;
-  const material = await loadMaterial(settings, passwords, context.host);
+  const { settings, facts, engine, passwords, archive, certificates } = wanted;
+  const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
   const plan = serverPlan(settings, material, {
     logDriver,
@@ -99,7 +100,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     const passwordFile = generated ? join(settings.dir, 'generated-passwords') : undefined;
     const steps = [
       ...stepsOf(changes, settings.dir, host, run),
-      ...(changes.length > 0 || passwords.size > 0 ? liveChecks(settings, material.known, host) : []),
+      ...(changes.length > 0 || passwords.size > 0 ? liveChecks(settings, material, host) : []),
       ...(passwordFile ? [passwordStep(material, passwordFile, context, run)] : []),
     ];
     await applyOrUndo({ steps, run, output, signal, calm });

@@ -5,10 +5,13 @@ import { type Answers, readAnswers } from '../arguments.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
+import { loadCertificates } from '../material.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
 import { banner, foundLine, summaryLines } from '../screens.ts';
+import { Secret } from '../secret.ts';
+import { type Keys, makeKeys, type Renew, siteNames } from '../site.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { readYaml } from '../templates.ts';
@@ -35,7 +38,11 @@ export async function setup(context: Context): Promise<void> {
     prompts: await (interactive ? context.prompts() : (undefined as never)),
     free: async (path) => (await host.space(path)).free,
   };
+  const keys = makeKeys();
   if (interactive) {
+    // Two RSA keys take about a second: they are made while the person reads.
+    if (!facts.last && answers.tls?.value !== 'insecure')
+      for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
     output.say(...banner(output.paint), foundLine(facts, engine, (await host.space(dir)).free), '');
     await askMissing(asking);
   } else if (!isOn(context, 'yes')) throw missing(answers, facts);
@@ -45,7 +52,8 @@ export async function setup(context: Context): Promise<void> {
     const settings = settle(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
     const failed = findingsError(await preflight(settings, facts, host));
     if (failed) throw failed;
-    return { settings, facts, engine, passwords: asking.passwords, archive };
+    const certificates = await certificatesFor(context, settings, keys, {});
+    return { settings, facts, engine, passwords: asking.passwords, archive, certificates };
   };
   let wanted = await want();
   asking.passwords = new Map([
@@ -91,6 +99,19 @@ async function imageSource({ host }: Context, answers: Answers) {
   const archive = resolve(String(given));
   const names = await archiveImages(host, archive);
   return { archive, image: chooseImage(names, archive, answers.image?.value as string | undefined) };
+}
+
+/** The certificates for these settings; a locked key is opened with a word that is asked for, or from the environment. */
+export async function certificatesFor(context: Context, settings: Settings, keys: Keys, renew: Renew) {
+  const { host, output, env } = context;
+  const names = siteNames(settings, host.machine.hostname);
+  return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
+    const given = env.REGISTRY_SETUP_PASSPHRASE;
+    if (given) return new Secret(given);
+    if (!output.terminal) return undefined;
+    const prompts = await context.prompts();
+    return prompts.password({ message: `Passphrase of ${path}`, validate: () => true });
+  });
 }
 
 /** Nobody is there to ask: every question that has no answer yet, at once. */

@@ -6,6 +6,8 @@ import { gatherFacts } from '../facts.ts';
 import { SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
 import { preview } from '../server.ts';
+import { makeKeys } from '../site.ts';
+import { certificatesFor } from './setup.ts';
 import { address, resolveSettings } from '../settings.ts';
 import { readUnfinished } from '../state.ts';
 import { changeDetails } from './dry-run.ts';
@@ -24,10 +26,13 @@ export async function status(context: Context): Promise<number> {
     throw new CliError(`${dir}/settings.yml: ${result.problems[0]?.message}`, { exitCode: 2 });
   const { settings } = result;
   if (facts.engine instanceof CliError) throw facts.engine;
+  const certificates = await certificatesFor(context, settings, makeKeys(), {});
+  const { site } = certificates;
+  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
   const [left, { changes }, answers] = await Promise.all([
     readUnfinished(host, dir),
-    preview({ settings, facts, engine: facts.engine, passwords: new Map() }, context),
-    ask(localEndpoint(settings), 'GET', '/v2/', { timeout: 3_000 }).then(
+    preview({ settings, facts, engine: facts.engine, passwords: new Map(), certificates }, context),
+    ask(at, 'GET', '/v2/', { timeout: 3_000 }).then(
       ({ status: code }) => code === (settings.auth === 'none' ? 200 : 401),
       () => false,
     ),

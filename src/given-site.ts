@@ -1,0 +1,115 @@
+// Certificates that a person brings along: a ready one with its key, or a CA that signs ours.
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { InputError } from './errors.ts';
+import type { Host } from './host.ts';
+import type { Secret } from './secret.ts';
+import { readServed, type Site, signedSite, splitPem, type Wish } from './site.ts';
+
+/** Asks for the word that opens a key; undefined where nobody can be asked. */
+export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
+
+async function file(host: Host, flag: string, path: string) {
+  const bytes = await host.read(path);
+  if (!bytes) throw new InputError([{ where: `${flag} ${path}`, message: 'there is no such file' }]);
+  return { bytes, where: `${flag} ${path}` };
+}
+
+/** The pair behind two flags, opened with a passphrase if need be. */
+async function readGiven(
+  host: Host,
+  flags: [string, string],
+  paths: [string, string | undefined],
+  askFor: AskPassphrase,
+) {
+  const { readPair, needsPassphrase } = await import('./certificate-pair.ts');
+  const cert = await file(host, flags[0], paths[0]);
+  const key = paths[1] === undefined ? undefined : await file(host, flags[1], paths[1]);
+  const locked = [cert, ...(key ? [key] : [])];
+  const closed = (await Promise.all(locked.map(({ bytes }) => needsPassphrase(bytes)))).indexOf(true);
+  const passphrase = closed < 0 ? undefined : await askFor(paths[closed] ?? paths[0]);
+  return readPair({ cert, key }, passphrase);
+}
+
+/**
+ * `--cert` and `--key`. The pair that is served already is taken when the files are gone: what was given once need not lie
+ * around for ever.
+ */
+export async function readySite(
+  { settings, names, now }: Wish,
+  host: Host,
+  askFor: AskPassphrase,
+): Promise<Site> {
+  const { verifyReadyCertificate } = await import('./certificate-checks.ts');
+  const { dir, cert = '', key, caCert, san } = settings;
+  const served = await readServed(host, dir);
+  const gone = served && !(await host.stat(cert));
+  const where = gone
+    ? { cert: join(dir, 'certs/site.crt'), key: join(dir, 'certs/site.key') }
+    : { cert: `--cert ${cert}`, key: `--key ${key ?? cert}` };
+  const pair = gone
+    ? { certificates: served.chain, key: served.key }
+    : await readGiven(host, ['--cert', '--key'], [cert, key], askFor);
+  const { readCertificates } = await import('./certificate-files.ts');
+  const extraCa =
+    caCert && (await host.stat(caCert)) ? await readCertificates(await file(host, '--ca-cert', caCert)) : [];
+  // Names that were not asked for by the person need not be in it.
+  const asked = names.slice(0, 1 + san.length);
+  const ready = verifyReadyCertificate({ ...pair, extraCa, names: asked, where, ...(now && { now }) });
+  const chain = ready.chain.map((pem) => `${pem.trim()}\n`).join('');
+  const fresh = chain !== served?.chain.map((pem) => `${pem.trim()}\n`).join('');
+  return {
+    chain,
+    key: pair.key,
+    roots: [ready.root],
+    publicCa: ready.publicCa,
+    fresh,
+    warnings: ready.warnings,
+  };
+}
+
+/** `--ca-cert` and `--ca-key`. The key is read only when a certificate has to be signed, and is never copied. */
+export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Site> {
+  const { verifyCa } = await import('./certificate-checks.ts');
+  const { settings, names } = wish;
+  const { dir, caCert = '', caKey, days, san } = settings;
+  const warnings: string[] = [];
+  const kept = await keptIssuers(host, dir, caCert);
+  const checked = kept
+    ? undefined
+    : await (async () => {
+        const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
+        const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
+        return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
+      })();
+  if (checked) warnings.push(...checked.ca.warnings);
+  const tail = checked?.ca.chain ?? kept ?? [];
+  const permitted = await permittedNames(tail[0] ?? '', names, 1 + san.length);
+  const part = await signedSite({ ...wish, names: permitted }, host, {
+    cert: tail[0] ?? '',
+    tail,
+    key: async () =>
+      (checked?.pair ?? (await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor))).key,
+  });
+  return { ...part, roots: [checked?.ca.root ?? tail.at(-1) ?? ''], warnings };
+}
+
+/** The issuers that are served now, when they are of the CA in the file (or the file is gone): then nothing has to be opened. */
+async function keptIssuers(host: Host, dir: string, caCert: string): Promise<string[] | undefined> {
+  const served = await readServed(host, dir);
+  const [, issuer, ...above] = served?.chain ?? [];
+  if (!issuer) return undefined;
+  const given = (await host.read(caCert))?.toString();
+  if (given === undefined) return [issuer, ...above];
+  const same = splitPem(given).some(
+    (pem) => new X509Certificate(pem).fingerprint256 === new X509Certificate(issuer).fingerprint256,
+  );
+  return same ? [issuer, ...above] : undefined;
+}
+
+/** A CA with name constraints may not sign `localhost`: what nobody asked for is left out then. */
+async function permittedNames(ca: string, names: string[], asked: number): Promise<string[]> {
+  const { permitsName, readFields } = await import('./certificate-fields.ts');
+  const fields = readFields(ca);
+  return names.filter((name, i) => i < asked || permitsName(fields, name));
+}

@@ -1,0 +1,222 @@
+// The pair that is served, and what clients have to trust: what is there is kept while it fits, else it is made.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import type { Host } from './host.ts';
+import { type Settings } from './settings.ts';
+import { checkHost } from './validation.ts';
+
+/** A CA that can sign: its certificate, its issuers up to the root, its key. PEM. */
+export interface SigningCa {
+  cert: string;
+  above: string[];
+  key: string;
+}
+
+/** The CA that the wizard made and keeps. */
+export interface OwnCa {
+  cert: string;
+  key: string;
+  /** After `rotate --ca`: this CA certified by the one before it, and that one's root; clients of the old root need both. */
+  cross: string[];
+}
+
+export interface Site {
+  /** site.crt: the certificate, its issuers, the root. */
+  chain: string;
+  /** site.key */
+  key: string;
+  /** ca.crt: the roots that a client may be given, the newest first. */
+  roots: string[];
+  /** Clients trust it already. */
+  publicCa: boolean;
+  /** True when it was made, or taken from a file, in this run. */
+  fresh: boolean;
+  warnings: string[];
+}
+
+/** Keys that take their time: begun when they are first likely to be needed, made once. */
+export interface Keys {
+  site(): Promise<string>;
+  ca(): Promise<string>;
+}
+
+const SITE_BITS = 2048;
+const CA_BITS = 3072;
+
+export function makeKeys(): Keys {
+  const once = (bits: number) => {
+    let key: Promise<string> | undefined;
+    return () => {
+      key ??= import('./pki.ts').then(({ makeKey }) => makeKey(bits));
+      return key;
+    };
+  };
+  return { site: once(SITE_BITS), ca: once(CA_BITS) };
+}
+
+/** What is to be made anew although it fits. */
+export interface Renew {
+  site?: boolean;
+  ca?: boolean;
+}
+
+const SPLIT = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+export const splitPem = (text: string): string[] => text.match(SPLIT) ?? [];
+const join_ = (certificates: string[]) => certificates.map((pem) => `${pem.trim()}\n`).join('');
+const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
+
+/** Every name and address that the site certificate is for, the one that clients use first. */
+export function siteNames({ host, san }: Pick<Settings, 'host' | 'san'>, hostname: string): string[] {
+  const own = checkHost(hostname) ? [] : [hostname.toLowerCase()];
+  return [...new Set([bare(host), ...san.map(bare), ...own, 'localhost', '127.0.0.1', '::1'])];
+}
+
+const text = async (host: Host, path: string) => (await host.read(path))?.toString();
+
+/** The CA that was made in an earlier run, when its key is there and belongs to it. */
+export async function readOwnCa(host: Host, dir: string): Promise<OwnCa | undefined> {
+  const [cert, key, cross = ''] = await Promise.all(
+    ['ca.crt', 'ca.key', 'cross.crt'].map((name) => text(host, join(dir, 'ca', name))),
+  );
+  if (!cert || !key || !isPair(cert, key)) return undefined;
+  return { cert, key, cross: splitPem(cross) };
+}
+
+/** The pair that is served now, whatever made it. */
+export async function readServed(
+  host: Host,
+  dir: string,
+): Promise<{ chain: string[]; key: string } | undefined> {
+  const [crt, key] = await Promise.all(
+    ['site.crt', 'site.key'].map((name) => text(host, join(dir, 'certs', name))),
+  );
+  const chain = splitPem(crt ?? '');
+  return chain[0] && key && isPair(chain[0], key) ? { chain, key } : undefined;
+}
+
+function isPair(cert: string, key: string): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+}
+
+/** The names of a certificate, in one spelling, so that two lists can be compared. */
+function namesIn(cert: string): string[] {
+  const names = new X509Certificate(cert).subjectAltName?.split(', ') ?? [];
+  return names.map((name) => canonical(name.replace(/^(DNS|IP Address):/, ''))).sort();
+}
+
+/** `0:0:0:0:0:0:0:1` and `::1` are one address. */
+const canonical = (name: string) =>
+  isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name.toLowerCase();
+
+const DAY = 86_400_000;
+
+/** Still good for these names, in its dates, and as long-lived as is wanted. */
+function fits(cert: string, names: string[], days: number, issuerEnd: Date | undefined, now: Date): boolean {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (from > now.getTime() || to < now.getTime()) return false;
+  if (JSON.stringify(namesIn(cert)) !== JSON.stringify(names.map(canonical).sort())) return false;
+  // A certificate that its issuer's end cut short is not made anew for that.
+  const cut = issuerEnd !== undefined && Math.abs(to - issuerEnd.getTime()) < DAY;
+  return cut || Math.abs(to - from - days * DAY) < DAY;
+}
+
+export interface Wish {
+  settings: Settings;
+  names: string[];
+  keys: Keys;
+  renew: Renew;
+  now?: Date;
+}
+
+/** One certificate that signs itself. */
+export async function selfSignedSite(
+  { settings, names, keys, renew, now = new Date() }: Wish,
+  host: Host,
+): Promise<Site> {
+  const served = await readServed(host, settings.dir);
+  const [leaf] = served?.chain ?? [];
+  const keep =
+    leaf && served && !renew.site && isSelfSigned(leaf) && fits(leaf, names, settings.days, undefined, now);
+  if (keep) return { ...selfSigned(leaf, served.key), fresh: false };
+  const { makeSelfSigned } = await import('./pki.ts');
+  const key = await keys.site();
+  return {
+    ...selfSigned(makeSelfSigned({ names, days: settings.days, keyPem: key, now }), key),
+    fresh: true,
+  };
+}
+
+const selfSigned = (cert: string, key: string) => ({
+  chain: join_([cert]),
+  key,
+  roots: [cert],
+  publicCa: false,
+  warnings: [],
+});
+
+function isSelfSigned(cert: string): boolean {
+  const x509 = new X509Certificate(cert);
+  return x509.checkIssued(x509) && x509.verify(x509.publicKey);
+}
+
+/**
+ * A site certificate from a CA that can sign.
+ * @param ca called only when a certificate has to be made, since its key may have to be asked for
+ * @param tail what is served behind the certificate: issuers and roots
+ */
+export async function signedSite(
+  { settings, names, keys, renew, now = new Date() }: Wish,
+  host: Host,
+  ca: { cert: string; tail: string[]; key(): Promise<string> },
+): Promise<Omit<Site, 'roots' | 'warnings'>> {
+  const served = await readServed(host, settings.dir);
+  const [leaf] = served?.chain ?? [];
+  const issuer = new X509Certificate(ca.cert);
+  const issued = (pem: string) => {
+    const cert = new X509Certificate(pem);
+    return cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
+  };
+  const end = new Date(issuer.validTo);
+  if (leaf && served && !renew.site && issued(leaf) && fits(leaf, names, settings.days, end, now))
+    return { chain: join_([leaf, ...ca.tail]), key: served.key, publicCa: false, fresh: false };
+  const { makeSite } = await import('./pki.ts');
+  const [keyPem, issuerKey] = await Promise.all([keys.site(), ca.key()]);
+  const made = makeSite({
+    names,
+    days: settings.days,
+    keyPem,
+    now,
+    issuer: { certPem: ca.cert, keyPem: issuerKey },
+  });
+  return { chain: join_([made, ...ca.tail]), key: keyPem, publicCa: false, fresh: true };
+}
+
+/** The CA of this registry: kept for ten years, made when there is none, replaced by `rotate --ca`. */
+export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
+  const before = await readOwnCa(host, settings.dir);
+  const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
+  if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
+  const { makeCa, crossSign } = await import('./pki.ts');
+  const key = await keys.ca();
+  // The year tells two roots of one registry apart, for the person who looks at them in a trust store.
+  const cert = makeCa({ name: `registry ${bare(settings.host)} ${now.getUTCFullYear()}`, keyPem: key, now });
+  if (!alive) return { cert, key, cross: [] };
+  const cross = crossSign({ newCa: cert, oldCa: { certPem: before.cert, keyPem: before.key }, now });
+  return { cert, key, cross: [cross, before.cert] };
+}
+
+const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).validTo) < now.getTime();
+
+/** The site of `ca-signed` with a CA of its own. */
+export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; ca: OwnCa }> {
+  const ca = await ownCa(wish, host);
+  const tail = [...ca.cross, ca.cert];
+  const part = await signedSite(wish, host, { cert: ca.cert, tail, key: async () => ca.key });
+  return { ca, site: { ...part, roots: [ca.cert, ...ca.cross.slice(1)], warnings: [] } };
+}

@@ -1,0 +1,136 @@
+// What an answer may be: each check says what is wrong with a value, and the way out. The prompts ask the same checks.
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+
+/** bcrypt looks at 72 bytes and no more; longer ones are cut or refused, as the library likes. */
+const PASSWORD_BYTES = 72;
+
+/** What is wrong with one value, and the way out. */
+export interface Wrong {
+  message: string;
+  fix?: string;
+}
+export const wrong = (message: string, fix?: string): Wrong => ({ message, ...(fix && { fix }) });
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * An address as it can stand in an image reference: a name of letters, digits, hyphens and dots, an IPv4 address, or an IPv6
+ * address in brackets. (github.com/distribution/reference: an underscore is no part of a domain.)
+ */
+export function checkHost(value: string): Wrong | undefined {
+  const host = value.toLowerCase();
+  if (host === '') return wrong('an address is needed', '--host NAME, or --host IP');
+  const scheme = /^[a-z+]+:\/\//.exec(host)?.[0];
+  const bare = host.slice(scheme?.length ?? 0).split('/')[0] ?? '';
+  if (scheme || host.includes('/'))
+    return wrong(`give the address alone, without ${scheme ? 'a scheme' : 'a path'}`, suggestHost(bare));
+  if (/\s/.test(value)) return wrong('an address has no spaces');
+  const inner = /^\[(.*)\]$/.exec(host)?.[1];
+  if (inner !== undefined)
+    return isIP(inner) === 6 ? unspecified(inner) : wrong(`"${inner}" is not an IPv6 address`);
+  if (isIP(host) === 6) return wrong('an IPv6 address is written in brackets', `--host [${host}]`);
+  if (isIP(host) === 4) return unspecified(host);
+  if (/:\d*$/.test(host)) return wrong('the port has a flag of its own', suggestHost(host));
+  if (host.includes('_'))
+    return wrong(
+      'an underscore cannot stand in an image name, so no client could use it',
+      `--host ${host.replaceAll('_', '-')}`,
+    );
+  const labels = host.split('.');
+  if (/^\d+$/.test(labels.at(-1) ?? '')) return wrong(`"${value}" is neither a name nor an IPv4 address`);
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
+    return wrong(
+      `"${value}" is not a host name: letters, digits, hyphens and dots, 63 characters a part at the most`,
+    );
+  return undefined;
+}
+
+const unspecified = (ip: string) =>
+  ['0.0.0.0', '::'].includes(ip)
+    ? wrong(`no client can call ${ip}; give an address of this machine`, '--host 10.0.0.1 --bind 0.0.0.0')
+    : undefined;
+
+function suggestHost(text: string): string {
+  const [, host = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
+  return `--host ${host}${port ? ` --port ${port}` : ''}`;
+}
+
+export function checkPort(value: number): Wrong | undefined {
+  return Number.isInteger(value) && value >= 1 && value <= 65_535
+    ? undefined
+    : wrong(`a port is a number from 1 to 65535, not ${value}`);
+}
+
+export function checkBind(value: string): Wrong | undefined {
+  return isIP(value) ? undefined : wrong(`"${value}" is not an IP address`, '--bind 127.0.0.1');
+}
+
+/** Directories that hold a system: a registry's files do not belong right in them. */
+const SYSTEM = [
+  '/',
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/home',
+  '/lib',
+  '/opt',
+  '/proc',
+  '/root',
+  '/run',
+].concat([
+  '/sbin',
+  '/srv',
+  '/sys',
+  '/tmp',
+  '/usr',
+  '/usr/local',
+  '/var',
+  '/var/lib',
+  '/var/lib/docker',
+  '/mnt',
+]);
+
+export function checkDirectory(value: string): Wrong | undefined {
+  if (value === '') return wrong('a directory is needed');
+  const path = resolve(value);
+  if (/[\n\r:]/.test(path)) return wrong('a directory with a colon or a line break cannot be mounted');
+  if (SYSTEM.includes(path))
+    return wrong(`${path} belongs to the system`, `${join(path, 'registry')} would do`);
+  const inside = ['/proc', '/sys', '/dev', '/etc', '/boot', '/run'].find((dir) => path.startsWith(`${dir}/`));
+  return inside ? wrong(`${inside} is no place for images`) : undefined;
+}
+
+/** The signs that htpasswd, docker_auth and a shell all read as themselves. */
+export function checkUser(value: string): Wrong | undefined {
+  if (value === '') return wrong('a name is needed');
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
+    ? undefined
+    : wrong(
+        `"${value}" is not a user name: letters, digits, dot, underscore and hyphen, a letter or digit first`,
+      );
+}
+
+export function checkPassword(value: string): Wrong | undefined {
+  if (value === '') return wrong('a password cannot be empty');
+  if (Buffer.byteLength(value) > PASSWORD_BYTES)
+    return wrong(`a password has at most ${PASSWORD_BYTES} bytes; this one has ${Buffer.byteLength(value)}`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\u0000-\u001f\u007f]/.test(value) ? wrong('a password has no control characters') : undefined;
+}
+
+/** As a host; a wildcard and a bare IPv6 address are fine, since no image name holds them. */
+export function checkSan(value: string): Wrong | undefined {
+  return isIP(value) ? undefined : checkHost(value.replace(/^\*\./, ''));
+}
+
+export function checkDays(value: number): Wrong | undefined {
+  return value >= 1 && value <= 3650 ? undefined : wrong(`a certificate lasts 1 to 3650 days, not ${value}`);
+}
+
+export const checkName = (value: string) =>
+  /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(value) ? undefined : wrong(`"${value}" is not a container name`);
+
+export const checkImage = (value: string) =>
+  /^[a-z0-9][A-Za-z0-9._\-/:@[\]]*$/.test(value) ? undefined : wrong(`"${value}" is not an image reference`);
