@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # What images.sh and lab.sh share: names, the cache folder, errors, the check of the engine.
 
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

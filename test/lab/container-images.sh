@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Makes the images that run inside the hosts: archives under their plain names for `docker load` in a host,
 # copies under a name of our own in this machine's engine. Its plain registry:3, which may be yours, is never moved.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154
 # Makes the root file systems of whole machines: systemd, the tools a server has, and the engine of the flavour.
 
 default_flavours=(bookworm trixie forky)
@@ -50,9 +51,11 @@ build_host_image() { # FLAVOUR
   local flavour=$1 image hash file old
   image=$(host_image "$flavour")
   hash=$(host_recipe "$flavour")
-  old=$(engine image inspect -f '{{.Id}} {{index .Config.Labels "'$namespace'.recipe"}}' "$image" 2>/dev/null || true)
+  old=$(engine image inspect -f '{{.Id}} {{index .Config.Labels "'"$namespace"'.recipe"}}' "$image" 2>/dev/null || true)
   [[ $old != *" $hash" ]] || return 0
-  if command -v zstd >/dev/null; then pack=(zstd -q -1 -T0) file=$cache/host-$flavour-$hash.tar.zst; else pack=(gzip -1) file=$cache/host-$flavour-$hash.tar.gz; fi
+  local pack=(gzip -1) ending=gz
+  if command -v zstd >/dev/null; then pack=(zstd -q -1 -T0) ending=zst; fi
+  file=$cache/host-$flavour-$hash.tar.$ending
   if [[ ! -f $file ]]; then
     say "building host $flavour (about a minute)"
     host_files "$flavour" "$tmp/host-$flavour" | "${pack[@]}" >"$tmp/host-$flavour.packed"

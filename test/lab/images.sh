@@ -2,8 +2,11 @@
 # Makes what the lab runs on, once: images.sh [FLAVOUR…]   (without one: bookworm trixie forky; `containers` for none)
 # Each thing carries the hash of its recipe: changed, it is built again; unchanged, a run takes less than a second.
 set -euo pipefail
+# shellcheck source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=container-images.sh
 source "$lab_dir/container-images.sh"
+# shellcheck source=host-images.sh
 source "$lab_dir/host-images.sh"
 
 flavours=("$@")
@@ -13,6 +16,10 @@ flavours=("$@")
 need_engine
 need busybox busybox-static
 need xz xz-utils
+if [[ $programs ]]; then
+  program registry >/dev/null
+  program docker_auth >/dev/null
+fi
 for flavour in "${flavours[@]}"; do
   host_packages "$flavour" >/dev/null
   need mmdebstrap mmdebstrap

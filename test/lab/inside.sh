@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs inside a host, through `docker exec -i HOST bash -s FUNCTION …`: makes a container a machine, and puts a machine back.
 set -euo pipefail
 
@@ -52,7 +53,7 @@ boot() { # IMAGE…
   load "$@"
   mkdir "$initial"
   cp -a --parents "${watched[@]}" "$initial"
-  echo "$@" >"$initial/loaded"
+  printf '%s\n' "$@" >"$initial/loaded"
   if has dockerd; then images >"$initial/images"; fi
 }
 
@@ -103,7 +104,7 @@ restore_images() {
   has dockerd || return 0
   images | comm -13 "$initial/images" - | grep -v '<none>' | xargs -r docker rmi -f >/dev/null || true
   docker image prune -f >/dev/null
-  for image in $(cat "$initial/loaded"); do docker image inspect "$image" >/dev/null 2>&1 || load "$image"; done
+  while read -r image; do [[ -z $image ]] || docker image inspect "$image" >/dev/null 2>&1 || load "$image"; done <"$initial/loaded"
 }
 
 reset() { # PATH…: what else is to go

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts, shows and removes the lab's hosts. By hand: npm run lab -- …   Tests come through host.ts, with --owner-pid.
 set -euo pipefail
+# shellcheck source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -79,7 +80,9 @@ up() { # FLAVOUR NAME
   [[ $# -eq 2 ]] || die "up wants a flavour and a name." "lab up trixie server"
   local flavour=$1 name=$2 container
   container=$(full_name "$name")
-  [[ -d $archives ]] && engine image inspect "$(host_image "$flavour")" >/dev/null 2>&1 || "$lab_dir/images.sh" "$flavour" >&2
+  if [[ ! -d $archives ]] || ! engine image inspect "$(host_image "$flavour")" >/dev/null 2>&1; then
+    "$lab_dir/images.sh" "$flavour" >&2
+  fi
   if [[ -z $network ]]; then
     network=$namespace
     engine network inspect "$network" >/dev/null 2>&1 || engine network create --label "$label=keep" "$network" >/dev/null
@@ -115,33 +118,30 @@ reboot_host() { # CONTAINER
   address "$1"
 }
 
-by_label() { # container|network [OWNER] → id and owner of each
-  case $1 in
-    container) engine ps -a --no-trunc --filter "label=$label${2:+=$2}" --format "{{.ID}} {{.Label \"$label\"}}" ;;
-    network) engine network ls --no-trunc --filter "label=$label${2:+=$2}" --format "{{.ID}} {{.Label \"$label\"}}" ;;
-  esac
+by_label() { # container|network → id and owner of each
+  local list=(ps -a)
+  [[ $1 = container ]] || list=(network ls)
+  engine "${list[@]}" --no-trunc --filter "label=$label" --format "{{.ID}} {{.Label \"$label\"}}"
 }
 
 # With their volumes: else those fill the disk.
-remove_hosts() { [[ $# -eq 0 ]] || engine rm -fv "$@" >/dev/null; }
+remove_containers() { [[ $# -eq 0 ]] || engine rm -fv "$@" >/dev/null; }
 remove_networks() { [[ $# -eq 0 ]] || engine network rm "$@" >/dev/null; }
 
-sweep() {
-  local kind id owner gone
+# Removes the containers and networks of those owners of whom the test is true.
+remove_if() { # TEST [ARGUMENT]
+  local kind id owner found
   for kind in container network; do
-    gone=()
-    while read -r id owner; do if owner_is_gone "$owner"; then gone+=("$id"); fi; done < <(by_label "$kind")
-    [[ ${#gone[@]} -eq 0 ]] || say "removing ${#gone[@]} ${kind}s of runs which are gone"
-    "remove_${kind/container/host}s" "${gone[@]}"
+    found=()
+    while read -r id owner; do if "$@" "$owner"; then found+=("$id"); fi; done < <(by_label "$kind")
+    "remove_${kind}s" "${found[@]}"
   done
-  # Host images that were replaced while a host ran from them.
-  engine image prune -f --filter "label=$label.recipe" >/dev/null
 }
 
-# Everything of this owner: of the kept ones by hand, of a run at its end.
-down_all() {
-  remove_hosts $(by_label container "$owner" | cut -d' ' -f1)
-  remove_networks $(by_label network "$owner" | cut -d' ' -f1)
+sweep() {
+  remove_if owner_is_gone
+  # Host images that were replaced while a host ran from them.
+  engine image prune -f --filter "label=$label.recipe" >/dev/null
 }
 
 container_of() { # NAME, short or full
@@ -162,7 +162,7 @@ case $command in
   stop) engine stop --time 10 "$(container_of "$1")" >/dev/null ;;
   network) make_network "$1" ;;
   list) engine ps -a --filter "label=$label" --format "table {{.Names}}\t{{.Label \"$label.flavour\"}}\t{{.Status}}\t{{.Networks}}" ;;
-  down) if [[ $# -eq 0 ]]; then down_all; else for name; do remove_hosts "$(container_of "$name")"; done; fi ;;
+  down) if [[ $# -eq 0 ]]; then remove_if test "$owner" =; else for name; do remove_containers "$(container_of "$name")"; done; fi ;;
   sweep) sweep ;;
   images) exec "$lab_dir/images.sh" "$@" ;;
   help | --help) usage ;;
