@@ -7,6 +7,7 @@ import {
   FLAG_NAMES,
   type FlagName,
   flag,
+  flagNamed,
   shortFlag,
   spelled,
   takes,
@@ -78,80 +79,86 @@ export function typed(name: FlagName, given: unknown): { value: Answer['value'] 
   return { value: text };
 }
 
+/** The words of a command line, as the flags of this command read them. */
+function split(argv: string[], command: Command) {
+  const options: Record<string, { type: 'boolean' | 'string' }> = { client: { type: 'boolean' } };
+  for (const name of FLAG_NAMES) {
+    const word = flag(name).word ?? name;
+    const meant = flagNamed(word, command) ?? name;
+    options[word] = { type: flag(meant).kind === 'switch' ? 'boolean' : 'string' };
+  }
+  const args = argv.map((word) =>
+    /^-[a-zA-Z]$/.test(word) ? `--${shortFlag(word[1] ?? '') ?? word}` : word,
+  );
+  const { tokens } = parseArgs({
+    args,
+    options,
+    strict: false,
+    allowPositionals: true,
+    allowNegative: true,
+    tokens: true,
+  });
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
+  return { words, given };
+}
+
+type Token = ReturnType<typeof split>['given'][number];
+
+/** What one flag on the command line says, or what is wrong with it. */
+function readFlag(token: Token, command: Command): { name: FlagName; answer: Answer } | { problem: Problem } {
+  const raw = token.rawName.replace(/^---?/, '--');
+  const off = raw.startsWith('--no-');
+  const bad = (message: string, fix?: string) => ({ problem: { where: raw, message, fix } });
+  const help = `registry-setup ${command === 'setup' ? '' : `${command} `}--help`;
+  const name = flagNamed(token.name, command) ?? (off ? flagNamed(token.name.slice(3), command) : undefined);
+  if (!name || (off && flag(name).kind !== 'switch')) {
+    const near = nearest(raw, FLAG_NAMES.filter((f) => takes(command, f)).map(spelled));
+    return bad(`there is no such flag${near ? `; did you mean ${near}?` : ''}`, help);
+  }
+  const { kind, value: shown = 'VALUE' } = flag(name);
+  if (!takes(command, name)) return bad(`"${command}" does not take it`, help);
+  if (kind === 'switch') {
+    if (token.inlineValue && token.value !== undefined) return bad(`takes no value, so not "${token.value}"`);
+    return { name, answer: { value: !off, where: raw } };
+  }
+  if (token.value === undefined || (!token.inlineValue && /^--?[a-z]/.test(token.value)))
+    return bad(`needs a value: ${raw} ${shown}`);
+  const result = typed(name, token.value);
+  return 'wrong' in result ? bad(result.wrong) : { name, answer: { value: result.value, where: raw } };
+}
+
 /**
  * Reads the command line.
  * @param argv without node and the script
  * @throws InputError with every unknown flag (and the nearest one), missing value and surplus word
  */
 export function readArguments(argv: string[]): Invocation {
-  const options = Object.fromEntries(
-    FLAG_NAMES.map((name) => [name, { type: flag(name).kind === 'switch' ? 'boolean' : 'string' } as const]),
-  );
-  const expanded = argv.map((word) =>
-    /^-[a-zA-Z]$/.test(word) ? `--${shortFlag(word[1] ?? '') ?? word}` : word,
-  );
-  const { tokens } = parseArgs({
-    args: expanded,
-    options: { ...options, client: { type: 'boolean' } },
-    strict: false,
-    allowPositionals: true,
-    allowNegative: true,
-    tokens: true,
-  });
-
-  const problems: Problem[] = [];
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
-  const asClient = tokens.some((token) => token.kind === 'option' && token.name === 'client');
-  const named = COMMANDS.find((c) => c === words[0]);
+  const first = split(argv, 'setup');
+  const named = COMMANDS.find((c) => c === first.words[0]);
+  const asClient = first.given.some(({ name }) => name === 'client');
   const command = named ?? (asClient ? 'client' : 'setup');
+  const { words, given } = split(argv, command);
+
   const answers: Answers = {};
-  for (const token of tokens) {
-    if (token.kind !== 'option' || token.name === 'client') continue;
-    const negated = token.rawName.startsWith('--no-') && !isFlagName(token.name.slice(0));
-    const name = negated ? token.name.replace(/^no-/, '') : token.name;
-    const raw = token.rawName.replace(/^---?/, '--');
-    if (!isFlagName(name) || (negated && flag(name).kind !== 'switch')) {
-      const near = nearest(raw, FLAG_NAMES.filter((f) => takes(command, f)).map(spelled));
-      problems.push({
-        where: raw,
-        message: `there is no such flag${near ? `; did you mean ${near}?` : ''}`,
-        fix: 'registry-setup --help',
-      });
+  const problems: Problem[] = [];
+  for (const token of given) {
+    if (token.name === 'client') continue;
+    const read = readFlag(token, command);
+    if ('problem' in read) {
+      problems.push(read.problem);
       continue;
     }
-    if (!takes(command, name)) {
-      problems.push({
-        where: raw,
-        message: `"${command}" does not take it`,
-        fix: `registry-setup ${command === 'setup' ? '' : `${command} `}--help`,
-      });
-      continue;
-    }
-    const off = token.rawName.startsWith('--no-');
-    if (flag(name).kind === 'switch') {
-      if (token.value !== undefined && token.inlineValue)
-        problems.push({ where: raw, message: `takes no value, so not "${token.value}"` });
-      answers[name] = { value: !off, where: raw };
-      continue;
-    }
-    if (token.value === undefined || (!token.inlineValue && /^--?[a-z]/.test(token.value))) {
-      problems.push({ where: raw, message: `needs a value: ${raw} ${flag(name).value ?? 'VALUE'}` });
-      continue;
-    }
-    const result = typed(name, token.value);
-    if ('wrong' in result) problems.push({ where: raw, message: result.wrong });
-    else if (Array.isArray(result.value) && Array.isArray(answers[name]?.value))
-      answers[name] = { value: [...answers[name].value, ...result.value], where: raw };
-    else answers[name] = { value: result.value, where: raw };
+    const before = answers[read.name]?.value;
+    const { value, where } = read.answer;
+    const more = Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
+    answers[read.name] = { value: more, where };
   }
   // The value of a flag that does not exist is no command that does not exist.
   if (!named && words[0] !== undefined && problems.length === 0) {
     const near = nearest(words[0], COMMANDS);
-    problems.push({
-      where: words[0],
-      message: `there is no such command${near ? `; did you mean "${near}"?` : ''}`,
-      fix: 'registry-setup --help',
-    });
+    const message = `there is no such command${near ? `; did you mean "${near}"?` : ''}`;
+    problems.push({ where: words[0], message, fix: 'registry-setup --help' });
   }
   if (problems.length > 0) throw new InputError(problems);
   return { command, operands: named ? words.slice(1) : words, answers };

@@ -1,6 +1,5 @@
 // The way from a certificate to its root: which certificates belong to it, in which order, and what is wrong on the way.
 import { X509Certificate } from 'node:crypto';
-import { rootCertificates } from 'node:tls';
 import { type Fields, permitsName, signed } from './certificate-fields.ts';
 import { keyFault } from './key-kinds.ts';
 
@@ -12,17 +11,20 @@ export interface Fault {
 export interface Path {
   /** The certificate itself, then each one's issuer; the root last, where it is among the given. */
   path: Fields[];
-  /** Self-signed; of a public CA it may come from Node's own list. Empty when there is none, which is a fault. */
+  /** Self-signed; a public one need not be among the given. Empty when there is none, which is a fault. */
   root: string;
   publicCa: boolean;
   faults: Fault[];
 }
 
-/** `below`: 0 for a site's certificate, 1 for a CA that will sign one. `names`: what is, or will be, in the site's. */
 export interface Purpose {
   now: Date;
+  /** 0 for a site's certificate, 1 for a CA that will sign one. */
   below: 0 | 1;
+  /** What is, or will be, in the site's certificate. */
   names: string[];
+  /** The roots that clients trust anyway, PEM. */
+  publicRoots: readonly string[];
 }
 
 const issued = (issuer: Fields, cert: Fields) =>
@@ -49,30 +51,26 @@ export function arrange(leaf: Fields, pool: Fields[]): Fields[] {
 /** A bundle in which everything certifies everything has no end of ways. */
 const MOST_WAYS = 50;
 
-let roots: X509Certificate[] | undefined;
-
-/** The root of a public CA that signed this, or that this is. */
-function publicRoot(cert: X509Certificate): string | undefined {
-  roots ??= rootCertificates.map((pem) => new X509Certificate(pem));
-  return roots.find((root) => root.subject === cert.issuer && signed(root, cert))?.toString();
-}
-
-/** Every way up to a root or to a dead end, without the loops of cross-certificates. */
-function* waysUp(way: Fields[], pool: Fields[]): Generator<Fields[]> {
+/** Every way up to a root or to a dead end, without the loops of cross-certificates. `isEnd`: a public root is above this one. */
+function* waysUp(way: Fields[], pool: Fields[], isEnd: (top: Fields) => boolean): Generator<Fields[]> {
   const top = way.at(-1) as Fields;
   const above = top.selfSigned ? [] : pool.filter((cert) => !way.includes(cert) && issued(cert, top));
-  // A public root need not be among the given, and what is given above its level may be an older way.
-  if (above.length === 0 || publicRoot(top.cert)) yield way;
-  for (const issuer of above) yield* waysUp([...way, issuer], pool);
+  // What is given above it then may be an older way, by a root that has ended.
+  if (above.length === 0 || isEnd(top)) yield way;
+  for (const issuer of above) yield* waysUp([...way, issuer], pool, isEnd);
 }
 
 /** The best way up: the first without a fault, else the first that reaches a root. */
 export function findPath(first: Fields, pool: Fields[], purpose: Purpose): Path {
+  const roots = purpose.publicRoots.map((pem) => new X509Certificate(pem));
+  /** The public root that signed it, or that it is. */
+  const publicRoot = ({ cert }: Fields) =>
+    roots.find((root) => root.subject === cert.issuer && signed(root, cert));
   const ways: Path[] = [];
-  for (const path of waysUp([first], arrange(first, pool).slice(1))) {
+  for (const path of waysUp([first], arrange(first, pool).slice(1), (top) => publicRoot(top) !== undefined)) {
     const top = path.at(-1) as Fields;
-    const known = publicRoot(top.cert);
-    const root = known ?? (top.selfSigned ? top.cert.toString() : '');
+    const known = publicRoot(top);
+    const root = (known ?? (top.selfSigned ? top.cert : '')).toString();
     const faults = [...pathFaults(path, purpose), ...(root ? [] : [missing(top, pool)])];
     ways.push({ path, root, publicCa: known !== undefined, faults });
     if (faults.length === 0 || ways.length === MOST_WAYS) break;

@@ -1,6 +1,7 @@
 // Whether a certificate, or a CA, that a person brings along will do: everything that clients would refuse is found before anything is touched.
 import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
+import { rootCertificates } from 'node:tls';
 import { arrange, type Fault, findPath, moment } from './certificate-chain.ts';
 import { coversName, type Fields, readFields } from './certificate-fields.ts';
 import { InputError } from './errors.ts';
@@ -21,7 +22,7 @@ export interface Ready {
   chain: string[];
   /** What clients have to trust. */
   root: string;
-  /** Clients trust it already (Node's list of public CAs is the measure). */
+  /** Clients trust the root already, so that it is not served. */
   publicCa: boolean;
   warnings: string[];
 }
@@ -55,16 +56,24 @@ function ownerOf(given: Fields[], key: KeyPem, where: Where): Fields {
   throw new InputError([{ where: where.key, message }]);
 }
 
+interface ReadyOptions extends Given {
+  /** All that clients call the registry: hosts, and addresses without brackets. */
+  names: string[];
+  /** To complete the chain with (--ca-cert). */
+  extraCa?: string[];
+  /** PEM; Node's own list unless given. */
+  publicRoots?: readonly string[];
+  /** How the person named the two files. */
+  where?: Where;
+}
+
 /**
  * A certificate that is ready to be served (--cert, --key).
- * @param options extraCa: certificates to complete the chain with (--ca-cert); names: all that clients call the registry;
- *   where: how the person named the two files
  * Throws an InputError (exit 2) with every fault.
  */
-export function verifyReadyCertificate(
-  options: Given & { extraCa?: string[]; names: string[]; where?: Where },
-): Ready {
-  const { names, extraCa = [], now = new Date(), where = { cert: '--cert', key: '--key' } } = options;
+export function verifyReadyCertificate(options: ReadyOptions): Ready {
+  const { names, extraCa = [], publicRoots = rootCertificates, now = new Date() } = options;
+  const where = options.where ?? { cert: '--cert', key: '--key' };
   const given = options.certificates.map((pem) => readFields(pem, now));
   const leaf = ownerOf(given, options.key, where);
   const own = [...leaf.names.dns, ...leaf.names.ip];
@@ -73,10 +82,11 @@ export function verifyReadyCertificate(
     refuseFaults(where.cert, [{ message, fix: 'To sign with this CA, give it by --ca-cert and --ca-key.' }]);
   }
   const pool = [...given, ...extraCa.map((pem) => readFields(pem, now))];
-  const { path, root, publicCa, faults } = findPath(leaf, pool, { now, below: 0, names: own });
+  const { path, root, publicCa, faults } = findPath(leaf, pool, { now, below: 0, names: own, publicRoots });
   refuseFaults(where.cert, [...nameFaults(leaf, names), ...faults]);
-  const chain = arrange(leaf, pool).filter((cert) => !(publicCa && cert.selfSigned));
-  const warnings = [...wildcardWarnings(leaf, names), ...orderWarnings(given, chain), ...endWarnings(path)];
+  const whole = arrange(leaf, pool);
+  const chain = whole.filter((cert) => !(publicCa && cert.selfSigned));
+  const warnings = [...wildcardWarnings(leaf, names), ...orderWarnings(given, whole), ...endWarnings(path)];
   return { chain: chain.map(({ cert }) => cert.toString()), root, publicCa, warnings };
 }
 
@@ -131,12 +141,19 @@ function endWarnings([first, ...above]: Fields[]): string[] {
   ];
 }
 
+interface CaOptions extends Given {
+  /** How long the site's certificate is to last. */
+  days: number;
+  /** What will be in it. */
+  names?: string[];
+  where?: Where;
+}
+
 /**
  * An existing CA that is to sign the site's certificate (--ca-cert, --ca-key).
- * @param options days: how long the site's certificate is to last; names: what will be in it
  * Throws an InputError (exit 2) with every fault.
  */
-export function verifyCa(options: Given & { days: number; names?: string[]; where?: Where }): ReadyCa {
+export function verifyCa(options: CaOptions): ReadyCa {
   const { days, names = [], now = new Date() } = options;
   const where = options.where ?? { cert: '--ca-cert', key: '--ca-key' };
   const given = options.certificates.map((pem) => readFields(pem, now));
@@ -145,7 +162,7 @@ export function verifyCa(options: Given & { days: number; names?: string[]; wher
     const message = `"${ca.subject}" is not the certificate of a CA: it lacks CA:TRUE`;
     refuseFaults(where.cert, [{ message, fix: 'To serve it as it is, give it by --cert and --key.' }]);
   }
-  const { path, root, faults } = findPath(ca, given, { now, below: 1, names });
+  const { path, root, faults } = findPath(ca, given, { now, below: 1, names, publicRoots: [] });
   refuseFaults(where.cert, faults);
   const chain = arrange(ca, given);
   const end = new Date(Math.min(...path.map(({ notAfter }) => notAfter.getTime())));

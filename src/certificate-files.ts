@@ -27,7 +27,7 @@ export function itemsOf({ bytes, where }: GivenFile): Item[] {
   const { items, flaw } = lookInto(bytes);
   if (flaw === 'cut') refuse(where, 'this file ends in the middle: its last block has no END line');
   if (flaw === 'joined') {
-    refuse(where, 'its BEGIN and END are not on lines of their own; the line breaks were lost');
+    refuse(where, 'the line breaks were lost: its BEGIN and END are not on lines of their own');
   }
   if (items.length > 0) return items;
   if (bytes.toString('latin1').trim() === '') refuse(where, 'this file is empty');

@@ -11,6 +11,7 @@ import { VERSION } from './version.ts';
 const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
   setup: async (context) => (await import('./commands/setup.ts')).setup(context),
   status: async (context) => (await import('./commands/status.ts')).status(context),
+  rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
 };
 

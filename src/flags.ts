@@ -24,6 +24,8 @@ export interface Flag {
   on?: true;
   /** Kept in settings.yml, and read from an answers file. */
   setting?: true;
+  /** The word on the command line, where one word means two things: `rotate --ca`, `client --ca FILE`. */
+  word?: string;
 }
 
 const server = ['setup'] as const;
@@ -173,6 +175,18 @@ export const FLAGS = {
     help: 'the same, from a file',
     commands: ['setup', 'client', 'user'],
   },
+  'new-ca': {
+    kind: 'switch',
+    word: 'ca',
+    help: 'a new CA as well; clients of the former one go on',
+    commands: ['rotate'],
+  },
+  'if-expiring': {
+    kind: 'number',
+    value: 'DAYS',
+    help: 'only when the certificate ends within so many days',
+    commands: ['rotate'],
+  },
   purge: { kind: 'switch', help: 'remove the images as well', commands: ['uninstall'] },
 
   dir: { kind: 'text', value: 'DIR', help: 'where everything is kept (/opt/registry)', commands: daily },
@@ -199,7 +213,14 @@ export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
 export const flag = (name: FlagName): Flag => FLAGS[name];
 
 /** `--port`, or `--no-delete` for a switch that is on unless said. */
-export const spelled = (name: FlagName): string => (flag(name).on ? `--no-${name}` : `--${name}`);
+export const spelled = (name: FlagName): string =>
+  flag(name).on ? `--no-${name}` : `--${flag(name).word ?? name}`;
+
+/** The flag that a word means to a command; where the command does not take it, what it means to others. */
+export function flagNamed(word: string, command: Command): FlagName | undefined {
+  const meant = FLAG_NAMES.filter((name) => (flag(name).word ?? name) === word);
+  return meant.find((name) => takes(command, name)) ?? meant[0];
+}
 
 export const takes = (command: Command, name: FlagName): boolean => {
   const { commands } = flag(name);

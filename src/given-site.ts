@@ -1,13 +1,10 @@
 // Certificates that a person brings along: a ready one with its key, or a CA that signs ours.
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import type { AskPassphrase } from './certificates.ts';
 import { InputError } from './errors.ts';
 import type { Host } from './host.ts';
-import type { Secret } from './secret.ts';
 import { readServed, type Site, signedSite, splitPem, type Wish } from './site.ts';
-
-/** Asks for the word that opens a key; undefined where nobody can be asked. */
-export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
 
 async function file(host: Host, flag: string, path: string) {
   const bytes = await host.read(path);

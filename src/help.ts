@@ -22,14 +22,22 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     examples: ['registry-setup uninstall --dry-run', 'registry-setup uninstall'],
   },
   client: { usage: 'registry-setup client', says: 'Make this machine trust a registry.', examples: [] },
-  rotate: { usage: 'registry-setup rotate', says: 'A new site certificate, now.', examples: [] },
+  rotate: {
+    usage: 'registry-setup rotate [flags]',
+    says: 'A new site certificate, now. Clients of a CA need nothing.',
+    examples: [
+      'registry-setup rotate',
+      'registry-setup rotate --ca',
+      'registry-setup rotate --if-expiring 30 --yes',
+    ],
+  },
   user: { usage: 'registry-setup user', says: 'Who may log in.', examples: [] },
   image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
   doctor: { usage: 'registry-setup doctor', says: 'Every check.', examples: [] },
 };
 
 /** Commands that work in this version, in the order of the help. */
-export const BUILT: readonly Command[] = ['setup', 'status', 'uninstall'];
+export const BUILT: readonly Command[] = ['setup', 'rotate', 'status', 'uninstall'];
 
 const row = (name: Parameters<typeof flag>[0]): string => {
   const { kind, value, choices, help } = flag(name);

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { hostname, networkInterfaces } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { constants as system, hostname, networkInterfaces } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { CliError, Interrupted } from './errors.ts';
 
@@ -18,7 +19,7 @@ export interface RunOptions {
 }
 
 export interface RunResult {
-  /** 127: there is no such command. 124: its time was up. */
+  /** 127: there is no such command. 126: it cannot be run. 124: its time was up. 128 and more: a signal ended it. */
   code: number;
   stdout: string;
   stderr: string;
@@ -69,6 +70,7 @@ export interface Host {
   remove(path: string): Promise<void>;
   /** A directory, when it is empty; says whether it went. */
   rmdir(path: string): Promise<boolean>;
+  rename(from: string, to: string): Promise<void>;
   /** A directory with everything in it. */
   removeTree(path: string): Promise<void>;
   /** Free and total bytes of the file system that holds the path, or the nearest parent that exists. */
@@ -94,20 +96,23 @@ function fileError(error: unknown, doing: string, path: string): CliError {
   return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
 }
 
-/** Where a write to `path` lands: the end of a chain of links, or the path itself. */
+/** Where a write to `path` lands: the end of a chain of links, also where nothing is there yet. */
 async function target(path: string): Promise<string> {
   try {
     return await fs.realpath(path);
   } catch (error) {
-    if (isMissing(error)) return path;
-    throw error;
+    if (!isMissing(error)) throw error;
+    const link = await fs.readlink(path).catch(() => undefined);
+    return link === undefined ? path : target(resolve(dirname(path), link));
   }
 }
 
 async function write(path: string, content: string | Buffer, { mode, uid, gid }: WriteOptions) {
-  const file = await target(path);
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+  const sign = `${randomBytes(4).toString('hex')}.tmp`;
+  let temporary: string | undefined;
   try {
+    const file = await target(path);
+    temporary = join(dirname(file), `.${basename(file)}.${sign}`);
     const handle = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       if (uid !== undefined && gid !== undefined) await handle.chown(uid, gid);
@@ -120,7 +125,7 @@ async function write(path: string, content: string | Buffer, { mode, uid, gid }:
     await fs.rename(temporary, file);
     await syncDirectory(dirname(file));
   } catch (error) {
-    await fs.rm(temporary, { force: true });
+    if (temporary) await fs.rm(temporary, { force: true });
     throw fileError(error, 'write', path);
   }
 }
@@ -148,7 +153,15 @@ async function append(path: string, text: string) {
 
 async function create(path: string, content: string): Promise<boolean> {
   try {
-    await fs.writeFile(path, content, { flag: 'wx', mode: 0o600 });
+    const handle = await fs.open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(content);
+    } catch (error) {
+      await fs.rm(path, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -210,17 +223,16 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     });
     if (options.onLine) {
       const { onLine } = options;
-      child.stdout.setEncoding('utf8').on('data', (text: string) => text.split(/[\r\n]+/).forEach(onLine));
-      child.stderr.setEncoding('utf8').on('data', (text: string) => text.split(/[\r\n]+/).forEach(onLine));
+      for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
     }
     const result = await child;
     if (signal?.aborted || result.isCanceled) throw new Interrupted();
     const { stdout, stderr } = result;
     if (result.timedOut) return { code: 124, stdout, stderr };
-    if (result.exitCode === undefined) {
-      return { code: 127, stdout: '', stderr: result.code === 'ENOENT' ? `${command}: not found` : stderr };
-    }
-    return { code: result.exitCode, stdout, stderr };
+    if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
+    if (result.signal) return { code: 128 + system.signals[result.signal], stdout, stderr };
+    if (result.code === 'ENOENT') return { code: 127, stdout: '', stderr: `${command}: not found` };
+    return { code: 126, stdout: '', stderr: `${command}: ${result.originalMessage}` };
   }
 
   return {
@@ -260,12 +272,22 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
         throw fileError(error, 'change the mode of', path);
       }
     },
-    remove: (path) => fs.rm(path, { force: true }),
+    remove: (path) =>
+      fs.rm(path, { force: true }).catch((error) => {
+        throw fileError(error, 'remove', path);
+      }),
     rmdir: (path) =>
       fs.rmdir(path).then(
         () => true,
         (error) => isMissing(error),
       ),
-    removeTree: (path) => fs.rm(path, { recursive: true, force: true }),
+    rename: (from, to) =>
+      fs.rename(from, to).catch((error) => {
+        throw fileError(error, 'move', from);
+      }),
+    removeTree: (path) =>
+      fs.rm(path, { recursive: true, force: true }).catch((error) => {
+        throw fileError(error, 'remove', path);
+      }),
   };
 }

@@ -1,52 +1,25 @@
 // What must be made once and kept: the registry's secret, certificates, password hashes. Load it if it still fits, else make it.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Certificates } from './certificates.ts';
 import type { Host } from './host.ts';
 import type { Login } from './htpasswd.ts';
-import type { AskPassphrase } from './given-site.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
-import { type OwnCa, ownCaSite, readOwnCa, type Site, selfSignedSite, type Wish } from './site.ts';
 import { readYaml } from './templates.ts';
 
-export interface Material {
+export interface Material extends Certificates {
   /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
   httpSecret: string;
   logins: Login[];
-  /** What is served over TLS; undefined where it is plain HTTP. */
-  site: Site | undefined;
-  /** Kept while another mode is used, so that clients which trust it need nothing when it comes back. */
-  ca: OwnCa | undefined;
   /** Passwords that were made in this run, by user: to be shown once. */
   generated: Map<string, Secret>;
   /** Every password that is known in this run, for the proof. */
   known: Map<string, Secret>;
 }
 
-/** Everything of TLS that the settings ask for. */
-export interface Certificates {
-  site: Site | undefined;
-  ca: OwnCa | undefined;
-}
-
 /**
- * Loads or makes the certificates.
- * @param askFor the word that opens a key which a person brings along
- * @throws InputError (exit 2) for what is wrong with a file that was given
- */
-export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
-  const { tls, dir, cert, caCert } = wish.settings;
-  const kept = () => readOwnCa(host, dir);
-  if (tls === 'insecure') return { site: undefined, ca: await kept() };
-  if (tls === 'self-signed') return { site: await selfSignedSite(wish, host), ca: await kept() };
-  if (!cert && !caCert) return ownCaSite(wish, host);
-  const { readySite, givenCaSite } = await import('./given-site.ts');
-  const site = cert ? readySite(wish, host, askFor) : givenCaSite(wish, host, askFor);
-  return { site: await site, ca: await kept() };
-}
-
-/**
- * @param certificates from `loadCertificates`
+ * @param certificates from `certificatesFor`
  * @param passwords given in this run, by user; who is left and has no hash yet gets a generated one
  */
 export async function loadMaterial(

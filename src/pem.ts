@@ -72,7 +72,8 @@ function derItem(data: Buffer): Item | undefined {
   if (PFX.test(start)) return { kind: 'PFX', data };
   if (PKCS7.test(start)) return { kind: 'PKCS#7', data };
   if (REQUEST.test(start)) return { kind: 'request', data };
-  if (!start.startsWith('30')) return undefined;
+  // Five parsers are about to try; a certificate of a thousand names has half of this.
+  if (!start.startsWith('30') || data.length > 100_000) return undefined;
   if (fault(() => new X509Certificate(data)) === undefined) return { kind: 'certificate', data };
   const spki = { key: data, format: 'der', type: 'spki' } as const;
   if (fault(() => createPublicKey(spki)) === undefined) return { kind: 'public key', data };

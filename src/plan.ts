@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
+import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
@@ -12,6 +13,8 @@ export interface PlanFacts {
   logDriver: string;
   userns: boolean;
   archive?: string | undefined;
+  /** Undefined where there is nothing to renew. */
+  renewal?: Renewal | undefined;
   /** The settings file as it is; undefined where there is none. */
   settingsText?: string | undefined;
 }
@@ -66,6 +69,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       service,
       digest: digestOf(JSON.stringify(service), config, material.site?.chain ?? '', material.site?.key ?? ''),
     },
+    ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
   ];
 }
 

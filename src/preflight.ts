@@ -4,10 +4,10 @@ import * as docker from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
 import type { Host } from './host.ts';
+import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { notOurs } from './resources/container.ts';
 import type { Settings } from './settings.ts';
-import { lockedBy, lockHolder } from './state.ts';
 
 export interface Finding {
   /** `warning` is told and does not stop the run. */

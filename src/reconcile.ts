@@ -8,11 +8,15 @@ import { dir } from './resources/dir.ts';
 import { file } from './resources/file.ts';
 import { gone } from './resources/gone.ts';
 import { image } from './resources/image.ts';
+import { program } from './resources/program.ts';
+import { timer } from './resources/timer.ts';
 import type { Oldest, Run } from './state.ts';
 
 const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K }>> } = {
   dir,
   file,
+  program,
+  timer,
   image,
   container,
   gone,
@@ -162,7 +166,7 @@ export async function applyOrUndo({ steps, run, output, signal, calm }: Apply): 
   try {
     await runSteps(steps, output, signal);
     if (signal.aborted) throw new Interrupted();
-    await run.commit();
+    await run.commit(calm);
   } catch (error) {
     const cause = signal.aborted ? new Interrupted('Interrupted.') : error;
     output.say(output.paint('dim', 'Putting everything back …'));

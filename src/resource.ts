@@ -19,6 +19,10 @@ export type Resource =
   /** `keep`: one that is there already stays as it is, whoever owns it. */
   | { kind: 'dir'; path: string; mode: number; keep?: true }
   | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined }
+  /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
+  | { kind: 'program'; path: string; files: Record<string, string> }
+  /** A systemd timer and the service that it starts; the texts of both units. */
+  | { kind: 'timer'; name: string; service: string; timer: string }
   | { kind: 'image'; ref: string; archive?: string | undefined }
   | { kind: 'container'; service: Service; digest: string }
   | { kind: 'gone'; of: string; undo: Undo };
@@ -41,10 +45,14 @@ export type UndoStep =
   | { do: 'remove'; path: string }
   | { do: 'rmdir'; path: string }
   | { do: 'chmod'; path: string; mode: number; uid: number; gid: number }
-  | { do: 'container'; name: string; former?: { id: string; running: boolean } }
+  /** `owner`: one of that name which is somebody else's is never touched. */
+  | { do: 'container'; name: string; owner: string; former?: { id: string; running: boolean } }
   | { do: 'start'; id: string }
-  | { do: 'discard'; id: string; unless: string }
-  | { do: 'image'; ref: string };
+  | { do: 'discard'; id: string; unless?: string }
+  | { do: 'image'; ref: string }
+  | { do: 'removeTree'; path: string }
+  | { do: 'rename'; from: string; to: string }
+  | { do: 'timer'; name: string; on: boolean };
 
 export interface Undo {
   steps: UndoStep[];
@@ -79,9 +87,12 @@ export function keyOf(resource: Resource): string {
   switch (resource.kind) {
     case 'dir':
     case 'file':
+    case 'program':
       return `${resource.kind}:${resource.path}`;
     case 'image':
       return `image:${resource.ref}`;
+    case 'timer':
+      return `timer:${resource.name}`;
     case 'container':
       return `container:${resource.service.name}`;
     case 'gone':

@@ -1,4 +1,5 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
+import type { CertificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
@@ -72,6 +73,7 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
       const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
       return `${verb} the ${title} on port ${port}`;
     }),
+    ...of('timer').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
     ...of('gone').map(({ title }) => `take away ${title}`),
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
@@ -99,6 +101,30 @@ export function sameRun(settings: Settings): string {
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
   return shellLine('registry-setup', ['--yes', ...dir, ...args]);
 }
+
+const day = (iso: string) => iso.slice(0, 10);
+
+/** Names, dates and fingerprints, for status. */
+export function certificateLines({ site, roots, publicCa }: CertificateFacts): string[] {
+  const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
+  return [
+    `  Certificate ${site.names.join(', ')}`,
+    `              ends on ${day(site.notAfter)}, ${inDays(site.daysLeft)}; signed by ${site.issuer}`,
+    `              ${site.fingerprint}`,
+    ...(trusted ? [`  Trusted     ${trusted}`] : []),
+    ...(publicCa ? [] : roots).flatMap((root, i) => [
+      `  ${i === 0 ? 'Clients    ' : 'or         '} trust ${root.subject}, until ${day(root.notAfter)}`,
+      `              ${root.fingerprint}`,
+    ]),
+  ];
+}
+
+export const inDays = (days: number): string =>
+  days < 0
+    ? `${-days} ${days === -1 ? 'day' : 'days'} ago`
+    : days === 0
+      ? 'today'
+      : `in ${days} ${days === 1 ? 'day' : 'days'}`;
 
 /** How a developer machine comes to trust it. */
 function trustLines(settings: Settings, { site }: Material): string[] {

@@ -1,13 +1,15 @@
 // One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
 import { join } from 'node:path';
+import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
-import { type Certificates, loadMaterial, type Material } from './material.ts';
+import { loadMaterial, type Material } from './material.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
+import { renewalFacts } from './renewal.ts';
 import type { Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
@@ -34,12 +36,9 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
-  const plan = serverPlan(settings, material, {
-    logDriver,
-    userns,
-    archive,
-    settingsText: facts.settingsText,
-  });
+  const renewal = certificates.site && settings.renew ? await renewalFacts(context.host) : undefined;
+  const { settingsText } = facts;
+  const plan = serverPlan(settings, material, { logDriver, userns, archive, renewal, settingsText });
   return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material };
 }
 

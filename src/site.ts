@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Host } from './host.ts';
-import { type Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { checkHost } from './validation.ts';
 
 /** A CA that can sign: its certificate, its issuers up to the root, its key. PEM. */
@@ -145,7 +145,8 @@ export async function selfSignedSite(
     leaf && served && !renew.site && isSelfSigned(leaf) && fits(leaf, names, settings.days, undefined, now);
   if (keep) return { ...selfSigned(leaf, served.key), fresh: false };
   const { makeSelfSigned } = await import('./pki.ts');
-  const key = await keys.site();
+  // The same key while there is one: to Go, so to Docker, the former certificate then vouches for the new one until it ends.
+  const key = leaf && served && isSelfSigned(leaf) ? served.key : await keys.site();
   return {
     ...selfSigned(makeSelfSigned({ names, days: settings.days, keyPem: key, now }), key),
     fresh: true,

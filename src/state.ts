@@ -1,10 +1,11 @@
 // What is remembered in DIR/.state: who is at work (lock), the way back of this run (journal), the way back to before us (oldest).
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
+import { type LockHolder, lockPath, takeLock, thisProcess } from './lock.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
-import { perform } from './undo.ts';
+import { attempt } from './undo.ts';
 
 /** What was done to one resource in a run, and the way back. */
 interface Entry {
@@ -31,7 +32,7 @@ const paths = (dir: string) => {
   const state = join(dir, '.state');
   return {
     state,
-    lock: join(state, 'lock'),
+    lock: lockPath(dir),
     journal: join(state, 'journal'),
     oldest: join(state, 'oldest.json'),
     copies: join(state, 'copies'),
@@ -39,8 +40,15 @@ const paths = (dir: string) => {
 };
 
 export async function readOldest(host: Host, dir: string): Promise<Oldest> {
-  const bytes = await host.read(paths(dir).oldest);
-  return new Map(bytes ? Object.entries(JSON.parse(bytes.toString())) : []);
+  const path = paths(dir).oldest;
+  const bytes = await host.read(path);
+  try {
+    return new Map(bytes ? Object.entries(JSON.parse(bytes.toString())) : []);
+  } catch {
+    throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
+      fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
+    });
+  }
 }
 
 /** The run that was cut off, if there was one. A last line that is torn was never followed by its change: it is left out. */
@@ -57,38 +65,11 @@ export async function readUnfinished(host: Host, dir: string): Promise<Unfinishe
   });
   return {
     command: records[0]?.command ?? 'registry-setup',
-    since: records[0]?.since ?? '',
+    since: records[0]?.since ?? 'an unknown time',
     entries: records.filter((record) => record.key),
     committed: records.some((record) => record.committed),
   };
 }
-
-export interface LockHolder {
-  pid: number;
-  /** When the process started, in clock ticks after boot: a pid alone may be somebody else's by now (proc(5), field 22). */
-  ticks: string;
-  command: string;
-  since: string;
-}
-
-async function startTicks(host: Host, pid: number): Promise<string | undefined> {
-  const stat = (await host.read(`/proc/${pid}/stat`))?.toString();
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
-
-/** Who is at work in this directory; undefined where nobody is, or where the holder is dead. */
-export async function lockHolder(host: Host, dir: string): Promise<LockHolder | undefined> {
-  const bytes = await host.read(paths(dir).lock);
-  if (!bytes || bytes.length === 0) return undefined;
-  const holder = JSON.parse(bytes.toString()) as LockHolder;
-  const alive = (await startTicks(host, holder.pid)) === holder.ticks;
-  return alive && holder.pid !== process.pid ? holder : undefined;
-}
-
-export const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
-  new CliError(`Another run is at work here: "${command}" (pid ${pid}), since ${since}.`, {
-    fix: ['Wait for it, or look at it:', `  ps -fp ${pid}`],
-  });
 
 /** One run's hold on a directory: its lock, its journal, its copies. */
 export interface Run extends Vault {
@@ -97,8 +78,11 @@ export interface Run extends Vault {
   readonly unfinished: Unfinished | undefined;
   /** Writes the way back of one change, before the change is made; returns when it is on disk. */
   record(key: string, title: string, undo: Undo, removed: boolean): Promise<void>;
-  /** The run has succeeded: what was kept for its roll-back is thrown away, what is needed to uninstall is kept. */
-  commit(): Promise<void>;
+  /**
+   * The run has succeeded: what was kept for its roll-back is thrown away, what is needed to uninstall is kept.
+   * Once that is on disk there is no way back: tidying up that fails is done by the next run.
+   */
+  commit(host: Host): Promise<void>;
   /**
    * Undoes this run, last first; one step that fails does not stop the others.
    * @returns what could not be undone, in words
@@ -108,11 +92,20 @@ export interface Run extends Vault {
   release(): Promise<void>;
 }
 
-async function makeParents(host: Host, dir: string): Promise<string[]> {
-  if (await host.stat(dir)) return [];
-  const made = await makeParents(host, dirname(dir));
-  await host.mkdir(dir, 0o755);
-  return [...made, dir];
+/** Makes a directory and its parents, and adds those that were not there to `made`. */
+async function makeDirectories(host: Host, path: string, mode: number, made: string[]): Promise<void> {
+  if (await host.stat(path)) return;
+  await makeDirectories(host, dirname(path), 0o755, made);
+  await host.mkdir(path, mode);
+  made.push(path);
+}
+
+/** Writes into a file that a killed run did not get to its end; the sign is that of Host.write. */
+async function removeTemporaries(host: Host, directory: string, names: string[]): Promise<void> {
+  for (const entry of await host.list(directory)) {
+    const [, name = ''] = /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(entry) ?? [];
+    if (names.includes(name)) await host.remove(join(directory, entry));
+  }
 }
 
 /**
@@ -122,19 +115,32 @@ async function makeParents(host: Host, dir: string): Promise<string[]> {
  */
 export async function beginRun(host: Host, dir: string, command: string): Promise<Run> {
   const at = paths(dir);
-  const made = await makeParents(host, dir);
-  if (!(await host.stat(at.state))) await host.mkdir(at.state, 0o700);
-  const me: LockHolder = {
-    pid: process.pid,
-    ticks: (await startTicks(host, process.pid)) ?? '',
-    command,
-    since: new Date().toISOString(),
+  const made: string[] = [];
+  const me = await thisProcess(host, command);
+  const removeMade = async () => {
+    for (const path of made.toReversed()) await host.rmdir(path);
   };
-  while (!(await host.create(at.lock, JSON.stringify(me)))) {
-    const holder = await lockHolder(host, dir);
-    if (holder) throw lockedBy(holder);
-    await host.remove(at.lock);
+  try {
+    await makeDirectories(host, at.state, 0o700, made);
+    await takeLock(host, dir, me);
+  } catch (error) {
+    await removeMade();
+    throw error;
   }
+  try {
+    return await heldRun(host, dir, me, made);
+  } catch (error) {
+    if (made.length > 0) await host.remove(at.journal);
+    await host.remove(at.lock);
+    await removeMade();
+    throw error;
+  }
+}
+
+/** @param made directories that the lock needed, the deepest last */
+async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
+  const at = paths(dir);
+  await removeTemporaries(host, at.state, ['oldest.json']);
   const oldest = await readOldest(host, dir);
   const unfinished = await readUnfinished(host, dir);
   const entries: Entry[] = [];
@@ -149,7 +155,8 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
     entries.push(entry);
   }
   // Directories that the lock itself needed are ours like any other, and go in the same way.
-  for (const path of made) await record(`dir:${path}`, path, { steps: [{ do: 'rmdir', path }] }, false);
+  for (const path of made.filter((path) => path !== at.state))
+    await record(`dir:${path}`, path, { steps: [{ do: 'rmdir', path }] }, false);
 
   return {
     oldest,
@@ -161,15 +168,16 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
       await host.write(copy, content, { mode: 0o600 });
       return copy;
     },
-    async commit() {
+    async commit(calm) {
       if (entries.length > 0) await append({ committed: true });
-      await finish(host, dir, oldest, entries);
+      await finish(calm, dir, oldest, entries).catch(() => {});
     },
     async rollBack(calm) {
       const failures = await rollBackEntries(calm, entries);
-      if (failures.length === 0) await calm.remove(at.journal);
+      if (failures.length > 0) return failures;
+      await calm.remove(at.journal);
       await dropCopies(calm, dir, oldest);
-      return failures;
+      return [];
     },
     async release() {
       await host.remove(at.lock);
@@ -182,34 +190,36 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
   };
 }
 
-async function finish(host: Host, dir: string, oldest: Oldest, entries: Entry[]) {
+/** A container is known as ours by its label, so that the way back to before us is always: none. */
+const toBeforeUs = (step: UndoStep): UndoStep =>
+  step.do === 'container' ? { do: 'container', name: step.name, owner: step.owner } : step;
+
+/** @returns what could not be tidied up; the journal stays until nothing is left */
+async function finish(host: Host, dir: string, oldest: Oldest, entries: Entry[]): Promise<string[]> {
   const at = paths(dir);
   for (const { key, title, undo, removed } of entries) {
     if (removed) oldest.delete(key);
-    else if (!oldest.has(key)) oldest.set(key, { title, undo: { steps: undo.steps } });
+    else if (!oldest.has(key)) oldest.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
   }
   if (entries.length > 0)
     await host.write(at.oldest, JSON.stringify(Object.fromEntries(oldest), null, 1), { mode: 0o600 });
-  for (const step of entries.flatMap((entry) => entry.undo.cleanup ?? [])) await perform(step, host);
+  const failures: string[] = [];
+  for (const { title, undo } of entries)
+    for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);
+  if (failures.length > 0) return failures;
   await host.remove(at.journal);
   await dropCopies(host, dir, oldest);
+  return [];
 }
 
 async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> {
   const failures: string[] = [];
-  const attempt = async (title: string, step: UndoStep) => {
-    // An image that was pulled stays: it harms nobody, and the next try is spared the wait.
-    if (step.do === 'image') return;
-    try {
-      await perform(step, host);
-    } catch (error) {
-      const { message, why } = error as CliError;
-      failures.push(`${title}: ${message}${why ? ` ${why}` : ''}`);
-    }
-  };
+  // An image that was pulled stays: it harms nobody, and the next try is spared the wait.
+  const undone = (step: UndoStep) => step.do !== 'image';
   for (const { title, undo } of entries.toReversed())
-    for (const step of undo.steps) await attempt(title, step);
-  for (const { title, undo } of entries) for (const step of undo.last ?? []) await attempt(title, step);
+    for (const step of undo.steps.filter(undone)) await attempt(title, step, host, failures);
+  for (const { title, undo } of entries)
+    for (const step of undo.last ?? []) await attempt(title, step, host, failures);
   return failures;
 }
 
@@ -228,10 +238,10 @@ async function dropCopies(host: Host, dir: string, oldest: Oldest) {
  * @returns what could not be undone
  */
 export async function recover(host: Host, dir: string, run: Run, left: Unfinished): Promise<string[]> {
-  if (left.committed) {
-    await finish(host, dir, run.oldest, left.entries);
-    return [];
-  }
+  for (const step of left.entries.flatMap(({ undo }) => undo.steps))
+    if (step.do === 'remove' || step.do === 'restore')
+      await removeTemporaries(host, dirname(step.path), [basename(step.path)]);
+  if (left.committed) return finish(host, dir, run.oldest, left.entries);
   const failures = await rollBackEntries(host, left.entries);
   if (failures.length > 0) return failures;
   await host.remove(paths(dir).journal);

@@ -24,13 +24,16 @@ export function readYaml(text: string, where: string): unknown {
   throw new CliError(`${where}, line ${line}, column ${col}: ${reason}.`, { exitCode: 2 });
 }
 
+/** A template as it is. */
+export const templateText = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
+
 /**
  * A template with values put in; its comments and order stay.
  * @param name a file of templates/
  * @param values dotted paths, such as `http.secret`; undefined takes the key away
  */
 export function fillTemplate(name: string, values: Record<string, Value | undefined>): string {
-  const document = parseDocument(readFileSync(new URL(name, FOLDER), 'utf8'));
+  const document = parseDocument(templateText(name));
   for (const [path, value] of Object.entries(values)) {
     const keys = path.split('.');
     if (value === undefined) document.deleteIn(keys);
@@ -44,7 +47,7 @@ export function fillTemplate(name: string, values: Record<string, Value | undefi
  * @param text what is there now; undefined: the template
  */
 export function editSettings(text: string | undefined, values: Record<string, Value>): string {
-  const start = text ?? readFileSync(new URL('settings.yml', FOLDER), 'utf8');
+  const start = text ?? templateText('settings.yml');
   const document = parseDocument(start);
   const before = (document.toJS() ?? {}) as Record<string, Value>;
   const same = (key: string) => JSON.stringify(before[key]) === JSON.stringify(values[key]);

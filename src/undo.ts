@@ -1,9 +1,11 @@
 // The steps back: how each is done, and what would take it back in turn.
 import { dirname } from 'node:path';
 import * as docker from './engines/docker.ts';
+import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
 import { setAsideName } from './resources/container.ts';
+import { switchTimer, unitPaths } from './resources/timer.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
 export async function perform(step: UndoStep, host: Host): Promise<void> {
@@ -27,23 +29,45 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'start':
       return void (await docker.startContainer(host, step.id));
     case 'discard': {
-      if ((await docker.inspect(host, step.unless))?.id !== step.id)
-        await docker.removeContainer(host, step.id);
+      const kept = step.unless === undefined ? undefined : await docker.inspect(host, step.unless);
+      if (kept?.id !== step.id) await docker.removeContainer(host, step.id);
       return;
     }
     case 'image':
       return docker.removeImage(host, step.ref);
+    case 'removeTree':
+      return host.removeTree(step.path);
+    case 'rename':
+      return (await host.stat(step.from)) ? host.rename(step.from, step.to) : undefined;
+    case 'timer':
+      return switchTimer(host, step.name, step.on);
   }
 }
 
-/** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
-async function putContainerBack({ name, former }: UndoStep & { do: 'container' }, host: Host) {
-  const there = await docker.inspect(host, name);
-  if (there && there.id !== former?.id) {
-    if (there.owner === '') return;
-    await docker.removeContainer(host, there.id);
+/** Does a step; one that fails does not stop the others: it is told of in `failures`. */
+export async function attempt(title: string, step: UndoStep, host: Host, failures: string[]): Promise<void> {
+  try {
+    await perform(step, host);
+  } catch (error) {
+    const { message, why } = error as CliError;
+    failures.push(`${title}: ${message}${why ? ` ${why}` : ''}`);
   }
+}
+
+type ContainerStep = UndoStep & { do: 'container' };
+
+/** The container that holds the name, if it is ours. */
+async function ours({ name, owner }: ContainerStep, host: Host) {
+  const there = await docker.inspect(host, name);
+  return there?.owner === owner ? there : undefined;
+}
+
+/** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
+async function putContainerBack({ name, owner, former }: ContainerStep, host: Host) {
+  const there = await docker.inspect(host, name);
+  if (there?.owner === owner && there.id !== former?.id) await docker.removeContainer(host, there.id);
   if (!former) return;
+  if (there && there.owner !== owner) throw new Error('another container has taken its name');
   const before = await docker.inspect(host, former.id);
   if (!before) throw new Error(`the former container ${name} is gone`);
   if (before.name !== name) await docker.renameContainer(host, former.id, name);
@@ -55,9 +79,12 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
   switch (step.do) {
     case 'remove':
     case 'rmdir':
+    case 'removeTree':
       return (await host.stat(step.path)) !== undefined;
+    case 'timer':
+      return (await host.stat(unitPaths(step.name).timer)) !== undefined;
     case 'container':
-      return (await docker.inspect(host, step.name)) !== undefined;
+      return (await ours(step, host)) !== undefined;
     case 'image':
       return (await docker.imageId(host, step.ref)) !== undefined;
     default:
@@ -68,15 +95,26 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
 /** What takes a step back again: uninstall and the removal of a part that is no longer wanted can fail half-way, too. */
 export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise<Undo> {
   if (step.do === 'container') {
-    const there = await docker.inspect(host, step.name);
+    const there = await ours(step, host);
     if (!there) return { steps: [] };
-    const { id, running } = there;
+    const { id, name, owner, running } = there;
     return {
-      steps: [{ do: 'container', name: step.name, former: { id, running } }],
+      steps: [{ do: 'container', name, owner, former: { id, running } }],
       last: running ? [{ do: 'start', id }] : [],
-      cleanup: [{ do: 'discard', id, unless: '' }],
+      cleanup: [{ do: 'discard', id }],
     };
   }
+  // It goes with the container that holds on to it: when the run is over.
+  if (step.do === 'image') return { steps: [], cleanup: [step] };
+  if (step.do === 'removeTree') {
+    const { path } = step;
+    const aside = `${path}${ASIDE}`;
+    return {
+      steps: [{ do: 'rename', from: aside, to: path }],
+      cleanup: [{ do: 'removeTree', path: aside }],
+    };
+  }
+  if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;
   const there = await host.stat(path);
@@ -89,10 +127,16 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     : { steps: [] };
 }
 
-/** A step on the way out: a container is set aside and not yet removed, so that there is a way back until the run is over. */
+/** What a directory is called until the run that takes it away is over. */
+const ASIDE = '.going';
+
+/** A step on the way out: what cannot be made again is set aside and not yet removed, so that there is a way back until the run is over. */
 export async function performReversibly(step: UndoStep, host: Host): Promise<void> {
+  if (step.do === 'image') return;
+  if (step.do === 'removeTree')
+    return (await host.stat(step.path)) ? host.rename(step.path, `${step.path}${ASIDE}`) : undefined;
   if (step.do !== 'container' || step.former) return perform(step, host);
-  const there = await docker.inspect(host, step.name);
+  const there = await ours(step, host);
   if (!there) return;
   if (there.running) await docker.stopContainer(host, there.id);
   await docker.renameContainer(host, there.id, setAsideName(step.name, there.id));

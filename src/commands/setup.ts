@@ -2,18 +2,17 @@
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
+import { certificatesFor } from '../certificates.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
-import { loadCertificates } from '../material.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
 import { banner, foundLine, summaryLines } from '../screens.ts';
-import { Secret } from '../secret.ts';
-import { type Keys, makeKeys, type Renew, siteNames } from '../site.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
+import { makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
 import { review } from './review.ts';
@@ -99,19 +98,6 @@ async function imageSource({ host }: Context, answers: Answers) {
   const archive = resolve(String(given));
   const names = await archiveImages(host, archive);
   return { archive, image: chooseImage(names, archive, answers.image?.value as string | undefined) };
-}
-
-/** The certificates for these settings; a locked key is opened with a word that is asked for, or from the environment. */
-export async function certificatesFor(context: Context, settings: Settings, keys: Keys, renew: Renew) {
-  const { host, output, env } = context;
-  const names = siteNames(settings, host.machine.hostname);
-  return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
-    const given = env.REGISTRY_SETUP_PASSPHRASE;
-    if (given) return new Secret(given);
-    if (!output.terminal) return undefined;
-    const prompts = await context.prompts();
-    return prompts.password({ message: `Passphrase of ${path}`, validate: () => true });
-  });
 }
 
 /** Nobody is there to ask: every question that has no answer yet, at once. */

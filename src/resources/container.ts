@@ -54,12 +54,12 @@ export const container: Provider<ResourceOf<'container'>> = {
   },
 
   async undo({ service }, host) {
-    const { name } = service;
+    const { name, owner } = service;
     const there = await ours(service, host);
-    if (!there) return { steps: [{ do: 'container', name }] };
+    if (!there) return { steps: [{ do: 'container', name, owner }] };
     const { id, running } = there;
     return {
-      steps: [{ do: 'container', name, former: { id, running } }],
+      steps: [{ do: 'container', name, owner, former: { id, running } }],
       last: running ? [{ do: 'start', id }] : [],
       cleanup: [{ do: 'discard', id, unless: name }],
     };

@@ -10,11 +10,15 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   container: ({ name }: { name: string }) => `docker rm -fv ${name}`,
   start: ({ id }: { id: string }) => `docker start ${id.slice(0, 12)}`,
   discard: ({ id }: { id: string }) => `docker rm -fv ${id.slice(0, 12)}`,
+  removeTree: ({ path }: { path: string }) => `rm -r ${path}`,
+  rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
+  timer: ({ name, on }: { name: string; on: boolean }) =>
+    `systemctl ${on ? 'enable' : 'disable'} --now ${name}.timer`,
   image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
 };
 
 export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of }) => of.replace(/^(dir|file|kept):/, '').replace(/^(image|container):/, '$1 '),
+  title: ({ of }) => of.replace(/^(dir|file|kept):/, '').replace(/^(image|container|timer):/, '$1 '),
 
   async check({ undo }, host) {
     const left: UndoStep[] = [];

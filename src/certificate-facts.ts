@@ -1,0 +1,44 @@
+// What a person wants to know of the certificates that are served: names, dates, who signed, which roots clients may have.
+import { describeCertificate } from './certificate-fields.ts';
+import { type Site, splitPem } from './site.ts';
+
+export interface CertificateFacts {
+  site: {
+    names: string[];
+    issuer: string;
+    notBefore: string;
+    notAfter: string;
+    daysLeft: number;
+    fingerprint: string;
+  };
+  /** What clients trust, the newest first. The fingerprint is the one that a client is given. */
+  roots: { subject: string; notAfter: string; daysLeft: number; fingerprint: string }[];
+  publicCa: boolean;
+}
+
+/** Dates in ISO 8601. */
+export function certificateFacts({ chain, roots, publicCa }: Site): CertificateFacts {
+  const { names, issuer, notBefore, notAfter, daysLeft, fingerprint } = describeCertificate(
+    splitPem(chain)[0] ?? '',
+  );
+  return {
+    site: {
+      names: [...names.dns, ...names.ip],
+      issuer,
+      notBefore: notBefore.toISOString(),
+      notAfter: notAfter.toISOString(),
+      daysLeft,
+      fingerprint,
+    },
+    roots: roots.map((pem) => {
+      const root = describeCertificate(pem);
+      return {
+        subject: root.subject,
+        notAfter: root.notAfter.toISOString(),
+        daysLeft: root.daysLeft,
+        fingerprint: root.fingerprint,
+      };
+    }),
+    publicCa,
+  };
+}

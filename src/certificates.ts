@@ -1,0 +1,56 @@
+// The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
+import type { Context } from './context.ts';
+import type { Host } from './host.ts';
+import { Secret } from './secret.ts';
+import type { Settings } from './settings.ts';
+import {
+  type Keys,
+  type OwnCa,
+  ownCaSite,
+  type Renew,
+  readOwnCa,
+  type Site,
+  selfSignedSite,
+  siteNames,
+  type Wish,
+} from './site.ts';
+
+export interface Certificates {
+  /** What is served over TLS; undefined where it is plain HTTP. */
+  site: Site | undefined;
+  /** Kept while another mode is used, so that clients which trust it need nothing when it comes back. */
+  ca: OwnCa | undefined;
+}
+
+/** Asks for the word that opens a key which a person brings along; undefined where nobody can be asked. */
+export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
+
+/** @throws InputError (exit 2) for what is wrong with a file that was given */
+export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
+  const { tls, dir, cert, caCert } = wish.settings;
+  const kept = () => readOwnCa(host, dir);
+  if (tls === 'insecure') return { site: undefined, ca: await kept() };
+  if (tls === 'self-signed') return { site: await selfSignedSite(wish, host), ca: await kept() };
+  if (!cert && !caCert) return ownCaSite(wish, host);
+  const { readySite, givenCaSite } = await import('./given-site.ts');
+  const site = cert ? readySite(wish, host, askFor) : givenCaSite(wish, host, askFor);
+  return { site: await site, ca: await kept() };
+}
+
+/** The same, with the names of this machine; a locked key is opened with REGISTRY_SETUP_PASSPHRASE, or a word that is asked for. */
+export async function certificatesFor(
+  context: Context,
+  settings: Settings,
+  keys: Keys,
+  renew: Renew,
+): Promise<Certificates> {
+  const { host, output, env } = context;
+  const names = siteNames(settings, host.machine.hostname);
+  return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
+    const given = env.REGISTRY_SETUP_PASSPHRASE;
+    if (given) return new Secret(given);
+    if (!output.terminal) return undefined;
+    const prompts = await context.prompts();
+    return prompts.password({ message: `Passphrase of ${path}`, validate: () => true });
+  });
+}

@@ -1,0 +1,131 @@
+// `registry-setup rotate`: a new site certificate, and a new CA with --ca. No client of a CA has to do anything.
+
+import type { Answers } from '../arguments.ts';
+import { certificateFacts } from '../certificate-facts.ts';
+import { localEndpoint } from '../checks.ts';
+import { type Context, isOn } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { existing } from '../existing.ts';
+import { FLAG_NAMES, flag } from '../flags.ts';
+import { gapDuring } from '../gap.ts';
+import { inDays } from '../screens.ts';
+import { carryOut, preview, type Wanted } from '../server.ts';
+import { readServed, type Site, splitPem } from '../site.ts';
+import { showDryRun } from './dry-run.ts';
+
+export async function rotate(context: Context): Promise<void> {
+  const { output, answers } = context;
+  const change = Object.fromEntries(
+    FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [name, answers[name]]),
+  ) as Answers;
+  const ca = answers['new-ca']?.value === true;
+  const within = answers['if-expiring']?.value as number | undefined;
+
+  const before = await existing(context, change);
+  const { tls, cert, caCert } = before.settings;
+  if (tls === 'insecure')
+    throw new CliError('There is no certificate: this registry is plain HTTP.', {
+      fix: 'registry-setup --tls ca-signed',
+      exitCode: 2,
+    });
+  if (ca && (tls !== 'ca-signed' || cert || caCert))
+    throw new CliError('--ca: this registry has no CA of its own.', {
+      fix: 'registry-setup rotate',
+      exitCode: 2,
+    });
+
+  // A file that was given is not made here: what can be new is the file.
+  const wanted = cert ? before : await rotated(context, change, before, { ca, within });
+  if (!wanted || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  await confirm(context, wanted, ca);
+  const roots = before.certificates.site?.roots;
+  const { result, gap } = await gapDuring(localEndpoint(before.settings, roots), () =>
+    carryOut(wanted, context),
+  );
+  const { site } = wanted.certificates;
+  const facts = site && certificateFacts(site);
+  output.json({
+    ok: true,
+    changed: result.changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    certificates: facts,
+    gap,
+  });
+  if (facts) output.say('', ...outcome(wanted, facts, ca, gap));
+}
+
+type Facts = ReturnType<typeof certificateFacts>;
+
+function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean, gap: number): string[] {
+  const [root, ...former] = roots;
+  return [
+    `The new certificate ends on ${site.notAfter.slice(0, 10)}. Clients had no answer for ${gap} ms.`,
+    settings.tls === 'self-signed'
+      ? 'It signs itself: every client must be given it again.'
+      : ca
+        ? `Clients that trust the former CA go on until ${former[0]?.notAfter.slice(0, 10) ?? 'now'}; new ones are given the new CA:`
+        : 'No client has to do anything.',
+    ...(ca || settings.tls === 'self-signed' ? [`  ${root?.fingerprint}`] : []),
+  ];
+}
+
+/** The certificates made anew; undefined when --if-expiring says that it is not time yet. */
+async function rotated(
+  context: Context,
+  change: Answers,
+  before: Wanted,
+  { ca, within }: { ca: boolean; within: number | undefined },
+): Promise<Wanted | undefined> {
+  // Judged by what is served, since an expired one does not fit and was made anew in passing.
+  const [leaf] = (await readServed(context.host, before.settings.dir))?.chain ?? [];
+  if (within !== undefined && leaf && !ca) {
+    const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
+    if (site.daysLeft > within) return undefined;
+    const [root] = roots;
+    if (root && root.daysLeft <= within && root.notAfter === site.notAfter)
+      throw new CliError(
+        `The CA itself ends ${inDays(root.daysLeft)}: a new certificate would end with it.`,
+        {
+          fix: 'registry-setup rotate --ca',
+        },
+      );
+  }
+  return existing(context, change, { site: true, ca });
+}
+
+function nothingToDo(
+  { output }: Context,
+  { settings, certificates }: Wanted,
+  within: number | undefined,
+): void {
+  const [leaf = ''] = splitPem(certificates.site?.chain ?? '');
+  const facts = certificates.site && certificateFacts({ ...certificates.site, chain: leaf });
+  const days = facts?.site.daysLeft ?? 0;
+  if (settings.cert && (within === undefined || days <= within))
+    throw new CliError(
+      `The certificate in ${settings.cert} is the one that is served; it ends ${inDays(days)}.`,
+      {
+        fix: 'When you have a new one:   registry-setup rotate --cert FILE --key FILE',
+        exitCode: within === undefined ? 2 : 1,
+      },
+    );
+  output.json({ ok: true, changed: [], certificates: facts });
+  output.say(`Nothing to do: the certificate ends ${inDays(days)}.`);
+}
+
+/** One more change of the CA while the last one is under way would cut off the clients of the oldest. */
+async function confirm(context: Context, { settings, certificates }: Wanted, ca: boolean): Promise<void> {
+  const { output } = context;
+  const left = certificates.site?.roots ?? [];
+  if (ca && left.length > 1) {
+    const { roots } = certificateFacts(certificates.site as Site);
+    output.say(`Clients that trust ${roots[1]?.subject} go on until ${roots[1]?.notAfter.slice(0, 10)}.`);
+  }
+  if (isOn(context, 'yes')) return;
+  if (!output.terminal)
+    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  const prompts = await context.prompts();
+  const message = `Replace the certificate of ${settings.host}? The registry is away for a moment`;
+  if (await prompts.confirm({ message, default: true })) return;
+  throw new CliError('Nothing was changed.', { exitCode: 130 });
+}

@@ -1,0 +1,29 @@
+// The registry that is here already: what status, rotate and their like start from.
+import type { Answers } from './arguments.ts';
+import { certificatesFor } from './certificates.ts';
+import { type Context, dirOf } from './context.ts';
+import { CliError, InputError } from './errors.ts';
+import { gatherFacts } from './facts.ts';
+import type { Wanted } from './server.ts';
+import { mergeAnswers, resolveSettings } from './settings.ts';
+import { makeKeys, type Renew } from './site.ts';
+
+/**
+ * @param change answers that differ from those of the last run
+ * @param renew what is to be made anew although it fits
+ * @throws CliError where this directory holds no registry, or the engine does not answer
+ */
+export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
+  const dir = dirOf(context.answers);
+  const facts = await gatherFacts(context.host, dir);
+  if (!facts.last)
+    throw new CliError(`There is no registry in ${dir}.`, {
+      fix: ['Set one up:           registry-setup', `It is elsewhere:      ${context.line} --dir DIR`],
+    });
+  const result = resolveSettings(mergeAnswers(change, facts.last), { dir });
+  if ('problems' in result) throw new InputError(result.problems);
+  if (facts.engine instanceof CliError) throw facts.engine;
+  const { settings } = result;
+  const certificates = await certificatesFor(context, settings, makeKeys(), renew);
+  return { settings, facts, engine: facts.engine, passwords: new Map(), certificates };
+}

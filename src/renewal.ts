@@ -1,0 +1,74 @@
+// Renewal by itself: a copy of this program, and something that runs it every day.
+import { join } from 'node:path';
+import type { Host } from './host.ts';
+import type { Resource } from './resource.ts';
+import { DEFAULT_DIR, type Settings } from './settings.ts';
+import { shellLine } from './shell.ts';
+import { digestOf, templateText } from './templates.ts';
+
+/** Days before its end at which a certificate is renewed. */
+export const RENEW_WITHIN = 30;
+
+export interface Renewal {
+  /** What runs it: a systemd timer, a file in cron.d, or nothing that is known on this machine. */
+  schedule: 'systemd' | 'cron' | 'none';
+  /** The Node that runs this program. */
+  node: string;
+  /** The files of this program, by their path in the package. */
+  files: Record<string, string>;
+}
+
+/** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
+export async function renewalFacts(host: Host): Promise<Renewal> {
+  const root = new URL('..', import.meta.url).pathname;
+  const [systemd, cron, ...lists] = await Promise.all([
+    host.stat('/run/systemd/system'),
+    host.stat('/etc/cron.d'),
+    ...['dist', 'templates'].map(async (dir) =>
+      (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
+    ),
+  ]);
+  const names = ['package.json', ...lists.flat()];
+  const texts = await Promise.all(
+    names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
+  );
+  return {
+    schedule: systemd ? 'systemd' : cron && host.machine.uid === 0 ? 'cron' : 'none',
+    node: process.execPath,
+    files: Object.fromEntries(names.map((name, i) => [name, texts[i] ?? ''])),
+  };
+}
+
+/** The command that renews; pasted by hand where nothing on this machine can run it every day. */
+export function renewLine({ dir }: Settings, { node, files }: Renewal): string {
+  const cli = join(programDir(dir, files), 'dist/cli.js');
+  const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
+  return shellLine(node, [cli, 'rotate', '--if-expiring', String(RENEW_WITHIN), '--yes', ...where]);
+}
+
+const programDir = (dir: string, files: Record<string, string>) =>
+  join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
+
+/** Several registries on one machine have several timers. */
+const unitName = ({ name }: Settings) =>
+  name === 'registry' ? 'registry-setup-renew' : `registry-setup-renew-${name}`;
+
+/** The resources of renewal; none in plain HTTP, and none after --no-renew. */
+export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
+  const { dir } = settings;
+  const line = renewLine(settings, renewal);
+  const program: Resource[] = [
+    { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
+    { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
+  ];
+  if (renewal.schedule === 'systemd') {
+    const service = templateText('renew.service').replace(/^ExecStart=.*$/m, () => `ExecStart=${line}`);
+    return [
+      ...program,
+      { kind: 'timer', name: unitName(settings), service, timer: templateText('renew.timer') },
+    ];
+  }
+  if (renewal.schedule === 'none') return program;
+  const content = templateText('renew.cron').replace(/ root .*$/m, () => ` root ${line} --quiet`);
+  return [...program, { kind: 'file', path: `/etc/cron.d/${unitName(settings)}`, content, mode: 0o644 }];
+}
