@@ -90,7 +90,7 @@ export function verifyReadyCertificate(options: ReadyOptions): Ready {
   return { chain: chain.map(({ cert }) => cert.toString()), root, publicCa, warnings };
 }
 
-/** A wildcard right below a top-level name (`*.lan`): Go, so Docker, takes it; OpenSSL, so curl, does not. */
+/** A wildcard directly below a top-level name (`*.lan`): Go, so Docker, takes it; OpenSSL, so curl, does not. */
 const coveredByGoAlone = (leaf: Fields, name: string) =>
   !coversName(leaf.cert.toString(), name) && leaf.names.dns.includes(toAscii(name).replace(/^[^.]+/, '*'));
 
@@ -134,7 +134,7 @@ function endWarnings([first, ...above]: Fields[]): string[] {
   if (!first) return [];
   const days = `in ${first.daysLeft} ${first.daysLeft === 1 ? 'day' : 'days'}`;
   return [
-    ...(first.daysLeft < SOON ? [`it ends on ${moment(first.notAfter)}, ${days}`] : []),
+    ...(first.daysLeft < SOON ? [`the certificate ends on ${moment(first.notAfter)}, ${days}`] : []),
     ...above
       .filter((cert) => cert.notAfter < first.notAfter)
       .map((cert) => `"${cert.subject}", above it, ends before it, on ${moment(cert.notAfter)}`),

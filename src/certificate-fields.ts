@@ -67,12 +67,10 @@ function generalNames(entries: Element[]) {
 
 function constraintsOf(der: Buffer | undefined): Constraints {
   const lists = der ? children(decode(der)) : [];
-  const list = (tag: number) =>
-    generalNames(
-      children(lists.find((entry) => Number(entry.type) === tag)).flatMap((tree) =>
-        children(tree).slice(0, 1),
-      ),
-    );
+  const list = (tag: number) => {
+    const subtrees = children(lists.find((entry) => Number(entry.type) === tag));
+    return generalNames(subtrees.flatMap((subtree) => children(subtree).slice(0, 1)));
+  };
   return { permitted: list(0), excluded: list(1) };
 }
 
@@ -85,7 +83,11 @@ export function signed(issuer: X509Certificate, cert: X509Certificate): boolean 
   }
 }
 
-/** @param pem one certificate @param now for daysLeft */
+/**
+ * @param pem one certificate
+ * @param now for daysLeft
+ * @throws whatever the parsers throw for a certificate that is damaged
+ */
 export function readFields(pem: string, now = new Date()): Fields {
   const cert = new X509Certificate(pem);
   const { subject, issuer, extensions, signatureOid } = dissect(cert);
@@ -96,23 +98,25 @@ export function readFields(pem: string, now = new Date()): Fields {
   const [ca, pathLength] = children(parts('2.5.29.19'));
   const { dns, ip } = generalNames(children(parts('2.5.29.17')));
   const usage = parts('2.5.29.15');
-  const notAfter = new Date(cert.validTo);
+  const [notBefore, notAfter] = [new Date(cert.validFrom), new Date(cert.validTo)];
+  if (Number.isNaN(notBefore.getTime() + notAfter.getTime())) throw new Error('There is no such date.');
+  const [subjectDer, issuerDer] = [encode(subject).toString('hex'), encode(issuer).toString('hex')];
   return {
     cert,
     subject: line(cert.subject ?? ''),
     issuer: line(cert.issuer ?? ''),
     names: { dns, ip: ip.map(ipText) },
-    notBefore: new Date(cert.validFrom),
+    notBefore,
     notAfter,
     daysLeft: Math.floor((notAfter.getTime() - now.getTime()) / DAY),
     fingerprint: cert.fingerprint256,
     isCa: Number(ca?.type) === BOOLEAN && content(ca)[0] !== 0,
-    selfSigned: signed(cert, cert),
+    selfSigned: subjectDer === issuerDer && signed(cert, cert),
     keyType: describeKey(cert.publicKey),
     ...(pathLength && { pathLength: Number.parseInt(content(pathLength).toString('hex'), 16) }),
     commonName: /^CN=(.*)$/m.exec(cert.subject ?? '')?.[1],
-    subjectDer: encode(subject).toString('hex'),
-    issuerDer: encode(issuer).toString('hex'),
+    subjectDer,
+    issuerDer,
     servesTls: !cert.keyUsage || cert.keyUsage.some((id) => SERVER_PURPOSES.includes(id)),
     signsCertificates: !usage || ((content(usage)[1] ?? 0) & 0x04) !== 0, // keyCertSign is bit 5
     sha1: OLD_SIGNATURES.includes(signatureOid),
@@ -122,12 +126,18 @@ export function readFields(pem: string, now = new Date()): Fields {
 
 /** What a person, or `--json`, is told of a certificate. */
 export function describeCertificate(pem: string, now = new Date()): Description {
-  const { subject, issuer, names, notBefore, notAfter, daysLeft, ...rest } = readFields(pem, now);
-  const { fingerprint, isCa, selfSigned, keyType, pathLength } = rest;
-  return {
-    ...{ subject, issuer, names, notBefore, notAfter, daysLeft, fingerprint, isCa, selfSigned, keyType },
-    ...(pathLength !== undefined && { pathLength }),
-  };
+  const {
+    cert,
+    commonName,
+    subjectDer,
+    issuerDer,
+    servesTls,
+    signsCertificates,
+    sha1,
+    constraints,
+    ...said
+  } = readFields(pem, now);
+  return said;
 }
 
 /**

@@ -58,24 +58,35 @@ export async function readCertificates(file: GivenFile): Promise<string[]> {
     const fix = `Put the key into a file of its own, for ${keyFlag}, and leave the certificates to ${certFlag}.`;
     refuse(where, 'a private key lies among the certificates, which go to everybody', fix);
   }
-  if (found.length > 0) return [...new Set(found)];
+  if (found.length > 0) return readable([...new Set(found)], where);
   if (kinds.has('request')) {
-    const fix = `Send it to your CA. The answer is the certificate.`;
+    const fix = 'Send it to your CA. The answer is the certificate.';
     refuse(where, 'this is a request for a certificate (CSR), not a certificate', fix);
   }
   if (kinds.has('PFX')) refuse(where, 'this is a PFX file; certificates alone are wanted here');
-  return refuse(
-    where,
-    `this file holds no certificate${kinds.has('public key') ? ', only a public key' : ''}`,
-  );
+  if (kinds.has('public key')) refuse(where, 'this is a public key, not a certificate');
+  return refuse(where, 'this file holds no certificate');
 }
 
 function readCertificate(data: string | Buffer, where: string): string {
   try {
     return new X509Certificate(data).toString();
   } catch {
-    return refuse(where, 'a certificate in this file is damaged');
+    return refuse(where, DAMAGED);
   }
+}
+
+const DAMAGED = 'a certificate in this file is damaged';
+
+/** The same certificates, when every part of each can be read: what is done with them later does not fail half-way. */
+export async function readable(certificates: string[], where: string): Promise<string[]> {
+  const { readFields } = await import('./certificate-fields.ts');
+  try {
+    for (const pem of certificates) readFields(pem);
+  } catch {
+    refuse(where, `${DAMAGED}, or has a key of a kind that is not known here`);
+  }
+  return certificates;
 }
 
 async function readPkcs7File(data: string | Buffer, where: string): Promise<string[]> {

@@ -4,6 +4,7 @@ import {
   type GivenFile,
   itemsOf,
   pathIn,
+  readable,
   readCertificates,
   readPrivateKey,
   refuse,
@@ -31,7 +32,7 @@ export async function readPair(
 ): Promise<Pair> {
   const { where } = files.cert;
   const pfx = await openPfx(files.cert, passphrase);
-  const certificates = pfx ? pfx.certPems : await readCertificates(files.cert);
+  const certificates = await (pfx ? readable(pfx.certPems, where) : readCertificates(files.cert));
   if (certificates.length === 0) refuse(where, 'this PFX file holds no certificate');
   if (files.key) return { certificates, key: await keyIn(files.key, passphrase) };
   if (pfx) return { certificates, key: onlyKey(pfx, where) };

@@ -12,6 +12,7 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
   setup: async (context) => (await import('./commands/setup.ts')).setup(context),
   status: async (context) => (await import('./commands/status.ts')).status(context),
   rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
+  user: async (context) => (await import('./commands/user.ts')).user(context),
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
 };
 

@@ -21,7 +21,15 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     says: 'Undo all that was done here. The images are kept unless --purge.',
     examples: ['registry-setup uninstall --dry-run', 'registry-setup uninstall'],
   },
-  client: { usage: 'registry-setup client', says: 'Make this machine trust a registry.', examples: [] },
+  client: {
+    usage: 'registry-setup --client [flags]',
+    says: 'Make this machine trust a registry, and log in to it. Nothing that runs is restarted.',
+    examples: [
+      'registry-setup --client',
+      'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',
+      'registry-setup --client --host 10.0.3.17 --undo',
+    ],
+  },
   rotate: {
     usage: 'registry-setup rotate [flags]',
     says: 'A new site certificate, now. Clients of a CA need nothing.',
@@ -31,13 +39,17 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup rotate --if-expiring 30 --yes',
     ],
   },
-  user: { usage: 'registry-setup user', says: 'Who may log in.', examples: [] },
+  user: {
+    usage: 'registry-setup user list | add NAME | remove NAME | password NAME [flags]',
+    says: 'Who may log in. Nothing is restarted.',
+    examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
+  },
   image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
   doctor: { usage: 'registry-setup doctor', says: 'Every check.', examples: [] },
 };
 
 /** Commands that work in this version, in the order of the help. */
-export const BUILT: readonly Command[] = ['setup', 'rotate', 'status', 'uninstall'];
+export const BUILT: readonly Command[] = ['setup', 'client', 'rotate', 'user', 'status', 'uninstall'];
 
 const row = (name: Parameters<typeof flag>[0]): string => {
   const { kind, value, choices, help } = flag(name);

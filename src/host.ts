@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { constants as system, hostname, networkInterfaces } from 'node:os';
+import { constants as system } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { CliError, Interrupted } from './errors.ts';
+import { type Machine, thisMachine } from './machine.ts';
 
 export interface RunOptions {
   /** Standard input: the way in for a secret. */
@@ -38,14 +39,6 @@ export interface WriteOptions {
   mode: number;
   uid?: number | undefined;
   gid?: number | undefined;
-}
-
-/** What the operating system says of the machine itself. */
-export interface Machine {
-  hostname: string;
-  /** Addresses that others may reach: no loopback, no link-local. */
-  addresses: { address: string; family: 4 | 6; interface: string }[];
-  uid: number;
 }
 
 export interface Host {
@@ -96,6 +89,10 @@ function fileError(error: unknown, doing: string, path: string): CliError {
   return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
 }
 
+const throwing = (doing: string, path: string) => (error: unknown) => {
+  throw fileError(error, doing, path);
+};
+
 /** Where a write to `path` lands: the end of a chain of links, also where nothing is there yet. */
 async function target(path: string): Promise<string> {
   try {
@@ -138,16 +135,14 @@ async function syncDirectory(path: string) {
 }
 
 async function append(path: string, text: string) {
+  const handle = await fs.open(path, 'a', 0o600).catch(throwing('write', path));
   try {
-    const handle = await fs.open(path, 'a', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await handle.writeFile(text);
+    await handle.sync();
   } catch (error) {
     throw fileError(error, 'write', path);
+  } finally {
+    await handle.close();
   }
 }
 
@@ -188,19 +183,6 @@ async function space(path: string): Promise<{ free: number; total: number }> {
     if (isMissing(error) && path !== dirname(path)) return space(dirname(path));
     throw fileError(error, 'look at', path);
   }
-}
-
-function thisMachine(): Machine {
-  const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
-    (list ?? [])
-      .filter(({ internal, address }) => !internal && !/^(169\.254\.|fe80:)/.test(address))
-      .map(({ address, family }) => ({
-        address,
-        family: family === 'IPv4' ? (4 as const) : (6 as const),
-        interface: name,
-      })),
-  );
-  return { hostname: hostname(), addresses, uid: process.getuid?.() ?? 0 };
 }
 
 /**
@@ -257,37 +239,21 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
         },
       ),
     mkdir: async (path, mode) => {
-      try {
-        await fs.mkdir(path, { mode });
-        await fs.chmod(path, mode);
-      } catch (error) {
-        throw fileError(error, 'make', path);
-      }
+      await fs.mkdir(path, { mode }).catch(throwing('make', path));
+      await fs.chmod(path, mode).catch(throwing('make', path));
     },
     chmod: async (path, mode, owner) => {
-      try {
-        if (owner) await fs.chown(path, owner.uid, owner.gid);
-        await fs.chmod(path, mode);
-      } catch (error) {
-        throw fileError(error, 'change the mode of', path);
-      }
+      const fail = throwing('change the mode of', path);
+      if (owner) await fs.chown(path, owner.uid, owner.gid).catch(fail);
+      await fs.chmod(path, mode).catch(fail);
     },
-    remove: (path) =>
-      fs.rm(path, { force: true }).catch((error) => {
-        throw fileError(error, 'remove', path);
-      }),
+    remove: (path) => fs.rm(path, { force: true }).catch(throwing('remove', path)),
     rmdir: (path) =>
       fs.rmdir(path).then(
         () => true,
         (error) => isMissing(error),
       ),
-    rename: (from, to) =>
-      fs.rename(from, to).catch((error) => {
-        throw fileError(error, 'move', from);
-      }),
-    removeTree: (path) =>
-      fs.rm(path, { recursive: true, force: true }).catch((error) => {
-        throw fileError(error, 'remove', path);
-      }),
+    rename: (from, to) => fs.rename(from, to).catch(throwing('move', from)),
+    removeTree: (path) => fs.rm(path, { recursive: true, force: true }).catch(throwing('remove', path)),
   };
 }

@@ -20,12 +20,12 @@ export interface Material extends Certificates {
 
 /**
  * @param certificates from `certificatesFor`
- * @param passwords given in this run, by user; who is left and has no hash yet gets a generated one
+ * @param passwords given in this run, by user; `new`: one is generated, as for everybody who has no hash yet
  */
 export async function loadMaterial(
   settings: Settings,
   certificates: Certificates,
-  passwords: Map<string, Secret>,
+  passwords: Map<string, Secret | 'new'>,
   host: Host,
 ): Promise<Material> {
   const [httpSecret, logins] = await Promise.all([
@@ -49,9 +49,9 @@ async function keptSecret({ dir }: Settings, host: Host): Promise<string> {
   return randomBytes(32).toString('hex');
 }
 
-async function makeLogins({ dir, users }: Settings, passwords: Map<string, Secret>, host: Host) {
+async function makeLogins({ dir, users }: Settings, passwords: Map<string, Secret | 'new'>, host: Host) {
   const generated = new Map<string, Secret>();
-  const known = new Map(passwords);
+  const known = new Map([...passwords].filter((entry): entry is [string, Secret] => entry[1] !== 'new'));
   if (users.length === 0) return { logins: [], generated, known };
   const { readHtpasswd, hashPassword, passwordFits, generatePassword } = await import('./htpasswd.ts');
   const kept = readHtpasswd((await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '');
@@ -59,12 +59,12 @@ async function makeLogins({ dir, users }: Settings, passwords: Map<string, Secre
     users.map(async (name): Promise<Login> => {
       const before = kept.find((login) => login.name === name);
       const given = passwords.get(name);
-      if (given) {
+      if (given && given !== 'new') {
         // The same password keeps its line: a run that changes nothing writes nothing.
         if (before && (await passwordFits(given, before.hash))) return before;
         return { name, hash: await hashPassword(given, false) };
       }
-      if (before) return before;
+      if (before && given !== 'new') return before;
       const made = generatePassword();
       generated.set(name, made);
       known.set(name, made);

@@ -153,7 +153,7 @@ const users: Question = {
   label: 'Users',
   when: (asking) => (current(asking, 'auth') ?? 'htpasswd') !== 'none',
   async ask(asking) {
-    const { prompts } = asking;
+    const { prompts, facts } = asking;
     const before = (current(asking, 'user') as string[] | undefined) ?? [];
     const names: string[] = [];
     for (;;) {
@@ -165,7 +165,8 @@ const users: Question = {
           names.includes(text.trim()) ? 'That one is there already.' : sentence(checkUser(text.trim())),
       });
       names.push(name.trim());
-      await password(asking, name.trim());
+      const known = facts.last?.user?.value as string[] | undefined;
+      await askPassword(asking, name.trim(), known?.includes(name.trim()) ?? false);
       if (!(await prompts.confirm({ message: 'One more user?', default: before.length > names.length })))
         break;
     }
@@ -173,9 +174,12 @@ const users: Question = {
   },
 };
 
-/** Asked twice, unless it is left empty: then a strong one is made. */
-async function password({ prompts, passwords, facts }: Asking, name: string) {
-  const kept = facts.last?.user !== undefined && (facts.last.user.value as string[]).includes(name);
+/** Asked twice, unless it is left empty: then the one that is there stays (`kept`), or a strong one is made. */
+export async function askPassword(
+  { prompts, passwords }: Pick<Asking, 'prompts' | 'passwords'>,
+  name: string,
+  kept: boolean,
+): Promise<void> {
   for (;;) {
     const first = await prompts.password({
       message: `Password for ${name}  [empty: ${kept ? 'as it is' : 'a strong one is made'}]`,

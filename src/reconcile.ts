@@ -4,10 +4,13 @@ import type { Host } from './host.ts';
 import { type Output, SYMBOL } from './output.ts';
 import { type Drift, keyOf, type Provider, type Report, type Resource } from './resource.ts';
 import { container } from './resources/container.ts';
+import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
 import { file } from './resources/file.ts';
 import { gone } from './resources/gone.ts';
+import { hosts } from './resources/hosts.ts';
 import { image } from './resources/image.ts';
+import { login } from './resources/login.ts';
 import { program } from './resources/program.ts';
 import { timer } from './resources/timer.ts';
 import type { Oldest, Run } from './state.ts';
@@ -19,6 +22,9 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   timer,
   image,
   container,
+  daemonJson,
+  hosts,
+  login,
   gone,
 };
 const providerOf = (resource: Resource) => PROVIDERS[resource.kind] as Provider<Resource>;
@@ -71,14 +77,20 @@ export function stepsOf(changes: Change[], base: string, host: Host, run: Run): 
     if (alike && isFile(change)) last?.push(change);
     else groups.push([change]);
   }
-  return groups.map((group) => ({
-    title: isFile(group[0] as Change) ? filesTitle(group, base) : sentence(group[0] as Change),
-    run: async (report) => {
-      for (const change of group) await applyOne(change, host, run, report);
-      return undefined;
-    },
-  }));
+  return groups.map((group) => {
+    const title = isFile(group[0] as Change) ? filesTitle(group, base) : sentence(group[0] as Change);
+    return stepOf(title, group, host, run);
+  });
 }
+
+/** Some changes as one line of progress. */
+export const stepOf = (title: string, changes: Change[], host: Host, run: Run): Step => ({
+  title,
+  run: async (report) => {
+    for (const change of changes) await applyOne(change, host, run, report);
+    return undefined;
+  },
+});
 
 const isFile = ({ resource }: Change) => /^(dir|file|kept):/.test(keyOf(resource));
 

@@ -14,6 +14,8 @@ export interface Endpoint {
   connectTo?: string | undefined;
   /** What is trusted, PEM; the system's roots where it is not given. */
   ca?: string[] | undefined;
+  /** A look at what is there, before anything is trusted. Never with a password. */
+  unverified?: true;
 }
 
 export interface Credentials {
@@ -57,7 +59,7 @@ export async function ask(
   path: string,
   options: Ask = {},
 ): Promise<Reply> {
-  const { tls, host, port, connectTo, ca } = endpoint;
+  const { tls, host, port, connectTo, ca, unverified } = endpoint;
   const { credentials, headers = {}, body, timeout = 10_000 } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
@@ -72,6 +74,7 @@ export async function ask(
         timeout,
         agent: false,
         ...(tls && identity(host, ca)),
+        ...(unverified && { rejectUnauthorized: false }),
         headers: {
           host: `${host}:${port}`,
           ...(basic && { authorization: `Basic ${basic}` }),

@@ -1,5 +1,6 @@
 // The types of the mechanism: what should be (Resource), what differs (Drift), how to go back (Undo).
 import type { Host } from './host.ts';
+import type { Secret } from './secret.ts';
 
 /** A container (or, one day, a unit) and everything that decides how it is started. Plain data: the plan is printed and compared. */
 export interface Service {
@@ -15,9 +16,25 @@ export interface Service {
   options: string[];
 }
 
+/** A dockerd of this machine: where its files are, and how it hears that they changed. Plain data: a way back carries it. */
+export interface Daemon {
+  /** Its daemon.json. */
+  config: string;
+  /** The directory of trusted CAs, one directory a registry. */
+  certs: string;
+  /** The service, for systemctl. */
+  unit: string;
+  /** Whose service it is: of a rootless one, that user's. */
+  uid: number;
+  /** What the command line is told to reach it by, when that is not its default. */
+  socket?: string;
+}
+
+export type Directive = 'insecure-registries' | 'registry-mirrors';
+
 export type Resource =
-  /** `keep`: one that is there already stays as it is, whoever owns it. */
-  | { kind: 'dir'; path: string; mode: number; keep?: true }
+  /** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up of ours made. */
+  | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[] }
   | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined }
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
@@ -25,6 +42,29 @@ export type Resource =
   | { kind: 'timer'; name: string; service: string; timer: string }
   | { kind: 'image'; ref: string; archive?: string | undefined }
   | { kind: 'container'; service: Service; digest: string }
+  /** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
+  | {
+      kind: 'daemonJson';
+      daemon: Daemon;
+      directive: Directive;
+      entry: string;
+      present: boolean;
+      /** The file is there by our own doing, for another registry. */
+      made?: boolean;
+    }
+  /** A name in the hosts file. */
+  | { kind: 'hosts'; path: string; name: string; address: string }
+  /** A registry that a command line is logged in to; `as`: whose login it is, when that is not who runs this. */
+  | {
+      kind: 'login';
+      tool: 'docker' | 'podman';
+      registry: string;
+      file: string;
+      user: string;
+      password: Secret;
+      as?: string;
+      socket?: string;
+    }
   | { kind: 'gone'; of: string; undo: Undo };
 
 /** Which parts of a file are never shown: all of it, or what a regular expression (flags `gm`) matches. */
@@ -52,7 +92,24 @@ export type UndoStep =
   | { do: 'image'; ref: string }
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
-  | { do: 'timer'; name: string; on: boolean };
+  | { do: 'timer'; name: string; on: boolean }
+  | ({ do: 'daemonJson'; daemon: Daemon; directive: Directive; entry: string; present: boolean } & Before)
+  | ({ do: 'line'; path: string; line: string } & Before)
+  | ({ do: 'login'; tool: 'docker' | 'podman'; registry: string; as?: string } & Before & { path: string });
+
+/** A file that others write to as well, before we did: its bytes, for when nobody has touched it since. */
+export interface Before {
+  copy?: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  /** SHA-256 of what we wrote; undefined: the copy counts whatever is there now. */
+  wrote?: string;
+  /** There was none; it goes when nothing is left in it. */
+  made: boolean;
+  /** Its key was not there; it goes, too. */
+  madeKey?: boolean;
+}
 
 export interface Undo {
   steps: UndoStep[];
@@ -95,6 +152,12 @@ export function keyOf(resource: Resource): string {
       return `timer:${resource.name}`;
     case 'container':
       return `container:${resource.service.name}`;
+    case 'daemonJson':
+      return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
+    case 'hosts':
+      return `hosts:${resource.name}`;
+    case 'login':
+      return `login:${resource.tool}:${resource.registry}`;
     case 'gone':
       return resource.of;
   }

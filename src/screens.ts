@@ -1,12 +1,21 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
-import type { CertificateFacts } from './certificate-facts.ts';
+import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
-import { address, asAnswers, DEFAULT_DAYS, DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import {
+  address,
+  asAnswers,
+  DEFAULT_DAYS,
+  DEFAULT_DIR,
+  DEFAULT_IMAGE,
+  DEFAULT_PORT,
+  type Settings,
+} from './settings.ts';
 import { shellLine } from './shell.ts';
+import type { Site } from './site.ts';
 
 export const banner = (paint: Paint): string[] => [
   `${paint('bold', 'registry-setup')} · a private image registry on this machine`,
@@ -16,7 +25,7 @@ export const banner = (paint: Paint): string[] => [
 /** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
   const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
-  return `  Found   ${[facts.system.replace('GNU/Linux ', ''), `Docker ${engine.version}`, `${bytes(free)} free`, port].join(' · ')}`;
+  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), `Docker ${engine.version.split('+')[0]}`, `${bytes(free)} free`, port].join(' · ')}`;
 }
 
 const LOGIN: Record<Settings['auth'], (users: string[]) => string> = {
@@ -46,7 +55,7 @@ export function reviewLines(
     ['Encryption', encryption(settings)],
     [
       'Engine',
-      `Docker ${engine.version}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
+      `Docker ${engine.version.split('+')[0]}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
     ],
     ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
   ];
@@ -82,7 +91,7 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
 /** The flags that give these settings again; what is the default is left out. */
 export function sameRun(settings: Settings): string {
   const defaults: Record<string, unknown> = {
-    port: 5000,
+    port: DEFAULT_PORT,
     bind: '0.0.0.0',
     storage: `${settings.dir}/data`,
     auth: 'htpasswd',
@@ -126,22 +135,39 @@ export const inDays = (days: number): string =>
       ? 'today'
       : `in ${days} ${days === 1 ? 'day' : 'days'}`;
 
-/** How a developer machine comes to trust it. */
-function trustLines(settings: Settings, { site }: Material): string[] {
-  const at = address(settings);
-  if (site?.publicCa) return ['  On each developer machine (they trust its certificate already):'];
-  if (!site)
-    return [
-      '  On each developer machine, once: in /etc/docker/daemon.json',
-      `    "insecure-registries": ["${at}"]`,
-      '  then',
-      '    systemctl reload docker',
-    ];
-  return [
-    '  On each developer machine, once:',
-    `    mkdir -p /etc/docker/certs.d/${at}`,
-    `    scp root@${settings.host}:${settings.dir}/certs/ca.crt /etc/docker/certs.d/${at}/`,
-  ];
+/** The one line for a developer machine. The fingerprint is that of the newest root, which a client is given. */
+export function clientLine(settings: Settings, site: Site | undefined): string {
+  const { host, port, auth, users } = settings;
+  const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
+  return shellLine('npx', [
+    'registry-setup',
+    '--client',
+    ...['--host', host],
+    ...(port === DEFAULT_PORT ? [] : ['--port', String(port)]),
+    ...(root ? ['--ca-fingerprint', root.fingerprint] : []),
+    ...(auth !== 'none' && users[0] ? ['--user', users[0]] : []),
+  ]);
+}
+
+/** Passwords that were made in this run, shown this once; or where they were written, when no terminal shows them. */
+export function loginLines(
+  { generated }: Material,
+  passwordFile: string | undefined,
+  paint: Paint,
+): string[] {
+  const [first] = generated.keys();
+  if (!first) return [];
+  if (passwordFile) return [`  The generated password is in ${passwordFile}`, ''];
+  const again = `(shown this once; \`registry-setup user password ${first}\` makes another)`;
+  const lines = [...generated].map(([name, password]) => `  ${paint('bold', name)}   ${password.reveal()}`);
+  return [...lines, `  ${paint('dim', again)}`, ''];
+}
+
+/** Until when, and who sees to it that there is a next one. */
+function validLines({ renew }: Settings, site: Site | undefined): string[] {
+  if (!site) return [];
+  const until = day(certificateFacts(site).site.notAfter);
+  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : 'then: registry-setup rotate'}.`, ''];
 }
 
 /** What the person needs next, and nothing more. Every line can be pasted. */
@@ -152,29 +178,20 @@ export function summaryLines(
   paint: Paint,
 ): string[] {
   const at = address(settings);
-  const [user] = settings.users;
-  const login = settings.auth !== 'none' && user;
-  const shown = [...material.generated].map(
-    ([name, password]) => `  ${paint('bold', name)}   ${password.reveal()}`,
-  );
-  const again = `(shown this once; \`registry-setup user password ${user}\` makes another)`;
   return [
     '',
     `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
     '',
-    ...trustLines(settings, material),
-    ...(login ? [`    docker login -u ${user} ${at}`] : []),
+    '  On each developer machine, once:',
+    `    ${clientLine(settings, material.site)}`,
     '',
     '  Then:',
     `    docker tag app:1.0 ${at}/team/app:1.0`,
     `    docker push ${at}/team/app:1.0`,
     `    docker pull ${at}/team/app:1.0`,
     '',
-    ...(passwordFile
-      ? [`  The generated password is in ${passwordFile}`, '']
-      : shown.length > 0
-        ? [...shown, `  ${paint('dim', again)}`, '']
-        : []),
+    ...loginLines(material, passwordFile, paint),
+    ...validLines(settings, material.site),
     '  The same again without questions:',
     `    ${sameRun(settings)}`,
   ];

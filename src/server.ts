@@ -21,7 +21,8 @@ export interface Wanted {
   settings: Settings;
   facts: Facts;
   engine: EngineInfo;
-  passwords: Map<string, Secret>;
+  /** By user; `new`: make one. */
+  passwords: Map<string, Secret | 'new'>;
   archive?: string | undefined;
   certificates: Certificates;
 }

@@ -57,6 +57,7 @@ export interface Defaults {
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
+export const DEFAULT_PORT = 5000;
 /** Just over a year: what browsers and Apple's systems still take. */
 export const DEFAULT_DAYS = 397;
 
@@ -113,7 +114,7 @@ export function resolveSettings(
   problems.push(...fileProblems(answers, tls));
   const settings: Settings = {
     host: take('host', defaults.host ?? '', checkHost).toLowerCase(),
-    port: take('port', 5000, checkPort),
+    port: take('port', DEFAULT_PORT, checkPort),
     bind: take('bind', '0.0.0.0', checkBind),
     dir,
     storage: isAbsolute(storage) ? resolve(storage) : resolve(process.cwd(), storage),

@@ -78,6 +78,8 @@ export interface Run extends Vault {
   readonly unfinished: Unfinished | undefined;
   /** Writes the way back of one change, before the change is made; returns when it is on disk. */
   record(key: string, title: string, undo: Undo, removed: boolean): Promise<void>;
+  /** Puts these in the place of the journal of a killed run, in one step. */
+  adopt(left: Entry[]): Promise<void>;
   /**
    * The run has succeeded: what was kept for its roll-back is thrown away, what is needed to uninstall is kept.
    * Once that is on disk there is no way back: tidying up that fails is done by the next run.
@@ -137,17 +139,19 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
   }
 }
 
+const line = (record: unknown) => `${JSON.stringify(record)}\n`;
+
 /** @param made directories that the lock needed, the deepest last */
 async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
   const at = paths(dir);
-  await removeTemporaries(host, at.state, ['oldest.json']);
+  await removeTemporaries(host, at.state, ['oldest.json', 'journal']);
   const oldest = await readOldest(host, dir);
   const unfinished = await readUnfinished(host, dir);
   const entries: Entry[] = [];
 
   async function append(record: unknown) {
-    if (!(await host.stat(at.journal))) await host.append(at.journal, `${JSON.stringify(me)}\n`);
-    await host.append(at.journal, `${JSON.stringify(record)}\n`);
+    if (!(await host.stat(at.journal))) await host.append(at.journal, line(me));
+    await host.append(at.journal, line(record));
   }
   async function record(key: string, title: string, undo: Undo, removed: boolean) {
     const entry: Entry = { key, title, undo, ...(removed && { removed: true as const }) };
@@ -168,6 +172,11 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.write(copy, content, { mode: 0o600 });
       return copy;
     },
+    async adopt(left) {
+      entries.push(...left);
+      if (left.length === 0) return host.remove(at.journal);
+      await host.write(at.journal, [me, ...left].map(line).join(''), { mode: 0o600 });
+    },
     async commit(calm) {
       if (entries.length > 0) await append({ committed: true });
       await finish(calm, dir, oldest, entries).catch(() => {});
@@ -185,7 +194,9 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.removeTree(at.copies);
       await host.remove(at.oldest);
       await host.rmdir(at.state);
-      for (const { key } of entries.toReversed()) if (key.startsWith('dir:')) await host.rmdir(key.slice(4));
+      // The deepest first: a directory may have held what was set aside until the end of the run.
+      const directories = entries.flatMap(({ key }) => (key.startsWith('dir:') ? [key.slice(4)] : []));
+      for (const path of directories.sort((a, b) => b.length - a.length)) await host.rmdir(path);
     },
   };
 }
@@ -227,10 +238,11 @@ async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> 
 async function dropCopies(host: Host, dir: string, oldest: Oldest) {
   const { copies } = paths(dir);
   const needed = new Set(
-    [...oldest.values()].flatMap(({ undo }) => undo.steps.map((s) => (s.do === 'restore' ? s.copy : ''))),
+    [...oldest.values()].flatMap(({ undo }) => undo.steps.map((s) => ('copy' in s ? s.copy : ''))),
   );
   for (const name of await host.list(copies))
     if (!needed.has(join(copies, name))) await host.remove(join(copies, name));
+  await host.rmdir(copies);
 }
 
 /**
@@ -244,9 +256,10 @@ export async function recover(host: Host, dir: string, run: Run, left: Unfinishe
   if (left.committed) return finish(host, dir, run.oldest, left.entries);
   const failures = await rollBackEntries(host, left.entries);
   if (failures.length > 0) return failures;
-  await host.remove(paths(dir).journal);
   // The directory of the lock could not go while the lock is in it: it is this run's to answer for now.
+  const inUse: Entry[] = [];
   for (const { key, title, undo } of left.entries)
-    if (key.startsWith('dir:') && (await host.stat(key.slice(4)))) await run.record(key, title, undo, false);
+    if (key.startsWith('dir:') && (await host.stat(key.slice(4)))) inUse.push({ key, title, undo });
+  await run.adopt(inUse);
   return [];
 }

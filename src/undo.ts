@@ -5,6 +5,9 @@ import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
 import { setAsideName } from './resources/container.ts';
+import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
+import { lineLeft, undoLine } from './resources/hosts.ts';
+import { loginLeft, undoLogin } from './resources/login.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
@@ -41,6 +44,12 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return (await host.stat(step.from)) ? host.rename(step.from, step.to) : undefined;
     case 'timer':
       return switchTimer(host, step.name, step.on);
+    case 'daemonJson':
+      return undoDaemonJson(step, host);
+    case 'line':
+      return undoLine(step, host);
+    case 'login':
+      return undoLogin(step, host);
   }
 }
 
@@ -87,6 +96,12 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
       return (await ours(step, host)) !== undefined;
     case 'image':
       return (await docker.imageId(host, step.ref)) !== undefined;
+    case 'daemonJson':
+      return daemonJsonLeft(step, host);
+    case 'line':
+      return lineLeft(step, host);
+    case 'login':
+      return loginLeft(step, host);
     default:
       return true;
   }
@@ -115,6 +130,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     };
   }
   if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
+  if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;
   const there = await host.stat(path);

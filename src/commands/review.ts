@@ -41,12 +41,16 @@ export async function review(
       return undefined;
     }
     if (answer === 'show') output.say('', ...changeDetails(changes, output.paint));
-    else wanted = await changed(context, asking, want);
+    else wanted = await changeOne(context, asking, want);
   }
 }
 
 /** Asks one question again; what the new answer breaks is told, and that question can be answered again. */
-async function changed(context: Context, asking: Asking, want: () => Promise<Wanted>): Promise<Wanted> {
+export async function changeOne(
+  context: Context,
+  asking: Asking,
+  want: () => Promise<Wanted>,
+): Promise<Wanted> {
   for (;;) {
     const question = await asking.prompts.select({
       message: 'Which one?',

@@ -2,20 +2,24 @@
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
+import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
+import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
+import { FLAG_NAMES, flag } from '../flags.ts';
+import { SYMBOL } from '../output.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
-import { banner, foundLine, summaryLines } from '../screens.ts';
+import { banner, clientLine, foundLine, summaryLines } from '../screens.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
-import { review } from './review.ts';
+import { changeOne, review } from './review.ts';
 
 export async function setup(context: Context): Promise<void> {
   const { host, output } = context;
@@ -38,23 +42,37 @@ export async function setup(context: Context): Promise<void> {
     free: async (path) => (await host.space(path)).free,
   };
   const keys = makeKeys();
+  let changing = false;
   if (interactive) {
     // Two RSA keys take about a second: they are made while the person reads.
     if (!facts.last && answers.tls?.value !== 'insecure')
       for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
-    output.say(...banner(output.paint), foundLine(facts, engine, (await host.space(dir)).free), '');
+    output.say(...banner(output.paint));
+    if (!facts.last) output.say(foundLine(facts, engine, (await host.space(dir)).free), '');
+    else if (!FLAG_NAMES.some((name) => flag(name).setting && said[name])) {
+      if ((await (await import('./again.ts')).again(context)) === 'done') return;
+      changing = true;
+    }
     await askMissing(asking);
   } else if (!isOn(context, 'yes')) throw missing(answers, facts);
 
   const want = async (): Promise<Wanted> => {
     const { archive, ...defaults } = await imageSource(context, answers);
     const settings = settle(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
-    const failed = findingsError(await preflight(settings, facts, host));
+    const findings = await preflight(settings, facts, host);
+    const failed = findingsError(findings);
     if (failed) throw failed;
     const certificates = await certificatesFor(context, settings, keys, {});
+    const clear = settings.tls === 'insecure' && settings.auth !== 'none';
+    const warnings = [
+      ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
+      ...(certificates.site?.warnings ?? []),
+      ...(clear ? ['Passwords travel in clear: everyone on the way can read them.'] : []),
+    ];
+    for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
     return { settings, facts, engine, passwords: asking.passwords, archive, certificates };
   };
-  let wanted = await want();
+  let wanted = changing ? await changeOne(context, asking, want) : await want();
   asking.passwords = new Map([
     ...(await givenPasswords(answers, context.env, host, wanted.settings.users)),
     ...asking.passwords,
@@ -67,17 +85,26 @@ export async function setup(context: Context): Promise<void> {
     if (!accepted) return;
     wanted = accepted;
   }
+  const former = await formerTrust(facts, host, dir);
   const { changes, material, passwordFile } = await carryOut(wanted, context);
   const { settings } = wanted;
+  const news = clientNews(former, settings, material.site);
   output.json({
     ok: true,
     changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
     registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
+    client: clientLine(settings, material.site),
+    ...(material.site && { certificates: certificateFacts(material.site) }),
+    ...(news.length > 0 && { clients: news.map((line) => line.trim()) }),
     ...(passwordFile && { passwordFile }),
   });
   if (changes.length === 0)
     output.say(`Nothing to do: the registry at ${address(settings)} is as it should be.`);
-  else output.say(...summaryLines(settings, material, passwordFile, output.paint));
+  else
+    output.say(
+      ...summaryLines(settings, material, passwordFile, output.paint),
+      ...(news.length > 0 ? ['', ...news] : []),
+    );
 }
 
 async function answersFile(path: string, { host }: Context): Promise<Answers> {

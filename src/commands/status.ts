@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { existing } from '../existing.ts';
 import { bytes, SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
-import { certificateLines } from '../screens.ts';
+import { certificateLines, clientLine } from '../screens.ts';
 import { preview } from '../server.ts';
 import { address } from '../settings.ts';
 import { readUnfinished } from '../state.ts';
@@ -37,6 +37,7 @@ export async function status(context: Context): Promise<number> {
       users: settings.users,
       storage: settings.storage,
     },
+    client: clientLine(settings, site),
     certificates: site ? certificateFacts(site) : null,
     answers,
     unfinished: left?.command ?? null,
@@ -50,6 +51,7 @@ export async function status(context: Context): Promise<number> {
     `  Login       ${settings.auth}${settings.auth === 'none' ? '' : `: ${settings.users.join(', ')}`}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
     ...(site ? certificateLines(certificateFacts(site)) : ['  Encryption  none']),
+    `  Client      ${clientLine(settings, site)}`,
     `  Engine      Docker ${engine.version}, container ${settings.name}, image ${settings.image}`,
   );
   if (left)

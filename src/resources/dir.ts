@@ -23,9 +23,12 @@ export const dir: Provider<ResourceOf<'dir'>> = {
     return { what: 'change', details: [`chmod ${octal(mode)} ${path}      (is ${octal(there.mode)})`] };
   },
 
-  async undo({ path }, host) {
+  async undo({ path, shared = [] }, host) {
     const there = await host.stat(path);
-    if (!there) return { steps: (await missing(path, host)).map((p) => ({ do: 'rmdir', path: p })) };
+    if (!there) {
+      const made = [...(await missing(path, host)), ...shared];
+      return { steps: made.map((p) => ({ do: 'rmdir', path: p })) };
+    }
     return { steps: [{ do: 'chmod', path, mode: there.mode, uid: there.uid, gid: there.gid }] };
   },
 

@@ -14,11 +14,15 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
   timer: ({ name, on }: { name: string; on: boolean }) =>
     `systemctl ${on ? 'enable' : 'disable'} --now ${name}.timer`,
+  daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
+    `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}, then a reload`,
+  line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
+  login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
   image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
 };
 
 export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of }) => of.replace(/^(dir|file|kept):/, '').replace(/^(image|container|timer):/, '$1 '),
+  title: ({ of }) => of.replace(/^(dir|file|kept|daemonJson|hosts):/, '').replace(/^(image|container|timer|login):/, '$1 ').replace(/^program:/, 'copy of this program in '),
 
   async check({ undo }, host) {
     const left: UndoStep[] = [];

@@ -1,0 +1,48 @@
+// What a change on the server means for the machines that use it: nothing, or what each of them must do.
+import { join } from 'node:path';
+import type { Facts } from './facts.ts';
+import type { Host } from './host.ts';
+import { address, type Settings } from './settings.ts';
+import { type Site, splitPem } from './site.ts';
+
+/** What clients were told in the last run. */
+export interface Former {
+  address: string;
+  tls: boolean;
+  /** The certificates that they were given, PEM. */
+  roots: string[];
+}
+
+/** Reads what clients know of the registry now, before anything changes; undefined where there is none yet. */
+export async function formerTrust(facts: Facts, host: Host, dir: string): Promise<Former | undefined> {
+  const { last } = facts;
+  if (!last?.host || !last.port) return undefined;
+  const text = (await host.read(join(dir, 'certs/ca.crt')))?.toString() ?? '';
+  const at = { host: String(last.host.value), port: Number(last.port.value) };
+  return { address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
+}
+
+/** Lines for the person who looks after the clients; none where no client has to do anything. */
+export function clientNews(former: Former | undefined, settings: Settings, site: Site | undefined): string[] {
+  if (!former) return [];
+  const at = address(settings);
+  const news: string[] = [];
+  if (former.address !== at)
+    news.push(
+      `Clients call it ${at} now, and not ${former.address}: images are tagged and logins made anew.`,
+    );
+  if (former.tls && !site)
+    news.push(
+      `Every client must be told that it is plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
+    );
+  if (!former.tls && site)
+    news.push(
+      `Every client must take "${former.address}" out of insecure-registries in daemon.json (leave []), reload, and trust the certificate.`,
+    );
+  const known =
+    site &&
+    (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
+  if (former.tls && site && !known)
+    news.push('Every client must be given the new certificate: the former one is not served any more.');
+  return news.map((line) => `  ${line}`);
+}

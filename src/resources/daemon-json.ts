@@ -1,0 +1,151 @@
+// One entry in a list of daemon.json: merged, checked, put in place, reloaded, read back from the running dockerd. Never a restart.
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { addToList, parseDaemonJson, removeFromList, setKeys } from '../daemon-json.ts';
+import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../engines/dockerd.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { unifiedDiff } from '../masking.ts';
+import type { Provider, ResourceOf, UndoStep, Vault } from '../resource.ts';
+import { shellLine } from '../shell.ts';
+
+type Entry = Pick<ResourceOf<'daemonJson'>, 'daemon' | 'directive' | 'entry' | 'present'>;
+type Step = UndoStep & { do: 'daemonJson' };
+
+export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+/** The file as it should be; undefined: there is none, and none is needed. */
+function wanted(bytes: Buffer | undefined, { daemon, directive, entry, present }: Entry): Buffer | undefined {
+  if (present) return addToList(bytes, directive, entry, daemon.config);
+  return bytes && removeFromList(bytes, directive, entry, daemon.config);
+}
+
+/** Whether the running dockerd follows; one that does not run follows when it starts. */
+async function follows(host: Host, { daemon, directive, entry, present }: Entry): Promise<boolean> {
+  const info = await daemonInfo(host, daemon);
+  return !info || hasEntry(info, directive, entry) === present;
+}
+
+async function readFile(host: Host, path: string): Promise<Buffer | undefined> {
+  const there = await host.stat(path);
+  if (there && there.type !== 'file') throw new CliError(`${path} is there, and it is not a file.`, { exitCode: 2 });
+  return host.read(path);
+}
+
+/** Puts bytes in place of the file, once dockerd itself has nothing against them; its mode and owner stay. */
+async function replace(host: Host, path: string, bytes: Buffer): Promise<void> {
+  const there = await host.stat(path);
+  const trial = join(dirname(path), '.daemon.json.registry-setup');
+  try {
+    await host.write(trial, bytes, { mode: 0o600 });
+    const refusal = await validate(host, trial);
+    if (refusal) throw new CliError(`Docker would not start with the changed ${path}.`, { why: refusal });
+  } finally {
+    await host.remove(trial);
+  }
+  await host.write(path, bytes, there ?? { mode: 0o644 });
+}
+
+async function put(host: Host, change: Entry, bytes: Buffer): Promise<void> {
+  await replace(host, change.daemon.config, bytes);
+  if (!(await follows(host, change))) await reloadUntil(host, change.daemon, change);
+}
+
+export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
+  title: ({ daemon, directive, entry, present }) =>
+    `${entry} ${present ? 'in' : 'no longer in'} ${directive} of ${daemon.config}`,
+
+  async check(resource, host) {
+    const { daemon } = resource;
+    const bytes = await readFile(host, daemon.config);
+    const after = wanted(bytes, resource);
+    const reload = `${shellLine('', reloadCommand(daemon)).trim()}      (no restart)`;
+    if (after && after !== bytes) {
+      const details = unifiedDiff(daemon.config, bytes?.toString(), after.toString());
+      return { what: bytes ? 'change' : 'create', details: [...details, reload] };
+    }
+    if (await follows(host, resource)) return undefined;
+    return { what: 'change', details: [`Docker has not read ${daemon.config} yet`, reload] };
+  },
+
+  async undo(resource, host, vault) {
+    const { daemon, directive, entry, present, made = false } = resource;
+    const bytes = await readFile(host, daemon.config);
+    const before = parseDaemonJson(bytes, daemon.config).value[directive];
+    const had = Array.isArray(before) && before.includes(entry);
+    if (had === present) return { steps: [] };
+    const after = wanted(bytes, resource);
+    const there = (await host.stat(daemon.config)) ?? { mode: 0o644, uid: 0, gid: 0 };
+    const { mode, uid, gid } = there;
+    const step: Step = {
+      do: 'daemonJson',
+      daemon,
+      directive,
+      entry,
+      present: had,
+      made: bytes === undefined || made,
+      madeKey: !Array.isArray(before) || (made && before.length === 0),
+      ...{ mode, uid, gid },
+      ...(after && { wrote: sha256(after) }),
+      ...(bytes && { copy: await vault.keep(bytes) }),
+    };
+    return { steps: [step] };
+  },
+
+  async apply(resource, host) {
+    const after = wanted(await readFile(host, resource.daemon.config), resource);
+    if (after) await put(host, resource, after);
+  },
+};
+
+/** What the file is to be when our entry is undone; undefined: it is to go. */
+async function former(step: Step, bytes: Buffer, host: Host): Promise<Buffer | undefined> {
+  const { daemon, directive, copy, wrote, made, madeKey } = step;
+  const untouched = wrote === undefined || sha256(bytes) === wrote;
+  if (untouched && copy) {
+    const kept = await host.read(copy);
+    if (kept) return kept;
+  }
+  if (untouched && made && !copy) return undefined;
+  let after = wanted(bytes, step) as Buffer;
+  const { value } = parseDaemonJson(after, daemon.config);
+  if (madeKey && JSON.stringify(value[directive]) === '[]') {
+    after = setKeys(after, { [directive]: undefined }, daemon.config);
+    delete value[directive];
+  }
+  return made && Object.keys(value).length === 0 ? undefined : after;
+}
+
+/** Takes our entry out, or puts it back: the former bytes where nobody has touched the file since, else that entry alone. */
+export async function undoDaemonJson(step: Step, host: Host): Promise<void> {
+  const { config } = step.daemon;
+  const bytes = await host.read(config);
+  if (!bytes) return step.copy && step.wrote === undefined ? restore(step, host) : undefined;
+  const after = await former(step, bytes, host);
+  // A key that is gone is not noticed by a reload, an empty list is: so dockerd is told by the list first.
+  const told = wanted(bytes, step) as Buffer;
+  if (told !== bytes || !(await follows(host, step))) await put(host, step, told);
+  if (after === undefined) return host.remove(config);
+  if (!after.equals((await host.read(config)) ?? Buffer.alloc(0))) await host.write(config, after, step);
+}
+
+async function restore({ daemon, copy = '', ...rest }: Step, host: Host) {
+  const bytes = await host.read(copy);
+  if (bytes) await host.write(daemon.config, bytes, rest);
+}
+
+/** The way back from undoing: the bytes that are there now, and the entry as it is in the running dockerd. */
+export async function inverseDaemonJson(step: Step, host: Host, vault: Vault): Promise<UndoStep[]> {
+  const { config } = step.daemon;
+  const [bytes, there] = await Promise.all([host.read(config), host.stat(config)]);
+  if (!bytes || !there) return [];
+  const { mode, uid, gid } = there;
+  const { wrote: _, ...rest } = step;
+  return [{ ...rest, present: !step.present, copy: await vault.keep(bytes), mode, uid, gid, made: false }];
+}
+
+/** True when our entry is there still. */
+export async function daemonJsonLeft(step: Step, host: Host): Promise<boolean> {
+  const bytes = await host.read(step.daemon.config);
+  return bytes !== undefined && wanted(bytes, step) !== bytes;
+}

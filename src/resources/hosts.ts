@@ -1,0 +1,66 @@
+// A name in the hosts file, in one line that is marked as ours.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { unifiedDiff } from '../masking.ts';
+import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { sha256 } from './daemon-json.ts';
+
+type Line = Pick<ResourceOf<'hosts'>, 'path' | 'name' | 'address'>;
+type Step = UndoStep & { do: 'line' };
+
+const MARK = '# registry-setup';
+const lineOf = ({ address, name }: Line) => `${address} ${name} ${MARK}`;
+
+/** The file with our line, and without an older one of ours for that name. One byte is one character, so that nothing else can change. */
+function wanted(text: string, line: Line): string {
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const kept = text
+    .split('\n')
+    .filter((other) => !(other.trimEnd().endsWith(MARK) && other.split(/\s+/)[1] === line.name))
+    .join('\n');
+  return `${kept}${kept === '' || kept.endsWith('\n') ? '' : eol}${lineOf(line)}${eol}`;
+}
+
+const has = (text: string, line: string) => text.split(/\r?\n/).includes(line);
+
+export const hosts: Provider<ResourceOf<'hosts'>> = {
+  title: ({ name, address, path }) => `${name} is ${address}, in ${path}`,
+
+  async check(resource, host) {
+    const before = (await host.read(resource.path))?.toString('latin1') ?? '';
+    if (has(before, lineOf(resource))) return undefined;
+    return { what: 'change', details: unifiedDiff(resource.path, before, wanted(before, resource)) };
+  },
+
+  async undo(resource, host, vault) {
+    const { path } = resource;
+    const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
+    const { mode, uid, gid } = there ?? { mode: 0o644, uid: 0, gid: 0 };
+    const wrote = sha256(Buffer.from(wanted(bytes?.toString('latin1') ?? '', resource), 'latin1'));
+    const copy = bytes && { copy: await vault.keep(bytes) };
+    return { steps: [{ do: 'line', path, line: lineOf(resource), wrote, mode, uid, gid, made: !bytes, ...copy }] };
+  },
+
+  async apply(resource, host) {
+    const there = await host.stat(resource.path);
+    const before = (await host.read(resource.path))?.toString('latin1') ?? '';
+    await host.write(resource.path, Buffer.from(wanted(before, resource), 'latin1'), there ?? { mode: 0o644 });
+  },
+};
+
+/** The former bytes where nobody has touched the file since, else without our line. */
+export async function undoLine(step: Step, host: Host): Promise<void> {
+  const { path, line, copy, wrote, made } = step;
+  const bytes = await host.read(path);
+  if (!bytes) return;
+  const untouched = wrote === undefined || sha256(bytes) === wrote;
+  if (untouched && made) return host.remove(path);
+  const kept = untouched && copy ? await host.read(copy) : undefined;
+  if (untouched && copy && !kept) throw new CliError(`The copy of ${path} is gone.`);
+  const text = bytes.toString('latin1');
+  const rest = text.split('\n').filter((other) => other.trimEnd() !== line);
+  await host.write(path, kept ?? Buffer.from(rest.join('\n'), 'latin1'), step);
+}
+
+export const lineLeft = async ({ path, line }: Step, host: Host): Promise<boolean> =>
+  has((await host.read(path))?.toString('latin1') ?? '', line);

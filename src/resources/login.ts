@@ -1,0 +1,102 @@
+// A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
+import { isDeepStrictEqual } from 'node:util';
+import { setKeys } from '../daemon-json.ts';
+import { socketOf } from '../engines/dockerd.ts';
+import { CliError } from '../errors.ts';
+import type { Host, RunOptions } from '../host.ts';
+import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+
+type Login = ResourceOf<'login'>;
+type Step = UndoStep & { do: 'login' };
+type Who = Pick<Login, 'tool' | 'as'> & { socket?: string };
+
+/** What both programs keep: ~/.docker/config.json, auth.json. */
+interface AuthFile {
+  auths?: Record<string, { auth?: string }>;
+  credsStore?: string;
+  credHelpers?: Record<string, string>;
+}
+
+/** As the person, when this runs by sudo: a login of root is no use to them. */
+function run(host: Host, { tool, as, socket }: Who, args: string[], options: RunOptions = {}) {
+  const all = { ...options, ...socketOf({ socket }) };
+  return as ? host.run('runuser', ['-u', as, '--', tool, ...args], all) : host.run(tool, args, all);
+}
+
+export async function readAuthFile(host: Host, path: string): Promise<AuthFile> {
+  const text = (await host.read(path))?.toString() ?? '';
+  try {
+    return text.trim() ? (JSON.parse(text) as AuthFile) : {};
+  } catch {
+    throw new CliError(`${path} is not valid JSON, so no login can be kept in it.`, { fix: `Look at it:   cat ${path}`, exitCode: 2 });
+  }
+}
+
+const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
+
+/** Where the password is, when it is kept as plain text; undefined where a credential helper has it. */
+export async function clearText(host: Host, { file, registry }: Pick<Login, 'file' | 'registry'>): Promise<boolean> {
+  return Boolean((await readAuthFile(host, file)).auths?.[registry]?.auth);
+}
+
+async function isLoggedIn({ file, registry, user, password, as }: Login, host: Host): Promise<boolean> {
+  const content = await readAuthFile(host, file);
+  const helper = helperOf(content, registry);
+  if (!helper) {
+    const wanted = Buffer.from(`${user}:${password.reveal()}`).toString('base64');
+    return content.auths?.[registry]?.auth === wanted;
+  }
+  const name = `docker-credential-${helper}`;
+  const [command = '', ...args] = as ? ['runuser', '-u', as, '--', name, 'get'] : [name, 'get'];
+  const { code, stdout } = await host.run(command, args, { input: registry, timeout: 15_000 });
+  if (code !== 0) return false;
+  const { Username, Secret } = JSON.parse(stdout);
+  return Username === user && Secret === password.reveal();
+}
+
+export const login: Provider<ResourceOf<'login'>> = {
+  title: ({ tool, registry, user }) => `${tool} login to ${registry} as ${user}`,
+
+  async check(resource, host) {
+    if (await isLoggedIn(resource, host)) return undefined;
+    const { tool, registry, user } = resource;
+    return { what: 'create', details: [`${tool} login --username ${user} --password-stdin ${registry}`] };
+  },
+
+  async undo({ tool, registry, file, as }, host, vault) {
+    const [bytes, there] = await Promise.all([host.read(file), host.stat(file)]);
+    const { mode, uid, gid } = there ?? { mode: 0o600, uid: 0, gid: 0 };
+    const copy = bytes && { copy: await vault.keep(bytes) };
+    const step: Step = { do: 'login', tool, registry, path: file, mode, uid, gid, made: !bytes, ...copy, ...(as && { as }) };
+    return { steps: [step] };
+  },
+
+  async apply({ tool, registry, user, password, as, socket }, host) {
+    const who = { tool, ...(as && { as }), ...(socket && { socket }) };
+    const args = ['login', '--username', user, '--password-stdin', registry];
+    const { code, stderr } = await run(host, who, args, { input: password.reveal() });
+    if (code !== 0) throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, { why: stderr.trim() });
+  },
+};
+
+/** Out again: the former file where our login is all that differs, else what the program itself does. */
+export async function undoLogin(step: Step, host: Host): Promise<void> {
+  const { tool, registry, path, copy, made, as } = step;
+  const now = await readAuthFile(host, path);
+  const kept = copy ? await host.read(copy) : undefined;
+  const before = kept ? (JSON.parse(kept.toString() || '{}') as AuthFile) : {};
+  const former = before.auths?.[registry];
+  if (!former && now.auths?.[registry]) await run(host, { tool, ...(as && { as }) }, ['logout', registry]);
+  const after = await readAuthFile(host, path);
+  const others = ({ auths = {}, ...rest }: AuthFile) => ({ ...rest, auths: { ...auths, [registry]: null } });
+  if (isDeepStrictEqual(others(after), others(before))) {
+    if (made) return host.remove(path);
+    if (kept) return host.write(path, kept, step);
+  }
+  if (!former) return;
+  const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
+  await host.write(path, bytes, step);
+}
+
+export const loginLeft = async ({ registry, path }: Step, host: Host): Promise<boolean> =>
+  Boolean((await readAuthFile(host, path)).auths?.[registry]);
