@@ -23,8 +23,13 @@ export async function archiveImages(host: Host, path: string): Promise<string[]>
     timeout: READ_LIMIT,
   });
   if (code !== 0) throw bad(`${path} is not an image archive.`, stderr.split('\n')[0]);
-  const images = JSON.parse(stdout) as { RepoTags: string[] | null }[];
-  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
+  let names: string[];
+  try {
+    const images = JSON.parse(stdout) as { RepoTags: string[] | null }[];
+    names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
+  } catch {
+    throw bad(`${path} is not an image archive: its list of images cannot be read.`);
+  }
   if (names.length === 0) throw bad(`the image in ${path} has no name: it was saved by its id.`);
   return names;
 }

@@ -44,7 +44,8 @@ function distance(a: string, b: string): number {
 /** The word of the list that was probably meant, if one is near. */
 export function nearest(word: string, list: readonly string[]): string | undefined {
   const [best] = list.map((w) => ({ w, d: distance(word, w) })).sort((a, b) => a.d - b.d);
-  return best && best.d <= Math.max(2, word.length / 3) ? best.w : undefined;
+  const few = word.length > 3 ? Math.max(2, word.length / 3) : 1;
+  return best && best.d <= few ? best.w : undefined;
 }
 
 const isFlagName = (name: string): name is FlagName => FLAG_NAMES.includes(name as FlagName);
@@ -62,7 +63,7 @@ export function typed(name: FlagName, given: unknown): { value: Answer['value'] 
     return { wrong: `takes true or false, not ${JSON.stringify(given)}` };
   }
   if (kind === 'list') {
-    const list = Array.isArray(given) ? given : String(given).split(',');
+    const list = Array.isArray(given) ? given : typeof given === 'string' ? given.split(',') : [given];
     if (!list.every((item) => typeof item === 'string' || typeof item === 'number'))
       return { wrong: 'takes a list of words' };
     return { value: list.map((item) => String(item).trim()).filter((item) => item !== '') };
@@ -87,8 +88,11 @@ function split(argv: string[], command: Command) {
     const meant = flagNamed(word, command) ?? name;
     options[word] = { type: flag(meant).kind === 'switch' ? 'boolean' : 'string' };
   }
-  const args = argv.map((word) =>
-    /^-[a-zA-Z]$/.test(word) ? `--${shortFlag(word[1] ?? '') ?? word}` : word,
+  // `-yq` is `-y -q`; a letter that is no flag stays as it was typed, for the error.
+  const args = argv.flatMap((word) =>
+    /^-[a-zA-Z]+$/.test(word)
+      ? [...word.slice(1)].map((letter) => (shortFlag(letter) ? `--${shortFlag(letter)}` : `-${letter}`))
+      : word,
   );
   const { tokens } = parseArgs({
     args,
@@ -107,7 +111,7 @@ type Token = ReturnType<typeof split>['given'][number];
 
 /** What one flag on the command line says, or what is wrong with it. */
 function readFlag(token: Token, command: Command): { name: FlagName; answer: Answer } | { problem: Problem } {
-  const raw = token.rawName.replace(/^---?/, '--');
+  const raw = token.rawName;
   const off = raw.startsWith('--no-');
   const bad = (message: string, fix?: string) => ({ problem: { where: raw, message, fix } });
   const help = `registry-setup ${command === 'setup' ? '' : `${command} `}--help`;

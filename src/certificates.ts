@@ -14,12 +14,15 @@ import {
   siteNames,
   type Wish,
 } from './site.ts';
+import { type TokenPair, tokenPair } from './token-auth.ts';
 
 export interface Certificates {
   /** What is served over TLS; undefined where it is plain HTTP. */
   site: Site | undefined;
   /** Kept while another mode is used, so that clients which trust it need nothing when it comes back. */
   ca: OwnCa | undefined;
+  /** The pair that signs tokens; undefined where there are none. */
+  token: TokenPair | undefined;
 }
 
 /** Asks for the word that opens a key which a person brings along; undefined where nobody can be asked. */
@@ -27,6 +30,17 @@ export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
 
 /** @throws InputError (exit 2) for what is wrong with a file that was given */
 export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
+  const { settings, keys, renew } = wish;
+  const token = settings.auth === 'token' ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;
+  const served = await servedCertificates(wish, host, askFor);
+  return { ...served, token: await token };
+}
+
+async function servedCertificates(
+  wish: Wish,
+  host: Host,
+  askFor: AskPassphrase,
+): Promise<Omit<Certificates, 'token'>> {
   const { tls, dir, cert, caCert } = wish.settings;
   const kept = () => readOwnCa(host, dir);
   if (tls === 'insecure') return { site: undefined, ca: await kept() };

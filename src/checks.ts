@@ -1,25 +1,15 @@
 // Proof by behaviour: what the registry does is checked, not what its files say; it ignores misspelt YAML in silence.
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import * as docker from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Material } from './material.ts';
-import type { Step } from './reconcile.ts';
-import {
-  ask,
-  type Credentials,
-  deleteManifest,
-  digest,
-  type Endpoint,
-  MANIFEST_TYPE,
-  pullBlob,
-  pullManifest,
-  pushBlob,
-  pushManifest,
-} from './registry.ts';
+import type { Change, Step } from './reconcile.ts';
+import { ask, type Credentials, call, type Endpoint } from './registry.ts';
+import { checkRoles, untilAuthServes } from './role-check.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
+import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
 import { checkTls } from './tls-check.ts';
 
 /** How long a registry may take from its start to its first answer; milliseconds. */
@@ -85,7 +75,7 @@ async function untilUp(host: Host, settings: Settings, at: Endpoint, report: (te
 }
 
 async function mustAnswer(at: Endpoint, wanted: number, who: string, credentials?: Credentials) {
-  const { status } = await ask(at, 'GET', '/v2/', { credentials });
+  const { status } = await call(at, 'GET', '/v2/', { credentials });
   if (status === wanted) return;
   throw new CliError(`The registry answers ${status} to ${who}, and should answer ${wanted}.`, {
     fix: 'registry-setup status',
@@ -116,81 +106,50 @@ async function roundTrip(
   host: Host,
   credentials?: Credentials,
 ): Promise<string> {
-  const repository = `registry-setup-check-${randomBytes(6).toString('hex')}`;
-  const config = JSON.stringify({
-    architecture: 'amd64',
-    os: 'linux',
-    rootfs: { type: 'layers', diff_ids: [] },
-    made: repository,
-  });
-  const layer = randomBytes(32).toString('hex');
-  const blob = (mediaType: string, content: string) => ({
-    mediaType,
-    digest: digest(content),
-    size: content.length,
-  });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MANIFEST_TYPE,
-    config: blob('application/vnd.oci.image.config.v1+json', config),
-    layers: [blob('application/vnd.oci.image.layer.v1.tar', layer)],
-  });
+  const image = makeTestImage();
   try {
-    await Promise.all([config, layer].map((content) => pushBlob(at, repository, content, credentials)));
-    await pushManifest(at, repository, 'check', manifest, credentials);
-    const pulled = await pullManifest(at, repository, 'check', credentials);
-    if (pulled !== manifest || (await pullBlob(at, repository, digest(layer), credentials)) !== layer)
-      throw new Error('what came back is not what was sent');
-    const { status } = await deleteManifest(at, repository, digest(manifest), credentials);
-    const wanted = settings.delete ? 202 : 405;
-    if (status !== wanted)
-      throw new Error(`delete: the registry answers ${status}, and should answer ${wanted}`);
+    await pushImage(at, image, credentials);
+    await pullImage(at, image, credentials);
+    await deleteImage(at, image, settings.delete, credentials);
   } catch (error) {
     const cause = await failure(host, settings, 'could not take a test image and give it back');
     throw new CliError(cause.message, { why: `${(error as Error).message}\n${cause.why}`, fix: cause.fix });
   } finally {
-    await sweep(settings.storage, repository, [config, layer, manifest].map(digest), host);
+    await sweepImage(settings.storage, image, host);
   }
   return settings.delete ? 'A test image pushed, pulled and removed' : 'A test image pushed and pulled';
 }
 
 /**
- * The registry forgets a deleted image and keeps its name in the catalog and its bytes on the disk. Both go here, by their exact
- * names: the repository's name and the digests are random, so that they can be nobody else's.
- * (Layout: github.com/distribution/distribution/blob/main/registry/storage/paths.go)
- */
-async function sweep(storage: string, repository: string, digests: string[], host: Host) {
-  const root = join(storage, 'docker/registry/v2');
-  await host.removeTree(join(root, 'repositories', repository));
-  for (const name of digests) {
-    const hex = name.slice('sha256:'.length);
-    await host.removeTree(join(root, 'blobs/sha256', hex.slice(0, 2), hex));
-    await host.rmdir(join(root, 'blobs/sha256', hex.slice(0, 2)));
-  }
-  // What a set-up that is undone, or an empty registry that is removed, would leave behind.
-  for (const empty of ['blobs/sha256', 'blobs', 'repositories', '', '..', '../..'])
-    await host.rmdir(join(root, empty));
-}
-
-/**
  * The proof that follows a change.
  * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
+ * @param changes what this run changes
  */
-export function liveChecks(settings: Settings, { known, site }: Material, host: Host): Step[] {
+export function liveChecks(
+  settings: Settings,
+  { known, site }: Material,
+  changes: Change[],
+  host: Host,
+): Step[] {
   const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
   const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
   const credentials = user && password ? { user, password } : undefined;
+  const began = new Date();
   const steps: Step[] = [
     {
       title: `Answers as ${settings.host}`,
       run: async (report) => {
         await untilUp(host, settings, at, report);
+        if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
         return checkLogins(settings, at, known);
       },
     },
   ];
-  if (site) steps.push({ title: 'TLS', run: () => checkTls(settings, site, at) });
-  if (settings.auth === 'none' || credentials)
+  const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
+  if (site) steps.push({ title: 'TLS', run: () => checkTls(site, servers) });
+  if (settings.auth === 'token' && credentials)
+    steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host) });
+  else if (settings.auth === 'none' || credentials)
     steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
   return steps;
 }

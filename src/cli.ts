@@ -10,6 +10,7 @@ import { VERSION } from './version.ts';
 /** A number that comes back is the exit code. */
 const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
   setup: async (context) => (await import('./commands/setup.ts')).setup(context),
+  client: async (context) => (await import('./commands/client.ts')).client(context),
   status: async (context) => (await import('./commands/status.ts')).status(context),
   rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
   user: async (context) => (await import('./commands/user.ts')).user(context),

@@ -2,11 +2,13 @@
 import { join } from 'node:path';
 import type { Facts } from './facts.ts';
 import type { Host } from './host.ts';
+import { readersOf } from './roles.ts';
 import { address, type Settings } from './settings.ts';
 import { type Site, splitPem } from './site.ts';
 
 /** What clients were told in the last run. */
 export interface Former {
+  auth: string;
   address: string;
   tls: boolean;
   /** The certificates that they were given, PEM. */
@@ -19,7 +21,17 @@ export async function formerTrust(facts: Facts, host: Host, dir: string): Promis
   if (!last?.host || !last.port) return undefined;
   const text = (await host.read(join(dir, 'certs/ca.crt')))?.toString() ?? '';
   const at = { host: String(last.host.value), port: Number(last.port.value) };
-  return { address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
+  const auth = String(last.auth?.value ?? 'none');
+  return { auth, address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
+}
+
+/** Roles are known to token mode alone. */
+function readersNews(former: Former, settings: Settings): string[] {
+  const names = readersOf(settings).map(({ name }) => name);
+  if (former.auth !== 'token' || settings.auth !== 'htpasswd' || names.length === 0) return [];
+  return [
+    `${names.join(', ')} could only pull until now; with htpasswd everybody who logs in may push, too.`,
+  ];
 }
 
 /** Lines for the person who looks after the clients; none where no client has to do anything. */
@@ -44,5 +56,8 @@ export function clientNews(former: Former | undefined, settings: Settings, site:
     (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
   if (former.tls && site && !known)
     news.push('Every client must be given the new certificate: the former one is not served any more.');
+  if (former.auth === 'none' && settings.auth !== 'none')
+    news.push(`Every client must log in: docker login ${at}`);
+  news.push(...readersNews(former, settings));
   return news.map((line) => `  ${line}`);
 }

@@ -43,8 +43,15 @@ export async function gatherFacts(host: Host, dir: string): Promise<Facts> {
     listening,
     addresses,
     settingsText,
-    last: settingsText === undefined ? undefined : readAnswers(file, readYaml(settingsText, file)),
+    last:
+      settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file))),
   };
+}
+
+/** A registry without logins has no users: that is no answer to who may log in, when somebody may again. */
+function lastAnswers(answers: Answers): Answers {
+  const { user, ...rest } = answers;
+  return user === undefined || (Array.isArray(user.value) && user.value.length === 0) ? rest : answers;
 }
 
 /** From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon. */

@@ -28,228 +28,101 @@ export interface Flag {
   word?: string;
 }
 
-const server = ['setup'] as const;
-const daily = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'] as const;
+const server: Command[] = ['setup'];
+const joint: Command[] = ['setup', 'client'];
+const served: Command[] = ['setup', 'rotate'];
+const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
+
+type Takers = Flag['commands'];
+type More = Pick<Flag, 'on' | 'setting' | 'word'>;
+const SETTING: More = { setting: true };
+const ON: More = { on: true };
+const valued =
+  (kind: Flag['kind']) =>
+  (value: string, help: string, commands: Takers, more: More = {}): Flag => {
+    return { kind, value, help, commands, ...more };
+  };
+const text = valued('text');
+const number = valued('number');
+const list = valued('list');
+const file = valued('file');
+const toggle = (help: string, commands: Takers, more: More = {}): Flag => ({
+  kind: 'switch',
+  help,
+  commands,
+  ...more,
+});
+const choice = (choices: string[], help: string, commands: Takers, more: More = {}): Flag => {
+  return { kind: 'choice', choices, help, commands, ...more };
+};
 
 export const FLAGS = {
-  host: {
-    kind: 'text',
-    value: 'NAME|IP',
-    help: "the address that clients will use (this machine's first address)",
-    commands: ['setup', 'client'],
-    setting: true,
-  },
-  port: {
-    kind: 'number',
-    value: 'PORT',
-    help: 'the port that clients will use (5000)',
-    commands: ['setup', 'client'],
-    setting: true,
-  },
-  bind: {
-    kind: 'text',
-    value: 'IP',
-    help: 'listen on this address alone (0.0.0.0: on all)',
-    commands: server,
-    setting: true,
-  },
-  storage: {
-    kind: 'text',
-    value: 'DIR',
-    help: 'where the images are kept (DIR/data)',
-    commands: server,
-    setting: true,
-  },
-  auth: {
-    kind: 'choice',
-    choices: ['none', 'htpasswd', 'token'],
-    help: 'who may use it (htpasswd)',
-    commands: server,
-    setting: true,
-  },
-  user: {
-    kind: 'list',
-    value: 'NAME',
-    help: 'who may log in; again for one more (admin)',
-    commands: ['setup', 'client'],
-    setting: true,
-  },
-  tls: {
-    kind: 'choice',
-    choices: ['insecure', 'self-signed', 'ca-signed'],
-    help: 'encryption (ca-signed)',
-    commands: server,
-    setting: true,
-  },
-  san: {
-    kind: 'list',
-    value: 'NAME|IP',
-    help: 'one more name or address for the certificate; again for more',
-    commands: server,
-    setting: true,
-  },
-  days: {
-    kind: 'number',
-    value: 'N',
-    help: 'how long a site certificate lasts (397)',
-    commands: ['setup', 'rotate'],
-    setting: true,
-  },
-  cert: {
-    kind: 'file',
-    value: 'FILE',
-    help: 'a ready certificate: PEM or DER with its chain, or PFX',
-    commands: ['setup', 'rotate'],
-    setting: true,
-  },
-  key: {
-    kind: 'file',
-    value: 'FILE',
-    help: 'its key',
-    commands: ['setup', 'rotate'],
-    setting: true,
-  },
-  'ca-cert': {
-    kind: 'file',
-    value: 'FILE',
-    help: 'an existing CA that signs the site certificate',
-    commands: ['setup', 'rotate'],
-    setting: true,
-  },
-  'ca-key': {
-    kind: 'file',
-    value: 'FILE',
-    help: 'its key; it is read, and never copied',
-    commands: ['setup', 'rotate'],
-    setting: true,
-  },
-  renew: {
-    kind: 'switch',
-    on: true,
-    help: 'no timer that renews the certificate before it ends',
-    commands: server,
-    setting: true,
-  },
-  delete: {
-    kind: 'switch',
-    on: true,
-    help: 'images can be pushed, never removed',
-    commands: server,
-    setting: true,
-  },
-  image: {
-    kind: 'text',
-    value: 'REF',
-    help: 'the registry image; a mirror is fine (registry:3)',
-    commands: server,
-    setting: true,
-  },
-  'image-archive': {
-    kind: 'file',
-    value: 'FILE',
-    help: 'take the image from a `docker save` file, gzip or not',
-    commands: server,
-  },
-  engine: {
-    kind: 'choice',
-    choices: ['auto', 'docker', 'podman', 'native'],
-    help: 'what runs it (auto)',
-    commands: server,
-    setting: true,
-  },
-  name: {
-    kind: 'text',
-    value: 'NAME',
-    help: 'name of the container (registry)',
-    commands: server,
-    setting: true,
-  },
-  'password-stdin': {
-    kind: 'switch',
-    help: 'read the password, or lines NAME:PASSWORD, from standard input',
-    commands: ['setup', 'client', 'user'],
-  },
-  'password-file': {
-    kind: 'file',
-    value: 'FILE',
-    help: 'the same, from a file',
-    commands: ['setup', 'client', 'user'],
-  },
-  'new-ca': {
-    kind: 'switch',
-    word: 'ca',
-    help: 'a new CA as well; clients of the former one go on',
-    commands: ['rotate'],
-  },
-  'if-expiring': {
-    kind: 'number',
-    value: 'DAYS',
-    help: 'only when the certificate ends within so many days',
-    commands: ['rotate'],
-  },
-  ca: {
-    kind: 'file',
-    value: 'FILE',
-    help: "the registry's CA, instead of the one that it sends",
-    commands: ['client'],
-    setting: true,
-  },
-  'ca-fingerprint': {
-    kind: 'text',
-    value: 'SHA256',
-    help: 'trust the CA that has this fingerprint, and no other',
-    commands: ['client'],
-    setting: true,
-  },
-  target: {
-    kind: 'list',
-    value: 'NAME',
-    help: 'what shall trust it (all that is found): docker, podman, …',
-    commands: ['client'],
-    setting: true,
-  },
-  address: {
-    kind: 'text',
-    value: 'IP',
-    help: 'where that name is, for a line in /etc/hosts',
-    commands: ['client'],
-    setting: true,
-  },
-  mirror: {
-    kind: 'switch',
-    help: 'pull the images of Docker Hub through it, too',
-    commands: ['client'],
-    setting: true,
-  },
-  'restart-docker': {
-    kind: 'switch',
-    help: 'Docker may be restarted where nothing less will do',
-    commands: ['client'],
-  },
-  undo: { kind: 'switch', help: 'take back what was done for that registry', commands: ['client'] },
-  purge: { kind: 'switch', help: 'remove the images as well', commands: ['uninstall'] },
-
-  dir: { kind: 'text', value: 'DIR', help: 'where everything is kept (/opt/registry)', commands: daily },
-  answers: {
-    kind: 'file',
-    value: 'FILE',
-    help: 'take answers from a YAML file; the names are those of the flags',
-    commands: ['setup', 'client'],
-  },
-  yes: { kind: 'switch', help: 'take every default and go ahead', commands: 'all' },
-  'dry-run': { kind: 'switch', help: 'show what would be done, and do nothing', commands: 'all' },
-  json: { kind: 'switch', help: 'one JSON document on standard output', commands: 'all' },
-  verbose: { kind: 'switch', help: 'show each command that is run', commands: 'all' },
-  quiet: { kind: 'switch', help: 'say nothing but errors', commands: 'all' },
-  color: { kind: 'switch', on: true, help: 'no colours', commands: 'all' },
-  help: { kind: 'switch', help: 'this help', commands: 'all' },
-  version: { kind: 'switch', help: 'the version', commands: 'all' },
-} as const satisfies Record<string, Flag>;
+  host: text('NAME|IP', "the address that clients will use (this machine's first address)", joint, SETTING),
+  port: number('PORT', 'the port that clients will use (5000)', joint, SETTING),
+  bind: text('IP', 'listen on this address alone (0.0.0.0: on all)', server, SETTING),
+  storage: text('DIR', 'where the images are kept (DIR/data)', server, SETTING),
+  auth: choice(['none', 'htpasswd', 'token'], 'who may use it (htpasswd)', server, SETTING),
+  user: list('NAME', 'who may log in; again for one more (admin)', joint, SETTING),
+  reader: list(
+    'NAME[:REPO]',
+    'who may pull and not push: everything, or REPO (team/app, team/*); token mode',
+    ['setup', 'user'],
+    SETTING,
+  ),
+  'anonymous-pull': toggle('everybody may pull without login; token mode', server, SETTING),
+  'auth-port': number('PORT', 'where clients fetch their tokens (5001); token mode', server, SETTING),
+  'auth-image': text('REF', 'the docker_auth image (cesanta/docker_auth:1); token mode', server, SETTING),
+  'token-key': toggle('the key that signs tokens as well; logins and pushes go on', ['rotate']),
+  tls: choice(['insecure', 'self-signed', 'ca-signed'], 'encryption (ca-signed)', server, SETTING),
+  san: list('NAME|IP', 'one more name or address for the certificate; again for more', server, SETTING),
+  days: number('N', 'how long a site certificate lasts (397)', served, SETTING),
+  cert: file('FILE', 'a ready certificate: PEM or DER with its chain, or PFX', served, SETTING),
+  key: file('FILE', 'its key', served, SETTING),
+  'ca-cert': file('FILE', 'an existing CA that signs the site certificate', served, SETTING),
+  'ca-key': file('FILE', 'its key; it is read, and never copied', served, SETTING),
+  renew: toggle('no timer that renews the certificate before it ends', server, { ...ON, ...SETTING }),
+  delete: toggle('images can be pushed, never removed', server, { ...ON, ...SETTING }),
+  image: text('REF', 'the registry image; a mirror is fine (registry:3)', server, SETTING),
+  'image-archive': file('FILE', 'take the image from a `docker save` file, gzip or not', server),
+  engine: choice(['auto', 'docker', 'podman', 'native'], 'what runs it (auto)', server, SETTING),
+  name: text('NAME', 'name of the container (registry)', server, SETTING),
+  'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [
+    'setup',
+    'client',
+    'user',
+  ]),
+  'password-file': file('FILE', 'the same, from a file', ['setup', 'client', 'user']),
+  'new-ca': toggle('a new CA as well; clients of the former one go on', ['rotate'], { word: 'ca' }),
+  'if-expiring': number('DAYS', 'only when the certificate ends within so many days', ['rotate']),
+  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], SETTING),
+  'ca-fingerprint': text(
+    'SHA256',
+    'trust the CA that has this fingerprint, and no other',
+    ['client'],
+    SETTING,
+  ),
+  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], SETTING),
+  address: text('IP', 'where that name is, for a line in /etc/hosts', ['client'], SETTING),
+  mirror: toggle('pull the images of Docker Hub through it, too', ['client'], SETTING),
+  'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
+  undo: toggle('take back what was done for that registry', ['client']),
+  purge: toggle('remove the images as well', ['uninstall']),
+  dir: text('DIR', 'where everything is kept (/opt/registry)', daily),
+  answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
+  yes: toggle('take every default and go ahead', 'all'),
+  'dry-run': toggle('show what would be done, and do nothing', 'all'),
+  json: toggle('one JSON document on standard output', 'all'),
+  verbose: toggle('show each command that is run', 'all'),
+  quiet: toggle('say nothing but errors', 'all'),
+  color: toggle('no colours', 'all', ON),
+  help: toggle('this help', 'all'),
+  version: toggle('the version', 'all'),
+} satisfies Record<string, Flag>;
 
 export type FlagName = keyof typeof FLAGS;
 export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
 
-/** The flag's row, with the optional columns that `as const` hides. */
+/** The flag's row. */
 export const flag = (name: FlagName): Flag => FLAGS[name];
 
 /** `--port`, or `--no-delete` for a switch that is on unless said. */

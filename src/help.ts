@@ -1,5 +1,5 @@
 // The help: made from the table of flags.
-import { type Command, FLAG_NAMES, flag, spelled, takes } from './flags.ts';
+import { type Command, FLAG_NAMES, type FlagName, flag, spelled, takes } from './flags.ts';
 
 const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }> = {
   setup: {
@@ -51,30 +51,53 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
 /** Commands that work in this version, in the order of the help. */
 export const BUILT: readonly Command[] = ['setup', 'client', 'rotate', 'user', 'status', 'uninstall'];
 
-const row = (name: Parameters<typeof flag>[0]): string => {
+const WIDTH = 80;
+/** Where the explanations begin. */
+const COLUMN = 30;
+
+/** Lines of at most `width` characters, broken between words. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** A name, and its explanation in the second column. */
+function entry(left: string, text: string): string {
+  const [first = '', ...more] = wrapped(text, WIDTH - COLUMN).map((line) => ' '.repeat(COLUMN) + line);
+  const head = `  ${left}`;
+  return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
+}
+
+function row(name: FlagName): string {
   const { kind, value, choices, help } = flag(name);
   const shown = kind === 'choice' ? choices?.join('|') : value;
-  const left = `${spelled(name)}${shown ? ` ${shown}` : ''}`;
-  return left.length > 30 ? `  ${left}\n${' '.repeat(34)}${help}` : `  ${left.padEnd(32)}${help}`;
-};
+  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, help);
+}
 
 export function helpText(command: Command): string {
   const { usage, says, examples } = ABOUT[command];
   const own = FLAG_NAMES.filter((name) => flag(name).commands !== 'all' && takes(command, name));
   const everywhere = FLAG_NAMES.filter((name) => flag(name).commands === 'all');
   return [
-    says,
+    ...wrapped(says, WIDTH),
     '',
     `Usage: ${usage}`,
     ...(command === 'setup'
       ? [
           '',
           'Commands:',
-          ...BUILT.slice(1).map((name) => `  ${name.padEnd(32)}${ABOUT[name].says.split('. ')[0]}`),
+          ...BUILT.slice(1).map((name) =>
+            entry(name, ABOUT[name].says.split('. ')[0]?.replace(/\.$/, '') ?? ''),
+          ),
         ]
       : []),
     '',
-    'Flags (each can also be given as REGISTRY_SETUP_NAME, or in a file with --answers):',
+    'Flags (also as REGISTRY_SETUP_NAME, or in a file with --answers):',
     ...own.map(row),
     '',
     'Everywhere:',

@@ -44,5 +44,5 @@ export function readHtpasswd(text: string): Login[] {
 export const htpasswdText = (logins: Login[]): string =>
   logins.map(({ name, hash }) => `${name}:${hash}\n`).join('');
 
-/** Hides the hashes wherever the file is shown. */
-export const HASHES = String.raw`(?<=^[^\s:]*:)\$2[aby]\$.*$`;
+/** Hides what follows the name wherever the file is shown: also a hash of another kind, or a password that somebody wrote there. */
+export const HASHES = String.raw`(?<=^[^:\n]*:).+$`;

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
 import type { Host } from './host.ts';
 import type { Login } from './htpasswd.ts';
+import { everyone } from './roles.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { readYaml } from './templates.ts';
+import { authConfigLogins } from './token-auth.ts';
 
 export interface Material extends Certificates {
   /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
@@ -49,12 +51,15 @@ async function keptSecret({ dir }: Settings, host: Host): Promise<string> {
   return randomBytes(32).toString('hex');
 }
 
-async function makeLogins({ dir, users }: Settings, passwords: Map<string, Secret | 'new'>, host: Host) {
+async function makeLogins(settings: Settings, passwords: Map<string, Secret | 'new'>, host: Host) {
   const generated = new Map<string, Secret>();
   const known = new Map([...passwords].filter((entry): entry is [string, Secret] => entry[1] !== 'new'));
+  const users = everyone(settings);
   if (users.length === 0) return { logins: [], generated, known };
   const { readHtpasswd, hashPassword, passwordFits, generatePassword } = await import('./htpasswd.ts');
-  const kept = readHtpasswd((await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '');
+  const { dir } = settings;
+  const text = (await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '';
+  const kept = [...readHtpasswd(text), ...(await authConfigLogins(host, dir))];
   const logins = await Promise.all(
     users.map(async (name): Promise<Login> => {
       const before = kept.find((login) => login.name === name);

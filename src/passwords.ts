@@ -3,7 +3,7 @@ import type { Answers } from './arguments.ts';
 import { CliError, InputError, type Problem } from './errors.ts';
 import type { Host } from './host.ts';
 import { Secret } from './secret.ts';
-import { checkPassword, checkUser } from './validation.ts';
+import { checkPassword } from './validation.ts';
 
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY)
@@ -52,9 +52,8 @@ export async function givenPasswords(
     const where = lines.length > 1 ? `${source.where}, line ${index + 1}` : source.where;
     const user = named(line) ?? (lines.length === 1 ? users[0] : undefined);
     if (!user) {
-      const [name = ''] = line.split(':');
-      const known = line.includes(':') && !checkUser(name);
-      const message = known ? `there is no user "${name}"` : 'is not of the form NAME:PASSWORD';
+      // What stands there may be a password, or a part of one: it is not shown.
+      const message = 'is not NAME:PASSWORD of somebody who may log in';
       problems.push({ where, message, fix: `The users are ${users.join(', ') || 'none'}.` });
       return;
     }

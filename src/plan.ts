@@ -6,6 +6,7 @@ import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
+import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
 
 /** What the plan must know of the machine. */
 export interface PlanFacts {
@@ -13,6 +14,8 @@ export interface PlanFacts {
   logDriver: string;
   userns: boolean;
   archive?: string | undefined;
+  /** 2 or 3; undefined while the image is not here. */
+  registryMajor?: number | undefined;
   /** Undefined where there is nothing to renew. */
   renewal?: Renewal | undefined;
   /** The settings file as it is; undefined where there is none. */
@@ -28,12 +31,15 @@ const CONFIG_SECRET = String.raw`(?<=^\s*secret: ).+$`;
 
 /** Everything that a registry on this machine is made of, in the order in which it is made. */
 export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
-  const { dir, storage, users } = settings;
+  const { dir, storage } = settings;
   const config = registryConfig(settings, material);
   const service = registryService(settings, facts);
   const at = (path: string) => join(dir, path);
   return [
     { kind: 'image', ref: settings.image, archive: facts.archive },
+    ...(settings.auth === 'token'
+      ? [{ kind: 'image', ref: settings.authImage, archive: facts.archive } as const]
+      : []),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
     { kind: 'dir', path: at('config'), mode: 0o700 },
     {
@@ -44,18 +50,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mask: { pattern: CONFIG_SECRET },
     },
     ...certificateFiles(dir, material),
-    ...(users.length > 0
-      ? ([
-          { kind: 'dir', path: at('auth'), mode: 0o700 },
-          {
-            kind: 'file',
-            path: at('auth/htpasswd'),
-            content: htpasswdText(material.logins),
-            mode: 0o600,
-            mask: { pattern: HASHES },
-          },
-        ] satisfies Resource[])
-      : []),
+    ...loginFiles(settings, material),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {
       kind: 'file',
@@ -67,10 +62,41 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
     {
       kind: 'container',
       service,
-      digest: digestOf(JSON.stringify(service), config, material.site?.chain ?? '', material.site?.key ?? ''),
+      digest: digestOf(JSON.stringify(service), config, ...readAtStart(settings, material)),
     },
+    ...tokenService(settings, material, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
   ];
+}
+
+/** Everything beside its configuration that the registry reads once, at its start. */
+const readAtStart = ({ auth }: Settings, { site, token }: Material): string[] => [
+  site?.chain ?? '',
+  site?.key ?? '',
+  ...(auth === 'token' ? (token?.bundle ?? []) : []),
+];
+
+/** Password hashes. Without logins they are kept, so that they are there when logins come back. */
+function loginFiles(settings: Settings, { logins, token }: Material): Resource[] {
+  if (logins.length === 0) return [];
+  const path = join(settings.dir, 'auth');
+  const dir: Resource = { kind: 'dir', path, mode: 0o700 };
+  if (settings.auth === 'token') return token ? [dir, bundleFile(settings, token)] : [dir];
+  const content = htpasswdText(logins);
+  return [
+    dir,
+    { kind: 'file', path: join(path, 'htpasswd'), content, mode: 0o600, mask: { pattern: HASHES } },
+  ];
+}
+
+/** docker_auth comes after the registry: when the signing key changes, the registry must know the new one first. */
+function tokenService(
+  settings: Settings,
+  { logins, token: pair, site }: Material,
+  facts: PlanFacts,
+): Resource[] {
+  if (settings.auth !== 'token' || !pair) return [];
+  return authResources(settings, { logins, pair, served: site?.chain ?? '' }, facts, runOptions(facts));
 }
 
 /** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
@@ -100,7 +126,7 @@ function registryConfig(settings: Settings, { httpSecret }: Material): string {
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
     htpasswd: { htpasswd: { realm: settings.host, path: `${INSIDE.auth}/htpasswd` } },
-    token: undefined,
+    token: registryTokenConfig(settings, INSIDE.config),
   };
   return fillTemplate('config.yml', {
     'http.secret': httpSecret,
@@ -117,7 +143,7 @@ function registryConfig(settings: Settings, { httpSecret }: Material): string {
   });
 }
 
-function registryService(settings: Settings, { logDriver, userns }: PlanFacts): Service {
+function registryService(settings: Settings, facts: PlanFacts): Service {
   const { dir, storage, auth, tls, image, name } = settings;
   return {
     name,
@@ -135,9 +161,11 @@ function registryService(settings: Settings, { logDriver, userns }: PlanFacts): 
     // Version 3.0.0 logs a refused connection every few seconds without it.
     env: { OTEL_TRACES_EXPORTER: 'none' },
     owner: dir,
-    options: [
-      ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
-      ...(userns ? ['--userns', 'host'] : []),
-    ],
+    options: runOptions(facts),
   };
 }
+
+const runOptions = ({ logDriver, userns }: PlanFacts): string[] => [
+  ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
+  ...(userns ? ['--userns', 'host'] : []),
+];

@@ -8,6 +8,7 @@ import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { notOurs } from './resources/container.ts';
 import type { Settings } from './settings.ts';
+import { authName } from './token-auth.ts';
 
 export interface Finding {
   /** `warning` is told and does not stop the run. */
@@ -37,7 +38,18 @@ const engine: Check = async (_, facts) =>
 
 /** Our own container holds its port rightly, also when it is about to be replaced. */
 const port: Check = async (settings, facts, host) => {
-  const { port: wanted, dir } = settings;
+  const { auth, authPort } = settings;
+  const logins = auth === 'token' ? await portFree('--auth-port', authPort, settings, facts, host) : [];
+  return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
+};
+
+async function portFree(
+  flag: string,
+  wanted: number,
+  { dir }: Settings,
+  facts: Facts,
+  host: Host,
+): Promise<Finding[]> {
   const publisher = facts.engine instanceof CliError ? undefined : await docker.publisher(host, wanted);
   if (!publisher && !facts.listening.has(wanted)) return [];
   if (publisher) {
@@ -48,17 +60,23 @@ const port: Check = async (settings, facts, host) => {
     ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
     : await portHolder(host, wanted);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
-  const fix = [`Use another port:          registry-setup --port ${free}`];
+  const fix = [`Use another port:          registry-setup ${flag} ${free}`];
   if (publisher) fix.push(`Or take that one away:     docker stop ${publisher.name}`);
-  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag: '--port' });
-};
+  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
+}
 
 const name: Check = async (settings, facts, host) => {
   if (facts.engine instanceof CliError) return [];
-  const there = await docker.inspect(host, settings.name);
-  if (!there || there.owner === settings.dir) return [];
-  const { message, fix } = notOurs(settings.name, there);
-  return fail(message, fix, { flag: '--name' });
+  const names = [settings.name, ...(settings.auth === 'token' ? [authName(settings)] : [])];
+  const found = await Promise.all(
+    names.map(async (wanted) => {
+      const there = await docker.inspect(host, wanted);
+      if (!there || there.owner === settings.dir) return [];
+      const { message, fix } = notOurs(settings.name, there);
+      return fail(message, fix, { flag: '--name' });
+    }),
+  );
+  return found.flat();
 };
 
 /** The container's root has no capabilities: it writes where uid 0 may, or everybody. */

@@ -11,6 +11,7 @@ import { gone } from './resources/gone.ts';
 import { hosts } from './resources/hosts.ts';
 import { image } from './resources/image.ts';
 import { login } from './resources/login.ts';
+import { moved } from './resources/moved.ts';
 import { program } from './resources/program.ts';
 import { timer } from './resources/timer.ts';
 import type { Oldest, Run } from './state.ts';
@@ -23,6 +24,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   image,
   container,
   daemonJson,
+  moved,
   hosts,
   login,
   gone,
@@ -163,6 +165,8 @@ async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Pro
 
 export interface Apply {
   steps: Step[];
+  /** Steps that are only known when the first ones are done. */
+  afterwards?: () => Promise<Step[]>;
   run: Run;
   output: Output;
   signal: AbortSignal;
@@ -174,9 +178,11 @@ export interface Apply {
  * Does it all, or nothing: when a step fails or Ctrl-C is pressed, everything of this run is undone.
  * @throws the step's error, with what was undone, or what could not be and by which hand
  */
-export async function applyOrUndo({ steps, run, output, signal, calm }: Apply): Promise<void> {
+export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
   try {
-    await runSteps(steps, output, signal);
+    if (steps.length > 0) await runSteps(steps, output, signal);
+    const more = (await afterwards?.()) ?? [];
+    if (more.length > 0) await runSteps(more, output, signal);
     if (signal.aborted) throw new Interrupted();
     await run.commit(calm);
   } catch (error) {

@@ -30,6 +30,9 @@ export interface Daemon {
   socket?: string;
 }
 
+/** Programs that keep a login. */
+export type LoginTool = 'docker' | 'podman' | 'buildah' | 'skopeo';
+
 export type Directive = 'insecure-registries' | 'registry-mirrors';
 
 export type Resource =
@@ -52,12 +55,23 @@ export type Resource =
       /** The file is there by our own doing, for another registry. */
       made?: boolean;
     }
+  /** Flags of dockerd that went into daemon.json, with one entry more: files that start it, and a restart. */
+  | {
+      kind: 'moved';
+      daemon: Daemon;
+      directive: Directive;
+      /** What daemon.json has afterwards. */
+      entries: string[];
+      /** The files without the flags. */
+      edits: { path: string; content: string }[];
+      made?: boolean;
+    }
   /** A name in the hosts file. */
   | { kind: 'hosts'; path: string; name: string; address: string }
   /** A registry that a command line is logged in to; `as`: whose login it is, when that is not who runs this. */
   | {
       kind: 'login';
-      tool: 'docker' | 'podman';
+      tool: LoginTool;
       registry: string;
       file: string;
       user: string;
@@ -93,9 +107,19 @@ export type UndoStep =
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
   | { do: 'timer'; name: string; on: boolean }
-  | ({ do: 'daemonJson'; daemon: Daemon; directive: Directive; entry: string; present: boolean } & Before)
+  | ({
+      do: 'daemonJson';
+      daemon: Daemon;
+      directive: Directive;
+      entry: string;
+      present: boolean;
+      /** A restart follows: nothing is reloaded and nothing is read back. */
+      quiet?: true;
+    } & Before)
+  /** It reads its flags when it starts, and only then. */
+  | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
-  | ({ do: 'login'; tool: 'docker' | 'podman'; registry: string; as?: string } & Before & { path: string });
+  | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
 
 /** A file that others write to as well, before we did: its bytes, for when nobody has touched it since. */
 export interface Before {
@@ -154,6 +178,8 @@ export function keyOf(resource: Resource): string {
       return `container:${resource.service.name}`;
     case 'daemonJson':
       return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
+    case 'moved':
+      return `moved:${resource.daemon.unit}:${resource.directive}`;
     case 'hosts':
       return `hosts:${resource.name}`;
     case 'login':

@@ -5,9 +5,11 @@ import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
+import { everyone, readersOf } from './roles.ts';
 import {
   address,
   asAnswers,
+  DEFAULT_AUTH_IMAGE,
   DEFAULT_DAYS,
   DEFAULT_DIR,
   DEFAULT_IMAGE,
@@ -28,11 +30,18 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
   return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), `Docker ${engine.version.split('+')[0]}`, `${bytes(free)} free`, port].join(' · ')}`;
 }
 
-const LOGIN: Record<Settings['auth'], (users: string[]) => string> = {
-  none: () => 'none: whoever reaches the port may push and pull',
-  htpasswd: (users) => `htpasswd: ${users.join(', ')}`,
-  token: (users) => `token: ${users.join(', ')}`,
-};
+/** Who may do what, in one line. */
+export function loginText(settings: Settings): string {
+  const { auth, users, anonymousPull, authPort } = settings;
+  if (auth === 'none') return 'none: whoever reaches the port may push and pull';
+  if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
+  const readers = readersOf(settings).map(({ name, scopes }) =>
+    scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
+  );
+  const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
+  return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+}
+
 function encryption({ tls, cert, caCert, days }: Settings): string {
   if (tls === 'insecure') return 'none: passwords and images travel in clear';
   if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
@@ -51,7 +60,7 @@ export function reviewLines(
   const rows = [
     ['Address', address(settings)],
     ['Images', settings.storage],
-    ['Login', LOGIN[settings.auth](settings.users)],
+    ['Login', loginText(settings)],
     ['Encryption', encryption(settings)],
     [
       'Engine',
@@ -98,14 +107,20 @@ export function sameRun(settings: Settings): string {
     tls: 'ca-signed',
     days: DEFAULT_DAYS,
     renew: true,
+    delete: true,
     image: DEFAULT_IMAGE,
+    'anonymous-pull': false,
+    'auth-port': 5001,
+    'auth-image': DEFAULT_AUTH_IMAGE,
     engine: 'docker',
     name: 'registry',
   };
-  const args = Object.entries(asAnswers(settings)).flatMap(([name, value]) => {
-    if (typeof value === 'boolean') return value ? [] : [`--no-${name}`];
+  const roles = settings.auth === 'token' ? settings : { ...settings, readers: [] };
+  const args = Object.entries(asAnswers(roles)).flatMap(([name, value]) => {
+    if (value === defaults[name]) return [];
+    if (typeof value === 'boolean') return [value ? `--${name}` : `--no-${name}`];
     if (Array.isArray(value)) return value.flatMap((item) => [`--${name}`, item]);
-    return value === defaults[name] ? [] : [`--${name}`, String(value)];
+    return [`--${name}`, String(value)];
   });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
   return shellLine('registry-setup', ['--yes', ...dir, ...args]);
@@ -163,6 +178,16 @@ export function loginLines(
   return [...lines, `  ${paint('dim', again)}`, ''];
 }
 
+/** What token mode asks of some clients; nothing where the certificate is trusted everywhere. */
+function tokenLines({ auth, tls }: Settings): string[] {
+  if (auth !== 'token' || tls === 'insecure') return [];
+  return [
+    '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
+    '  there, --client offers to put the certificate into the trust store of the system.',
+    '',
+  ];
+}
+
 /** Until when, and who sees to it that there is a next one. */
 function validLines({ renew }: Settings, site: Site | undefined): string[] {
   if (!site) return [];
@@ -190,6 +215,7 @@ export function summaryLines(
     `    docker push ${at}/team/app:1.0`,
     `    docker pull ${at}/team/app:1.0`,
     '',
+    ...tokenLines(settings),
     ...loginLines(material, passwordFile, paint),
     ...validLines(settings, material.site),
     '  The same again without questions:',

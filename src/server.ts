@@ -4,6 +4,7 @@ import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
+import * as docker from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
@@ -39,7 +40,16 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   const { logDriver, userns } = engine;
   const renewal = certificates.site && settings.renew ? await renewalFacts(context.host) : undefined;
   const { settingsText } = facts;
-  const plan = serverPlan(settings, material, { logDriver, userns, archive, renewal, settingsText });
+  const registryMajor =
+    settings.auth === 'token' ? await docker.registryMajor(context.host, settings.image) : undefined;
+  const plan = serverPlan(settings, material, {
+    logDriver,
+    userns,
+    archive,
+    registryMajor,
+    renewal,
+    settingsText,
+  });
   return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material };
 }
 
@@ -95,16 +105,34 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
   const run = await beginRun(host, settings.dir, context.line);
   try {
     await recoverFirst(context, settings.dir, run);
-    const { changes, material } = await prepare(wanted, context, run.oldest);
-    const generated = material.generated.size > 0 && !output.terminal;
-    const passwordFile = generated ? join(settings.dir, 'generated-passwords') : undefined;
-    const steps = [
-      ...stepsOf(changes, settings.dir, host, run),
-      ...(changes.length > 0 || passwords.size > 0 ? liveChecks(settings, material, host) : []),
-      ...(passwordFile ? [passwordStep(material, passwordFile, context, run)] : []),
-    ];
-    await applyOrUndo({ steps, run, output, signal, calm });
-    return { changes, material, ...(passwordFile && { passwordFile }) };
+    let prepared = await prepare(wanted, context, run.oldest);
+    const images = prepared.changes.filter(({ resource }) => resource.kind === 'image');
+    const others = async (): Promise<Step[]> => {
+      // What docker_auth is told depends on the registry in the image: the plan is made anew when it is here.
+      if (images.length > 0 && settings.auth === 'token')
+        prepared = await prepare(wanted, context, run.oldest);
+      const { changes, material } = prepared;
+      const rest = changes.filter((change) => !images.includes(change));
+      const proof = changes.length > 0 || passwords.size > 0;
+      return [
+        ...stepsOf(rest, settings.dir, host, run),
+        ...(proof ? liveChecks(settings, material, changes, host) : []),
+        ...(passwordFile(material)
+          ? [passwordStep(material, passwordFile(material) ?? '', context, run)]
+          : []),
+      ];
+    };
+    const passwordFile = ({ generated }: Material) =>
+      generated.size > 0 && !output.terminal ? join(settings.dir, 'generated-passwords') : undefined;
+    const steps = stepsOf(images, settings.dir, host, run);
+    await applyOrUndo({ steps, afterwards: others, run, output, signal, calm });
+    const { changes, material } = prepared;
+    const written = passwordFile(material);
+    return {
+      changes: [...images.filter((c) => !changes.includes(c)), ...changes],
+      material,
+      ...(written && { passwordFile: written }),
+    };
   } finally {
     await run.release();
   }

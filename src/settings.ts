@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Answer, Answers } from './arguments.ts';
 import type { Problem } from './errors.ts';
 import type { FlagName } from './flags.ts';
+import { checkReader, readersOf } from './roles.ts';
 import {
   checkBind,
   checkDays,
@@ -29,6 +30,13 @@ export interface Settings {
   auth: Auth;
   /** Kept when nobody logs in any more, so that the passwords are there when login is turned on again. */
   users: string[];
+  /** NAME, or NAME:PATTERN: who may pull and not push. Kept like the users when another mode is used. */
+  readers: string[];
+  /** Everybody may pull, without a login. */
+  anonymousPull: boolean;
+  /** Where clients fetch their tokens. */
+  authPort: number;
+  authImage: string;
   tls: Tls;
   /** More names and addresses for the site certificate. */
   san: string[];
@@ -57,13 +65,13 @@ export interface Defaults {
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
+export const DEFAULT_AUTH_IMAGE = 'cesanta/docker_auth:1';
 export const DEFAULT_PORT = 5000;
 /** Just over a year: what browsers and Apple's systems still take. */
 export const DEFAULT_DAYS = 397;
 
 /** Modes that the contract names and this version does not do. */
 const NOT_YET: Partial<Record<FlagName, string[]>> = {
-  auth: ['token'],
   engine: ['podman', 'native'],
 };
 
@@ -105,6 +113,8 @@ export function resolveSettings(
       message: 'somebody must be able to log in',
       fix: '--user admin',
     });
+  const readers = take<string[]>('reader', [], (list) => list.map(checkReader).find((found) => found));
+  problems.push(...roleProblems(answers, auth, users, readers));
   const tls = take<Tls>('tls', 'ca-signed');
   const path = (name: 'cert' | 'key' | 'ca-cert' | 'ca-key') => {
     const value = answers[name]?.value;
@@ -120,6 +130,10 @@ export function resolveSettings(
     storage: isAbsolute(storage) ? resolve(storage) : resolve(process.cwd(), storage),
     auth,
     users: [...new Set(users)],
+    readers: [...new Set(readers)],
+    anonymousPull: take<boolean>('anonymous-pull', false),
+    authPort: take('auth-port', 5001, checkPort),
+    authImage: take('auth-image', DEFAULT_AUTH_IMAGE, checkImage),
     tls,
     san: [...new Set(take<string[]>('san', [], (list) => list.map(checkSan).find((found) => found)))],
     days: take('days', DEFAULT_DAYS, checkDays),
@@ -131,6 +145,43 @@ export function resolveSettings(
     name: take('name', 'registry', checkName),
   };
   return problems.length > 0 ? { problems } : { settings: { ...settings, engine: 'docker' } };
+}
+
+const isGiven = (answer: Answer | undefined) =>
+  Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
+
+/** Roles that do not go together. What the last run left is carried over; only what is said now must fit the mode. */
+function roleProblems(answers: Answers, auth: Auth, users: string[], readers: string[]): Problem[] {
+  const said = (name: FlagName) =>
+    answers[name]?.where.startsWith('--') && isGiven(answers[name]) ? answers[name] : undefined;
+  const [reader, anonymous] = [answers.reader, answers['anonymous-pull']];
+  const problems: Problem[] = [];
+  const add = (answer: Answer | undefined, message: string, fix: string) =>
+    problems.push({ where: answer?.where ?? '--reader', message, fix });
+  const both = readersOf({ readers }).find(({ name }) => users.includes(name));
+  if (both && auth === 'token')
+    add(reader, `${both.name} is an administrator already (--user)`, 'Give each name one role.');
+  if (auth !== 'token') {
+    if (said('reader')) add(reader, `only --auth token knows readers, not ${auth}`, '--auth token');
+    if (said('anonymous-pull'))
+      add(anonymous, `only --auth token knows pulls without login, not ${auth}`, '--auth token');
+    return problems;
+  }
+  const scoped = readersOf({ readers }).find(({ scopes }) => scopes.length > 0);
+  if (anonymous?.value && scoped)
+    add(
+      anonymous,
+      `everybody may pull everything then, also ${scoped.name}`,
+      `Leave it out, or make it --reader ${scoped.name}.`,
+    );
+  const [port, authPort] = [answers.port?.value ?? DEFAULT_PORT, answers['auth-port']?.value ?? 5001];
+  if (port === authPort)
+    add(
+      answers['auth-port'] ?? answers.port,
+      'the registry and its logins need a port each',
+      `--auth-port ${Number(port) + 1}`,
+    );
+  return problems;
 }
 
 /** Flags for certificates that do not go together. */
@@ -158,6 +209,19 @@ export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string
 
 /** The settings under the names of the flags: what settings.yml holds. No secret is among them. */
 export function asAnswers(settings: Settings): Record<string, string | number | boolean | string[]> {
-  const { users, dir: _dir, caCert, caKey, ...rest } = settings;
-  return { ...rest, ...(caCert && { 'ca-cert': caCert }), ...(caKey && { 'ca-key': caKey }), user: users };
+  const { users, readers, anonymousPull, authPort, authImage, dir: _dir, caCert, caKey, ...rest } = settings;
+  // What belongs to token mode is not written where it was never used.
+  const token = settings.auth === 'token' || readers.length > 0;
+  return {
+    ...rest,
+    ...(caCert && { 'ca-cert': caCert }),
+    ...(caKey && { 'ca-key': caKey }),
+    user: users,
+    ...(token && {
+      reader: readers,
+      'anonymous-pull': anonymousPull,
+      'auth-port': authPort,
+      'auth-image': authImage,
+    }),
+  };
 }

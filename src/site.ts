@@ -39,6 +39,7 @@ export interface Site {
 export interface Keys {
   site(): Promise<string>;
   ca(): Promise<string>;
+  token(): Promise<string>;
 }
 
 const SITE_BITS = 2048;
@@ -52,13 +53,15 @@ export function makeKeys(): Keys {
       return key;
     };
   };
-  return { site: once(SITE_BITS), ca: once(CA_BITS) };
+  return { site: once(SITE_BITS), ca: once(CA_BITS), token: once(CA_BITS) };
 }
 
 /** What is to be made anew although it fits. */
 export interface Renew {
   site?: boolean;
   ca?: boolean;
+  /** The pair that signs tokens. */
+  token?: boolean;
 }
 
 const SPLIT = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;

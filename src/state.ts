@@ -76,6 +76,8 @@ export interface Run extends Vault {
   readonly oldest: Oldest;
   /** What a killed run left; it must be recovered before anything else is recorded. */
   readonly unfinished: Unfinished | undefined;
+  /** Directories that were not there before us: when nothing is kept, they go after the lock that is in one of them. */
+  readonly leaving: Set<string>;
   /** Writes the way back of one change, before the change is made; returns when it is on disk. */
   record(key: string, title: string, undo: Undo, removed: boolean): Promise<void>;
   /** Puts these in the place of the journal of a killed run, in one step. */
@@ -148,6 +150,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
   const oldest = await readOldest(host, dir);
   const unfinished = await readUnfinished(host, dir);
   const entries: Entry[] = [];
+  const leaving = new Set<string>();
 
   async function append(record: unknown) {
     if (!(await host.stat(at.journal))) await host.append(at.journal, line(me));
@@ -157,14 +160,16 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     const entry: Entry = { key, title, undo, ...(removed && { removed: true as const }) };
     await append(entry);
     entries.push(entry);
+    for (const path of directoriesOf(entry)) leaving.add(path);
   }
   // Directories that the lock itself needed are ours like any other, and go in the same way.
   for (const path of made.filter((path) => path !== at.state))
     await record(`dir:${path}`, path, { steps: [{ do: 'rmdir', path }] }, false);
 
-  return {
+  const run: Run = {
     oldest,
     unfinished,
+    leaving,
     record,
     async keep(content) {
       if (!(await host.stat(at.copies))) await host.mkdir(at.copies, 0o700);
@@ -174,12 +179,13 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     },
     async adopt(left) {
       entries.push(...left);
+      for (const path of left.flatMap(directoriesOf)) leaving.add(path);
       if (left.length === 0) return host.remove(at.journal);
       await host.write(at.journal, [me, ...left].map(line).join(''), { mode: 0o600 });
     },
     async commit(calm) {
       if (entries.length > 0) await append({ committed: true });
-      await finish(calm, dir, oldest, entries).catch(() => {});
+      await finish(calm, dir, run, entries).catch(() => {});
     },
     async rollBack(calm) {
       const failures = await rollBackEntries(calm, entries);
@@ -194,20 +200,25 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.removeTree(at.copies);
       await host.remove(at.oldest);
       await host.rmdir(at.state);
-      // The deepest first: a directory may have held what was set aside until the end of the run.
-      const directories = entries.flatMap(({ key }) => (key.startsWith('dir:') ? [key.slice(4)] : []));
-      for (const path of directories.sort((a, b) => b.length - a.length)) await host.rmdir(path);
+      // The deepest first.
+      for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);
     },
   };
+  return run;
 }
+
+/** Directories that were not there before us. */
+const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
+  [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
 
 /** A container is known as ours by its label, so that the way back to before us is always: none. */
 const toBeforeUs = (step: UndoStep): UndoStep =>
   step.do === 'container' ? { do: 'container', name: step.name, owner: step.owner } : step;
 
 /** @returns what could not be tidied up; the journal stays until nothing is left */
-async function finish(host: Host, dir: string, oldest: Oldest, entries: Entry[]): Promise<string[]> {
+async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {
   const at = paths(dir);
+  const { oldest, leaving } = run;
   for (const { key, title, undo, removed } of entries) {
     if (removed) oldest.delete(key);
     else if (!oldest.has(key)) oldest.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
@@ -217,9 +228,10 @@ async function finish(host: Host, dir: string, oldest: Oldest, entries: Entry[])
   const failures: string[] = [];
   for (const { title, undo } of entries)
     for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);
+  for (const path of entries.flatMap(directoriesOf)) leaving.add(path);
   if (failures.length > 0) return failures;
-  await host.remove(at.journal);
   await dropCopies(host, dir, oldest);
+  await host.remove(at.journal);
   return [];
 }
 
@@ -253,7 +265,7 @@ export async function recover(host: Host, dir: string, run: Run, left: Unfinishe
   for (const step of left.entries.flatMap(({ undo }) => undo.steps))
     if (step.do === 'remove' || step.do === 'restore')
       await removeTemporaries(host, dirname(step.path), [basename(step.path)]);
-  if (left.committed) return finish(host, dir, run.oldest, left.entries);
+  if (left.committed) return finish(host, dir, run, left.entries);
   const failures = await rollBackEntries(host, left.entries);
   if (failures.length > 0) return failures;
   // The directory of the lock could not go while the lock is in it: it is this run's to answer for now.

@@ -18,7 +18,14 @@ export type Value = string | number | boolean | Value[] | { [key: string]: Value
 export function readYaml(text: string, where: string): unknown {
   const document = parseDocument(text, { lineCounter: new LineCounter(), prettyErrors: true });
   const [error] = document.errors;
-  if (!error) return document.toJS();
+  if (!error) {
+    try {
+      return document.toJS();
+    } catch (problem) {
+      // An alias (`*name`) without its anchor, or too many of them: only seen when they are followed.
+      throw new CliError(`${where}: ${(problem as Error).message}.`, { exitCode: 2 });
+    }
+  }
   const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
   const [reason = ''] = error.message.split(/ at line \d+/);
   throw new CliError(`${where}, line ${line}, column ${col}: ${reason}.`, { exitCode: 2 });

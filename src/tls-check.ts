@@ -3,7 +3,6 @@ import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { CliError } from './errors.ts';
 import { type Endpoint, identity } from './registry.ts';
-import type { Settings } from './settings.ts';
 import { type Site, splitPem } from './site.ts';
 
 const LIMIT = 5_000;
@@ -51,24 +50,23 @@ function callable(leaf: string): string[] {
 }
 
 /** Serves the certificate of the file, and is trusted under every name in it with what clients are given. */
-export async function checkTls(_: Settings, site: Site, at: Endpoint): Promise<string> {
+export async function checkTls(site: Site, servers: Endpoint[]): Promise<string> {
   const [leaf = ''] = splitPem(site.chain);
   const wanted = new X509Certificate(leaf).fingerprint256;
   // With each root alone: while a CA is being replaced, some clients have the one and some the other.
   const trust = site.publicCa ? [undefined] : site.roots.map((root) => [root]);
   const names = callable(leaf);
+  const calls = servers.flatMap((at) => trust.flatMap((ca) => names.map((name) => ({ at, ca, name }))));
   await Promise.all(
-    trust.flatMap((ca) =>
-      names.map(async (name) => {
-        const { fingerprint, refused } = await handshake(at, name, ca);
-        if (fingerprint !== wanted)
-          throw new CliError('The registry serves another certificate than the one in its directory.', {
-            why: `on the wire: ${fingerprint}\nin the file: ${wanted}`,
-          });
-        if (refused)
-          throw new CliError(`A client that calls the registry ${name} would refuse it.`, { why: refused });
-      }),
-    ),
+    calls.map(async ({ at, ca, name }) => {
+      const { fingerprint, refused } = await handshake(at, name, ca);
+      if (fingerprint !== wanted)
+        throw new CliError('The registry serves another certificate than the one in its directory.', {
+          why: `on the wire: ${fingerprint}\nin the file: ${wanted}`,
+        });
+      if (refused)
+        throw new CliError(`A client that calls the registry ${name} would refuse it.`, { why: refused });
+    }),
   );
   return `Trusted over TLS under ${names.length === 1 ? 'its name' : `its ${names.length} names`}`;
 }

@@ -1,6 +1,7 @@
 // The steps back: how each is done, and what would take it back in turn.
 import { dirname } from 'node:path';
 import * as docker from './engines/docker.ts';
+import { restartDocker } from './engines/dockerd.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
@@ -46,6 +47,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return switchTimer(host, step.name, step.on);
     case 'daemonJson':
       return undoDaemonJson(step, host);
+    case 'restart':
+      return restartDocker(host, step.daemon);
     case 'line':
       return undoLine(step, host);
     case 'login':
@@ -130,13 +133,19 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     };
   }
   if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
+  if (step.do === 'restart') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;
   const there = await host.stat(path);
   if (!there) return { steps: [] };
   const { mode, uid, gid } = there;
-  if (there.type === 'dir') return { steps: [{ do: 'chmod', path, mode, uid, gid }] };
+  // A directory may hold the lock, or what is set aside: it is tried again when the run is over.
+  if (there.type === 'dir')
+    return {
+      steps: [{ do: 'chmod', path, mode, uid, gid }],
+      cleanup: step.do === 'rmdir' ? [step] : [],
+    };
   const bytes = await host.read(path);
   return bytes
     ? { steps: [{ do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid }] }

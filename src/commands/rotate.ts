@@ -19,6 +19,7 @@ export async function rotate(context: Context): Promise<void> {
     FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [name, answers[name]]),
   ) as Answers;
   const ca = answers['new-ca']?.value === true;
+  if (answers['token-key']?.value === true) return rotateTokenKey(context, change);
   const within = answers['if-expiring']?.value as number | undefined;
 
   const before = await existing(context, change);
@@ -52,6 +53,22 @@ export async function rotate(context: Context): Promise<void> {
     gap,
   });
   if (facts) output.say('', ...outcome(wanted, facts, ca, gap));
+}
+
+/** A new key for tokens. The registry knows both for as long as tokens of the former one may live, so nothing that is under way ends. */
+async function rotateTokenKey(context: Context, change: Answers): Promise<void> {
+  const { output } = context;
+  const wanted = await existing(context, change, { token: true });
+  if (wanted.settings.auth !== 'token')
+    throw new CliError('--token-key: this registry has no tokens.', {
+      fix: 'registry-setup --auth token',
+      exitCode: 2,
+    });
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  await confirm(context, wanted, false);
+  const { changes } = await carryOut(wanted, context);
+  output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
+  output.say('', 'Tokens are signed with a new key. No client has to do anything.');
 }
 
 type Facts = ReturnType<typeof certificateFacts>;

@@ -13,6 +13,7 @@ import { SYMBOL } from '../output.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
+import { everyone } from '../roles.ts';
 import { banner, clientLine, foundLine, summaryLines } from '../screens.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
@@ -74,7 +75,7 @@ export async function setup(context: Context): Promise<void> {
   };
   let wanted = changing ? await changeOne(context, asking, want) : await want();
   asking.passwords = new Map([
-    ...(await givenPasswords(answers, context.env, host, wanted.settings.users)),
+    ...(await givenPasswords(answers, context.env, host, everyone(wanted.settings))),
     ...asking.passwords,
   ]);
   wanted = { ...wanted, passwords: asking.passwords };

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { existing } from '../existing.ts';
 import { bytes, SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
-import { certificateLines, clientLine } from '../screens.ts';
+import { certificateLines, clientLine, loginText } from '../screens.ts';
 import { preview } from '../server.ts';
 import { address } from '../settings.ts';
 import { readUnfinished } from '../state.ts';
@@ -48,7 +48,7 @@ export async function status(context: Context): Promise<number> {
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
     `${mark(answers)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answers ? 'answers' : 'does not answer'}`,
-    `  Login       ${settings.auth}${settings.auth === 'none' ? '' : `: ${settings.users.join(', ')}`}`,
+    `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
     ...(site ? certificateLines(certificateFacts(site)) : ['  Encryption  none']),
     `  Client      ${clientLine(settings, site)}`,

@@ -5,44 +5,92 @@ import { CliError } from '../errors.ts';
 import { existing } from '../existing.ts';
 import { givenPasswords } from '../passwords.ts';
 import { askPassword } from '../questions.ts';
+import { everyone, readersOf } from '../roles.ts';
 import { loginLines } from '../screens.ts';
 import type { Secret } from '../secret.ts';
 import { carryOut, preview } from '../server.ts';
+import type { Settings } from '../settings.ts';
 import { checkUser } from '../validation.ts';
 import { showDryRun } from './dry-run.ts';
 
-const USAGE = 'registry-setup user list | add NAME | remove NAME | password NAME';
+const USAGE = [
+  'registry-setup user list | add NAME | remove NAME | password NAME',
+  'registry-setup user add --reader NAME[:REPO]      may pull and not push (token mode)',
+];
 
 export async function user(context: Context): Promise<void> {
-  const [verb = 'list', name, ...rest] = context.operands;
-  const before = await existing(context);
-  const { auth, users } = before.settings;
-  const bad = (message: string, fix: string) => new CliError(message, { fix, exitCode: 2 });
-  if (verb === 'list') {
-    context.output.json({ ok: true, users: users.map((who) => ({ name: who })), auth });
-    return context.output.out(
-      ...(auth === 'none' ? ['Nobody logs in here: everyone who can reach it may use it.'] : users),
-    );
-  }
-  if (!['add', 'remove', 'password'].includes(verb) || name === undefined || rest.length > 0)
+  const { settings } = await existing(context);
+  const [verb = 'list', ...names] = context.operands;
+  if (verb === 'list' && names.length === 0) return list(context, settings);
+  const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
+  const [name] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
+  const bad = (message: string, fix: string | string[]) => new CliError(message, { fix, exitCode: 2 });
+  const one = names.length + (readers.length > 0 ? 1 : 0) === 1 && readersOf({ readers }).length < 2;
+  if (
+    !['add', 'remove', 'password'].includes(verb) ||
+    name === undefined ||
+    !one ||
+    (readers.length > 0 && verb !== 'add')
+  )
     throw bad(`"user ${context.operands.join(' ')}" is not understood.`, USAGE);
-  if (auth === 'none')
+  if (settings.auth === 'none')
     throw bad('Nobody logs in to this registry.', `registry-setup --auth htpasswd --user ${name}`);
   const wrong = checkUser(name);
   if (wrong) throw bad(`${wrong.message}.`, USAGE);
-  const there = users.includes(name);
+  const there = everyone(settings).includes(name);
   if (verb === 'add' && there) throw bad(`${name} is there already.`, `registry-setup user password ${name}`);
   if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, `registry-setup user add ${name}`);
-  if (verb === 'remove' && users.length === 1)
-    throw bad(`${name} is the last one who can log in.`, 'registry-setup --auth none      lets everyone in');
-  const names =
-    verb === 'add' ? [...users, name] : verb === 'remove' ? users.filter((who) => who !== name) : users;
-  await change(context, verb, name, names);
+  if (verb === 'remove' && settings.users.length === 1 && settings.users[0] === name)
+    throw bad(`${name} is the last one who can push.`, 'registry-setup --auth none      lets everyone in');
+  const roles = { users: settings.users, readers: settings.readers };
+  if (verb === 'add' && readers.length > 0) roles.readers = [...settings.readers, ...readers];
+  else if (verb === 'add') roles.users = [...settings.users, name];
+  if (verb === 'remove') {
+    roles.users = settings.users.filter((who) => who !== name);
+    roles.readers = settings.readers.filter((reader) => reader.split(':')[0] !== name);
+  }
+  await change(context, verb, name, roles);
 }
 
-async function change(context: Context, verb: string, name: string, names: string[]): Promise<void> {
+/** Names, and in token mode what each may do. */
+function list({ output }: Context, settings: Settings): void {
+  const { auth, users } = settings;
+  const token = auth === 'token';
+  const all = [
+    ...users.map((name) => ({ name, role: 'administrator', scopes: [] as string[] })),
+    ...readersOf(settings).map(({ name, scopes }) => ({
+      name,
+      role: token ? 'reader' : 'administrator',
+      scopes,
+    })),
+  ];
+  output.json({ ok: true, auth, anonymousPull: token && settings.anonymousPull, users: all });
+  if (auth === 'none') {
+    output.out('Nobody logs in here: everyone who can reach it may use it.');
+    return;
+  }
+  const width = Math.max(...all.map(({ name }) => name.length)) + 3;
+  output.out(
+    ...all.map(({ name, role, scopes }) =>
+      token ? `${name.padEnd(width)}${role.padEnd(16)}${scopes.join(', ') || 'all repositories'}` : name,
+    ),
+    ...(token && settings.anonymousPull
+      ? [`${'(all)'.padEnd(width)}${'reader'.padEnd(16)}all repositories`]
+      : []),
+  );
+}
+
+async function change(
+  context: Context,
+  verb: string,
+  name: string,
+  { users, readers }: Pick<Settings, 'users' | 'readers'>,
+): Promise<void> {
   const { output, host, env } = context;
-  const answers: Answers = { user: { value: names, where: 'user' } };
+  const answers: Answers = {
+    user: { value: users, where: 'user' },
+    reader: { value: readers, where: 'reader' },
+  };
   const passwords = new Map<string, Secret | 'new'>();
   if (verb !== 'remove') {
     const given = await givenPasswords(context.answers, env, host, [name]);

@@ -150,9 +150,10 @@ export async function removeContainer(host: Host, id: string): Promise<void> {
     throw new CliError(`Docker could not remove the container ${id}.`, { why: stderr.trim() });
 }
 
-/** The last lines that a container wrote. */
-export async function logs(host: Host, name: string, lines = 10): Promise<string[]> {
-  const { stdout, stderr } = await host.run('docker', ['logs', '--tail', String(lines), name]);
+/** The last lines that a container wrote, since a moment if one is given. */
+export async function logs(host: Host, name: string, lines = 10, since?: Date): Promise<string[]> {
+  const from = since ? ['--since', since.toISOString()] : [];
+  const { stdout, stderr } = await host.run('docker', ['logs', '--tail', String(lines), ...from, name]);
   return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
 }
 
@@ -162,6 +163,22 @@ export async function imageId(host: Host, ref: string): Promise<string | undefin
     timeout: ANSWERS_WITHIN,
   });
   return code === 0 ? stdout.trim() : undefined;
+}
+
+/**
+ * The major version of distribution in an image, by what is in it: each has its own default configuration, and says its version.
+ * A tag says nothing: a mirror may call it anything.
+ * @returns 2 or 3; undefined where the image is not here
+ */
+export async function registryMajor(host: Host, ref: string): Promise<number | undefined> {
+  const args = ['image', 'inspect', '--format', '{{json .Config}}', ref];
+  const { code, stdout } = await host.run('docker', args, { timeout: ANSWERS_WITHIN });
+  if (code !== 0) return undefined;
+  if (stdout.includes('/etc/distribution/')) return 3;
+  if (stdout.includes('/etc/docker/registry/')) return 2;
+  const run = ['run', '--rm', '--network', 'none', '--entrypoint', 'registry', ref, '--version'];
+  const said = await host.run('docker', run, { timeout: ANSWERS_WITHIN });
+  return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
 }
 
 /** Pulls an image. Layers that are done are counted; the command line tells no bytes when it writes to a pipe. */

@@ -34,15 +34,23 @@ export async function daemonInfo(
   daemon: { socket?: string | undefined },
 ): Promise<DaemonInfo | undefined> {
   const args = ['info', '--format', '{{json .}}'];
-  const { code, stdout, stderr } = await host.run('docker', args, { timeout: ANSWERS_WITHIN, ...socketOf(daemon) });
+  const { code, stdout, stderr } = await host.run('docker', args, {
+    timeout: ANSWERS_WITHIN,
+    ...socketOf(daemon),
+  });
   if (code === 124) throw new CliError('Docker does not answer.', { fix: 'journalctl -u docker -n 50' });
   const info = stdout.trim().startsWith('{') ? JSON.parse(stdout) : {};
   const refusal = [stderr, ...(info.ServerErrors ?? [])].join('\n');
-  if (/permission denied/i.test(refusal)) throw new CliError('This user may not talk to Docker.', { why: refusal.trim() });
+  if (/permission denied/i.test(refusal))
+    throw new CliError('This user may not talk to Docker.', { why: refusal.trim() });
   if (!info.ServerVersion) return undefined;
-  const indexes = Object.values(info.RegistryConfig?.IndexConfigs ?? {}) as { Name: string; Secure: boolean }[];
+  const indexes = Object.values(info.RegistryConfig?.IndexConfigs ?? {}) as {
+    Name: string;
+    Secure: boolean;
+  }[];
   return {
-    version: info.ServerVersion,
+    // Without what a distribution adds: `26.1.5+dfsg1`.
+    version: String(info.ServerVersion).replace(/[+~].*/, ''),
     system: info.OperatingSystem ?? '',
     root: info.DockerRootDir ?? '',
     rootless: (info.SecurityOptions ?? []).some((option: string) => option.includes('name=rootless')),
@@ -75,7 +83,26 @@ export async function reload(host: Host, daemon: Daemon): Promise<void> {
   if (code === 0) return;
   const pid = (await host.read('/var/run/docker.pid'))?.toString().trim();
   const sent = pid && daemon.uid === 0 ? await host.run('kill', ['-HUP', pid]) : { code: 1 };
-  if (sent.code !== 0) throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
+  if (sent.code !== 0)
+    throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
+}
+
+const STARTS_WITHIN = 60_000;
+
+/** Restarts it, and waits until it answers. @throws CliError with its own words when it does not come up */
+export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {
+  const systemctl = (...words: string[]) =>
+    host.run('systemctl', [...user(daemon), ...words], { timeout: STARTS_WITHIN * 2 });
+  await systemctl('daemon-reload');
+  // systemd counts starts, and refuses the fourth within a minute.
+  await systemctl('reset-failed', daemon.unit);
+  const { code } = await systemctl('restart', daemon.unit);
+  const end = Date.now() + STARTS_WITHIN;
+  while (code === 0 && Date.now() < end) {
+    if (await daemonInfo(host, daemon)) return;
+    await sleep(200);
+  }
+  throw new CliError('Docker did not start again.', { why: await lastWords(host, daemon) });
 }
 
 /** Its last words on a reload: it refuses one in its log alone. */
@@ -101,7 +128,9 @@ export async function reloadUntil(
     const info = await daemonInfo(host, daemon);
     if (info && hasEntry(info, directive, entry) === present) return;
     if (Date.now() > end)
-      throw new CliError(`Docker did not take the change of ${daemon.config}.`, { why: await lastWords(host, daemon) });
+      throw new CliError(`Docker did not take the change of ${daemon.config}.`, {
+        why: await lastWords(host, daemon),
+      });
     await sleep(100);
   }
 }

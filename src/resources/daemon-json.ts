@@ -7,7 +7,6 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
 import type { Provider, ResourceOf, UndoStep, Vault } from '../resource.ts';
-import { shellLine } from '../shell.ts';
 
 type Entry = Pick<ResourceOf<'daemonJson'>, 'daemon' | 'directive' | 'entry' | 'present'>;
 type Step = UndoStep & { do: 'daemonJson' };
@@ -15,7 +14,10 @@ type Step = UndoStep & { do: 'daemonJson' };
 export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** The file as it should be; undefined: there is none, and none is needed. */
-function wanted(bytes: Buffer | undefined, { daemon, directive, entry, present }: Entry): Buffer | undefined {
+export function wanted(
+  bytes: Buffer | undefined,
+  { daemon, directive, entry, present }: Entry,
+): Buffer | undefined {
   if (present) return addToList(bytes, directive, entry, daemon.config);
   return bytes && removeFromList(bytes, directive, entry, daemon.config);
 }
@@ -26,14 +28,15 @@ async function follows(host: Host, { daemon, directive, entry, present }: Entry)
   return !info || hasEntry(info, directive, entry) === present;
 }
 
-async function readFile(host: Host, path: string): Promise<Buffer | undefined> {
+export async function readFile(host: Host, path: string): Promise<Buffer | undefined> {
   const there = await host.stat(path);
-  if (there && there.type !== 'file') throw new CliError(`${path} is there, and it is not a file.`, { exitCode: 2 });
+  if (there && there.type !== 'file')
+    throw new CliError(`${path} is there, and it is not a file.`, { exitCode: 2 });
   return host.read(path);
 }
 
 /** Puts bytes in place of the file, once dockerd itself has nothing against them; its mode and owner stay. */
-async function replace(host: Host, path: string, bytes: Buffer): Promise<void> {
+export async function replace(host: Host, path: string, bytes: Buffer): Promise<void> {
   const there = await host.stat(path);
   const trial = join(dirname(path), '.daemon.json.registry-setup');
   try {
@@ -59,7 +62,7 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
     const { daemon } = resource;
     const bytes = await readFile(host, daemon.config);
     const after = wanted(bytes, resource);
-    const reload = `${shellLine('', reloadCommand(daemon)).trim()}      (no restart)`;
+    const reload = `${reloadCommand(daemon).join(' ')}      (no restart)`;
     if (after && after !== bytes) {
       const details = unifiedDiff(daemon.config, bytes?.toString(), after.toString());
       return { what: bytes ? 'change' : 'create', details: [...details, reload] };
@@ -124,7 +127,8 @@ export async function undoDaemonJson(step: Step, host: Host): Promise<void> {
   const after = await former(step, bytes, host);
   // A key that is gone is not noticed by a reload, an empty list is: so dockerd is told by the list first.
   const told = wanted(bytes, step) as Buffer;
-  if (told !== bytes || !(await follows(host, step))) await put(host, step, told);
+  if (step.quiet) await replace(host, config, told);
+  else if (told !== bytes || !(await follows(host, step))) await put(host, step, told);
   if (after === undefined) return host.remove(config);
   if (!after.equals((await host.read(config)) ?? Buffer.alloc(0))) await host.write(config, after, step);
 }

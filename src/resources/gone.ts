@@ -1,5 +1,5 @@
 // Something of ours that is no longer wanted: it goes back to what was there before us.
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Daemon, Provider, ResourceOf, UndoStep } from '../resource.ts';
 import { inverse, performReversibly, wouldChange } from '../undo.ts';
 
 const words: Record<UndoStep['do'], (step: never) => string> = {
@@ -15,14 +15,19 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   timer: ({ name, on }: { name: string; on: boolean }) =>
     `systemctl ${on ? 'enable' : 'disable'} --now ${name}.timer`,
   daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
-    `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}, then a reload`,
+    `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
+  restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
   line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
   login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
   image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
 };
 
 export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of }) => of.replace(/^(dir|file|kept|daemonJson|hosts):/, '').replace(/^(image|container|timer|login):/, '$1 ').replace(/^program:/, 'copy of this program in '),
+  title: ({ of }) =>
+    of
+      .replace(/^(dir|file|kept|daemonJson|hosts|moved):/, '')
+      .replace(/^(image|container|timer|login):/, '$1 ')
+      .replace(/^program:/, 'copy of this program in '),
 
   async check({ undo }, host) {
     const left: UndoStep[] = [];

@@ -38,13 +38,19 @@ export const hosts: Provider<ResourceOf<'hosts'>> = {
     const { mode, uid, gid } = there ?? { mode: 0o644, uid: 0, gid: 0 };
     const wrote = sha256(Buffer.from(wanted(bytes?.toString('latin1') ?? '', resource), 'latin1'));
     const copy = bytes && { copy: await vault.keep(bytes) };
-    return { steps: [{ do: 'line', path, line: lineOf(resource), wrote, mode, uid, gid, made: !bytes, ...copy }] };
+    return {
+      steps: [{ do: 'line', path, line: lineOf(resource), wrote, mode, uid, gid, made: !bytes, ...copy }],
+    };
   },
 
   async apply(resource, host) {
     const there = await host.stat(resource.path);
     const before = (await host.read(resource.path))?.toString('latin1') ?? '';
-    await host.write(resource.path, Buffer.from(wanted(before, resource), 'latin1'), there ?? { mode: 0o644 });
+    await host.write(
+      resource.path,
+      Buffer.from(wanted(before, resource), 'latin1'),
+      there ?? { mode: 0o644 },
+    );
   },
 };
 

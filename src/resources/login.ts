@@ -1,4 +1,5 @@
 // A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { setKeys } from '../daemon-json.ts';
 import { socketOf } from '../engines/dockerd.ts';
@@ -28,14 +29,20 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
   try {
     return text.trim() ? (JSON.parse(text) as AuthFile) : {};
   } catch {
-    throw new CliError(`${path} is not valid JSON, so no login can be kept in it.`, { fix: `Look at it:   cat ${path}`, exitCode: 2 });
+    throw new CliError(`${path} is not valid JSON, so no login can be kept in it.`, {
+      fix: `Look at it:   cat ${path}`,
+      exitCode: 2,
+    });
   }
 }
 
 const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
 
 /** Where the password is, when it is kept as plain text; undefined where a credential helper has it. */
-export async function clearText(host: Host, { file, registry }: Pick<Login, 'file' | 'registry'>): Promise<boolean> {
+export async function clearText(
+  host: Host,
+  { file, registry }: Pick<Login, 'file' | 'registry'>,
+): Promise<boolean> {
   return Boolean((await readAuthFile(host, file)).auths?.[registry]?.auth);
 }
 
@@ -67,15 +74,29 @@ export const login: Provider<ResourceOf<'login'>> = {
     const [bytes, there] = await Promise.all([host.read(file), host.stat(file)]);
     const { mode, uid, gid } = there ?? { mode: 0o600, uid: 0, gid: 0 };
     const copy = bytes && { copy: await vault.keep(bytes) };
-    const step: Step = { do: 'login', tool, registry, path: file, mode, uid, gid, made: !bytes, ...copy, ...(as && { as }) };
-    return { steps: [step] };
+    const step: Step = {
+      do: 'login',
+      tool,
+      registry,
+      path: file,
+      mode,
+      uid,
+      gid,
+      made: !bytes,
+      ...copy,
+      ...(as && { as }),
+    };
+    // The program makes its directory, too.
+    const made = (await host.stat(dirname(file))) ? [] : [{ do: 'rmdir', path: dirname(file) } as const];
+    return { steps: [step, ...made] };
   },
 
   async apply({ tool, registry, user, password, as, socket }, host) {
     const who = { tool, ...(as && { as }), ...(socket && { socket }) };
     const args = ['login', '--username', user, '--password-stdin', registry];
     const { code, stderr } = await run(host, who, args, { input: password.reveal() });
-    if (code !== 0) throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, { why: stderr.trim() });
+    if (code !== 0)
+      throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, { why: stderr.trim() });
   },
 };
 

@@ -1,0 +1,72 @@
+// certs.d: one directory a registry, and every *.crt in it is a CA. Docker, podman and containerd read it for each connection.
+import { X509Certificate } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Host } from '../host.ts';
+import type { Resource } from '../resource.ts';
+import { splitPem } from '../site.ts';
+
+const parse = (pem: string): X509Certificate[] => {
+  try {
+    return [new X509Certificate(pem)];
+  } catch {
+    return [];
+  }
+};
+
+/** The certificates of every *.crt in a directory, by file. */
+async function installedIn(host: Host, dir: string): Promise<Map<string, X509Certificate[]>> {
+  const names = (await host.list(dir)).filter((name) => name.endsWith('.crt'));
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const text = (await host.read(join(dir, name)))?.toString('latin1') ?? '';
+      return [name, splitPem(text).flatMap(parse)] as const;
+    }),
+  );
+  return new Map(all);
+}
+
+/** Every root that lies in these directories. */
+export async function installedRoots(host: Host, dirs: string[]): Promise<X509Certificate[]> {
+  const all = await Promise.all(dirs.map((dir) => installedIn(host, dir)));
+  return all.flatMap((files) => [...files.values()].flat());
+}
+
+/** The first root is ca.crt; the others are called by their fingerprints, so that several lie side by side. */
+const fileName = ({ fingerprint256 }: X509Certificate, i: number) =>
+  i === 0 ? 'ca.crt' : `ca-${fingerprint256.replaceAll(':', '').slice(0, 8).toLowerCase()}.crt`;
+
+/** A directory with its parents, and those of them that another set-up of ours made. */
+export function directory(path: string, made: Set<string>): Resource {
+  const shared: string[] = [];
+  for (let parent = dirname(path); parent !== dirname(parent); parent = dirname(parent))
+    if (made.has(parent)) shared.push(parent);
+  return { kind: 'dir', path, mode: 0o755, keep: true, ...(shared.length > 0 && { shared }) };
+}
+
+/**
+ * What it takes that a directory of trust holds these roots.
+ * @param base certs.d, or what it is called here
+ * @param name the registry's directory in it
+ */
+export function trustFiles(
+  base: string,
+  name: string,
+  roots: X509Certificate[],
+  made: Set<string>,
+): Resource[] {
+  const dir = join(base, name);
+  const files = roots.map((root, i): Resource => {
+    return { kind: 'file', path: join(dir, fileName(root, i)), content: root.toString(), mode: 0o644 };
+  });
+  return [directory(dir, made), ...files];
+}
+
+/** A client's key pair lies here as well, by its endings; one without the other stops every connection to that registry. */
+export async function brokenPairs(host: Host, dir: string): Promise<string[]> {
+  const names = await host.list(dir);
+  return names
+    .filter((name) => name.endsWith('.cert') && !names.includes(name.replace(/cert$/, 'key')))
+    .map(
+      (name) => `${join(dir, name)} has no .key beside it: Docker refuses that registry until it is gone.`,
+    );
+}

@@ -1,0 +1,91 @@
+// The certificates that a server sends, all of them. Node's own list follows one issuer each and so loses the second root of a
+// CA that is being replaced; in TLS 1.2 the message that carries them is not encrypted, and is read as it passes by.
+import { X509Certificate } from 'node:crypto';
+import { connect as tcp } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { type Endpoint, identity } from '../registry.ts';
+
+const LIMIT = 5_000;
+const HANDSHAKE = 22;
+const CERTIFICATE = 11;
+
+/** The certificates in the raw bytes of a TLS 1.2 server (RFC 5246, 6.2.1 and 7.4.2). */
+function certificatesIn(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt16BE(at + 3)) {
+    if (bytes[at] !== HANDSHAKE) break;
+    messages.push(bytes.subarray(at + 5, at + 5 + bytes.readUInt16BE(at + 3)));
+  }
+  const all = Buffer.concat(messages);
+  for (let at = 0; at + 4 <= all.length; at += 4 + all.readUIntBE(at + 1, 3)) {
+    if (all[at] !== CERTIFICATE) continue;
+    const found: Buffer[] = [];
+    const end = at + 7 + all.readUIntBE(at + 4, 3);
+    for (let next = at + 7; next < end; next += 3 + all.readUIntBE(next, 3))
+      found.push(all.subarray(next + 3, next + 3 + all.readUIntBE(next, 3)));
+    return found;
+  }
+  return [];
+}
+
+/** A connection of which everything that comes in is kept. */
+function tapped(host: string, port: number, seen: Buffer[]): Duplex {
+  const raw = tcp({ host, port });
+  const tap = new Duplex({
+    read: () => {},
+    write: (chunk, _, done) => void raw.write(chunk, done),
+    final: (done) => void raw.end(done),
+    destroy: (error, done) => {
+      raw.destroy();
+      done(error);
+    },
+  });
+  raw.on('data', (data) => {
+    seen.push(data);
+    tap.push(data);
+  });
+  raw.on('end', () => tap.push(null));
+  raw.on('error', (error) => tap.destroy(error));
+  return tap;
+}
+
+function linked(socket: TLSSocket): Buffer[] {
+  const found: Buffer[] = [];
+  let cert: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (cert?.raw && !found.some((other) => other.equals(cert?.raw as Buffer))) {
+    found.push(cert.raw);
+    cert = cert.issuerCertificate;
+  }
+  return found;
+}
+
+/**
+ * The chain that is served, the server's own certificate first.
+ * @throws the socket's own error where there is no TLS
+ */
+export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
+  const host = (at.connectTo ?? at.host).replace(/^\[(.*)\]$/, '$1');
+  const { servername } = identity(at.host, undefined);
+  const shake = (maxVersion: 'TLSv1.2' | 'TLSv1.3') =>
+    new Promise<Buffer[]>((resolve, reject) => {
+      const seen: Buffer[] = [];
+      const transport =
+        maxVersion === 'TLSv1.2' ? { socket: tapped(host, at.port, seen) } : { host, port: at.port };
+      const socket = connect({ ...transport, servername, maxVersion, rejectUnauthorized: false }, () => {
+        const whole = certificatesIn(Buffer.concat(seen));
+        resolve(whole.length > 0 ? whole : linked(socket));
+        socket.destroy();
+      });
+      socket.setTimeout(LIMIT, () =>
+        socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+      );
+      socket.on('error', reject);
+    });
+  // A server may want TLS 1.3; then what Node links must do.
+  const found = await shake('TLSv1.2').catch((error) => {
+    if (/protocol version/i.test(error.message)) return shake('TLSv1.3');
+    throw error;
+  });
+  return found.map((der) => new X509Certificate(der));
+}

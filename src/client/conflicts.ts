@@ -1,0 +1,90 @@
+// Flags of dockerd that collide with daemon.json: found before anything is written, since with both dockerd does not start again.
+import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../dockerd-flags.ts';
+import { CliError } from '../errors.ts';
+import { NOT_PLAIN } from '../flag-text.ts';
+import type { Host } from '../host.ts';
+import type { Daemon, Directive, Resource } from '../resource.ts';
+import type { Look } from './target.ts';
+
+const FLAGS = { 'insecure-registries': '--insecure-registry', 'registry-mirrors': '--registry-mirror' };
+
+/** Those that count, of the dockerd that is meant. */
+export async function activeConflicts(
+  host: Host,
+  { unit, uid }: Daemon,
+  directive: Directive,
+): Promise<Conflict[]> {
+  return (await findConflicts(host, directive, { unit, uid })).filter(({ active }) => active);
+}
+
+/** The files without the flags. What the package installed stays: a drop-in takes its place. */
+async function editsFor(host: Host, conflicts: Conflict[], directive: Directive, { unit }: Daemon) {
+  const edits = new Map<string, string>();
+  for (const conflict of conflicts.toSorted((a, b) => b.line - a.line)) {
+    const { file, text } = conflict;
+    if (!file.startsWith('/etc/')) {
+      const command = moveFlag(text, directive).text.trim();
+      const path = `/etc/systemd/system/${unit}.service.d/registry-setup.conf`;
+      edits.set(
+        path,
+        `# registry-setup: ${directive} are in daemon.json\n[Service]\nExecStart=\n${command}\n`,
+      );
+      continue;
+    }
+    const now = edits.has(file) ? Buffer.from(edits.get(file) as string) : await host.read(file);
+    const after = moveFlagInFile(now ?? Buffer.alloc(0), conflict, directive);
+    if (!Buffer.from(after.toString()).equals(after)) return undefined;
+    edits.set(file, after.toString());
+  }
+  return [...edits].map(([path, content]) => ({ path, content }));
+}
+
+/**
+ * What it takes to have an entry in daemon.json where flags are in the way.
+ * @returns undefined where none is; nothing where a flag says already what is wanted; else the move, which restarts Docker
+ * @throws CliError that names the line, where nobody said yes to that, or it cannot be done from here
+ */
+export async function aroundFlags(
+  { host, made, mayRestart }: Look,
+  daemon: Daemon,
+  directive: Directive,
+  entry: string,
+): Promise<Resource[] | undefined> {
+  const found = await activeConflicts(host, daemon, directive);
+  if (found.length === 0) return undefined;
+  const values = [...new Set(found.flatMap((conflict) => conflict.values))];
+  if (values.includes(entry)) return [];
+  const files = found.filter(({ kind }) => kind !== 'process');
+  const fixed =
+    files.length > 0 &&
+    files.every(({ kind }) => kind !== 'init-script') &&
+    !values.some((v) => NOT_PLAIN.test(v));
+  const edits = fixed ? await editsFor(host, files, directive, daemon) : undefined;
+  if (!edits) throw conflictError(found, daemon, directive, byHand(found, directive, entry));
+  const reason = `Docker is started with ${FLAGS[directive]} (${where(files)}); that moves into ${daemon.config}.`;
+  if (!(await mayRestart(daemon, reason)))
+    throw conflictError(found, daemon, directive, [
+      'Let that be moved, with one restart of Docker:   --restart-docker',
+      ...byHand(found, directive, entry),
+    ]);
+  const resource: Resource = { kind: 'moved', daemon, directive, entries: [...values, entry], edits };
+  return [made.has(daemon.config) ? { ...resource, made: true } : resource];
+}
+
+const where = (found: Conflict[]) => found.map(({ file, line }) => `${file}, line ${line}`).join('; ');
+
+function byHand(found: Conflict[], directive: Directive, entry: string): string[] {
+  const [first] = found.filter(({ kind }) => kind !== 'process');
+  return first ? [`Or add ${FLAGS[directive]}=${entry} to that line, and restart Docker.`] : [];
+}
+
+function conflictError(found: Conflict[], { config }: Daemon, directive: Directive, fix: string[]): CliError {
+  return new CliError(
+    `Docker is started with ${FLAGS[directive]}; with ${directive} in ${config} as well it would not start again.`,
+    {
+      why: found.map(({ file, line, text }) => `${file}, line ${line}:\n  ${text.trim()}`).join('\n'),
+      fix,
+      exitCode: 2,
+    },
+  );
+}

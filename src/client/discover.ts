@@ -1,0 +1,84 @@
+// What is there: TLS or plain HTTP, whose certificates, a login or none. Nothing is trusted here and no password is sent.
+import type { X509Certificate } from 'node:crypto';
+import { CliError } from '../errors.ts';
+import { ask, type Endpoint, type Reply } from '../registry.ts';
+import { servedChain } from './chain.ts';
+import type { Wish } from './wish.ts';
+
+export type Login = { kind: 'none' } | { kind: 'basic' } | { kind: 'token'; realm: string; service: string };
+
+export interface Found {
+  /** What to connect to, by the name that clients use. */
+  at: Endpoint;
+  ip: string;
+  /** Over TLS: what the server sends, its own certificate first. */
+  chain: X509Certificate[];
+  login: Login;
+  /** Seconds by which the clock of this machine is ahead of the server's. */
+  ahead: number;
+}
+
+const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
+
+/** The certificates; undefined where the server does not speak TLS. */
+async function chainOf(at: Endpoint): Promise<X509Certificate[] | undefined> {
+  try {
+    return await servedChain(at);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
+    throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
+  }
+}
+
+function notARegistry({ name }: Wish, what: string): CliError {
+  return new CliError(`${name} is not a registry: ${what}.`, {
+    fix: 'Is the port another one?   --port PORT',
+    exitCode: 2,
+  });
+}
+
+/** What answers something else than HTTP gives itself away by its first words. */
+function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
+  const first = error.rawPacket
+    ?.toString('latin1')
+    .split(/[\r\n]/)[0]
+    ?.replace(/[^\x20-\x7e]/g, '')
+    .slice(0, 60);
+  if (first?.startsWith('SSH-')) return `an SSH server answers there (${first})`;
+  if (first) return `it answers "${first}"`;
+  return error.code === 'ETIMEDOUT'
+    ? 'it takes the connection, and then says nothing'
+    : `it speaks no HTTP (${error.message})`;
+}
+
+/** 200 or 401 at /v2/ is what the specification asks for; a web server with a login of its own says 401 as well. */
+function loginOf(reply: Reply, wish: Wish): Login {
+  const { status, headers } = reply;
+  const marked = headers['docker-distribution-api-version'] !== undefined;
+  const challenge = String(headers['www-authenticate'] ?? '');
+  if (status === 200 && (marked || reply.body.toString().trim() === '{}')) return { kind: 'none' };
+  const part = (key: string) => new RegExp(`${key}="([^"]*)"`).exec(challenge)?.[1] ?? '';
+  if (status === 401 && /^bearer/i.test(challenge))
+    return { kind: 'token', realm: part('realm'), service: part('service') };
+  if (status === 401 && marked && /^basic/i.test(challenge)) return { kind: 'basic' };
+  const server = headers.server ? ` (${headers.server})` : '';
+  throw notARegistry(wish, `/v2/ answers ${status}${server}, as a web page does`);
+}
+
+/** @param ip where it is */
+export async function discover(wish: Wish, ip: string): Promise<Found> {
+  const { host, port } = wish;
+  const base = { host, port, connectTo: ip };
+  const chain = await chainOf({ ...base, tls: true });
+  const at: Endpoint = { ...base, tls: chain !== undefined };
+  let reply: Reply;
+  try {
+    reply = await ask({ ...at, unverified: true }, 'GET', '/v2/');
+  } catch (error) {
+    throw notARegistry(wish, protocolOf(error as NodeJS.ErrnoException));
+  }
+  const theirs = Date.parse(String(reply.headers.date ?? ''));
+  const ahead = Number.isNaN(theirs) ? 0 : Math.round((Date.now() - theirs) / 1000);
+  return { at, ip, chain: chain ?? [], login: loginOf(reply, wish), ahead };
+}

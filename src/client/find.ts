@@ -1,0 +1,50 @@
+// What is on this machine: every target that is there, or those that were named.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Finder, Look, Person, Target, TargetName } from './target.ts';
+import { docker } from './targets/docker.ts';
+import { podman } from './targets/podman.ts';
+
+/** The trust store of the system is never among those that are found: it is named, or it is left alone. */
+const FINDERS: Partial<Record<TargetName, Finder>> = { docker, podman };
+
+/** The targets that this version knows. */
+export const KNOWN = Object.keys(FINDERS);
+
+/** For whom this runs. By sudo it is the one who typed it, as far as that person may use Docker. */
+export async function findPerson(host: Host, env: NodeJS.ProcessEnv): Promise<Person> {
+  const { uid } = host.machine;
+  const own = { uid, home: env.HOME || '/root' };
+  const name = env.SUDO_USER;
+  if (uid !== 0 || !name || name === 'root') return own;
+  const accounts = (await host.read('/etc/passwd'))?.toString().split('\n') ?? [];
+  const home = accounts.map((line) => line.split(':')).find(([account]) => account === name)?.[5];
+  if (!home) return own;
+  const { code } = await host.run('runuser', [
+    '-u',
+    name,
+    '--',
+    'docker',
+    'version',
+    '--format',
+    '{{.Server.Version}}',
+  ]);
+  return code === 0 ? { uid, home, as: name } : own;
+}
+
+/** @throws CliError where nothing is there, or something that was named is not */
+export async function findTargets(look: Look): Promise<Target[]> {
+  const wanted = look.wish.targets as TargetName[];
+  const names = wanted.length > 0 ? wanted : (KNOWN.filter((name) => name !== 'system') as TargetName[]);
+  const found = await Promise.all(names.map(async (name) => ({ name, target: await FINDERS[name]?.(look) })));
+  const absent = wanted.length > 0 ? found.filter(({ target }) => !target) : [];
+  if (absent.length > 0)
+    throw new CliError(`There is no ${absent.map(({ name }) => name).join(', ')} on this machine.`, {
+      exitCode: 2,
+    });
+  const targets = found.flatMap(({ target }) => target ?? []);
+  if (targets.length > 0) return targets;
+  throw new CliError('Nothing on this machine pulls images: neither Docker nor podman is here.', {
+    fix: ['apt-get install docker.io      (Debian, Ubuntu)'],
+  });
+}

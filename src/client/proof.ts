@@ -1,0 +1,54 @@
+// Proof by use: something that is there is pulled, or something that is not there is missed by the registry itself.
+import { ask, type Credentials, type Endpoint } from '../registry.ts';
+import type { Pull } from './target.ts';
+import type { Wish } from './wish.ts';
+
+const MANY = 5;
+/** Compressed bytes that may be pulled just to see that it can be done. */
+const LITTLE = 10_000_000;
+const KINDS = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+/** The size of an image; undefined where it is one for several machines, or something else. */
+async function sizeOf(
+  at: Endpoint,
+  path: string,
+  credentials: Credentials | undefined,
+): Promise<number | undefined> {
+  const { status, body } = await ask(at, 'GET', path, { credentials, headers: { accept: KINDS } });
+  if (status !== 200) return undefined;
+  const { config, layers } = JSON.parse(body.toString()) as {
+    config?: { mediaType: string };
+    layers?: { size: number }[];
+  };
+  if (!layers || !/image/.test(config?.mediaType ?? '')) return undefined;
+  return layers.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** What to pull: the smallest of a few small images, or one that cannot be there. */
+export async function choosePull(
+  at: Endpoint,
+  { name }: Wish,
+  credentials: Credentials | undefined,
+): Promise<Pull> {
+  const nothing = { image: `${name}/registry-setup/probe:none`, exists: false };
+  try {
+    const { body: list } = await ask(at, 'GET', `/v2/_catalog?n=${MANY}`, { credentials });
+    const repositories = (JSON.parse(list.toString()).repositories ?? []) as string[];
+    const all = await Promise.all(
+      repositories.map(async (repository) => {
+        const { status, body } = await ask(at, 'GET', `/v2/${repository}/tags/list?n=1`, { credentials });
+        const [tag] = status === 200 ? ((JSON.parse(body.toString()).tags ?? []) as string[]) : [];
+        const size = tag ? await sizeOf(at, `/v2/${repository}/manifests/${tag}`, credentials) : undefined;
+        return size === undefined || size > LITTLE ? [] : [{ image: `${name}/${repository}:${tag}`, size }];
+      }),
+    );
+    const [smallest] = all.flat().sort((a, b) => a.size - b.size);
+    return smallest ? { image: smallest.image, exists: true } : nothing;
+  } catch {
+    // Not everybody may see the list (token mode), and not every registry has one.
+    return nothing;
+  }
+}

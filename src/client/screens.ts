@@ -1,0 +1,66 @@
+// The screens of a developer machine: what was found, what will trust it, what is left to do. 80 columns.
+import { describeCertificate } from '../certificate-fields.ts';
+import type { Paint } from '../output.ts';
+import type { Change } from '../reconcile.ts';
+import type { Found } from './discover.ts';
+import type { Target } from './target.ts';
+import type { Trust } from './trust.ts';
+import type { Wish } from './wish.ts';
+
+const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
+
+/** `Found   registry over TLS, CA "registry 10.0.3.17", valid until 2036, login needed` */
+export function foundLines({ at, chain, login }: Found): string[] {
+  const top = chain.at(-1);
+  if (!at.tls || !top) return [`  Found   registry over plain HTTP, ${LOGIN[login.kind]}`];
+  const { subject, issuer, notAfter, selfSigned, isCa } = describeCertificate(top.toString());
+  const name = /CN=([^,]+)/.exec(selfSigned ? subject : issuer)?.[1] ?? subject;
+  const who = selfSigned && !isCa ? 'a certificate that signs itself' : `CA "${name}"`;
+  const until = selfSigned ? `, valid until ${notAfter.getUTCFullYear()}` : '';
+  return [`  Found   registry over TLS, ${LOGIN[login.kind]}`, `          ${who}${until}`];
+}
+
+/** What is trusted already, and by whose word. */
+export function trustLine(trust: Trust): string[] {
+  if (trust.kind === 'public')
+    return ['          This machine trusts it already: its CA is a public one, or the company’s.'];
+  if (trust.kind === 'roots' && trust.known) return ['          Its CA is trusted already.'];
+  return [];
+}
+
+export function targetLines(targets: Target[], paint: Paint): string[] {
+  const shown = targets.map(({ label, note }) => `${label}${note ? ` (${note})` : ''}`);
+  const warnings = targets.flatMap((target) => target.warnings ?? []);
+  return [`  For     ${shown.join(', ')}`, ...warnings.map((text) => `  ${paint('yellow', '!')} ${text}`)];
+}
+
+export const inClear = (paint: Paint): string[] => [
+  `  ${paint('yellow', '!')} Plain HTTP: passwords and images travel in clear.`,
+];
+
+/** What will go, a line each; the directories that were only made for it go without a word. */
+export const leaveLines = (changes: Change[]): string[] =>
+  changes
+    .filter(({ resource }) => resource.kind === 'gone' && !resource.of.startsWith('dir:'))
+    .flatMap(({ drift }) => drift.details)
+    .map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
+
+/** What a target's line says when it is done. */
+export function doneTitle(target: Target, trust: Trust): string {
+  const name = target.label;
+  if (trust.kind === 'http') return `${name}: plain HTTP allowed for that registry`;
+  return target.certs ? `${name}: certificate in ${target.certs}` : `${name}: trusts it`;
+}
+
+/** The end: what can be pasted now, and what is left. */
+export function endLines({ name }: Wish, targets: Target[]): string[] {
+  const after = targets.flatMap((target) => target.after ?? []);
+  const tool = targets.some(({ login }) => login?.tool === 'docker') ? 'docker' : 'podman';
+  return [
+    '',
+    ...after.map((line) => `  ${line}`),
+    ...(after.length > 0 ? [''] : []),
+    `  ${tool} tag app:1.0 ${name}/team/app:1.0`,
+    `  ${tool} push ${name}/team/app:1.0`,
+  ];
+}

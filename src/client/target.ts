@@ -1,0 +1,67 @@
+// What a target is: one program of this machine that pulls images, where it keeps its trust, and how it is proven.
+import type { Host } from '../host.ts';
+import type { Daemon, Resource } from '../resource.ts';
+import type { Trust } from './trust.ts';
+import type { Wish } from './wish.ts';
+
+export const TARGETS = [
+  'docker',
+  'rootless',
+  'snap',
+  'desktop',
+  'podman',
+  'containerd',
+  'k3s',
+  'buildkit',
+  'system',
+] as const;
+export type TargetName = (typeof TARGETS)[number];
+
+/** Who runs this, and for whom: by sudo, a login is the person's and not root's. */
+export interface Person {
+  uid: number;
+  home: string;
+  /** Set where root works for somebody else. */
+  as?: string;
+}
+
+export interface Look {
+  host: Host;
+  env: NodeJS.ProcessEnv;
+  wish: Wish;
+  person: Person;
+  /** Paths that are there by our own doing, for other registries. */
+  made: Set<string>;
+  /** Asked before a restart is planned; the same question once. */
+  mayRestart(daemon: Daemon, reason: string): Promise<boolean>;
+}
+
+export interface Pull {
+  /** `10.0.3.17:5000/team/app:1.0`, or one that is not there. */
+  image: string;
+  /** It is there: so the pull must succeed. */
+  exists: boolean;
+}
+
+export interface Target {
+  name: TargetName;
+  /** `Docker 28.5.2` */
+  label: string;
+  /** What it costs: `no restart`. */
+  note?: string;
+  /** The directory of the CAs that it trusts for that registry. */
+  certs?: string;
+  /** Keys of the resources that are this target's to take away again begin so. */
+  owns: string[];
+  /** What it takes to trust that registry. Reads only. @throws CliError for what would break it */
+  resources(trust: Trust): Promise<Resource[]>;
+  login?: Omit<Resource & { kind: 'login' }, 'kind' | 'registry' | 'user' | 'password'>;
+  /** A real pull; undefined where it can prove nothing now. @throws CliError with the program's own words */
+  prove?(pull: Pull): Promise<void>;
+  /** What is left for the person: an app to restart, a line to run. */
+  after?: string[];
+  /** What is worth knowing before. */
+  warnings?: string[];
+}
+
+export type Finder = (look: Look) => Promise<Target | undefined>;

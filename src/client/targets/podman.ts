@@ -1,0 +1,89 @@
+// podman, buildah and skopeo read the same files: certs.d, and a drop-in of registries.conf. They have no daemon, so nothing is told.
+import { join } from 'node:path';
+import { CliError } from '../../errors.ts';
+import type { Host } from '../../host.ts';
+import type { Resource } from '../../resource.ts';
+import { directory, trustFiles } from '../certs-dir.ts';
+import { leftOut } from '../proxy.ts';
+import type { Finder, Look, Pull, Target } from '../target.ts';
+import type { Trust } from '../trust.ts';
+import { pullWith } from './docker.ts';
+
+const TOOLS = ['podman', 'buildah', 'skopeo'] as const;
+
+/** A drop-in of registries.conf (containers-registries.conf.d(5)). */
+export function dropIn(name: string, insecure: boolean, mirror: boolean): string {
+  const lines = ['# Written by registry-setup; `registry-setup --client --undo` takes it away.'];
+  if (insecure) lines.push('[[registry]]', `location = "${name}"`, 'insecure = true');
+  if (mirror)
+    lines.push(
+      '[[registry]]',
+      'location = "docker.io"',
+      '[[registry.mirror]]',
+      `location = "${name}"`,
+      ...(insecure ? ['insecure = true'] : []),
+    );
+  return `${lines.join('\n')}\n`;
+}
+
+/** Where they look: the machine's directory, or this user's. */
+const baseOf = ({ env, person }: Look) =>
+  person.uid === 0
+    ? '/etc/containers'
+    : join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'containers');
+
+async function resources({ host, wish, made, ...look }: Look, trust: Trust): Promise<Resource[]> {
+  const base = baseOf({ host, wish, made, ...look });
+  const certs = trust.kind === 'roots' ? trustFiles(join(base, 'certs.d'), wish.name, trust.roots, made) : [];
+  const insecure = trust.kind === 'http';
+  if (!insecure && !wish.mirror) return certs;
+  const dir = join(base, 'registries.conf.d');
+  const path = join(dir, `50-registry-setup-${wish.name.replace(/[^\w.-]/g, '_')}.conf`);
+  const content = dropIn(wish.name, insecure, wish.mirror);
+  return [...certs, directory(dir, made), { kind: 'file', path, content, mode: 0o644 }];
+}
+
+/** podman logins lie in the runtime directory, unless said otherwise (containers-auth.json(5)). */
+function loginOf({ env, person }: Look, tool: (typeof TOOLS)[number]): Target['login'] {
+  const runtime = env.XDG_RUNTIME_DIR ? `${env.XDG_RUNTIME_DIR}/containers` : `/run/containers/${person.uid}`;
+  return { tool, file: env.REGISTRY_AUTH_FILE || `${runtime}/auth.json` };
+}
+
+async function look(host: Host, tool: string, { image }: Pull): Promise<void> {
+  const { code, stderr } = await host.run(tool, ['inspect', '--raw', `docker://${image}`]);
+  if (code === 0 || /manifest unknown|name unknown/i.test(stderr)) return;
+  throw new CliError(`${tool} could not look at ${image}.`, { why: stderr.trim() });
+}
+
+export const podman: Finder = async (all) => {
+  const { host, env, wish, person } = all;
+  const versions = await Promise.all(TOOLS.map((tool) => host.run(tool, ['--version'])));
+  const tools = TOOLS.filter((_, i) => versions[i]?.code === 0);
+  const [tool] = tools;
+  if (!tool) return undefined;
+  const version = /\d+(\.\d+)+/.exec(versions[TOOLS.indexOf(tool)]?.stdout ?? '')?.[0] ?? '';
+  const base = baseOf(all);
+  const own = join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'containers/registries.conf');
+  const shadowed = person.uid === 0 && (await host.stat(own)) !== undefined;
+  const proxied = env.HTTPS_PROXY || env.https_proxy || '';
+  const noProxy = env.NO_PROXY || env.no_proxy || '';
+  return {
+    name: 'podman',
+    label: [`${tool} ${version}`, ...tools.slice(1)].join(', '),
+    certs: join(base, 'certs.d', wish.name),
+    owns: [`${base}/`],
+    resources: (trust) => resources(all, trust),
+    // Of somebody else's login root can keep nothing: it lies in that person's session.
+    ...(!person.as && { login: loginOf(all, tool) }),
+    prove: (pull) => (tool === 'skopeo' ? look(host, tool, pull) : pullWith(host, tool, pull)),
+    ...(person.as && { after: [`As ${person.as}:   ${tool} login ${wish.name}`] }),
+    warnings: [
+      ...(shadowed
+        ? [`${own} is there: with it ${tool} does not read /etc/containers/registries.conf.d.`]
+        : []),
+      ...(proxied && !leftOut(noProxy, wish.host, wish.port)
+        ? [`${tool} asks the proxy of this shell for it; add ${wish.host} to NO_PROXY.`]
+        : []),
+    ],
+  };
+};

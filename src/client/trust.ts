@@ -1,0 +1,261 @@
+// Which roots this machine shall trust for that registry, and who says so: a fingerprint, a file, a person, or what is trusted already.
+import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { coversName, describeCertificate } from '../certificate-fields.ts';
+import { itemsOf, readCertificates } from '../certificate-files.ts';
+import { CliError, InputError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { handshake } from '../tls-check.ts';
+import type { Found } from './discover.ts';
+import type { Wish } from './wish.ts';
+
+/** `public`: this machine trusts it already, by the roots that it came with. */
+export type Trust =
+  | { kind: 'http' }
+  | { kind: 'public' }
+  | { kind: 'roots'; roots: X509Certificate[]; known: boolean };
+
+export interface Trusting {
+  wish: Wish;
+  found: Found;
+  host: Host;
+  /** Roots that lie in the trust directories of this machine for that registry. */
+  installed: X509Certificate[];
+  /** Shows the root to a person, who compares it; undefined where nobody is there. */
+  confirm: ((root: X509Certificate) => Promise<boolean>) | undefined;
+}
+
+const sameAs = (a: X509Certificate) => (b: X509Certificate) => a.fingerprint256 === b.fingerprint256;
+const signed = (issuer: X509Certificate, cert: X509Certificate) =>
+  cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
+const isRoot = (cert: X509Certificate) => signed(cert, cert);
+const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
+
+/** Why a client that trusts these alone would refuse; undefined where it would not. Undefined roots: those of Node, or of the system. */
+const refusal = async ({ at }: Found, roots: string[] | undefined) =>
+  (await handshake(at, at.host, roots)).refused;
+
+/** Where Go, and so Docker and podman, looks for the roots of the system; the first that is there. (crypto/x509/root_linux.go) */
+const BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+async function isPublic(found: Found, host: Host): Promise<boolean> {
+  for (const path of BUNDLES) {
+    const bundle = await host.read(path);
+    if (bundle) return (await refusal(found, [bundle.toString()])) === undefined;
+  }
+  return (await refusal(found, undefined)) === undefined;
+}
+
+/** The roots that are served and that a trusted one vouches for: while a CA is being replaced the old one certifies the new one's key. */
+function vouched(root: X509Certificate, chain: X509Certificate[]): X509Certificate[] {
+  const crossed = chain.filter((cert) => !isRoot(cert) && signed(root, cert));
+  const others = chain.filter(
+    (cert) =>
+      isRoot(cert) && !sameAs(root)(cert) && crossed.some((cross) => cross.publicKey.equals(cert.publicKey)),
+  );
+  return [root, ...others];
+}
+
+/** What is wrong with the server's certificate itself, whoever signed it. */
+export function certificateFault({ found, wish }: Pick<Trusting, 'found' | 'wish'>): CliError | undefined {
+  const [leaf] = found.chain;
+  if (!leaf) return undefined;
+  const { names, notBefore, notAfter, subject } = describeCertificate(leaf.toString());
+  const day = (date: Date) => date.toISOString().slice(0, 16).replace('T', ' ');
+  const now = Date.now();
+  const [early, late] = [notBefore.getTime() > now, notAfter.getTime() < now];
+  if ((early || late) && Math.abs(found.ahead) > 300) {
+    const minutes = Math.round(Math.abs(found.ahead) / 60);
+    return new CliError(
+      `The clock of this machine is ${minutes} minutes ${found.ahead > 0 ? 'ahead of' : 'behind'} the server's.`,
+      {
+        why: `Its certificate counts from ${day(notBefore)} to ${day(notAfter)} UTC; here it is ${day(new Date())} UTC.`,
+        fix: ['Set the clock:   timedatectl set-ntp true'],
+      },
+    );
+  }
+  if (early || late)
+    return new CliError(
+      `The registry's certificate ${late ? `ended on ${day(notAfter)}` : `is not valid before ${day(notBefore)}`} UTC.`,
+      {
+        why: `Here it is ${day(new Date())} UTC.`,
+        fix: ['On the server:   registry-setup rotate'],
+      },
+    );
+  const name = bare(wish.host);
+  if (coversName(leaf.toString(), name)) return undefined;
+  const own = [...names.dns, ...names.ip];
+  if (own.length === 0)
+    return new CliError(`The registry's certificate names no host; Docker wants subjectAltName.`, {
+      why: subject,
+    });
+  const usable = own.filter(
+    (other) => !other.startsWith('*') && other !== 'localhost' && !/^(127\.|::1$)/.test(other),
+  );
+  const spelled = (other: string) => (isIP(other) === 6 ? `[${other}]` : other);
+  return new CliError(`The registry's certificate is not for "${name}".`, {
+    why: `It is for ${own.join(', ')}.`,
+    fix: [
+      ...usable
+        .slice(0, 3)
+        .map(
+          (other) =>
+            `Call it by that name:     registry-setup --client --host ${spelled(other)}:${wish.port}`,
+        ),
+      `Or, on the server:        registry-setup --yes --san ${name}`,
+    ],
+    exitCode: 2,
+  });
+}
+
+async function fromFile({ wish, found, host }: Trusting, path: string): Promise<X509Certificate[]> {
+  const where = `--ca ${path}`;
+  const bytes = await host.read(path);
+  if (!bytes) throw new InputError([{ where: '--ca', message: `there is no file ${path}` }]);
+  const file = { bytes, where };
+  if (itemsOf(file).some(({ kind }) => kind === 'private key' || kind === 'PFX'))
+    throw new InputError([
+      {
+        where,
+        message:
+          'this file holds a private key; a client needs the certificate alone, and the key is the server’s secret',
+        fix: `Take the certificates out of it:   openssl x509 -in ${path} -out ca.crt`,
+      },
+    ]);
+  const { X509Certificate: Certificate } = await import('node:crypto');
+  const given = (await readCertificates(file)).map((pem) => new Certificate(pem));
+  if (wish.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === wish.fingerprint))
+    throw wrongFingerprint(wish, given);
+  const refused = await refusal(found, given.map(String));
+  if (!refused) return given;
+  throw new CliError(`The registry's certificate was not signed by the CA in ${path}.`, {
+    why: [
+      `${refused}`,
+      `served:  ${line(found.chain.at(-1))}`,
+      ...given.slice(0, 3).map((c) => `in file: ${line(c)}`),
+    ].join('\n'),
+    exitCode: 2,
+  });
+}
+
+const line = (cert: X509Certificate | undefined) =>
+  cert ? `${cert.subject.replaceAll('\n', ', ')}  ${cert.fingerprint256}` : 'nothing';
+
+function wrongFingerprint({ name, fingerprint }: Wish, roots: X509Certificate[]): CliError {
+  return new CliError(`${name} is not the registry with that fingerprint. Nothing was changed.`, {
+    why: [`wanted: ${fingerprint}`, ...roots.map(({ fingerprint256 }) => `served: ${fingerprint256}`)].join(
+      '\n',
+    ),
+    fix: [
+      'On the server, the right one:   registry-setup status',
+      'If the two differ there as well, somebody else answers in its place.',
+    ],
+    exitCode: 2,
+  });
+}
+
+/** The roots of the chain that certify the server's own certificate, each by itself. */
+async function servedRoots(found: Found): Promise<X509Certificate[]> {
+  const all = await Promise.all(
+    found.chain.filter(isRoot).map(async (root) => ((await refusal(found, [root.toString()])) ? [] : [root])),
+  );
+  return all.flat();
+}
+
+/**
+ * Decides. Over TLS nothing is trusted that a fingerprint, a file, a person or an earlier decision does not vouch for.
+ * @throws CliError (exit 2) where nobody decides, or the decision is no
+ */
+export async function decideTrust(trusting: Trusting): Promise<Trust> {
+  const { wish, found, host, installed, confirm } = trusting;
+  if (!found.at.tls) {
+    const wanted = wish.ca
+      ? '--ca'
+      : wish.fingerprint
+        ? '--ca-fingerprint'
+        : wish.scheme === 'https'
+          ? 'https://'
+          : undefined;
+    if (!wanted) return { kind: 'http' };
+    throw new CliError(`${wish.name} speaks plain HTTP, and ${wanted} asks for TLS.`, {
+      fix: 'Either it is another server than you think, or its settings were changed: ask who runs it.',
+      exitCode: 2,
+    });
+  }
+  const fault = certificateFault(trusting);
+  if (fault) throw fault;
+  if (wish.ca) {
+    const roots = await fromFile(trusting, wish.ca);
+    return { kind: 'roots', roots, known: roots.every((root) => installed.some(sameAs(root))) };
+  }
+  if (!wish.fingerprint && (await isPublic(found, host))) return { kind: 'public' };
+
+  const roots = await servedRoots(found);
+  const served = (root: X509Certificate) => found.chain.some(sameAs(root));
+  const withOthers = (root: X509Certificate, known: boolean): Trust => {
+    const kept = installed.filter((other) => isRoot(other) && served(other));
+    const all = [...vouched(root, found.chain), ...kept];
+    return { kind: 'roots', roots: all.filter((cert, i) => all.findIndex(sameAs(cert)) === i), known };
+  };
+  if (wish.fingerprint) {
+    const pinned = roots.find(({ fingerprint256 }) => fingerprint256 === wish.fingerprint);
+    if (pinned) return withOthers(pinned, installed.some(sameAs(pinned)));
+    if (roots.length > 0) throw wrongFingerprint(wish, roots);
+    if (await isPublic(found, host)) return { kind: 'public' };
+    throw withoutRoot(found, wish);
+  }
+  const old = roots.find((root) => installed.some(sameAs(root)));
+  if (old) return withOthers(old, true);
+  if (installed.length > 0 && !(await refusal(found, installed.map(String))))
+    return { kind: 'roots', roots: installed, known: true };
+  const [root] = roots;
+  if (!root) throw withoutRoot(found, wish);
+  if (await confirm?.(root)) return withOthers(root, false);
+  throw undecided(root, wish, confirm !== undefined);
+}
+
+function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
+  const top = chain.at(-1);
+  return new CliError(`The chain that ${name} sends ends without a root.`, {
+    why: `It ends with ${line(top)},\nsigned by ${top?.issuer.replaceAll('\n', ', ') ?? 'nobody'}.`,
+    fix: [
+      'Get the certificate of that CA from who runs it, then:',
+      `  registry-setup --client --host ${host}:${port} --ca FILE`,
+    ],
+    exitCode: 2,
+  });
+}
+
+function undecided(root: X509Certificate, { host, port }: Wish, asked: boolean): CliError {
+  if (asked)
+    return new CliError('Then it is not trusted. Nothing was changed.', {
+      fix: 'The right one:   registry-setup status      (on the server)',
+      exitCode: 2,
+    });
+  return new CliError('Nobody has said that this CA is the right one.', {
+    why: describeRoot(root).join('\n'),
+    fix: [
+      'Compare the fingerprint with the one that the server showed (registry-setup status), then:',
+      `  registry-setup --client --host ${host} --port ${port} --ca-fingerprint ${root.fingerprint256}`,
+    ],
+    exitCode: 2,
+  });
+}
+
+/** What a person compares. */
+export function describeRoot(root: X509Certificate): string[] {
+  const { subject, issuer, notBefore, notAfter, fingerprint } = describeCertificate(root.toString());
+  const day = (date: Date) => date.toISOString().slice(0, 10);
+  return [
+    `Subject   ${subject}`,
+    `Issuer    ${subject === issuer ? 'itself' : issuer}`,
+    `Valid     ${day(notBefore)} to ${day(notAfter)}`,
+    `SHA-256   ${fingerprint.slice(0, 48)}`,
+    `          ${fingerprint.slice(48)}`,
+  ];
+}

@@ -1,0 +1,37 @@
+// What a question of the wizard is, and what all of them use.
+import type { Answers } from '../arguments.ts';
+import type { Prompts } from '../ask.ts';
+import type { Facts } from '../facts.ts';
+import type { FlagName } from '../flags.ts';
+import type { Secret } from '../secret.ts';
+import type { Wrong } from '../validation.ts';
+
+/** What a question may look at, and where its answer goes. */
+export interface Asking {
+  answers: Answers;
+  passwords: Map<string, Secret>;
+  facts: Facts;
+  dir: string;
+  prompts: Prompts;
+  /** Free bytes below a path. */
+  free(path: string): Promise<number>;
+}
+
+export interface Question {
+  flag: FlagName;
+  /** How it is called in the list of answers that can be changed. */
+  label: string;
+  /** Left out where this says so; asked when nothing answers it. */
+  when(asking: Asking): boolean;
+  ask(asking: Asking): Promise<void>;
+}
+
+/** What is wrong, as a prompt says it. */
+export const sentence = (wrong: Wrong | undefined): string | true =>
+  wrong ? `${wrong.message.charAt(0).toUpperCase()}${wrong.message.slice(1)}.` : true;
+/** Takes an answer down, as if its flag had been given. */
+export const put = ({ answers }: Asking, name: FlagName, value: string | number | boolean | string[]) => {
+  answers[name] = { value, where: `--${name}` };
+};
+export const current = ({ answers }: Asking, name: FlagName) => answers[name]?.value;
+export const always = () => true;

@@ -1,0 +1,169 @@
+// The proof of token mode: each role does what it may, and is refused everything else. The refusals are looked at as strictly.
+import * as docker from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import type { Host } from './host.ts';
+import type { Change } from './reconcile.ts';
+import {
+  type Credentials,
+  call,
+  catalog,
+  deleteManifest,
+  digest,
+  type Endpoint,
+  STRANGER,
+} from './registry.ts';
+import { readersOf, sampleRepository } from './roles.ts';
+import type { Secret } from './secret.ts';
+import type { Settings } from './settings.ts';
+import {
+  deleteImage,
+  makeTestImage,
+  pullImage,
+  pushImage,
+  sweepImage,
+  TAG,
+  type TestImage,
+  testName,
+} from './test-image.ts';
+import { authName, realm } from './token-auth.ts';
+
+/** docker_auth looks at its file every second or two, and waits for quiet. */
+const RELOADS_WITHIN = 20_000;
+
+/**
+ * Waits until docker_auth serves what was written: it says so in its log.
+ * @param began when the run began; older lines are of older files
+ */
+export async function untilAuthServes(
+  host: Host,
+  settings: Settings,
+  changes: Change[],
+  began: Date,
+  report: (text: string) => void,
+): Promise<void> {
+  const touched = changes.some(
+    ({ title }) => title.endsWith('auth_config.yml') || title.endsWith(authName(settings)),
+  );
+  if (!touched) return;
+  const name = authName(settings);
+  for (const since = performance.now(); ; ) {
+    const lines = await docker.logs(host, name, 30, began);
+    const last = lines.findLast((line) =>
+      /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
+    );
+    if (last?.includes('Serving on')) return;
+    if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
+    const waited = performance.now() - since;
+    if (waited > RELOADS_WITHIN || !(await docker.inspect(host, name))?.running)
+      throw new CliError('docker_auth does not answer.', {
+        why: `its log:\n${(await docker.logs(host, name)).join('\n')}`,
+      });
+    report('waiting for docker_auth to read its users anew');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
+
+type Known = Map<string, Secret>;
+
+class Broken extends Error {}
+
+/** A refusal, in the registry's words or in the token server's. */
+const REFUSED = [401, 403];
+
+async function refused(what: string, reply: Promise<{ status: number }>): Promise<void> {
+  const { status } = await reply;
+  if (!REFUSED.includes(status)) throw new Broken(`${what}, and the registry answered ${status}`);
+}
+
+const push = (at: Endpoint, { repository }: TestImage, who: Credentials) =>
+  call(at, 'POST', `/v2/${repository}/blobs/uploads/`, { credentials: who });
+const pull = (at: Endpoint, { repository }: TestImage, who: Credentials) =>
+  call(at, 'GET', `/v2/${repository}/manifests/${TAG}`, { credentials: who, headers: { accept: '*/*' } });
+const remove = (at: Endpoint, { repository, manifest }: TestImage, who: Credentials) =>
+  deleteManifest(at, repository, digest(manifest), who);
+
+/** Pulls and no more. */
+async function onlyPulls(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
+  await pullImage(at, image, who);
+  await refused(`${name} pushed`, push(at, image, who));
+  await refused(`${name} deleted`, remove(at, image, who));
+}
+
+async function nothing(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
+  await refused(`${name} pulled ${image.repository}`, pull(at, image, who));
+  await refused(`${name} pushed`, push(at, image, who));
+  await refused(`${name} deleted`, remove(at, image, who));
+}
+
+/**
+ * @param known the passwords that this run knows; whose is not known is left out
+ * @param admin one who may do everything
+ */
+export async function checkRoles(
+  settings: Settings,
+  at: Endpoint,
+  known: Known,
+  admin: Credentials,
+  host: Host,
+): Promise<string> {
+  const image = makeTestImage();
+  const images = [image];
+  const readers = readersOf(settings).flatMap((reader) => {
+    const password = known.get(reader.name);
+    return password ? [{ ...reader, who: { user: reader.name, password } }] : [];
+  });
+  try {
+    await pushImage(at, image, admin);
+    await pullImage(at, image, admin);
+    await catalog(at, admin);
+    for (const reader of readers) {
+      // A reader of one repository by its full name has none that is free for a test: its refusals are looked at alone.
+      const wide = reader.scopes.length === 0 || reader.scopes[0]?.endsWith('/*');
+      const own = reader.scopes.length === 0 ? image : makeTestImage(sampleRepository(reader, testName()));
+      if (own !== image && wide) {
+        images.push(own);
+        await pushImage(at, own, admin);
+      }
+      if (wide) await onlyPulls(at, reader.name, own, reader.who);
+      if (reader.scopes.length === 0) continue;
+      await nothing(at, reader.name, image, reader.who);
+      await refused(
+        `${reader.name} listed everything`,
+        call(at, 'GET', '/v2/_catalog', { credentials: reader.who }),
+      );
+    }
+    if (settings.anonymousPull) await onlyPulls(at, 'somebody without a login', image, STRANGER);
+    else await nothing(at, 'somebody without a login', image, STRANGER);
+    await refused(
+      'somebody without a login listed everything',
+      call(at, 'GET', '/v2/_catalog', { credentials: STRANGER }),
+    );
+    for (const pushed of images) await deleteImage(at, pushed, settings.delete, admin);
+  } catch (error) {
+    throw await explained(error as Error, settings, host);
+  } finally {
+    for (const pushed of images) await sweepImage(settings.storage, pushed, host);
+  }
+  const names = readers.map(({ name }) => name).join(', ');
+  return `${admin.user} pushes, pulls and deletes${names ? `, ${names} only pulls` : ''}, strangers ${settings.anonymousPull ? 'only pull' : 'are refused'}`;
+}
+
+/** What the registry's log says of a token that it did not take, in the words of the person. */
+async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
+  if (error instanceof Broken)
+    return new CliError(`Somebody may do more than was asked for: ${error.message}.`);
+  const log = (await docker.logs(host, settings.name, 20)).join('\n');
+  const causes: [RegExp, string][] = [
+    [/token signed by untrusted key with ID/, 'it does not know the key that signed the token'],
+    [/token from untrusted issuer|invalid issuer/i, 'the token is of another issuer'],
+    [/token intended for another audience|invalid audience/i, 'the token is for another service'],
+    [
+      /token not to be used (before|after)|token is expired/i,
+      'the clocks of the registry and of docker_auth differ',
+    ],
+  ];
+  const cause = causes.find(([pattern]) => pattern.test(log))?.[1];
+  return new CliError(`The registry did not take a login${cause ? `: ${cause}` : ''}.`, {
+    why: `${error.message}\n${realm(settings)}\nits log:\n${log}`,
+  });
+}
