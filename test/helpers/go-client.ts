@@ -28,10 +28,13 @@ async function listen(server: Server): Promise<number> {
 /**
  * Serves a chain, and lets Go call it by each name.
  * @param dir for files that may be thrown away
- * @returns one answer a name: '' when Go accepts what is served, else its complaint
+ * @returns one answer a name: '' when Go accepts what is served (it hears a 404 then), else its complaint
  */
 export async function askGo({ chain, key, roots }: Serving, names: string[], dir: string): Promise<string[]> {
-  const server = createServer({ cert: chain, key }, (_, response) => response.writeHead(404).end());
+  // The level 0, so that what OpenSSL would not serve (SHA-1) comes before Go's eyes at all.
+  const server = createServer({ cert: chain, key, ciphers: 'DEFAULT@SECLEVEL=0' }, (_, response) =>
+    response.writeHead(404).end(),
+  );
   const proxy = createHttpServer().on('connect', (_, client) => {
     const upstream = connect(port, '127.0.0.1', () => client.write('HTTP/1.1 200 OK\r\n\r\n'));
     upstream.pipe(client).pipe(upstream);
@@ -41,24 +44,24 @@ export async function askGo({ chain, key, roots }: Serving, names: string[], dir
   const trusted = join(dir, `roots-${port}.pem`);
   writeFileSync(trusted, roots);
   const env = {
-    ...{
-      PATH: process.env.PATH,
-      HOME: dir,
-      GOPATH: join(dir, 'go'),
-      GOFLAGS: '-modcacherw',
-      GOTOOLCHAIN: 'local',
-    },
-    ...{ GOSUMDB: 'off', GOENV: 'off', GOTELEMETRY: 'off', HTTPS_PROXY: `http://127.0.0.1:${proxyPort}` },
-    ...{ SSL_CERT_FILE: trusted, SSL_CERT_DIR: '/nonexistent' },
+    PATH: process.env.PATH,
+    HOME: dir,
+    GOPATH: join(dir, 'go'),
+    GOENV: 'off',
+    GOSUMDB: 'off',
+    GOTOOLCHAIN: 'local',
+    GOTELEMETRY: 'off',
+    GOFLAGS: '-modcacherw',
+    HTTPS_PROXY: `http://127.0.0.1:${proxyPort}`,
+    SSL_CERT_FILE: trusted,
+    SSL_CERT_DIR: '/nonexistent',
   };
   const ask = (name: string) =>
     new Promise<string>((done) => {
       const GOPROXY = `https://${isIPv6(name) ? `[${name}]` : name}:${port}`;
-      execFile(
-        go ?? '',
-        ['mod', 'download', 'a.test/a@v1.0.0'],
-        { cwd: dir, env: { ...env, GOPROXY } },
-        (_, out, text) => done(text.includes('404 Not Found') ? '' : out + text), // the answer came, so the handshake went well
+      const options = { cwd: dir, env: { ...env, GOPROXY } };
+      execFile(go ?? '', ['mod', 'download', 'a.test/a@v1.0.0'], options, (_, out, text) =>
+        done(text.includes('404 Not Found') ? '' : out + text),
       );
     });
   const answers = await Promise.all(names.map(ask));

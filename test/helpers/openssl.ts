@@ -1,8 +1,10 @@
 // A directory in which openssl makes keys and certificates, and is asked what it thinks of ours.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, test } from 'vitest';
 
 export interface MadeCertificate {
   cert: string;
@@ -12,7 +14,7 @@ export interface MadeCertificate {
 export interface Wish {
   subject?: string;
   /** Lines of an openssl extension section. */
-  extensions?: string[];
+  extensions?: readonly string[];
   /** Signs; itself when there is none. */
   by?: MadeCertificate;
   /** The key to use, a new one otherwise. */
@@ -22,8 +24,29 @@ export interface Wish {
   digest?: string;
 }
 
-export const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'];
+export const CA = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'] as const;
 export const SITE = ['basicConstraints=critical,CA:FALSE', 'extendedKeyUsage=serverAuth'];
+
+const version = spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout ?? '';
+
+/** A file's tests, on a machine that has openssl. (macOS has LibreSSL by this name.) */
+export function withOpenssl(suite: () => void) {
+  if (/^OpenSSL [3-9]/.test(version)) suite();
+  else test.skip('certificates (skipped: there is no OpenSSL 3 on this machine)', () => {});
+}
+
+/** @param kind a number of bits for RSA, or a curve @returns PKCS#8 PEM */
+export function newKey(kind: number | string = 'P-256'): string {
+  const { privateKey } =
+    typeof kind === 'number'
+      ? generateKeyPairSync('rsa', { modulusLength: kind })
+      : kind === 'Ed25519'
+        ? generateKeyPairSync('ed25519')
+        : generateKeyPairSync('ec', { namedCurve: kind });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+export type Workshop = ReturnType<typeof workshop>;
 
 export function workshop() {
   const dir = mkdtempSync(join(tmpdir(), 'registry-setup-'));
@@ -42,12 +65,8 @@ export function workshop() {
     writeFileSync(join(dir, name), content);
     return join(dir, name);
   };
-  /** @param args such as ['RSA', 'rsa_keygen_bits:2048'] @returns PKCS#8 PEM */
-  const key = (algorithm = 'EC', option = 'ec_paramgen_curve:P-256') =>
-    openssl('genpkey', '-quiet', '-algorithm', algorithm, ...(option ? ['-pkeyopt', option] : [])).toString();
-
   function make(wish: Wish = {}): MadeCertificate {
-    const own = wish.key ?? key();
+    const own = wish.key ?? newKey();
     const [keyFile, extensions] = [file(own), file((wish.extensions ?? []).join('\n'))];
     const request = file(
       openssl('req', '-new', '-key', keyFile, '-subj', wish.subject ?? '/CN=test', '-config', config),
@@ -76,9 +95,8 @@ export function workshop() {
   }
 
   const config = file('[req]\ndistinguished_name=name\nstring_mask=utf8only\nutf8=yes\n[name]\n', 'req.cnf');
-  const read = (name: string) => readFileSync(join(dir, name));
-  const close = () => rmSync(dir, { recursive: true, force: true });
-  return { dir, file, read, key, make, openssl, verify, close };
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  return { dir, file, make, openssl, verify };
 }
 
 /** A small generator of numbers (mulberry32), so that a property test fails the same way twice. */

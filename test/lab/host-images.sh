@@ -12,7 +12,8 @@ host_packages() { # FLAVOUR
     trixie | forky) echo "$base,docker.io,docker-cli,iptables,nodejs" ;;
     bookworm-bare) echo "$base" ;;
     trixie-bare) echo "$base,nodejs" ;;
-    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,crun" ;;
+    # Its crun raises a limit, which asks for CAP_SYS_RESOURCE.
+    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,runc" ;;
     trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs" ;;
     *) die "There is no host flavour '$1'." "one of: ${all_flavours[*]}" ;;
   esac
@@ -98,6 +99,7 @@ customize_host() { # WORK-FOLDER ROOT
   if [[ -x $root/usr/bin/podman ]]; then
     mkdir -p "$root/etc/containers/containers.conf.d"
     printf '[containers]\npids_limit = 0\n' >"$root/etc/containers/containers.conf.d/lab.conf"
+    [[ -x $root/usr/bin/crun ]] || printf '[engine]\nruntime = "runc"\n' >"$root/etc/containers/containers.conf.d/runc.conf"
   fi
 }
 

@@ -2,11 +2,11 @@
 # Makes what the lab runs on, once: images.sh [FLAVOUR…]   (without one: bookworm trixie forky; `containers` for none)
 # Each thing carries the hash of its recipe: changed, it is built again; unchanged, a run takes less than a second.
 set -euo pipefail
-# shellcheck source=common.sh
+# shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# shellcheck source=container-images.sh
+# shellcheck source-path=SCRIPTDIR source=container-images.sh
 source "$lab_dir/container-images.sh"
-# shellcheck source=host-images.sh
+# shellcheck source-path=SCRIPTDIR source=host-images.sh
 source "$lab_dir/host-images.sh"
 
 flavours=("$@")

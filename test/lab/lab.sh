@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts, shows and removes the lab's hosts. By hand: npm run lab -- …   Tests come through host.ts, with --owner-pid.
 set -euo pipefail
-# shellcheck source=common.sh
+# shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -88,6 +88,7 @@ up() { # FLAVOUR NAME
     engine network inspect "$network" >/dev/null 2>&1 || engine network create --label "$label=keep" "$network" >/dev/null
   fi
   create_host "$flavour" "$name" "$network" || die "$container cannot be made." "if it is there already: lab down $name"
+  hold_cgroup | engine cp - "$container:/etc/systemd/"
   if [[ $containerd_store ]]; then daemon_json '{"features":{"containerd-snapshotter":true}}' | engine cp - "$container:/etc/"; fi
   engine start "$container" >/dev/null
   if ! inside "$container" boot "${images[@]}" >&2; then
@@ -104,6 +105,23 @@ daemon_json() { # CONTENT → tar, to stdout
   mkdir "$dir/docker"
   echo "$1" >"$dir/docker/daemon.json"
   tar -C "$dir" -c docker
+  rm -r "$dir"
+}
+
+# A process that stays in the host's outermost cgroup: while none is there, the inner runc may hand controllers on to the
+# cgroups below, and from then on `docker exec` cannot put a process into it (cgroup 2 has no inner processes).
+hold_cgroup() { # → tar, to stdout
+  local dir unit=lab-hold-cgroup.service
+  dir=$(mktemp -d)
+  mkdir -p "$dir/system/sysinit.target.wants"
+  ln -s "../$unit" "$dir/system/sysinit.target.wants/$unit"
+  cat >"$dir/system/$unit" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStart=/bin/sh -c 'echo 0 >"/sys/fs/cgroup$(sed -n "s#/init.scope##; s/^0:://p" /proc/1/cgroup)/cgroup.procs"; exec sleep infinity'
+UNIT
+  tar -C "$dir" -c system
   rm -r "$dir"
 }
 

@@ -1,0 +1,64 @@
+// A run on a fake host, as src/server.ts does it, without the questions before and the proof after it.
+import type { Output } from '../../src/output.ts';
+import { applyOrUndo, type Change, diff, orphans, type Step, stepsOf } from '../../src/reconcile.ts';
+import type { Resource } from '../../src/resource.ts';
+import { beginRun, recover } from '../../src/state.ts';
+import type { FakeHost } from './fake-host.ts';
+
+export const DIR = '/opt/registry';
+
+/** Hears everything, prints nothing. */
+export function silent(): Output & { heard: string[]; documents: Record<string, unknown>[] } {
+  const heard: string[] = [];
+  const documents: Record<string, unknown>[] = [];
+  return {
+    heard,
+    documents,
+    say: (...lines) => void heard.push(...lines),
+    out: (...lines) => void heard.push(...lines),
+    json: (document) => void documents.push(document),
+    fail: (error) => void heard.push(String(error)),
+    asJson: false,
+    quiet: false,
+    terminal: false,
+    paint: (_, text) => text,
+  };
+}
+
+export interface Options {
+  dir?: string;
+  signal?: AbortSignal;
+  /** After the changes: a proof that may fail. */
+  more?: Step[];
+  /** The host for going back, and for tidying up. */
+  calm?: FakeHost;
+}
+
+/** Makes the machine follow a plan; an empty one is a removal, none at all changes nothing. */
+export async function follow(
+  host: FakeHost,
+  plan: Resource[] | undefined,
+  options: Options = {},
+): Promise<Change[]> {
+  const { dir = DIR, signal = new AbortController().signal, more = [], calm = host } = options;
+  const run = await beginRun(host, dir, 'registry-setup in a test');
+  try {
+    if (run.unfinished) {
+      const failures = await recover(calm, dir, run, run.unfinished);
+      if (failures.length > 0) throw new Error(failures.join('\n'));
+    }
+    const changes = plan ? await diff([...plan, ...orphans(plan, run.oldest)], host) : [];
+    const steps = [...stepsOf(changes, dir, host, run), ...more];
+    await applyOrUndo({ steps, run, output: silent(), signal, calm });
+    return changes;
+  } finally {
+    await run.release();
+  }
+}
+
+export const failing = (error: Error): Step => ({
+  title: 'a proof',
+  run: async () => {
+    throw error;
+  },
+});
