@@ -43,6 +43,8 @@ export interface WriteOptions {
 
 export interface Host {
   readonly machine: Machine;
+  /** Ends what is not run by `run`: a request that takes its time. */
+  readonly signal?: AbortSignal | undefined;
   /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
   run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
   /** The file's bytes; undefined where there is none. */
@@ -219,6 +221,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
 
   return {
     machine: thisMachine(),
+    signal,
     run,
     write,
     append,

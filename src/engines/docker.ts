@@ -1,7 +1,7 @@
 // The words that Docker understands. Everything goes through its command line, so that contexts and DOCKER_HOST are honoured.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Report, Service } from '../resource.ts';
+import type { Service } from '../resource.ts';
 
 export const OWNER_LABEL = 'registry-setup.dir';
 export const DIGEST_LABEL = 'registry-setup.digest';
@@ -180,32 +180,6 @@ export async function registryMajor(host: Host, ref: string): Promise<number | u
   const said = await host.run('docker', run, { timeout: ANSWERS_WITHIN });
   return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
 }
-
-/** Pulls an image. Layers that are done are counted; the command line tells no bytes when it writes to a pipe. */
-export async function pullImage(host: Host, ref: string, report?: Report): Promise<void> {
-  const layers = { all: 0, done: 0 };
-  const { code, stderr } = await host.run('docker', ['pull', ref], {
-    timeout: PULL_LIMIT,
-    onLine: (line) => {
-      if (line.includes('Pulling fs layer')) layers.all++;
-      if (line.includes('Pull complete')) layers.done++;
-      if (layers.all > 0) report?.(`${layers.done} of ${layers.all} layers`);
-    },
-  });
-  if (code === 0) return;
-  const { proxy } = await engineInfo(host);
-  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
-    why: [stderr.trim(), proxy && `The engine uses the proxy ${proxy}.`].filter(Boolean).join('\n'),
-    fix: elsewhere(),
-  });
-}
-
-/** Where an image can come from when Docker Hub is out of reach, as it is for many. */
-export const elsewhere = (): string[] => [
-  'From a mirror:     registry-setup --image MIRROR/library/registry:3',
-  'From a file:       docker save -o registry.tar registry:3     where it can be pulled, then here',
-  '                   registry-setup --image-archive registry.tar',
-];
 
 /** Loads a `docker save` file; the engine unpacks gzip, bzip2 and xz by itself. */
 export const loadImage = (host: Host, archive: string) =>

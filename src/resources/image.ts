@@ -1,6 +1,6 @@
 // The image that a service is started from: there already, or pulled, or loaded from an archive.
 import * as docker from '../engines/docker.ts';
-import { CliError } from '../errors.ts';
+import { pullImage } from '../engines/pull.ts';
 import type { Provider, ResourceOf } from '../resource.ts';
 
 export const image: Provider<ResourceOf<'image'>> = {
@@ -15,12 +15,8 @@ export const image: Provider<ResourceOf<'image'>> = {
   undo: async ({ ref }) => ({ steps: [{ do: 'image', ref }] }),
 
   async apply({ ref, archive }, host, report) {
-    if (!archive) return docker.pullImage(host, ref, report);
-    const said = await docker.loadImage(host, archive);
-    if (await docker.imageId(host, ref)) return;
-    throw new CliError(`${archive} does not hold the image ${ref}.`, {
-      why: said.trim(),
-      fix: 'registry-setup --image-archive FILE --image THE-NAME-IN-IT',
-    });
+    if (archive) await docker.loadImage(host, archive);
+    // An archive may hold one of two images that are wanted: the other one is pulled.
+    if (!archive || !(await docker.imageId(host, ref))) await pullImage(host, ref, report);
   },
 };

@@ -1,0 +1,112 @@
+// Pulling an image, with bytes and per cent: the engine's own API tells them, its command line does not when it writes to a pipe.
+import { request } from 'node:http';
+import { CliError, Interrupted } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { bytes } from '../output.ts';
+import type { Report } from '../resource.ts';
+import { engineInfo } from './docker.ts';
+
+const PULL_LIMIT = 30 * 60_000;
+
+/** One line of the answer of POST /images/create. (docs.docker.com/reference/api/engine, ImageCreate) */
+interface Message {
+  id?: string;
+  status?: string;
+  error?: string;
+  /** Of a refusal, which is no stream. */
+  message?: string;
+  progressDetail?: { current?: number; total?: number };
+}
+
+/** Layers that are on their way: how much of how much. */
+export function progressText(layers: Map<string, { current: number; total: number }>): string {
+  const sum = (pick: 'current' | 'total') =>
+    [...layers.values()].reduce((all, layer) => all + layer[pick], 0);
+  const [current, total] = [sum('current'), sum('total')];
+  return total > 0 ? `${bytes(current)} of ${bytes(total)}, ${Math.floor((100 * current) / total)} %` : '';
+}
+
+/** The socket of the engine that the command line talks to; undefined where it is no socket of this machine. */
+async function engineSocket(host: Host): Promise<string | undefined> {
+  const { code, stdout } = await host.run('docker', [
+    'context',
+    'inspect',
+    '--format',
+    '{{.Endpoints.docker.Host}}',
+  ]);
+  return code === 0 && stdout.startsWith('unix://') ? stdout.trim().slice('unix://'.length) : undefined;
+}
+
+/**
+ * Pulls through the API, without credentials.
+ * @returns undefined when it is here, else what the engine says
+ */
+function pullBySocket(
+  socketPath: string,
+  ref: string,
+  report: Report,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const layers = new Map<string, { current: number; total: number }>();
+  const path = `/images/create?fromImage=${encodeURIComponent(ref)}`;
+  return new Promise((resolve, reject) => {
+    const options = { socketPath, path, method: 'POST', timeout: PULL_LIMIT, ...(signal && { signal }) };
+    const sent = request(options, (reply) => {
+      let text = '';
+      let failed: string | undefined;
+      reply.setEncoding('utf8').on('data', (part: string) => {
+        const lines = (text + part).split('\n');
+        text = lines.pop() ?? '';
+        for (const line of lines.filter((l) => l.trim() !== '')) {
+          const { id = '', status, error, message, progressDetail } = JSON.parse(line) as Message;
+          failed = error ?? message ?? failed;
+          const { current = 0, total = 0 } = progressDetail ?? {};
+          if (status === 'Downloading' && total > 0) layers.set(id, { current, total });
+          const known = layers.get(id);
+          if (known && /^(Download|Pull) complete$/.test(status ?? '')) known.current = known.total;
+          if (layers.size > 0) report(progressText(layers));
+        }
+      });
+      reply.on('error', reject);
+      reply.on('end', () => {
+        const last = text.trim() ? (JSON.parse(text) as Message) : {};
+        failed = last.error ?? last.message ?? failed;
+        resolve(reply.statusCode === 200 ? failed : (failed ?? `status ${reply.statusCode}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** The engine asks for a login, which only the command line knows. */
+const WANTS_LOGIN = /unauthorized|denied|authentication required|no basic auth/i;
+
+/**
+ * Pulls an image through the API; through the command line where the engine is elsewhere or wants a login.
+ * @throws CliError with what the engine says, and where else an image can come from
+ */
+export async function pullImage(host: Host, ref: string, report: Report = () => {}): Promise<void> {
+  const socket = await engineSocket(host);
+  const by = socket && pullBySocket(socket, ref, report, host.signal);
+  let said = by && (await by.catch((error: Error) => error.message));
+  if (socket && said === undefined) return;
+  if (host.signal?.aborted) throw new Interrupted();
+  if (said === undefined || WANTS_LOGIN.test(said)) {
+    const { code, stderr } = await host.run('docker', ['pull', ref], { timeout: PULL_LIMIT });
+    if (code === 0) return;
+    said = stderr.trim();
+  }
+  const { proxy } = await engineInfo(host);
+  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
+    why: [said, proxy && `The engine uses the proxy ${proxy}.`].filter(Boolean).join('\n'),
+    fix: elsewhere(),
+  });
+}
+
+/** Where an image can come from when Docker Hub is out of reach, as it is for many. */
+export const elsewhere = (): string[] => [
+  'From a mirror:     registry-setup --image MIRROR/library/registry:3',
+  'From a file:       docker save -o registry.tar registry:3     where it can be pulled, then here',
+  '                   registry-setup --image-archive registry.tar',
+];

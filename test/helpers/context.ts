@@ -1,0 +1,46 @@
+// A command on a fake host: `runCommand(host, 'status --json')` is that command line without a terminal.
+import { readArguments, readEnvironment } from '../../src/arguments.ts';
+import type { Prompts } from '../../src/ask.ts';
+import type { Context } from '../../src/context.ts';
+import type { FakeHost } from './fake-host.ts';
+import { silent } from './run.ts';
+
+const commands = {
+  setup: async () => (await import('../../src/commands/setup.ts')).setup,
+  status: async () => (await import('../../src/commands/status.ts')).status,
+  uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
+};
+
+export interface Ran {
+  /** What a person would have seen. */
+  heard: string[];
+  /** What --json would have printed. */
+  documents: Record<string, unknown>[];
+  code: unknown;
+}
+
+export async function runCommand(
+  host: FakeHost,
+  line: string,
+  { env = {}, prompts }: { env?: NodeJS.ProcessEnv; prompts?: Prompts } = {},
+): Promise<Ran> {
+  const { command, operands, answers } = readArguments(line.split(' ').filter(Boolean));
+  const output = { ...silent(), terminal: prompts !== undefined };
+  const context: Context = {
+    answers: { ...readEnvironment(command, env), ...answers },
+    operands,
+    line: `registry-setup ${line}`,
+    host,
+    calm: host,
+    output,
+    signal: new AbortController().signal,
+    env,
+    prompts: async () => {
+      if (!prompts) throw new Error('a question was asked where nobody is');
+      return prompts;
+    },
+  };
+  const run = await commands[command as keyof typeof commands]();
+  const code = await run(context);
+  return { heard: output.heard, documents: output.documents, code };
+}
