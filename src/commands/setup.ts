@@ -6,6 +6,7 @@ import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
+import type { EngineInfo } from '../engines/docker.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
@@ -15,14 +16,48 @@ import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
 import { everyone } from '../roles.ts';
 import { banner, clientLine, foundLine, summaryLines } from '../screens.ts';
-import { carryOut, preview, type Wanted } from '../server.ts';
-import { address, type Defaults, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
-import { makeKeys } from '../site.ts';
+import { carryOut, type Outcome, preview, type Wanted } from '../server.ts';
+import { address, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
+import { type Keys, makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
 import { changeOne, review } from './review.ts';
 
+/** What is known before anything is decided. */
+interface Collected {
+  asking: Asking;
+  facts: Facts;
+  engine: EngineInfo;
+  keys: Keys;
+  interactive: boolean;
+  /** The person chose to change settings: which one is asked next. */
+  changing: boolean;
+}
+
 export async function setup(context: Context): Promise<void> {
+  const { host, env } = context;
+  const collected = await collect(context);
+  if (!collected) return;
+  const { asking, facts, interactive } = collected;
+  const want = () => settle(context, collected);
+  let wanted = await firstWish(context, collected, want);
+  const given = await givenPasswords(asking.answers, env, host, everyone(wanted.settings));
+  asking.passwords = new Map([...given, ...asking.passwords]);
+  wanted = { ...wanted, passwords: asking.passwords };
+
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  if (interactive) {
+    const accepted = await review(context, asking, wanted, want);
+    if (!accepted) return;
+    wanted = accepted;
+  }
+  const former = await formerTrust(facts, host, wanted.settings.dir);
+  const outcome = await carryOut(wanted, context);
+  tell(context, wanted.settings, outcome, clientNews(former, wanted.settings, outcome.material.site));
+}
+
+/** Reads what was said and what this machine is, and asks what is missing; undefined: the person wanted something else. */
+async function collect(context: Context): Promise<Collected | undefined> {
   const { host, output } = context;
   const file = context.answers.answers;
   const fromFile = file ? await answersFile(String(file.value), context) : {};
@@ -33,6 +68,7 @@ export async function setup(context: Context): Promise<void> {
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
   const interactive = output.terminal && !isOn(context, 'yes');
+  if (!interactive && !isOn(context, 'yes')) throw missing(answers, facts);
 
   const asking: Asking = {
     answers,
@@ -43,59 +79,68 @@ export async function setup(context: Context): Promise<void> {
     free: async (path) => (await host.space(path)).free,
   };
   const keys = makeKeys();
-  let changing = false;
-  if (interactive) {
-    // Two RSA keys take about a second: they are made while the person reads.
-    if (!facts.last && answers.tls?.value !== 'insecure')
-      for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
-    output.say(...banner(output.paint));
-    if (!facts.last) output.say(foundLine(facts, engine, (await host.space(dir)).free), '');
-    else if (!FLAG_NAMES.some((name) => flag(name).setting && said[name])) {
-      if ((await (await import('./again.ts')).again(context)) === 'done') return;
-      changing = true;
-    }
-    await askMissing(asking);
-  } else if (!isOn(context, 'yes')) throw missing(answers, facts);
-
-  const want = async (): Promise<Wanted> => {
-    const { archive, ...defaults } = await imageSource(context, answers);
-    const settings = settle(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
-    const findings = await preflight(settings, facts, host);
-    const failed = findingsError(findings);
-    if (failed) throw failed;
-    const certificates = await certificatesFor(context, settings, keys, {});
-    const clear = settings.tls === 'insecure' && settings.auth !== 'none';
-    const warnings = [
-      ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
-      ...(certificates.site?.warnings ?? []),
-      ...(clear ? ['Passwords travel in clear: everyone on the way can read them.'] : []),
-    ];
-    for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
-    return { settings, facts, engine, passwords: asking.passwords, archive, certificates };
-  };
-  let wanted = changing ? await changeOne(context, asking, want) : await want();
-  asking.passwords = new Map([
-    ...(await givenPasswords(answers, context.env, host, everyone(wanted.settings))),
-    ...asking.passwords,
-  ]);
-  wanted = { ...wanted, passwords: asking.passwords };
-
-  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  if (interactive) {
-    const accepted = await review(context, asking, wanted, want);
-    if (!accepted) return;
-    wanted = accepted;
+  const collected = { asking, facts, engine, keys, interactive, changing: false };
+  if (!interactive) return collected;
+  output.say(...banner(output.paint));
+  if (facts.last) {
+    const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
+    if (plain && (await (await import('./again.ts')).again(context)) === 'done') return undefined;
+    return { ...collected, changing: plain };
   }
-  const former = await formerTrust(facts, host, dir);
-  const { changes, material, passwordFile } = await carryOut(wanted, context);
-  const { settings } = wanted;
-  const news = clientNews(former, settings, material.site);
+  // Two RSA keys take about a second: they are made while the person reads.
+  if (answers.tls?.value !== 'insecure') for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
+  output.say(foundLine(facts, engine, (await host.space(dir)).free), '');
+  await askMissing(asking);
+  return collected;
+}
+
+/** What cannot be is told, and its answer asked again: nobody should start over for one of them. */
+async function firstWish(
+  context: Context,
+  { asking, interactive, changing }: Collected,
+  want: () => Promise<Wanted>,
+) {
+  if (changing) return changeOne(context, asking, want);
+  if (interactive) await askMissing(asking);
+  return want().catch((error) => {
+    if (!interactive || !(error instanceof CliError) || error.exitCode !== 2) throw error;
+    context.output.fail(error, false);
+    return changeOne(context, asking, want);
+  });
+}
+
+/** Settings and certificates from the answers, with every check that can be made before anything is touched. */
+async function settle(context: Context, { asking, facts, engine, keys }: Collected): Promise<Wanted> {
+  const { host, output } = context;
+  const { answers, dir, passwords } = asking;
+  const { archive, ...defaults } = await imageSource(context, answers);
+  const result = resolveSettings(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
+  if ('problems' in result) throw new InputError(result.problems);
+  const { settings } = result;
+  const findings = await preflight(settings, facts, host);
+  const failed = findingsError(findings);
+  if (failed) throw failed;
+  const certificates = await certificatesFor(context, settings, keys, {});
+  const warnings = [
+    ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
+    ...(certificates.site?.warnings ?? []),
+    ...(settings.tls === 'insecure' && settings.auth !== 'none'
+      ? ['Passwords travel in clear: everyone on the way can read them.']
+      : []),
+  ];
+  for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
+  return { settings, facts, engine, passwords, archive, certificates };
+}
+
+function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {
+  const { changes, material, passwordFile } = outcome;
+  const { site } = material;
   output.json({
     ok: true,
     changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
     registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
-    client: clientLine(settings, material.site),
-    ...(material.site && { certificates: certificateFacts(material.site) }),
+    client: clientLine(settings, site),
+    ...(site && { certificates: certificateFacts(site) }),
     ...(news.length > 0 && { clients: news.map((line) => line.trim()) }),
     ...(passwordFile && { passwordFile }),
   });
@@ -112,12 +157,6 @@ async function answersFile(path: string, { host }: Context): Promise<Answers> {
   const bytes = await host.read(path);
   if (!bytes) throw new InputError([{ where: '--answers', message: `there is no file ${path}` }]);
   return readAnswers(path, readYaml(bytes.toString(), path));
-}
-
-function settle(answers: Answers, defaults: Defaults): Settings {
-  const result = resolveSettings(answers, defaults);
-  if ('problems' in result) throw new InputError(result.problems);
-  return result.settings;
 }
 
 async function imageSource({ host }: Context, answers: Answers) {

@@ -81,10 +81,12 @@ export async function reload(host: Host, daemon: Daemon): Promise<void> {
   const [command = '', ...args] = reloadCommand(daemon);
   const { code, stderr } = await host.run(command, args);
   if (code === 0) return;
-  const pid = (await host.read('/var/run/docker.pid'))?.toString().trim();
-  const sent = pid && daemon.uid === 0 ? await host.run('kill', ['-HUP', pid]) : { code: 1 };
-  if (sent.code !== 0)
-    throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
+  // A unit may have no reload of its own (snap), and dockerd may have been started by hand.
+  const signal = ['kill', '-s', 'HUP', '--kill-who=main', daemon.unit];
+  if ((await host.run('systemctl', [...user(daemon), ...signal])).code === 0) return;
+  const pid = daemon.uid === 0 ? (await host.read('/var/run/docker.pid'))?.toString().trim() : undefined;
+  if (pid && (await host.run('kill', ['-HUP', pid])).code === 0) return;
+  throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
 }
 
 const STARTS_WITHIN = 60_000;
