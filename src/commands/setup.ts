@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
+import type { Prompts } from '../ask.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
@@ -63,11 +64,13 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const fromFile = file ? await answersFile(String(file.value), context) : {};
   const said = mergeAnswers(context.answers, fromFile);
   const dir = dirOf(said);
+  const interactive = output.terminal && !isOn(context, 'yes');
+  // Loading the questions takes as long as asking the engine: side by side.
+  const prompts = interactive ? context.prompts() : undefined;
   const facts = await gatherFacts(host, dir);
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
-  const interactive = output.terminal && !isOn(context, 'yes');
   if (!interactive && !isOn(context, 'yes')) throw missing(answers, facts);
 
   const asking: Asking = {
@@ -75,7 +78,7 @@ async function collect(context: Context): Promise<Collected | undefined> {
     passwords: new Map(),
     facts,
     dir,
-    prompts: await (interactive ? context.prompts() : (undefined as never)),
+    prompts: (await prompts) as Prompts,
     free: async (path) => (await host.space(path)).free,
   };
   const keys = makeKeys();
