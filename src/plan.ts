@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
+import { type Native, nativeBefore, nativeService, readable } from './native-plan.ts';
 import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
@@ -20,11 +21,28 @@ export interface PlanFacts {
   renewal?: Renewal | undefined;
   /** The settings file as it is; undefined where there is none. */
   settingsText?: string | undefined;
+  /** The registry as a program of this machine, when that is the engine. */
+  native?: Native | undefined;
+  /** SELinux is on: what is mounted must be labelled for containers. */
+  selinux?: boolean;
 }
 
 /** Where each directory is seen inside the container. */
 const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
 const PORT_INSIDE = 5000;
+
+/** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
+function placesOf({ engine, dir, storage, bind, port }: Settings) {
+  if (engine !== 'native') return { ...INSIDE, addr: `:${PORT_INSIDE}` };
+  const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
+  return {
+    config: join(dir, 'config'),
+    certs: join(dir, 'certs'),
+    auth: join(dir, 'auth'),
+    data: storage,
+    addr: `${everywhere}:${port}`,
+  };
+}
 
 /** Hides `http.secret` wherever the file is shown. */
 const CONFIG_SECRET = String.raw`(?<=^\s*secret: ).+$`;
@@ -32,14 +50,12 @@ const CONFIG_SECRET = String.raw`(?<=^\s*secret: ).+$`;
 /** Everything that a registry on this machine is made of, in the order in which it is made. */
 export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
+  const { native } = facts;
   const config = registryConfig(settings, material);
-  const service = registryService(settings, facts);
   const at = (path: string) => join(dir, path);
-  return [
-    { kind: 'image', ref: settings.image, archive: facts.archive },
-    ...(settings.auth === 'token'
-      ? [{ kind: 'image', ref: settings.authImage, archive: facts.archive } as const]
-      : []),
+  const inputs = [config, ...readAtStart(settings, material)];
+  const resources: Resource[] = [
+    ...(native ? nativeBefore(native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
     { kind: 'dir', path: at('config'), mode: 0o700 },
     {
@@ -59,14 +75,27 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mode: 0o644,
     },
     // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
-    {
-      kind: 'container',
-      service,
-      digest: digestOf(JSON.stringify(service), config, ...readAtStart(settings, material)),
-    },
+    ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, material, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
   ];
+  return native ? readable(resources, dir, native) : resources;
+}
+
+function images(settings: Settings, { archive }: PlanFacts): Resource[] {
+  const { image, authImage, auth, engine } = settings;
+  const by = engine === 'podman' ? { engine } : {};
+  return (auth === 'token' ? [image, authImage] : [image]).map((ref) => ({
+    kind: 'image',
+    ref,
+    archive,
+    ...by,
+  }));
+}
+
+function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[]): Resource[] {
+  const service = forEngine(registryService(settings, facts), settings, facts);
+  return containerOf(service, digestOf(JSON.stringify(service), ...inputs));
 }
 
 /** Everything beside its configuration that the registry reads once, at its start. */
@@ -96,7 +125,16 @@ function tokenService(
   facts: PlanFacts,
 ): Resource[] {
   if (settings.auth !== 'token' || !pair) return [];
-  return authResources(settings, { logins, pair, served: site?.chain ?? '' }, facts, runOptions(facts));
+  return authResources(
+    settings,
+    { logins, pair, served: site?.chain ?? '' },
+    facts,
+    runOptions(facts),
+  ).flatMap((resource) => {
+    if (resource.kind !== 'container') return [resource];
+    const service = forEngine(resource.service, settings, facts);
+    return containerOf(service, digestOf(JSON.stringify(service)));
+  });
 }
 
 /** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
@@ -123,19 +161,22 @@ function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
 }
 
 function registryConfig(settings: Settings, { httpSecret }: Material): string {
+  const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
-    htpasswd: { htpasswd: { realm: settings.host, path: `${INSIDE.auth}/htpasswd` } },
-    token: registryTokenConfig(settings, INSIDE.config),
+    htpasswd: { htpasswd: { realm: settings.host, path: `${at.auth}/htpasswd` } },
+    token: registryTokenConfig(settings, at.config),
   };
   return fillTemplate('config.yml', {
+    'storage.filesystem.rootdirectory': at.data,
+    'http.addr': at.addr,
     'http.secret': httpSecret,
     'http.tls':
       settings.tls === 'insecure'
         ? undefined
         : {
-            certificate: `${INSIDE.certs}/site.crt`,
-            key: `${INSIDE.certs}/site.key`,
+            certificate: `${at.certs}/site.crt`,
+            key: `${at.certs}/site.key`,
             minimumtls: 'tls1.2',
           },
     'storage.delete.enabled': settings.delete,
@@ -163,6 +204,21 @@ function registryService(settings: Settings, facts: PlanFacts): Service {
     owner: dir,
     options: runOptions(facts),
   };
+}
+
+/** What the engine of a container adds to it. */
+function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFacts): Service {
+  const by = engine === 'podman' ? { engine } : {};
+  // certs/ is read by two containers in token mode, everything else by one.
+  const mounts = service.mounts.map((mount) =>
+    selinux ? { ...mount, label: mount.target === INSIDE.certs ? ('z' as const) : ('Z' as const) } : mount,
+  );
+  return { ...service, mounts, ...by };
+}
+
+/** Docker starts its containers with the machine; podman has no process that could, so systemd is told to. */
+function containerOf(service: Service, digest: string): Resource[] {
+  return [{ kind: 'container', service, digest }];
 }
 
 const runOptions = ({ logDriver, userns }: PlanFacts): string[] => [

@@ -5,13 +5,15 @@ import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import * as docker from './engines/docker.ts';
+import type { NativeInfo } from './engines/native.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
+import { nativeOf } from './native-plan.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
 import { renewalFacts } from './renewal.ts';
-import type { Resource } from './resource.ts';
+import { keyOf, type Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
@@ -33,15 +35,32 @@ export interface Prepared {
   material: Material;
 }
 
+/** What holds a port, or the images; in that order it is let go of. */
+const HOLDS = /^(podman )?(container|unit|process|owner):/;
+const isService = ({ kind }: Resource) => kind === 'container' || kind === 'unit' || kind === 'process';
+
+/** What is no longer wanted goes after what is; but a service lets go of its port before another one takes it. */
+function withOrphans(plan: Resource[], going: Resource[]): Resource[] {
+  const first = plan.findIndex(isService);
+  const holds = going.filter((resource) => HOLDS.test(keyOf(resource)));
+  const rest = going.filter((resource) => !holds.includes(resource));
+  const at = first < 0 ? plan.length : first;
+  return [...plan.slice(0, at), ...holds, ...plan.slice(at), ...rest];
+}
+
 /** The plan, compared with the machine. Reads only. */
 export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
+  const { uid } = context.host.machine;
+  const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
   const renewal = certificates.site && settings.renew ? await renewalFacts(context.host) : undefined;
   const { settingsText } = facts;
   const registryMajor =
-    settings.auth === 'token' ? await docker.registryMajor(context.host, settings.image) : undefined;
+    settings.auth === 'token' && settings.engine !== 'native'
+      ? await docker.registryMajor(context.host, settings.image, settings.engine)
+      : undefined;
   const plan = serverPlan(settings, material, {
     logDriver,
     userns,
@@ -49,8 +68,10 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     registryMajor,
     renewal,
     settingsText,
+    native,
+    selinux: facts.selinux,
   });
-  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material };
+  return { changes: await diff(withOrphans(plan, orphans(plan, oldest)), context.host), material };
 }
 
 /** A look without the lock: for the review, and for --dry-run. */

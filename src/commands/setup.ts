@@ -8,6 +8,7 @@ import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import type { EngineInfo } from '../engines/docker.ts';
+import type { EngineWish } from '../engines/engine.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
@@ -67,7 +68,7 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const interactive = output.terminal && !isOn(context, 'yes');
   // Loading the questions takes as long as asking the engine: side by side.
   const prompts = interactive ? context.prompts() : undefined;
-  const facts = await gatherFacts(host, dir);
+  const facts = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
@@ -117,7 +118,12 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const { host, output } = context;
   const { answers, dir, passwords } = asking;
   const { archive, ...defaults } = await imageSource(context, answers);
-  const result = resolveSettings(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
+  const result = resolveSettings(answers, {
+    ...defaults,
+    host: facts.addresses[0]?.host,
+    dir,
+    engine: engine.kind,
+  });
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
   const findings = await preflight(settings, facts, host);
