@@ -127,8 +127,8 @@ export type UndoStep =
   | ({ do: 'start'; id: string } & By)
   | ({ do: 'discard'; id: string; unless?: string } & By)
   | ({ do: 'image'; ref: string } & By)
-  /** `names`: everything that came with it. `users`: those that it made and leaves behind. */
-  | { do: 'package'; manager: Manager; name: string; names: string[]; users: string[]; service?: string }
+  /** `before`: packages and users that were there: what came with it goes with it, and nothing else. */
+  | { do: 'package'; manager: Manager; name: string; before: Installed; service?: string }
   | { do: 'account'; name: string }
   | { do: 'owner'; path: string; uid: number; gid: number }
   | { do: 'unit'; name: string; on: boolean; own?: true }
@@ -149,6 +149,11 @@ export type UndoStep =
   | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
   | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
+
+interface Installed {
+  packages: string[];
+  users: string[];
+}
 
 /** The engine of a container; docker unless said. */
 interface By {

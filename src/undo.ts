@@ -150,9 +150,8 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
       cleanup: [{ do: 'discard', id, ...by }],
     };
   }
-  // It goes with the container that holds on to it: when the run is over. So do what a package and an account are needed for.
-  if (step.do === 'image' || step.do === 'package' || step.do === 'account')
-    return { steps: [], cleanup: [step] };
+  // It goes with the container, or the files, that hold on to it: when the run is over.
+  if (step.do === 'image' || step.do === 'account') return { steps: [], cleanup: [step] };
   if (step.do === 'owner') {
     const { uid, gid } = (await host.stat(step.path)) ?? step;
     return { steps: [{ ...step, uid, gid }] };
@@ -196,7 +195,7 @@ const ASIDE = '.going';
 
 /** A step on the way out: what cannot be made again is set aside and not yet removed, so that there is a way back until the run is over. */
 export async function performReversibly(step: UndoStep, host: Host): Promise<void> {
-  if (step.do === 'image' || step.do === 'package' || step.do === 'account') return;
+  if (step.do === 'image' || step.do === 'account') return;
   if (step.do === 'removeTree')
     return (await host.stat(step.path)) ? host.rename(step.path, `${step.path}${ASIDE}`) : undefined;
   if (step.do !== 'container' || step.former) return perform(step, host);

@@ -9,6 +9,7 @@ import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import type { EngineInfo } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
+import type { NativeInfo } from '../engines/native.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
@@ -133,12 +134,32 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
+    ...engineWarnings(engine, answers),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
       : []),
   ];
   for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
   return { settings, facts, engine, passwords, archive, certificates };
+}
+
+/** What a person may not expect of the engine that was found. */
+function engineWarnings(engine: EngineInfo, answers: Answers): string[] {
+  if (engine.kind !== 'native') return [];
+  const { keeper, package: pack } = engine as NativeInfo;
+  const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
+  const from = pack ? `, from the package ${pack.name}` : '';
+  return [
+    ...(chosen
+      ? []
+      : [`No container engine is here: the registry becomes a program of this machine${from}.`]),
+    ...(keeper === 'script'
+      ? [
+          'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
+        ]
+      : []),
+    ...(keeper === 'own systemd' ? ['It ends when you log out, unless:   loginctl enable-linger'] : []),
+  ];
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

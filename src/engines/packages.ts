@@ -17,12 +17,15 @@ interface Row {
   remove(names: string[]): string[];
   /** Exit code 0 and, with `state`, these words: it is installed. */
   installed(name: string): { words: string[]; state?: RegExp };
-  /** What an installation would bring, and how each name reads in what that says. */
-  simulate(name: string): { words: string[]; each: RegExp };
+  /** Every package that is there, one a line. */
+  list: string[];
   registry?: RegistryPackage;
 }
 
 const docker = { binary: '/usr/bin/docker-registry', service: 'docker-registry' };
+
+/** dpkg-query(1) replaces it; a template string it is not. */
+const PACKAGE = '$'.concat('{Package}\\n');
 
 /**
  * apt-get(8), dpkg(1), dnf(8), zypper(8), apk(8), pacman(8).
@@ -35,10 +38,7 @@ export const MANAGERS: Record<Manager, Row> = {
     install: (name) => ['apt-get', 'install', '-y', '-q', '--no-install-recommends', name],
     remove: (names) => ['apt-get', 'purge', '-y', '-q', ...names],
     installed: (name) => ({ words: ['dpkg', '-s', name], state: /^Status: install ok installed$/m }),
-    simulate: (name) => ({
-      words: ['apt-get', 'install', '-s', '-q', '--no-install-recommends', name],
-      each: /^Inst (\S+)/gm,
-    }),
+    list: ['dpkg-query', '-W', '-f', PACKAGE],
     registry: { name: 'docker-registry', ...docker },
   },
   dnf: {
@@ -46,10 +46,7 @@ export const MANAGERS: Record<Manager, Row> = {
     install: (name) => ['dnf', 'install', '-y', '--setopt=install_weak_deps=False', name],
     remove: (names) => ['dnf', 'remove', '-y', '--noautoremove', ...names],
     installed: (name) => ({ words: ['rpm', '-q', name] }),
-    simulate: (name) => ({
-      words: ['dnf', 'repoquery', '--requires', '--resolve', '--recursive', '--qf', '%{name}\n', name],
-      each: /^(\S+)$/gm,
-    }),
+    list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
     registry: { name: 'docker-distribution', binary: '/usr/bin/registry', service: 'docker-distribution' },
   },
   zypper: {
@@ -57,7 +54,7 @@ export const MANAGERS: Record<Manager, Row> = {
     install: (name) => ['zypper', '--non-interactive', 'install', '--no-recommends', name],
     remove: (names) => ['zypper', '--non-interactive', 'remove', ...names],
     installed: (name) => ({ words: ['rpm', '-q', name] }),
-    simulate: (name) => ({ words: ['echo', name], each: /^(\S+)$/gm }),
+    list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
     registry: { name: 'distribution-registry', binary: '/usr/bin/registry', service: 'registry' },
   },
   apk: {
@@ -66,7 +63,7 @@ export const MANAGERS: Record<Manager, Row> = {
     // What only it needed goes with it.
     remove: ([name = '']) => ['apk', 'del', name],
     installed: (name) => ({ words: ['apk', 'info', '-e', name] }),
-    simulate: (name) => ({ words: ['apk', 'add', '--simulate', name], each: /Installing (\S+)/g }),
+    list: ['apk', 'info'],
     registry: { name: 'docker-registry', ...docker },
   },
   // Arch has no registry in its repositories: there the program is taken from PATH, or a container engine.
@@ -75,7 +72,7 @@ export const MANAGERS: Record<Manager, Row> = {
     install: (name) => ['pacman', '-S', '--noconfirm', '--needed', name],
     remove: (names) => ['pacman', '-R', '--noconfirm', ...names],
     installed: (name) => ({ words: ['pacman', '-Q', name] }),
-    simulate: (name) => ({ words: ['pacman', '-Sp', '--print-format', '%n', name], each: /^(\S+)$/gm }),
+    list: ['pacman', '-Qq'],
   },
 };
 

@@ -42,7 +42,7 @@ export const gone: Provider<ResourceOf<'gone'>> = {
       .replace(/^(dir|file|kept|daemonJson|hosts|moved):/, '')
       .replace(/^package:/, 'package ')
       .replace(/^account:/, 'user ')
-      .replace(/^owner:/, 'the owner of ')
+      .replace(/^owner:/, 'ownership of ')
       .replace(/^process:/, 'background process ')
       .replace(/^unit:/, 'service ')
       .replace(/^(podman )?(image|container|timer|login):/, '$1$2 ')

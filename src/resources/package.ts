@@ -51,29 +51,31 @@ export const pack: Provider<Package> = {
 
   async undo({ manager, name, service }, host) {
     if (await isInstalled(host, manager, name)) return { steps: [] };
-    const { words, each } = MANAGERS[manager].simulate(name);
-    const [program = '', ...args] = words;
-    const { stdout } = await host.run(program, args, { env: QUIET });
-    const names = new Set([name, ...[...stdout.matchAll(each)].map(([, found = '']) => found)]);
-    const users = await userNames(host);
-    const step: Step = { do: 'package', manager, name, names: [...names], users };
-    return { steps: [{ ...step, ...(service && { service }) }] };
+    const [program = '', ...args] = MANAGERS[manager].list;
+    const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
+    const before = { packages: stdout.split('\n').filter(Boolean), users };
+    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }) }] };
   },
 
   async apply({ manager, name, service }, host, report) {
     const systemd = await hasSystemd(host);
     if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
-    const forbids = service !== undefined && !systemd && !(await host.stat(POLICY));
-    if (forbids) await host.write(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-    try {
-      await install(host, manager, name, report);
-    } finally {
-      if (forbids) await host.remove(POLICY);
-    }
+    await quietly(host, service !== undefined && !systemd, () => install(host, manager, name, report));
     // A machine with init scripts would start it when it starts itself.
-    if (forbids) await host.run('update-rc.d', [service, 'disable']);
+    if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
   },
 };
+
+/** While it does so, no package starts or stops anything, where no systemd can mask it. */
+async function quietly(host: Host, needed: boolean, work: () => Promise<void>): Promise<void> {
+  const forbids = needed && !(await host.stat(POLICY));
+  if (forbids) await host.write(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await work();
+  } finally {
+    if (forbids) await host.remove(POLICY);
+  }
+}
 
 const split = ([program = '', ...args]: string[]): [string, string[]] => [program, args];
 
@@ -97,15 +99,18 @@ async function install(
 }
 
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
-export async function undoPackage({ manager, name, names, users, service }: Step, host: Host): Promise<void> {
+export async function undoPackage({ manager, name, before, service }: Step, host: Host): Promise<void> {
+  const systemd = await hasSystemd(host);
   if (await isInstalled(host, manager, name)) {
-    const unneeded = manager === 'apt' ? await nowUnneeded(host, name) : [];
-    const going = [name, ...unneeded.filter((other) => other !== name && names.includes(other))];
-    await must(host, MANAGERS[manager].remove(going), `Removing the package ${name}`);
+    const came = (other: string) => other !== name && !before.packages.includes(other);
+    const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
+    await quietly(host, service !== undefined && !systemd, async () => {
+      await must(host, MANAGERS[manager].remove([name, ...unneeded]), `Removing the package ${name}`);
+    });
   }
-  for (const user of (await userNames(host)).filter((now) => now === name && !users.includes(now)))
-    await host.run('userdel', [user]);
-  if (!service || !(await hasSystemd(host))) return;
+  const users = await userNames(host);
+  if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
+  if (!service || !systemd) return;
   await host.remove(maskPath(service));
   await host.run('systemctl', ['daemon-reload']);
 }
