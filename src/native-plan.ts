@@ -44,7 +44,7 @@ export function readable(resources: Resource[], dir: string, { user }: Native): 
 }
 
 /** Puts values into lines `Key=…`; undefined takes the line away. systemd gives % a meaning of its own. (systemd.unit(5)) */
-function withLines(text: string, values: Record<string, string | undefined>): string {
+export function withLines(text: string, values: Record<string, string | undefined>): string {
   return Object.entries(values).reduce(
     (now, [key, value]) =>
       value === undefined

@@ -1,12 +1,13 @@
 // The plans: from settings, material and facts to resources. Pure data, no look at the machine.
 import { join } from 'node:path';
+import type { Keeper } from './engines/native.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
-import { type Native, nativeBefore, nativeService, readable } from './native-plan.ts';
+import { type Native, nativeBefore, nativeService, readable, withLines } from './native-plan.ts';
 import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
-import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
+import { digestOf, editSettings, fillTemplate, templateText, type Value } from './templates.ts';
 import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
 
 /** What the plan must know of the machine. */
@@ -25,6 +26,8 @@ export interface PlanFacts {
   native?: Native | undefined;
   /** SELinux is on: what is mounted must be labelled for containers. */
   selinux?: boolean;
+  /** What starts podman's containers with the machine. */
+  keeper?: Keeper | undefined;
 }
 
 /** Where each directory is seen inside the container. */
@@ -95,7 +98,7 @@ function images(settings: Settings, { archive }: PlanFacts): Resource[] {
 
 function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[]): Resource[] {
   const service = forEngine(registryService(settings, facts), settings, facts);
-  return containerOf(service, digestOf(JSON.stringify(service), ...inputs));
+  return containerOf(service, digestOf(JSON.stringify(service), ...inputs), facts);
 }
 
 /** Everything beside its configuration that the registry reads once, at its start. */
@@ -133,7 +136,7 @@ function tokenService(
   ).flatMap((resource) => {
     if (resource.kind !== 'container') return [resource];
     const service = forEngine(resource.service, settings, facts);
-    return containerOf(service, digestOf(JSON.stringify(service)));
+    return containerOf(service, digestOf(JSON.stringify(service)), facts);
   });
 }
 
@@ -217,11 +220,23 @@ function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFact
 }
 
 /** Docker starts its containers with the machine; podman has no process that could, so systemd is told to. */
-function containerOf(service: Service, digest: string): Resource[] {
-  return [{ kind: 'container', service, digest }];
+function containerOf(service: Service, digest: string, { keeper }: PlanFacts): Resource[] {
+  const { name, owner, engine } = service;
+  const container: Resource = { kind: 'container', service, digest };
+  if (engine !== 'podman' || keeper === undefined || keeper === 'script') return [container];
+  const own = keeper === 'own systemd' ? { own: true as const } : {};
+  const text = withLines(templateText('podman.service'), {
+    Description: `Private image registry in ${owner}: ${name}`,
+    ExecStart: `/usr/bin/podman start ${name}`,
+    ExecStop: `-/usr/bin/podman stop ${name}`,
+    WantedBy: own.own ? 'default.target' : 'multi-user.target',
+  });
+  return [container, { kind: 'unit', name, text, ...own }];
 }
 
 const runOptions = ({ logDriver, userns }: PlanFacts): string[] => [
   ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
+  // podman's plain file, which it cuts by itself.
+  ...(logDriver === 'k8s-file' ? ['--log-opt', 'max-size=10m'] : []),
   ...(userns ? ['--userns', 'host'] : []),
 ];

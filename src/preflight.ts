@@ -86,8 +86,8 @@ async function portFree(
 
 const name: Check = async (settings, facts, host) => {
   const program = programOf(facts);
-  if (settings.engine === 'native') return unitFree(settings, host);
-  if (!program) return [];
+  const unit = settings.engine === 'docker' ? [] : await unitFree(settings, host);
+  if (!program || unit.length > 0) return unit;
   const names = [settings.name, ...(settings.auth === 'token' ? [authName(settings)] : [])];
   const found = await Promise.all(
     names.map(async (wanted) => {
@@ -100,11 +100,14 @@ const name: Check = async (settings, facts, host) => {
   return found.flat();
 };
 
+/** What every service file of this set-up says. */
+const OURS = ['Written by registry-setup', 'DIR'];
+
 /** A service of that name which somebody else made is never written over. */
 async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Finding[]> {
   const path = unitPath({ name: unit, ...(host.machine.uid !== 0 && { own: true }) });
   const text = (await host.read(path))?.toString();
-  if (text === undefined || text.includes(`${dir}/config/config.yml`)) return [];
+  if (text === undefined || OURS.every((word) => text.includes(word.replace('DIR', dir)))) return [];
   const fix = [`Use another name:      registry-setup --name ${unit}-2`];
   return fail(`The service ${unit} was not made by this set-up (${path}).`, fix, { flag: '--name' });
 }
@@ -118,12 +121,14 @@ const storage: Check = async ({ storage: path, engine: kind }, _, host) => {
   const parent = there ?? (await nearestParent(path, host));
   if (parent.type !== 'dir')
     return fail(`A part of ${path} is a file.`, ['registry-setup --storage DIR'], flag);
-  const mayWrite = parent.uid === 0 ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
+  // The root of a container of a person without root is that person.
+  const { uid } = host.machine;
+  const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
   // Without a container it is handed over to the user that the registry runs as.
   if (there && !mayWrite && kind !== 'native')
     return fail(
       `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
-      [`chown root ${path}`, 'Or use another one:   registry-setup --storage DIR'],
+      [`chown ${uid === 0 ? 'root' : uid} ${path}`, 'Or use another one:   registry-setup --storage DIR'],
       flag,
     );
   const { free } = await host.space(path);
@@ -150,6 +155,20 @@ const permission: Check = async ({ dir }, _, host) => {
         ['As root:           sudo npx registry-setup', 'Or elsewhere:      registry-setup --dir ~/registry'],
         { flag: '--dir' },
       );
+};
+
+/** Ports for root alone; without the file, ip(7)'s 1024. */
+const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
+  if (host.machine.uid === 0) return [];
+  const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
+  const first = Number(text ?? 1024);
+  const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
+  if (low === undefined) return [];
+  const fix = [
+    `Use a higher port:    registry-setup --port ${low === 443 ? 5443 : 5000}`,
+    `Or let everybody:     sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
+  ];
+  return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
 };
 
 const clock: Check = async () =>
@@ -179,7 +198,7 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [engine, permission, port, name, storage, moved, clock, lock];
+const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, clock, lock];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
 export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {

@@ -5,7 +5,7 @@ import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import * as docker from './engines/docker.ts';
-import type { NativeInfo } from './engines/native.ts';
+import { keeperOf, type NativeInfo } from './engines/native.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
@@ -70,6 +70,7 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     settingsText,
     native,
     selinux: facts.selinux,
+    keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
   });
   return { changes: await diff(withOrphans(plan, orphans(plan, oldest)), context.host), material };
 }

@@ -1,4 +1,5 @@
 // `registry-setup`: sets the registry up, or changes the one that is here.
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
@@ -9,10 +10,11 @@ import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import type { EngineInfo } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
-import type { NativeInfo } from '../engines/native.ts';
+import { keeperOf, type NativeInfo } from '../engines/native.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
+import type { Host } from '../host.ts';
 import { SYMBOL } from '../output.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
@@ -134,7 +136,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
-    ...engineWarnings(engine, answers),
+    ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
       : []),
@@ -144,22 +146,22 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
 }
 
 /** What a person may not expect of the engine that was found. */
-function engineWarnings(engine: EngineInfo, answers: Answers): string[] {
-  if (engine.kind !== 'native') return [];
-  const { keeper, package: pack } = engine as NativeInfo;
+async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
+  if (engine.kind === 'docker') return [];
+  const keeper = await keeperOf(host);
+  const { package: pack } = engine as NativeInfo;
   const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
   const from = pack ? `, from the package ${pack.name}` : '';
-  return [
-    ...(chosen
-      ? []
-      : [`No container engine is here: the registry becomes a program of this machine${from}.`]),
-    ...(keeper === 'script'
-      ? [
-          'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
-        ]
-      : []),
-    ...(keeper === 'own systemd' ? ['It ends when you log out, unless:   loginctl enable-linger'] : []),
-  ];
+  const warnings: string[] = [];
+  if (engine.kind === 'native' && !chosen)
+    warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
+  if (keeper === 'script')
+    warnings.push(
+      'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
+    );
+  if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
+    warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
+  return warnings;
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

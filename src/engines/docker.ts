@@ -145,7 +145,8 @@ export function runArguments(service: Service, digest: string): string[] {
     ['--read-only'],
     ['--cap-drop', 'ALL'],
     ['--security-opt', 'no-new-privileges'],
-    ['--pids-limit', '512'],
+    // podman has a limit of its own (containers.conf), and refuses one where cgroups cannot count.
+    service.engine === 'podman' ? [] : ['--pids-limit', '512'],
     ...service.publish.map(({ bind, port, to }) => [
       '-p',
       `${bind.includes(':') ? `[${bind}]` : bind}:${port}:${to}`,

@@ -38,8 +38,9 @@ async function findBinary(host: Host): Promise<{ binary: string; version: string
 
 /** systemd runs this machine (sd_booted(3)), or at least what this person does; else a script of ours has to do. */
 export async function keeperOf(host: Host): Promise<Keeper> {
-  if (!(await host.stat('/run/systemd/system'))) return 'script';
-  return host.machine.uid === 0 ? 'systemd' : 'own systemd';
+  const { uid } = host.machine;
+  if (uid === 0) return (await host.stat('/run/systemd/system')) ? 'systemd' : 'script';
+  return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
 }
 
 /** @throws CliError where there is no registry, and no package that brings one */
