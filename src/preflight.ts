@@ -113,7 +113,7 @@ async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Find
 }
 
 /** The container's root has no capabilities: it writes where uid 0 may, or everybody. */
-const storage: Check = async ({ storage: path, engine: kind }, _, host) => {
+const storage: Check = async ({ storage: path, engine: kind }, { last }, host) => {
   const flag = { flag: '--storage' };
   const there = await host.stat(path);
   if (there && there.type !== 'dir')
@@ -125,7 +125,8 @@ const storage: Check = async ({ storage: path, engine: kind }, _, host) => {
   const { uid } = host.machine;
   const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
   // Without a container it is handed over to the user that the registry runs as.
-  if (there && !mayWrite && kind !== 'native')
+  const handedOver = last?.engine?.value === 'native' && last.storage?.value === path;
+  if (there && !mayWrite && kind !== 'native' && !handedOver)
     return fail(
       `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
       [`chown ${uid === 0 ? 'root' : uid} ${path}`, 'Or use another one:   registry-setup --storage DIR'],

@@ -212,8 +212,11 @@ const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
   [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
 
 /** A container is known as ours by its label, so that the way back to before us is always: none. */
-const toBeforeUs = (step: UndoStep): UndoStep =>
-  step.do === 'container' ? { do: 'container', name: step.name, owner: step.owner } : step;
+function toBeforeUs(step: UndoStep): UndoStep {
+  if (step.do !== 'container') return step;
+  const { former: _, ...none } = step;
+  return none;
+}
 
 /** @returns what could not be tidied up; the journal stays until nothing is left */
 async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {

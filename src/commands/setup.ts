@@ -26,6 +26,7 @@ import { address, mergeAnswers, resolveSettings, type Settings } from '../settin
 import { type Keys, makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
+import { askEngine } from './engine.ts';
 import { changeOne, review } from './review.ts';
 
 /** What is known before anything is decided. */
@@ -71,7 +72,9 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const interactive = output.terminal && !isOn(context, 'yes');
   // Loading the questions takes as long as asking the engine: side by side.
   const prompts = interactive ? context.prompts() : undefined;
-  const facts = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
+  const found = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
+  const asks = interactive && !isOn(context, 'dry-run');
+  const facts = asks ? await askEngine(context, found, said, dir) : found;
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});

@@ -30,6 +30,8 @@ export interface EngineInfo {
 
 /** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */
 export class NoEngine extends CliError {}
+/** It is installed, and has to be started. */
+export class StoppedEngine extends CliError {}
 
 export interface Container {
   id: string;
@@ -96,7 +98,7 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
       ],
     });
   if (typeof info.ServerVersion !== 'string' || info.ServerVersion === '')
-    throw new CliError('Docker is installed, but it is not running.', {
+    throw new StoppedEngine('Docker is installed, but it is not running.', {
       why: refusal,
       fix: ['systemctl start docker', 'Or without Docker:  registry-setup --engine native'],
     });

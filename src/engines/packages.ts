@@ -20,6 +20,8 @@ interface Row {
   /** Every package that is there, one a line. */
   list: string[];
   registry?: RegistryPackage;
+  /** Docker from the same source, with what the system recommends beside it. */
+  docker: string[];
 }
 
 const docker = { binary: '/usr/bin/docker-registry', service: 'docker-registry' };
@@ -40,6 +42,7 @@ export const MANAGERS: Record<Manager, Row> = {
     installed: (name) => ({ words: ['dpkg', '-s', name], state: /^Status: install ok installed$/m }),
     list: ['dpkg-query', '-W', '-f', PACKAGE],
     registry: { name: 'docker-registry', ...docker },
+    docker: ['apt-get', 'install', '-y', '-q', 'docker.io'],
   },
   dnf: {
     at: '/usr/bin/dnf',
@@ -48,6 +51,7 @@ export const MANAGERS: Record<Manager, Row> = {
     installed: (name) => ({ words: ['rpm', '-q', name] }),
     list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
     registry: { name: 'docker-distribution', binary: '/usr/bin/registry', service: 'docker-distribution' },
+    docker: ['dnf', 'install', '-y', 'moby-engine'],
   },
   zypper: {
     at: '/usr/bin/zypper',
@@ -56,6 +60,7 @@ export const MANAGERS: Record<Manager, Row> = {
     installed: (name) => ({ words: ['rpm', '-q', name] }),
     list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
     registry: { name: 'distribution-registry', binary: '/usr/bin/registry', service: 'registry' },
+    docker: ['zypper', '--non-interactive', 'install', 'docker'],
   },
   apk: {
     at: '/sbin/apk',
@@ -65,6 +70,7 @@ export const MANAGERS: Record<Manager, Row> = {
     installed: (name) => ({ words: ['apk', 'info', '-e', name] }),
     list: ['apk', 'info'],
     registry: { name: 'docker-registry', ...docker },
+    docker: ['apk', 'add', 'docker'],
   },
   // Arch has no registry in its repositories: there the program is taken from PATH, or a container engine.
   pacman: {
@@ -73,6 +79,7 @@ export const MANAGERS: Record<Manager, Row> = {
     remove: (names) => ['pacman', '-R', '--noconfirm', ...names],
     installed: (name) => ({ words: ['pacman', '-Q', name] }),
     list: ['pacman', '-Qq'],
+    docker: ['pacman', '-S', '--noconfirm', '--needed', 'docker'],
   },
 };
 

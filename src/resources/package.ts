@@ -60,7 +60,9 @@ export const pack: Provider<Package> = {
   async apply({ manager, name, service }, host, report) {
     const systemd = await hasSystemd(host);
     if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
-    await quietly(host, service !== undefined && !systemd, () => install(host, manager, name, report));
+    await quietly(host, service !== undefined && !systemd, () =>
+      install(host, manager, MANAGERS[manager].install(name), report),
+    );
     // A machine with init scripts would start it when it starts itself.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
   },
@@ -80,14 +82,13 @@ async function quietly(host: Host, needed: boolean, work: () => Promise<void>): 
 const split = ([program = '', ...args]: string[]): [string, string[]] => [program, args];
 
 /** A fresh machine may have no list of packages yet, or one that is too old: it is fetched, and the installation tried once more. */
-async function install(
+export async function install(
   host: Host,
   manager: Package['manager'],
-  name: string,
+  words: string[],
   report?: (text: string) => void,
 ): Promise<void> {
-  const words = MANAGERS[manager].install(name);
-  const doing = `Installing the package ${name}`;
+  const doing = `Installing the package ${words.at(-1)}`;
   if (manager !== 'apt') return void (await must(host, words, doing, report));
   try {
     await must(host, words, doing, report);
