@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { EngineKind } from './engines/docker.ts';
 import * as docker from './engines/docker.ts';
 import { isRunning } from './engines/engine.ts';
+import { publisher as publisherOf } from './engines/podman.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
 import type { Host } from './host.ts';
@@ -69,7 +70,7 @@ async function portFree(
   if (!facts.listening.has(wanted) && facts.engine instanceof CliError) return [];
   if (await isHeldByUs(wanted, dir, facts, host)) return [];
   const program = programOf(facts);
-  const publisher = program && (await docker.publisher(host, wanted, program));
+  const publisher = program && (await publisherOf(host, wanted, program));
   if (!publisher && !facts.listening.has(wanted)) return [];
   if (publisher) {
     const owner = (await docker.inspect(host, publisher.name, program))?.owner;

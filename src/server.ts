@@ -4,7 +4,7 @@ import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
-import * as docker from './engines/docker.ts';
+import * as images from './engines/images.ts';
 import { keeperOf, type NativeInfo } from './engines/native.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
@@ -59,7 +59,7 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'
-      ? await docker.registryMajor(context.host, settings.image, settings.engine)
+      ? await images.registryMajor(context.host, settings.image, settings.engine)
       : undefined;
   const plan = serverPlan(settings, material, {
     logDriver,

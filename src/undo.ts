@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import * as docker from './engines/docker.ts';
 import { restartDocker } from './engines/dockerd.ts';
+import * as images from './engines/images.ts';
 import { scriptProcess } from './engines/native.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
@@ -45,7 +46,7 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return;
     }
     case 'image':
-      return docker.removeImage(host, step.ref, step.engine);
+      return images.removeImage(host, step.ref, step.engine);
     case 'package':
       return undoPackage(step, host);
     case 'account':
@@ -115,7 +116,7 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'container':
       return (await ours(step, host)) !== undefined;
     case 'image':
-      return (await docker.imageId(host, step.ref, step.engine)) !== undefined;
+      return (await images.imageId(host, step.ref, step.engine)) !== undefined;
     case 'package':
       return packageLeft(step, host);
     case 'account':

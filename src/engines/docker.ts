@@ -14,8 +14,7 @@ export const TITLE: Record<Program, string> = { docker: 'Docker', podman: 'podma
 export const OWNER_LABEL = 'registry-setup.dir';
 export const DIGEST_LABEL = 'registry-setup.digest';
 /** The time in which a healthy engine answers a question; milliseconds. */
-const ANSWERS_WITHIN = 15_000;
-const PULL_LIMIT = 30 * 60_000;
+export const ANSWERS_WITHIN = 15_000;
 
 export interface EngineInfo {
   kind: EngineKind;
@@ -47,7 +46,7 @@ export interface Container {
 }
 
 /** Runs the engine's command line, and turns what it says into an error of ours when it fails. */
-async function engine(
+export async function engine(
   host: Host,
   program: Program,
   args: string[],
@@ -110,31 +109,6 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
     userns: security.some((option) => option.includes('name=userns')),
     rootless: security.some((option) => option.includes('name=rootless')),
     proxy: String(info.HttpsProxy || info.HttpProxy || ''),
-  };
-}
-
-/**
- * The same of podman, whose document is another one (podman-info(1)).
- * @throws CliError; NoEngine where it is not installed
- */
-export async function podmanInfo(host: Host): Promise<EngineInfo> {
-  const { code, stdout, stderr } = await host.run('podman', ['info', '--format', 'json'], {
-    timeout: ANSWERS_WITHIN,
-  });
-  if (code === 127)
-    throw new NoEngine('podman is not installed on this machine.', {
-      fix: ['apt-get install podman', 'Or without a container engine:   registry-setup --engine native'],
-    });
-  if (code !== 0) throw new CliError('podman does not work here.', { why: stderr.trim() });
-  // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
-  const { host: at, version } = JSON.parse(stdout) as any;
-  return {
-    kind: 'podman',
-    version: String(version?.Version ?? ''),
-    logDriver: String(at?.logDriver ?? ''),
-    userns: false,
-    rootless: at?.security?.rootless === true,
-    proxy: '',
   };
 }
 
@@ -235,80 +209,4 @@ export async function logs(
   const from = since ? ['--since', since.toISOString()] : [];
   const { stdout, stderr } = await host.run(program, ['logs', '--tail', String(lines), ...from, name]);
   return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
-}
-
-/** The id of an image that is here; undefined where it is not. */
-export async function imageId(
-  host: Host,
-  ref: string,
-  program: Program = 'docker',
-): Promise<string | undefined> {
-  const { code, stdout } = await host.run(program, ['image', 'inspect', '--format', '{{.Id}}', ref], {
-    timeout: ANSWERS_WITHIN,
-  });
-  return code === 0 ? stdout.trim() : undefined;
-}
-
-/**
- * The major version of distribution in an image, by what is in it: each has its own default configuration, and says its version.
- * A tag says nothing: a mirror may call it anything.
- * @returns 2 or 3; undefined where the image is not here
- */
-export async function registryMajor(
-  host: Host,
-  ref: string,
-  program: Program = 'docker',
-): Promise<number | undefined> {
-  const args = ['image', 'inspect', '--format', '{{json .Config}}', ref];
-  const { code, stdout } = await host.run(program, args, { timeout: ANSWERS_WITHIN });
-  if (code !== 0) return undefined;
-  if (stdout.includes('/etc/distribution/')) return 3;
-  if (stdout.includes('/etc/docker/registry/')) return 2;
-  const run = ['run', '--rm', '--network', 'none', '--entrypoint', 'registry', ref, '--version'];
-  const said = await host.run(program, run, { timeout: ANSWERS_WITHIN });
-  return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
-}
-
-/** Loads a `docker save` file; the engine unpacks gzip, bzip2 and xz by itself. */
-export const loadImage = (host: Host, archive: string, program: Program = 'docker') =>
-  engine(host, program, ['load', '-i', archive], `load ${archive}`, PULL_LIMIT);
-
-export async function removeImage(host: Host, ref: string, program: Program = 'docker'): Promise<void> {
-  // Somebody else's container may use it by now: then it stays, and that is no error.
-  await host.run(program, ['rmi', ref]);
-}
-
-export interface Publisher {
-  name: string;
-  image: string;
-  status: string;
-}
-
-/** Who publishes a port among the running containers. podman's list knows no such filter, and has other names. */
-export async function publisher(
-  host: Host,
-  port: number,
-  program: Program = 'docker',
-): Promise<Publisher | undefined> {
-  const limit = { timeout: ANSWERS_WITHIN };
-  if (program === 'podman') {
-    const { code, stdout } = await host.run('podman', ['ps', '--format', 'json'], limit);
-    type Row = {
-      Names: string[];
-      Image: string;
-      Status?: string;
-      Ports?: { host_port: number; range?: number }[];
-    };
-    const rows = code === 0 ? (JSON.parse(stdout || '[]') as Row[] | null) : [];
-    const row = rows?.find(({ Ports }) =>
-      Ports?.some(({ host_port: from, range = 1 }) => port >= from && port < from + Math.max(range, 1)),
-    );
-    return row && { name: row.Names[0] ?? '', image: row.Image, status: row.Status ?? 'running' };
-  }
-  const args = ['ps', '--filter', `publish=${port}`, '--format', '{{json .}}'];
-  const { code, stdout } = await host.run('docker', args, limit);
-  const [line] = code === 0 ? stdout.split('\n').filter(Boolean) : [];
-  if (!line) return undefined;
-  const { Names, Image, Status } = JSON.parse(line) as { Names: string; Image: string; Status: string };
-  return { name: Names, image: Image, status: Status };
 }

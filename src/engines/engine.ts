@@ -3,8 +3,9 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Settings } from '../settings.ts';
 import * as docker from './docker.ts';
-import { type EngineInfo, type EngineKind, engineInfo, NoEngine, podmanInfo } from './docker.ts';
+import { type EngineInfo, type EngineKind, engineInfo, NoEngine } from './docker.ts';
 import { keeperOf, nativeInfo, scriptFiles, scriptPath, scriptProcess } from './native.ts';
+import { podmanInfo } from './podman.ts';
 
 export type EngineWish = EngineKind | 'auto';
 

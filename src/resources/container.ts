@@ -1,5 +1,6 @@
 // A container of ours: running, from the image that is here, with the digest of everything that it was started with.
 import * as docker from '../engines/docker.ts';
+import * as images from '../engines/images.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, Service } from '../resource.ts';
@@ -31,7 +32,7 @@ export function notOurs(name: string, there: docker.Container, engine: docker.Pr
 async function difference({ service, digest }: ResourceOf<'container'>, host: Host) {
   const [there, image] = await Promise.all([
     ours(service, host),
-    docker.imageId(host, service.image, service.engine),
+    images.imageId(host, service.image, service.engine),
   ]);
   if (!there) return { there, what: 'create', why: [] } as const;
   if (there.digest !== digest)
