@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
+import { setMaxListeners } from 'node:events';
 import { readArguments, readEnvironment } from './arguments.ts';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
@@ -20,6 +21,8 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
 /** The first Ctrl-C undoes; the second leaves at once. */
 function onSignals(): AbortController {
   const controller = new AbortController();
+  // Everything that is asked of the machine at once listens to it.
+  setMaxListeners(0, controller.signal);
   const hear = (name: NodeJS.Signals) => {
     // `on` and not `once`: a library that sees no other listener would end the process before anything is undone.
     process.on(name, () => {

@@ -25,7 +25,7 @@ async function readGiven(
   const locked = [cert, ...(key ? [key] : [])];
   const closed = (await Promise.all(locked.map(({ bytes }) => needsPassphrase(bytes)))).indexOf(true);
   const passphrase = closed < 0 ? undefined : await askFor(paths[closed] ?? paths[0]);
-  return readPair({ cert, key }, passphrase);
+  return { ...(await readPair({ cert, key }, passphrase)), locked: closed >= 0 };
 }
 
 /**
@@ -80,6 +80,10 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
         return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
       })();
   if (checked) warnings.push(...checked.ca.warnings);
+  if (checked?.pair.locked && settings.renew)
+    warnings.push(
+      `${caKey ?? caCert} has a passphrase: the timer can renew only with REGISTRY_SETUP_PASSPHRASE in its environment (or --no-renew)`,
+    );
   const tail = checked?.ca.chain ?? kept ?? [];
   const permitted = await permittedNames(tail[0] ?? '', names, 1 + san.length);
   const part = await signedSite({ ...wish, names: permitted }, host, {

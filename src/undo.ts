@@ -9,6 +9,7 @@ import { setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
 import { lineLeft, undoLine } from './resources/hosts.ts';
 import { loginLeft, undoLogin } from './resources/login.ts';
+import { updateStore } from './resources/trust.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
@@ -17,6 +18,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'restore': {
       const content = await host.read(step.copy);
       if (!content) throw new Error(`the copy ${step.copy} of ${step.path} is gone`);
+      // Nothing to write: a disk that is full stopped the run before it came to this file.
+      if (await isAlready(step, content, host)) return;
       if (!(await host.stat(dirname(step.path)))) await host.mkdir(dirname(step.path), 0o755);
       return host.write(step.path, content, step);
     }
@@ -47,6 +50,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return switchTimer(host, step.name, step.on);
     case 'daemonJson':
       return undoDaemonJson(step, host);
+    case 'trustStore':
+      return updateStore(host, step.store, true);
     case 'restart':
       return restartDocker(host, step.daemon);
     case 'line':
@@ -54,6 +59,12 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'login':
       return undoLogin(step, host);
   }
+}
+
+async function isAlready({ path, mode, uid, gid }: UndoStep & { do: 'restore' }, content: Buffer, host: Host) {
+  const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
+  if (there?.mode !== mode || there.uid !== uid || there.gid !== gid) return false;
+  return bytes?.equals(content) === true;
 }
 
 /** Does a step; one that fails does not stop the others: it is told of in `failures`. */
@@ -99,6 +110,9 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
       return (await ours(step, host)) !== undefined;
     case 'image':
       return (await docker.imageId(host, step.ref)) !== undefined;
+    case 'trustStore':
+      // It goes with its file.
+      return false;
     case 'daemonJson':
       return daemonJsonLeft(step, host);
     case 'line':
@@ -133,7 +147,8 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     };
   }
   if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
-  if (step.do === 'restart') return { steps: [], last: [step] };
+  // After everything else is back, whichever way that was.
+  if (step.do === 'restart' || step.do === 'trustStore') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;

@@ -21,12 +21,13 @@ export interface Found {
 const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 
 /** The certificates; undefined where the server does not speak TLS. */
-async function chainOf(at: Endpoint): Promise<X509Certificate[] | undefined> {
+async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | undefined> {
   try {
     return await servedChain(at);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
+    if (code === 'ETIMEDOUT') throw notARegistry(wish, 'it takes the connection, and then says nothing');
     throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
   }
 }
@@ -70,7 +71,7 @@ function loginOf(reply: Reply, wish: Wish): Login {
 export async function discover(wish: Wish, ip: string): Promise<Found> {
   const { host, port } = wish;
   const base = { host, port, connectTo: ip };
-  const chain = await chainOf({ ...base, tls: true });
+  const chain = await chainOf({ ...base, tls: true }, wish);
   const at: Endpoint = { ...base, tls: chain !== undefined };
   let reply: Reply;
   try {

@@ -79,12 +79,13 @@ export async function chooseLogin(
     if (await isWelcome(found, at, credentials)) return credentials;
     throw new CliError(`The registry refuses ${credentials.user} with this password. Nothing was changed.`, {
       fix: ['On the server, a new one:   registry-setup user password NAME'],
+      exitCode: 2,
     });
   }
   const before = await kept(context, wish, targets, wish.user);
   if (before && (await isWelcome(found, at, before))) return before;
   if (!output.terminal || (!interactive && !wish.user)) {
-    if (!wish.user) return undefined;
+    if (!wish.user || isOn(context, 'dry-run')) return undefined;
     throw new CliError(`Missing: the password of ${wish.user}.`, {
       fix: ['--password-stdin < FILE, --password-file FILE, or REGISTRY_SETUP_PASSWORD'],
       exitCode: 2,

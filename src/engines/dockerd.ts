@@ -89,6 +89,19 @@ export async function reload(host: Host, daemon: Daemon): Promise<void> {
   throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
 }
 
+/** What helps against what it says of a registry. */
+export function adviceFor(said: string): string[] {
+  if (/unknown authority/.test(said))
+    return [
+      'A Docker that runs reads the trust store of the system at its start alone:   systemctl restart docker',
+    ];
+  if (/proxyconnect|Proxy/.test(said))
+    return [
+      'Docker asks a proxy for it: the registry belongs into its NO_PROXY   (docker info | grep -i proxy)',
+    ];
+  return [];
+}
+
 const STARTS_WITHIN = 60_000;
 
 /** Restarts it, and waits until it answers. @throws CliError with its own words when it does not come up */

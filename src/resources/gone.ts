@@ -17,6 +17,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
     `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
   restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
+  trustStore: () => 'and make the bundle of the system anew',
   line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
   login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
   image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
@@ -25,7 +26,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
 export const gone: Provider<ResourceOf<'gone'>> = {
   title: ({ of }) =>
     of
-      .replace(/^(dir|file|kept|daemonJson|hosts|moved):/, '')
+      .replace(/^(dir|file|kept|daemonJson|hosts|moved|trust):/, '')
       .replace(/^(image|container|timer|login):/, '$1 ')
       .replace(/^program:/, 'copy of this program in '),
 

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { setKeys } from '../daemon-json.ts';
-import { socketOf } from '../engines/dockerd.ts';
+import { adviceFor, socketOf } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
 import type { Host, RunOptions } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
@@ -70,25 +70,23 @@ export const login: Provider<ResourceOf<'login'>> = {
     return { what: 'create', details: [`${tool} login --username ${user} --password-stdin ${registry}`] };
   },
 
-  async undo({ tool, registry, file, as }, host, vault) {
+  async undo({ tool, registry, file, as, made = [] }, host, vault) {
     const [bytes, there] = await Promise.all([host.read(file), host.stat(file)]);
     const { mode, uid, gid } = there ?? { mode: 0o600, uid: 0, gid: 0 };
-    const copy = bytes && { copy: await vault.keep(bytes) };
     const step: Step = {
       do: 'login',
       tool,
       registry,
       path: file,
-      mode,
-      uid,
-      gid,
-      made: !bytes,
-      ...copy,
+      ...{ mode, uid, gid },
+      made: !bytes || made.includes(file),
+      ...(bytes && { copy: await vault.keep(bytes) }),
       ...(as && { as }),
     };
     // The program makes its directory, too.
-    const made = (await host.stat(dirname(file))) ? [] : [{ do: 'rmdir', path: dirname(file) } as const];
-    return { steps: [step, ...made] };
+    const folder = dirname(file);
+    const ours = !(await host.stat(folder)) || made.includes(folder);
+    return { steps: [step, ...(ours ? [{ do: 'rmdir', path: folder } as const] : [])] };
   },
 
   async apply({ tool, registry, user, password, as, socket }, host) {
@@ -96,7 +94,10 @@ export const login: Provider<ResourceOf<'login'>> = {
     const args = ['login', '--username', user, '--password-stdin', registry];
     const { code, stderr } = await run(host, who, args, { input: password.reveal() });
     if (code !== 0)
-      throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, { why: stderr.trim() });
+      throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, {
+        why: stderr.trim(),
+        fix: tool === 'docker' ? adviceFor(stderr) : [],
+      });
   },
 };
 
@@ -109,11 +110,10 @@ export async function undoLogin(step: Step, host: Host): Promise<void> {
   const former = before.auths?.[registry];
   if (!former && now.auths?.[registry]) await run(host, { tool, ...(as && { as }) }, ['logout', registry]);
   const after = await readAuthFile(host, path);
-  const others = ({ auths = {}, ...rest }: AuthFile) => ({ ...rest, auths: { ...auths, [registry]: null } });
-  if (isDeepStrictEqual(others(after), others(before))) {
-    if (made) return host.remove(path);
-    if (kept) return host.write(path, kept, step);
-  }
+  const { auths = {}, ...rest } = after;
+  if (made && !former && Object.keys({ ...auths, ...rest }).length === 0) return host.remove(path);
+  const others = ({ auths = {}, ...more }: AuthFile) => ({ ...more, auths: { ...auths, [registry]: null } });
+  if (kept && isDeepStrictEqual(others(after), others(before))) return host.write(path, kept, step);
   if (!former) return;
   const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
   await host.write(path, bytes, step);

@@ -5,7 +5,7 @@ import type { Host } from '../../host.ts';
 import type { Resource } from '../../resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import { leftOut } from '../proxy.ts';
-import type { Finder, Look, Pull, Target } from '../target.ts';
+import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
 import { pullWith } from './docker.ts';
 
@@ -44,7 +44,7 @@ async function resources({ host, wish, made, ...look }: Look, trust: Trust): Pro
 }
 
 /** podman logins lie in the runtime directory, unless said otherwise (containers-auth.json(5)). */
-function loginOf({ env, person }: Look, tool: (typeof TOOLS)[number]): Target['login'] {
+function loginOf({ env, person }: Look, tool: LoginPlace['tool']): LoginPlace {
   const runtime = env.XDG_RUNTIME_DIR ? `${env.XDG_RUNTIME_DIR}/containers` : `/run/containers/${person.uid}`;
   return { tool, file: env.REGISTRY_AUTH_FILE || `${runtime}/auth.json` };
 }
