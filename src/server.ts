@@ -10,7 +10,7 @@ import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
-import { renewalFacts } from './renewal.ts';
+import { renewalFacts, renewLine } from './renewal.ts';
 import type { Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
@@ -31,6 +31,8 @@ export interface Wanted {
 export interface Prepared {
   changes: Change[];
   material: Material;
+  /** What must be run every day by hand, where nothing on this machine can. */
+  renewByHand?: string | undefined;
 }
 
 /** The plan, compared with the machine. Reads only. */
@@ -50,7 +52,8 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     renewal,
     settingsText,
   });
-  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material };
+  const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
+  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material, renewByHand };
 }
 
 /** A look without the lock: for the review, and for --dry-run. */
@@ -76,9 +79,7 @@ function passwordStep(material: Material, path: string, context: Context, run: R
   };
 }
 
-export interface Outcome {
-  changes: Change[];
-  material: Material;
+export interface Outcome extends Prepared {
   /** Where a generated password was written, when no terminal showed it. */
   passwordFile?: string;
 }
@@ -126,9 +127,10 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       generated.size > 0 && !output.terminal ? join(settings.dir, 'generated-passwords') : undefined;
     const steps = stepsOf(images, settings.dir, host, run);
     await applyOrUndo({ steps, afterwards: others, run, output, signal, calm });
-    const { changes, material } = prepared;
+    const { changes, material, renewByHand } = prepared;
     const written = passwordFile(material);
     return {
+      renewByHand,
       changes: [...images.filter((c) => !changes.includes(c)), ...changes],
       material,
       ...(written && { passwordFile: written }),
