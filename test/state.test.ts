@@ -206,6 +206,19 @@ describe('once it is written that a run is over', () => {
     expect(host.text(state('journal'))).toBeUndefined();
   });
 
+  test('nor is a disk that goes bad', async () => {
+    const host = machine();
+    host.before = (operation) => {
+      if (operation.startsWith(`rename ${state('oldest.json')}`)) throw new CliError('Input/output error.');
+    };
+    await follow(host, smallPlan());
+    expect(host.docker.containers).toHaveLength(1);
+    host.before = () => {};
+    expect(await follow(host, smallPlan())).toEqual([]);
+    expect((await readOldest(host, DIR)).size).toBe(6);
+    expect(host.text(state('journal'))).toBeUndefined();
+  });
+
   test('Ctrl-C comes too late to undo it', async () => {
     const host = machine();
     await follow(host, smallPlan());

@@ -1,4 +1,5 @@
 // What is on this machine: every target that is there, or those that were named.
+import { delimiter, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { type Finder, type Look, type Person, TARGETS, type Target, type TargetName } from './target.ts';
@@ -24,6 +25,19 @@ const FINDERS: Record<TargetName, Finder> = {
   buildkit,
   system,
 };
+
+/** Looks along PATH, and where the programs of root are. */
+export function finderOf(host: Host, env: NodeJS.ProcessEnv): Look['has'] {
+  const dirs = new Set(
+    [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'].filter(Boolean),
+  );
+  const names = process.platform === 'win32' ? ['', '.exe'] : [''];
+  return async (program) => {
+    const paths = [...dirs].flatMap((dir) => names.map((ending) => join(dir, program + ending)));
+    const found = await Promise.all(paths.map((path) => host.stat(path).catch(() => undefined)));
+    return found.some((stat) => stat?.type === 'file');
+  };
+}
 
 /** For whom this runs. By sudo it is the one who typed it, as far as that person may use Docker. */
 export async function findPerson(host: Host, env: NodeJS.ProcessEnv): Promise<Person> {

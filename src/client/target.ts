@@ -30,6 +30,8 @@ export interface Look {
   host: Host;
   env: NodeJS.ProcessEnv;
   wish: Wish;
+  /** Whether a program is there: looked for, and not started. */
+  has(program: string): Promise<boolean>;
   person: Person;
   /** Paths that are there by our own doing, for other registries. */
   made: Set<string>;

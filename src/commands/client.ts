@@ -1,7 +1,7 @@
 // `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
 import { type Answers, readAnswers } from '../arguments.ts';
 import { installedRoots } from '../client/certs-dir.ts';
-import { findPerson, findTargets } from '../client/find.ts';
+import { finderOf, findPerson, findTargets } from '../client/find.ts';
 import { chooseLogin } from '../client/login.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/memory.ts';
 import { needsRoot, pasteLines } from '../client/paste.ts';
@@ -44,7 +44,7 @@ export async function client(context: Context): Promise<void> {
   const mayRestart = askRestart(context, interactive);
   const [found, targets] = await Promise.all([
     look(wish, context, interactive),
-    findTargets({ host, env, wish, person, made, blocked, mayRestart }),
+    findTargets({ host, env, has: finderOf(host, env), wish, person, made, blocked, mayRestart }),
   ]);
   output.say(...foundLines(found));
   const installed = await installedRoots(

@@ -22,7 +22,7 @@ const ANSWERS_WITHIN = 15_000;
 const TAKES_EFFECT_WITHIN = 5_000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export const socketOf = ({ socket }: { socket?: string | undefined }) =>
+const socketOf = ({ socket }: { socket?: string | undefined }) =>
   socket ? { env: { DOCKER_HOST: socket } } : {};
 
 /**

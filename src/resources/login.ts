@@ -1,27 +1,20 @@
 // A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { runAs } from '../as-person.ts';
 import { setKeys } from '../daemon-json.ts';
-import { adviceFor, socketOf } from '../engines/dockerd.ts';
+import { adviceFor } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
-import type { Host, RunOptions } from '../host.ts';
+import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
 
 type Login = ResourceOf<'login'>;
 type Step = UndoStep & { do: 'login' };
-type Who = Pick<Login, 'tool' | 'as'> & { socket?: string };
-
 /** What both programs keep: ~/.docker/config.json, auth.json. */
 interface AuthFile {
   auths?: Record<string, { auth?: string }>;
   credsStore?: string;
   credHelpers?: Record<string, string>;
-}
-
-/** As the person, when this runs by sudo: a login of root is no use to them. */
-function run(host: Host, { tool, as, socket }: Who, args: string[], options: RunOptions = {}) {
-  const all = { ...options, ...socketOf({ socket }) };
-  return as ? host.run('runuser', ['-u', as, '--', tool, ...args], all) : host.run(tool, args, all);
 }
 
 export async function readAuthFile(host: Host, path: string): Promise<AuthFile> {
@@ -54,8 +47,7 @@ async function isLoggedIn({ file, registry, user, password, as }: Login, host: H
     return content.auths?.[registry]?.auth === wanted;
   }
   const name = `docker-credential-${helper}`;
-  const [command = '', ...args] = as ? ['runuser', '-u', as, '--', name, 'get'] : [name, 'get'];
-  const { code, stdout } = await host.run(command, args, { input: registry, timeout: 15_000 });
+  const { code, stdout } = await runAs(host, { as }, name, ['get'], { input: registry, timeout: 15_000 });
   if (code !== 0) return false;
   const { Username, Secret } = JSON.parse(stdout);
   return Username === user && Secret === password.reveal();
@@ -90,9 +82,8 @@ export const login: Provider<ResourceOf<'login'>> = {
   },
 
   async apply({ tool, registry, user, password, as, socket }, host) {
-    const who = { tool, ...(as && { as }), ...(socket && { socket }) };
     const args = ['login', '--username', user, '--password-stdin', registry];
-    const { code, stderr } = await run(host, who, args, { input: password.reveal() });
+    const { code, stderr } = await runAs(host, { as, socket }, tool, args, { input: password.reveal() });
     if (code !== 0)
       throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, {
         why: stderr.trim(),
@@ -108,7 +99,7 @@ export async function undoLogin(step: Step, host: Host): Promise<void> {
   const kept = copy ? await host.read(copy) : undefined;
   const before = kept ? (JSON.parse(kept.toString() || '{}') as AuthFile) : {};
   const former = before.auths?.[registry];
-  if (!former && now.auths?.[registry]) await run(host, { tool, ...(as && { as }) }, ['logout', registry]);
+  if (!former && now.auths?.[registry]) await runAs(host, { as }, tool, ['logout', registry]);
   const after = await readAuthFile(host, path);
   const { auths = {}, ...rest } = after;
   if (made && !former && Object.keys({ ...auths, ...rest }).length === 0) return host.remove(path);

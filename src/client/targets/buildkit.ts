@@ -31,6 +31,7 @@ async function resources(look: Look, trust: Trust): Promise<Resource[]> {
 }
 
 export const buildkit: Finder = async (look) => {
+  if (!(await look.has('docker'))) return undefined;
   const { code, stdout } = await look.host.run('docker', ['buildx', 'ls']);
   if (code !== 0) return undefined;
   const builders = stdout

@@ -42,19 +42,19 @@ async function resources({ host, wish, made }: Look, trust: Trust): Promise<Reso
 }
 
 export const containerd: Finder = async (look) => {
-  const { host, wish } = look;
-  const [daemon, nerdctl, crictl, config, base] = await Promise.all([
-    host.run('containerd', ['--version']),
-    host.run('nerdctl', ['--version']),
-    host.run('crictl', ['--version']),
+  const { host, has, wish } = look;
+  const [nerdctl, crictl, config, base] = await Promise.all([
+    has('nerdctl'),
+    has('crictl'),
     host.read(CONFIG),
     host.stat(BASE),
   ]);
   // Docker brings a containerd along, and that one is asked by Docker alone.
-  if (daemon.code !== 0 || (nerdctl.code !== 0 && crictl.code !== 0 && !base)) return undefined;
-  const version = /\d+(\.\d+)+/.exec(daemon.stdout)?.[0] ?? '';
+  if (!(await has('containerd')) || (!nerdctl && !crictl && !base)) return undefined;
+  const { stdout } = await host.run('containerd', ['--version']);
+  const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';
   const isSet = /^\s*config_path\s*=\s*["'][^"']*\/etc\/containerd\/certs\.d/m.test(config?.toString() ?? '');
-  const cri = crictl.code === 0 && !isSet;
+  const cri = crictl && !isSet;
   return {
     name: 'containerd',
     label: `containerd ${version}`,
@@ -62,7 +62,7 @@ export const containerd: Finder = async (look) => {
     certs: join(BASE, wish.name),
     owns: [`${BASE}/`],
     resources: (trust) => resources(look, trust),
-    ...(nerdctl.code === 0 && { prove: (pull) => pullWith(host, 'nerdctl', pull) }),
+    ...(nerdctl && { prove: (pull) => pullWith(host, 'nerdctl', pull) }),
     after: cri
       ? [
           `Kubernetes reads ${BASE} only when ${CONFIG} says config_path = "${BASE}":`,

@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import type { Daemon } from '../../resource.ts';
 import type { Finder } from '../target.ts';
-import { askDaemon, dockerLogin, dockerResources } from './docker.ts';
+import { askDefault, dockerLogin, dockerResources } from './docker.ts';
 
 export const desktop: Finder = async (look) => {
-  const { host, wish, person } = look;
-  const info = await askDaemon(host, {});
+  const { wish, person } = look;
+  const info = await askDefault(look);
   if (info === 'absent' || info === 'forbidden' || info.system !== 'Docker Desktop') return undefined;
   const folder = join(person.home, '.docker');
   const daemon: Daemon = {

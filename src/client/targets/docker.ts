@@ -1,5 +1,6 @@
 // Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted.
 import { dirname, join } from 'node:path';
+import { runAs, type Who } from '../../as-person.ts';
 import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../engines/dockerd.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
@@ -20,8 +21,6 @@ export const SYSTEM: Daemon = {
   uid: 0,
 };
 
-const isHere = async (host: Host, program: string) => (await host.run(program, ['--version'])).code === 0;
-
 /** What the running one says; it may not run, or not be this user's to ask. */
 export async function askDaemon(
   host: Host,
@@ -32,6 +31,16 @@ export async function askDaemon(
     throw error;
   });
   return info ?? 'absent';
+}
+
+const asked = new WeakMap<Look, ReturnType<typeof askDaemon>>();
+
+/** The one that the command line reaches by itself; asked once, whoever wants to know. */
+export async function askDefault(look: Look): ReturnType<typeof askDaemon> {
+  const answer =
+    asked.get(look) ?? look.has('docker').then((here) => (here ? askDaemon(look.host, {}) : 'absent'));
+  asked.set(look, answer);
+  return answer;
 }
 
 /** What Docker needs, whichever dockerd it is. */
@@ -74,15 +83,13 @@ export async function pullWith(
   host: Host,
   command: string,
   { image, exists }: Pull,
-  options: { env?: Record<string, string> } = {},
+  who: Who = {},
 ): Promise<void> {
-  const here = exists && (await host.run(command, ['image', 'inspect', image], options)).code === 0;
-  const { code, stderr } = await host.run(command, ['pull', '--quiet', image], {
-    ...options,
-    timeout: 120_000,
-  });
+  const run = (...args: string[]) => runAs(host, who, command, args, { timeout: 120_000 });
+  const here = exists && (await run('image', 'inspect', image)).code === 0;
+  const { code, stderr } = await run('pull', '--quiet', image);
   if (code === 0) {
-    if (!here) await host.run(command, ['rmi', image], options);
+    if (!here) await run('rmi', image);
     return;
   }
   if (!exists && /manifest unknown|not found|name unknown|denied/i.test(stderr)) return;
@@ -115,10 +122,10 @@ async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Re
 }
 
 export const docker: Finder = async (look) => {
-  const { host, env, wish } = look;
+  const { host, env, has, wish, person } = look;
   // One that is somewhere else reads no file of this machine.
   if (env.DOCKER_HOST && !env.DOCKER_HOST.startsWith('unix://')) return undefined;
-  const [said, installed] = await Promise.all([askDaemon(host, {}), isHere(host, 'dockerd')]);
+  const [said, installed] = await Promise.all([askDefault(look), has('dockerd')]);
   const info = typeof said === 'string' ? undefined : said;
   const other =
     info && (info.rootless || info.system === 'Docker Desktop' || info.root.startsWith('/var/snap'));
@@ -139,7 +146,7 @@ export const docker: Finder = async (look) => {
       ...(await dockerResources(look, SYSTEM, trust, info)),
       ...(info && isBlind(info, trust, found) ? await forTokens(look, info, trust) : []),
     ],
-    ...(info && { login: dockerLogin(look), prove: (pull) => pullWith(host, 'docker', pull) }),
+    ...(info && { login: dockerLogin(look), prove: (pull) => pullWith(host, 'docker', pull, person) }),
     after: said === 'forbidden' ? [forbidden] : [],
     warnings: [...(await brokenPairs(host, certs)), ...(info ? proxyWarnings(info.proxy, wish) : [])],
   };

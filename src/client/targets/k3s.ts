@@ -32,9 +32,9 @@ async function resources({ host, wish, made }: Look, trust: Trust): Promise<Reso
 }
 
 export const k3s: Finder = async (look) => {
-  const { host, wish } = look;
-  const { code, stdout } = await host.run('k3s', ['--version']);
-  if (code !== 0) return undefined;
+  const { host, has, wish } = look;
+  if (!(await has('k3s'))) return undefined;
+  const { stdout } = await host.run('k3s', ['--version']);
   const before = (await host.read(FILE))?.toString() ?? MARK;
   const foreign = !before.startsWith(MARK) || (before !== MARK && !before.includes(`"${wish.name}"`));
   const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');

@@ -56,12 +56,13 @@ async function look(host: Host, tool: string, { image }: Pull): Promise<void> {
 }
 
 export const podman: Finder = async (all) => {
-  const { host, env, wish, person } = all;
-  const versions = await Promise.all(TOOLS.map((tool) => host.run(tool, ['--version'])));
-  const tools = TOOLS.filter((_, i) => versions[i]?.code === 0);
+  const { host, env, has, wish, person } = all;
+  const here = await Promise.all(TOOLS.map(has));
+  const tools = TOOLS.filter((_, i) => here[i]);
   const [tool] = tools;
-  if (!tool) return undefined;
-  const version = /\d+(\.\d+)+/.exec(versions[TOOLS.indexOf(tool)]?.stdout ?? '')?.[0] ?? '';
+  const { code, stdout } = tool ? await host.run(tool, ['--version']) : { code: 127, stdout: '' };
+  if (!tool || code !== 0) return undefined;
+  const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';
   const base = baseOf(all);
   const own = join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'containers/registries.conf');
   const shadowed = person.uid === 0 && (await host.stat(own)) !== undefined;

@@ -1,6 +1,5 @@
 // Rootless Docker: this user's own dockerd, with its files below ~/.config/docker. No root is needed anywhere.
 import { join } from 'node:path';
-import { socketOf } from '../../engines/dockerd.ts';
 import type { Daemon } from '../../resource.ts';
 import type { Finder } from '../target.ts';
 import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
@@ -28,6 +27,6 @@ export const rootless: Finder = async (look) => {
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(look, daemon, trust, info),
     login: dockerLogin(look, daemon.socket),
-    prove: (pull) => pullWith(host, 'docker', pull, socketOf(daemon)),
+    prove: (pull) => pullWith(host, 'docker', pull, daemon),
   };
 };

@@ -25,6 +25,6 @@ export const snap: Finder = async (look) => {
     owns: [`${CURRENT}/`],
     resources: (trust) => dockerResources(look, SNAP, trust, info),
     login: dockerLogin(look),
-    prove: (pull) => pullWith(host, 'docker', pull),
+    prove: (pull) => pullWith(host, 'docker', pull, look.person),
   };
 };
