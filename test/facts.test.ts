@@ -145,7 +145,7 @@ test('what was answered last time; a file that cannot be read is bad input', asy
   expect(await gatherFacts(host, DIR)).toMatchObject({ last: undefined, settingsText: undefined });
   host.put(`${DIR}/settings.yml`, 'port: 30001\n');
   expect((await gatherFacts(host, DIR)).last).toEqual({
-    port: { value: 30001, where: `${DIR}/settings.yml: port` },
+    port: { value: 30001, where: `${DIR}/settings.yml: port`, last: true },
   });
 });
 

@@ -256,6 +256,14 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  test('leaves an image that was pulled: the next try is spared the wait', async () => {
+    const host = fakeHost();
+    host.docker.remote['registry:3'] = imageIdOf('registry:3');
+    const before = host.snapshot();
+    await expect(follow(host, smallPlan(), { more: [broken] })).rejects.toThrow();
+    expect(host.snapshot()).toEqual({ ...before, images: { 'registry:3': imageIdOf('registry:3') } });
+  });
+
   test('keeps empty directories that were there before', async () => {
     const host = machine();
     for (const dir of [DIR, `${DIR}/config`, '/srv/images', '/srv/images/here']) await host.mkdir(dir, 0o750);

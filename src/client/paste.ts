@@ -1,9 +1,12 @@
 // What takes root and is not ours to do as this user: the exact commands, each with sudo by itself.
 import { dirname } from 'node:path';
 import { addToList, removeFromList } from '../daemon-json.ts';
-import { reloadCommand } from '../engines/dockerd.ts';
+import { reloadCommand, restartCommand } from '../engines/dockerd.ts';
 import type { Host } from '../host.ts';
 import type { Change } from '../reconcile.ts';
+import type { Daemon } from '../resource.ts';
+import { merged } from '../resources/moved.ts';
+import { pathOf, STORES } from '../resources/trust.ts';
 import { shellLine } from '../shell.ts';
 import type { Person } from './target.ts';
 
@@ -29,6 +32,9 @@ const tee = (path: string, content: string) => [
   'END',
 ];
 
+const after = (command: readonly string[], restart: Daemon | undefined) =>
+  [command, ...(restart ? [restartCommand(restart)] : [])].map((words) => `sudo ${words.join(' ')}`);
+
 /** The commands for one change; they leave mode and owner of what is there. */
 export async function pasteLines({ resource, drift }: Change, host: Host): Promise<string[]> {
   switch (resource.kind) {
@@ -49,8 +55,23 @@ export async function pasteLines({ resource, drift }: Change, host: Host): Promi
       return [...made, ...tee(daemon.config, after.toString()), `sudo ${reloadCommand(daemon).join(' ')}`];
     }
     case 'trust':
-      return ['sudo npx registry-setup --client --target system'];
+      return [
+        ...tee(pathOf(resource), resource.pem),
+        ...after(STORES[resource.store].update, resource.restart),
+      ];
+    case 'moved': {
+      const bytes = await host.read(resource.daemon.config);
+      const files = [
+        ...resource.edits,
+        { path: resource.daemon.config, content: `${merged(resource, bytes)}` },
+      ];
+      const lines = files.flatMap(({ path, content }) => [
+        `sudo mkdir -p ${dirname(path)}`,
+        ...tee(path, content),
+      ]);
+      return [...lines, ...after(['systemctl', 'daemon-reload'], resource.daemon)];
+    }
     default:
-      return drift.details.map((line) => `# ${line}`);
+      return drift.details.map((line) => (/^(rm|rmdir) /.test(line) ? `sudo ${line}` : `# ${line}`));
   }
 }

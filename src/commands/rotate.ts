@@ -79,7 +79,11 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
   await confirm(context, wanted, []);
   const { changes } = await carryOut(wanted, context);
   output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
-  output.say('', 'Tokens are signed with a new key. No client has to do anything.');
+  output.say(
+    '',
+    'Tokens are signed with a new key. No client has to do anything.',
+    'Those of the former key are taken until the next --token-key: run it twice when that key has leaked.',
+  );
 }
 
 type Facts = ReturnType<typeof certificateFacts>;

@@ -98,7 +98,7 @@ async function change(
   const { output, host, env } = context;
   const answers: Answers = {
     user: { value: users, where: 'user' },
-    reader: { value: readers, where: 'reader' },
+    reader: { value: readers, where: 'reader', last: true },
   };
   const passwords = new Map<string, Secret | 'new'>();
   if (verb !== 'remove') {

@@ -26,7 +26,8 @@ export async function findStore(host: Host): Promise<keyof typeof STORES | undef
   return undefined;
 }
 
-const pathOf = ({ store, name }: Pick<ResourceOf<'trust'>, 'store' | 'name'>) =>
+/** Its file in the store. */
+export const pathOf = ({ store, name }: Pick<ResourceOf<'trust'>, 'store' | 'name'>) =>
   join(STORES[store].dir, `${name}.${STORES[store].ending}`);
 
 /** Makes the bundle of the system anew. */

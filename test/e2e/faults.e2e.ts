@@ -21,7 +21,8 @@ afterAll(removeAll);
 const smallDisk = (path: string, pages: number) =>
   server.sh(`mkdir -p ${path} && mount -t tmpfs -o size=${pages * 4096} tmpfs ${path}`);
 
-const everything = (path: string) => server.sh(`find ${path} -type f -exec md5sum {} + -o -printf '%p %m\\n' | sort`);
+const everything = (path: string) =>
+  server.sh(`find ${path} -type f -exec md5sum {} + -o -printf '%p %m\\n' | sort`);
 
 describe('the engine', () => {
   it('does not answer: said within its limit', async () => {
@@ -81,7 +82,9 @@ describe('a disk that is full', () => {
     let failed = 0;
     for (let free = 0; free <= 8; free++) {
       const page = 'dd if=/dev/zero bs=4096 status=none';
-      await server.sh(`${page} of=/srv/small/filler 2>/dev/null || true; truncate -s -${free * 4096} /srv/small/filler`);
+      await server.sh(
+        `${page} of=/srv/small/filler 2>/dev/null || true; truncate -s -${free * 4096} /srv/small/filler`,
+      );
       const { code, stderr } = await server.sh(`registry-setup --yes --port 5050 ${line}`, { check: false });
       await server.sh('rm /srv/small/filler');
       if (code === 0) break;

@@ -65,14 +65,18 @@ it('another registry of ours, in another directory, is told from this one', asyn
   await run(server, SET_UP);
   const first = await running(server);
   const other = `${SET_UP} --dir /srv/other`;
-  expect(await refused(server, 2, `${other} --port 5050`)).toContain('belongs to the registry in /opt/registry');
+  expect(await refused(server, 2, `${other} --port 5050`)).toContain(
+    'belongs to the registry in /opt/registry',
+  );
   await run(server, `${other} --port 5050 --name other`);
   await run(server, 'uninstall --yes --dir /srv/other');
   expect(await running(server)).toBe(first);
 });
 
 it('what is wrong is said all at once', async () => {
-  await server.sh('docker run -d --name registry -p 5000:5000 registry:3; mkdir /srv/theirs; chown 1000 /srv/theirs');
+  await server.sh(
+    'docker run -d --name registry -p 5000:5000 registry:3; mkdir /srv/theirs; chown 1000 /srv/theirs',
+  );
   const said = await refused(server, 2, `${SET_UP} --storage /srv/theirs`);
   for (const words of ['Port 5000 is taken', 'was not made by registry-setup', 'belongs to uid 1000'])
     expect(said).toContain(words);
@@ -95,7 +99,8 @@ describe('another run', () => {
 
   it('at the same moment: one does it, the other says so or finds it done', async () => {
     const one = `{ registry-setup ${SET_UP} && echo 'exit 0' || echo "exit $?"; } 2>&1`;
-    const said = (await server.sh(`${one} >/tmp/one & ${one} >/tmp/two & wait; cat /tmp/one /tmp/two`)).stdout;
+    const said = (await server.sh(`${one} >/tmp/one & ${one} >/tmp/two & wait; cat /tmp/one /tmp/two`))
+      .stdout;
     const codes = [...said.matchAll(/^exit (\d+)$/gm)].map(([, code]) => code).sort();
     expect(codes, said).toEqual(['0', expect.stringMatching(/^[01]$/)]);
     if (codes[1] === '1') expect(said).toContain('Another run is at work here');
