@@ -18,7 +18,7 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   const facts = await gatherFacts(context.host, dir);
   if (!facts.last)
     throw new CliError(`There is no registry in ${dir}.`, {
-      fix: ['Set one up:           registry-setup', `It is elsewhere:      ${context.line} --dir DIR`],
+      fix: ['Set one up:           registry-setup', `It is elsewhere:      registry-setup … --dir DIR`],
     });
   const result = resolveSettings(mergeAnswers(change, facts.last), { dir });
   if ('problems' in result) throw new InputError(result.problems);

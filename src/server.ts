@@ -88,9 +88,8 @@ export interface Outcome extends Prepared {
 export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;
-  context.output.say(
-    `The run "${left.command}" of ${left.since} was cut off. Putting back what it had done …`,
-  );
+  const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
+  context.output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
   const failures = await recover(context.calm, dir, run, left);
   if (failures.length === 0) return;
   throw new CliError('What the run that was cut off had done could not be put back.', {

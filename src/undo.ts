@@ -9,8 +9,8 @@ import { setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
 import { lineLeft, undoLine } from './resources/hosts.ts';
 import { loginLeft, undoLogin } from './resources/login.ts';
-import { updateStore } from './resources/trust.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
+import { updateStore } from './resources/trust.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
 export async function perform(step: UndoStep, host: Host): Promise<void> {
@@ -61,7 +61,11 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
   }
 }
 
-async function isAlready({ path, mode, uid, gid }: UndoStep & { do: 'restore' }, content: Buffer, host: Host) {
+async function isAlready(
+  { path, mode, uid, gid }: UndoStep & { do: 'restore' },
+  content: Buffer,
+  host: Host,
+) {
   const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
   if (there?.mode !== mode || there.uid !== uid || there.gid !== gid) return false;
   return bytes?.equals(content) === true;

@@ -1,6 +1,6 @@
 // A whole set-up by the built program: real files, a real registry, an engine of which only the container is left out.
 // (With a real engine: test/e2e.)
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -77,7 +77,7 @@ describe.skipIf(noRegistry)('with a real registry', () => {
 
     const gone = await runProgram(['uninstall', '--yes', '--purge', '--dir', machine.dir], machine);
     expect(gone.code).toBe(0);
-    expect(readdirSync(join(machine.place, 'srv'))).toEqual([]);
+    expect(existsSync(join(machine.place, 'srv'))).toBe(false);
     expect(machine.containers()).toEqual([]);
   });
 

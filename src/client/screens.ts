@@ -3,7 +3,7 @@ import { describeCertificate } from '../certificate-fields.ts';
 import type { Paint } from '../output.ts';
 import type { Change } from '../reconcile.ts';
 import type { Found } from './discover.ts';
-import type { Target } from './target.ts';
+import type { Target, TargetName } from './target.ts';
 import type { Trust } from './trust.ts';
 import type { Wish } from './wish.ts';
 
@@ -69,7 +69,8 @@ export const pasteScreen = (lines: string[]): string[] => [
 /** The end: what can be pasted now, and what is left. */
 export function endLines({ name }: Wish, targets: Target[], loginLeft: boolean): string[] {
   const after = targets.flatMap((target) => target.after ?? []);
-  const tool = targets.every(({ name }) => name === 'podman') ? 'podman' : 'docker';
+  const own: Partial<Record<TargetName, string>> = { podman: 'podman', containerd: 'nerdctl' };
+  const tool = targets.every(({ name }) => own[name]) ? own[targets[0]?.name ?? 'docker'] : 'docker';
   return [
     '',
     ...(loginLeft ? [`  ${tool} login ${name}`] : []),

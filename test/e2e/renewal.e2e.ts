@@ -108,7 +108,9 @@ describe('with systemd', () => {
     expect(await daysLeft()).toBeGreaterThan(390);
   });
 
-  it('one for ten days is renewed in the last third of them, not every day', async () => {
+  it('one for ten days is renewed in the last third of them, not every day', {
+    timeout: 120_000,
+  }, async () => {
     await run(server, `${SET_UP} --days 10`);
     const before = await running(server);
     expect((await fire()).said).toContain('Nothing to do');
@@ -131,7 +133,7 @@ describe('with systemd', () => {
     expect(await roots(server)).not.toEqual([old]);
   });
 
-  it('two registries on one machine have a timer each', async () => {
+  it('two registries on one machine have a timer each', { timeout: 180_000 }, async () => {
     await run(server, SET_UP);
     await run(server, `${SET_UP} --dir /srv/second --name second --port 5001`);
     expect(await fire('registry-setup-renew-second')).toMatchObject({ code: 0 });
@@ -141,7 +143,7 @@ describe('with systemd', () => {
     expect(await server.changes()).toEqual([]);
   });
 
-  it('--no-renew, plain HTTP and uninstall take all of it away', async () => {
+  it('--no-renew, plain HTTP and uninstall take all of it away', { timeout: 180_000 }, async () => {
     await run(server, SET_UP);
     const there = 'ls -d /etc/systemd/system/registry-setup* /opt/registry/program 2>/dev/null || true';
     expect((await server.sh(there)).stdout.trim().split('\n')).toHaveLength(3);
@@ -168,7 +170,9 @@ describe('without systemd', () => {
   const alone = (line: string) =>
     server.sh(`unshare --mount sh -c "mount -t tmpfs none /run/systemd; registry-setup ${line}"`);
 
-  it('a line in cron.d, whose command renews; --no-renew and uninstall take it away', async () => {
+  it('a line in cron.d, whose command renews; --no-renew and uninstall take it away', {
+    timeout: 180_000,
+  }, async () => {
     await server.sh('mkdir -p /etc/cron.d');
     await alone(SET_UP);
     const cron = await server.read('/etc/cron.d/registry-setup-renew');

@@ -100,11 +100,9 @@ it.each(['rotate --yes', 'rotate --token-key --yes'])(
   '%s, interrupted when all is written: both are as before',
   async (line) => {
     const [before, wire, key] = [await files(server), await wires(), await keyId()];
-    const { env, reached } = await trapDocker(server, { at: 'logs', before: HOLD });
-    const going = server.sh(`registry-setup ${line}`, { env, check: false });
-    await reached();
-    await server.sh("pkill -INT -f '[c]li.js rotate|[r]egistry-setup rotate'");
-    expect((await going).stderr).toContain('Everything was put back as it was.');
+    // The live check looks at docker_auth's log: all is written by then, and docker_auth has read it.
+    const { env } = await trapDocker(server, { at: 'logs', before: `sleep 4; kill -INT $PPID; ${HOLD}` });
+    expect(await refused(server, 130, line, { env })).toContain('Everything was put back as it was.');
     expect(await files(server)).toEqual(before);
     await server.sh('sleep 3');
     expect(await wires()).toEqual(wire);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Host, removeAll } from '../lab/host.ts';
 import { trapDocker } from './faults.ts';
 import { refused, run, startServer } from './machines.ts';
-import { ADMIN, askAll, PASSWORDS, READER } from './tokens.ts';
+import { ADMIN, askAll, READER } from './tokens.ts';
 
 let server: Host;
 beforeAll(async () => {
@@ -25,14 +25,13 @@ const IMAGES = `
   done <<'TEXT'
 issuer s/issuer: registry-setup/issuer: somebody-else/
 broken s/^acl:/acl: [/
-generous s/- pull/- "*"/
-deaf s/:5001/:5999/
+generous s/- pull/- \\"*\\"/
 TEXT
   docker rm trouble >/dev/null
   docker save -o /usr/local/lib/trouble.tar lab/three-as-two:1 $(docker images --format '{{.Repository}}:{{.Tag}}' 'lab/auth-*')`;
 
 const words = (more = '') => `--yes --auth token --host ${'$HOSTNAME'} --reader bob --password-stdin ${more}`;
-const given = { input: PASSWORDS };
+const given = { input: `${ADMIN}\n${READER}` };
 
 describe('before anything is touched', () => {
   it.each([
@@ -79,7 +78,6 @@ describe('the proof says why', () => {
     ['another issuer', '--auth-image lab/auth-issuer:1', 'they are of another issuer'],
     ['readers who may push', '--auth-image lab/auth-generous:1', 'bob pushed'],
     ['a docker_auth that does not start', '--auth-image lab/auth-broken:1', 'registry-auth|docker_auth'],
-    ['a docker_auth that nobody reaches', '--auth-image lab/auth-deaf:1', 'https://server\\d+:5001/auth'],
   ])('%s, and nothing of it stays', async (_, more, wanted) => {
     await server.sh('docker load -qi /usr/local/lib/trouble.tar');
     const before = await server.changes();

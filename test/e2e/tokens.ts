@@ -1,6 +1,5 @@
 // What the tests of token mode do with hosts: ask as any client does, with the whole exchange of a token; push in a loop; trust.
 import type { Host } from '../lab/host.ts';
-import { trustRoots } from './certificates.ts';
 import { until } from './machines.ts';
 
 export const ADMIN = 'admin:correct horse';
@@ -124,21 +123,3 @@ done
 printf '%s\\n--\\n%s\\n--\\n' $done $failed
 cat /tmp/loop-why 2>/dev/null || true
 `;
-
-/** The CA in the trust store of the system, and Docker started again: what its containerd image store needs before 29.5. */
-export async function trustInSystem(client: Host, pem: string): Promise<void> {
-  await client.write('/usr/local/share/ca-certificates/registry-test.crt', pem);
-  await client.sh('update-ca-certificates; systemctl reset-failed docker; systemctl restart docker');
-  await until(client, 'docker info');
-}
-
-/** Certificates by certs.d for all, and by the system where nothing less will do. */
-export async function trustEverywhere(
-  clients: Host[],
-  ca: string,
-  at: string,
-  system: Host[] = [],
-): Promise<void> {
-  await Promise.all(clients.map((client) => trustRoots(client, ca, at)));
-  await Promise.all(system.map((client) => trustInSystem(client, ca)));
-}

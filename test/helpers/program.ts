@@ -1,13 +1,35 @@
 // The built program, as a person runs it, on this machine's files and ports; its `docker` is a script (fake-docker).
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { noRegistry, registryProgram } from './registry-program.ts';
 import { temporaryDirectory } from './tmp.ts';
 
-export const CLI = new URL('../../dist/cli.js', import.meta.url).pathname;
-if (!existsSync(CLI)) throw new Error('dist/cli.js is not there: npm run build');
+/** A copy of what was built: a build that goes on at the same time takes nothing away under a test that runs. */
+function copyOfProgram(): string {
+  const [root, copy] = [
+    new URL('../../', import.meta.url).pathname,
+    mkdtempSync(join(tmpdir(), 'registry-setup-test-')),
+  ];
+  afterAll(() => rmSync(copy, { recursive: true, force: true }));
+  if (!existsSync(join(root, 'dist/cli.js'))) throw new Error('dist/cli.js is not there: npm run build');
+  for (const name of ['dist', 'templates', 'package.json'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  return join(copy, 'dist/cli.js');
+}
+export const CLI = copyOfProgram();
 
 export interface Machine {
   /** For --dir: there is nothing yet. */
