@@ -85,13 +85,12 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
   const { dir, caCert = '', caKey, days, san } = settings;
   const warnings: string[] = [];
   const kept = await keptIssuers(host, dir, caCert);
-  const checked = kept
-    ? undefined
-    : await (async () => {
-        const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
-        const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
-        return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
-      })();
+  const open = async () => {
+    const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
+    const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
+    return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
+  };
+  const checked = kept ? undefined : await open();
   if (checked) warnings.push(...checked.ca.warnings);
   if (checked?.pair.locked && settings.renew)
     warnings.push(
@@ -102,8 +101,7 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
   const part = await signedSite({ ...wish, names: permitted }, host, {
     cert: tail[0] ?? '',
     tail,
-    key: async () =>
-      (checked?.pair ?? (await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor))).key,
+    key: async () => (checked ?? (await open())).pair.key,
   });
   return { ...part, roots: [checked?.ca.root ?? tail.at(-1) ?? ''], warnings };
 }

@@ -25,7 +25,7 @@ import {
   type TestImage,
   testName,
 } from './test-image.ts';
-import { authName, realm } from './token-auth.ts';
+import { authName } from './token-auth.ts';
 
 /** docker_auth looks at its file every second or two, and waits for quiet. */
 const RELOADS_WITHIN = 20_000;
@@ -160,33 +160,16 @@ const REFUSALS: [RegExp, string][] = [
   [/token not to be used (before|after)/, 'its clock and that of docker_auth differ'],
 ];
 
-/** On the way to the token server. */
-const ON_THE_WAY: [RegExp, string][] = [
-  [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'cannot be reached'],
-  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'shows the certificate of another host'],
-  [/CERT|SIGNATURE|VERIFY|ISSUER/, 'shows a certificate that is not trusted'],
-  [/EPROTO|ERR_SSL|ECONNRESET/, 'does not speak TLS as the registry says'],
-];
-
-/** In the words of the person. */
-async function explained(
-  error: Error & { code?: string },
-  settings: Settings,
-  host: Host,
-): Promise<CliError> {
+/** In the words of the person; an error that has its words already stays as it is, unless the log knows better. */
+async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
   if (error instanceof Broken)
     return new CliError(`The roles are not as they were asked for: ${error.message}.`);
   const log = (await docker.logs(host, settings.name, 20)).join('\n');
-  const refusal = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
-  const where = ON_THE_WAY.find(([pattern]) => pattern.test(error.code ?? ''))?.[1];
-  const message = refusal
-    ? `The registry does not take the tokens of docker_auth: ${refusal}.`
-    : where
-      ? `The token server ${realm(settings)} ${where}.`
-      : 'A test image could not be pushed, pulled and deleted as the roles say.';
-  const known = error instanceof CliError ? error : undefined;
-  const why = [known?.message ?? error.message, `its log:\n${log}`].join('\n');
-  return new CliError(message, { why: where ? error.message : why });
+  const why = `${error.message}\nits log:\n${log}`;
+  const cause = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
+  if (cause) return new CliError(`The registry does not take the tokens of docker_auth: ${cause}.`, { why });
+  if (error instanceof CliError) return error;
+  return new CliError('A test image could not be pushed, pulled and deleted as the roles say.', { why });
 }
 
 /** Says why a token is not taken, where something that needs one fails. */
@@ -194,8 +177,6 @@ export async function withCause<T>(settings: Settings, host: Host, work: () => P
   try {
     return await work();
   } catch (error) {
-    const told = await explained(error as Error, settings, host);
-    // A refusal that has another cause is told best by the check itself.
-    throw error instanceof CliError && !told.message.includes('tokens of docker_auth') ? error : told;
+    throw await explained(error as Error, settings, host);
   }
 }

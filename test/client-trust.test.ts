@@ -146,6 +146,15 @@ describe('without a fingerprint', () => {
     host.put('/etc/ssl/certs/ca-certificates.crt', `${evil.certPem}${old.certPem}`);
     expect(await roots(decide(found, {}, { host }))).toBe('public');
   });
+
+  test('but a fingerprint holds also there: a chain without its root is compared with those of the system', async () => {
+    const found = await serve([site(old)]);
+    const host = fakeHost();
+    host.put('/etc/ssl/certs/ca-certificates.crt', `${evil.certPem}${old.certPem}`);
+    expect(await roots(decide(found, { fingerprint: finger(old.certPem) }, { host }))).toBe('public');
+    const other = decide(found, { fingerprint: finger(evil.certPem) }, { host });
+    await expect(other).rejects.toMatchObject({ exitCode: 2 });
+  });
 });
 
 describe('a file', () => {

@@ -67,6 +67,20 @@ function loginOf(reply: Reply, wish: Wish): Login {
   throw notARegistry(wish, `/v2/ answers ${status}${server}, as a web page does`);
 }
 
+/**
+ * Which login it wants, asked over what is trusted now: of the first look nothing is taken that a password follows, since anybody
+ * on the way could have named a token server of their own.
+ * @throws CliError where it does not answer to one who trusts that
+ */
+export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
+  const reply = await ask(at, 'GET', '/v2/').catch((error) => {
+    throw new CliError(`${wish.name} does not answer over what is trusted.`, {
+      why: (error as Error).message,
+    });
+  });
+  return loginOf(reply, wish);
+}
+
 /** @param ip where it is */
 export async function discover(wish: Wish, ip: string): Promise<Found> {
   const { host, port } = wish;

@@ -31,8 +31,10 @@ export interface Joining {
 }
 
 /** The registry, as one who trusts it now. */
-export const trusted = ({ at }: Found, trust: Trust): Endpoint =>
-  trust.kind === 'roots' ? { ...at, ca: trust.roots.map(String) } : at;
+export function trusted({ at }: Found, trust: Trust): Endpoint {
+  if (trust.kind === 'roots') return { ...at, ca: trust.roots.map(String) };
+  return trust.kind === 'public' && trust.bundle ? { ...at, ca: [trust.bundle] } : at;
+}
 
 function loginResource(
   { login }: Target,

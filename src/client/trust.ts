@@ -1,8 +1,10 @@
 // Which roots this machine shall trust for that registry, and who says so: a fingerprint, a file, a person, or what is trusted already.
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificate-files.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { splitPem } from '../site.ts';
 import { handshake } from '../tls-check.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
@@ -11,7 +13,7 @@ import type { Wish } from './wish.ts';
 /** `public`: this machine trusts it already, by the roots that it came with. */
 export type Trust =
   | { kind: 'http' }
-  | { kind: 'public' }
+  | { kind: 'public'; bundle?: string }
   | { kind: 'roots'; roots: X509Certificate[]; known: boolean };
 
 export interface Trusting {
@@ -41,12 +43,20 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
 ];
 
-async function isPublic(found: Found, host: Host): Promise<boolean> {
+/** What the system trusts, where that is enough: Node has a list of its own, and what a company added is not in it. */
+async function publicTrust(found: Found, host: Host): Promise<Trust | undefined> {
   for (const path of BUNDLES) {
-    const bundle = await host.read(path);
-    if (bundle) return (await refusal(found, [bundle.toString()])) === undefined;
+    const bundle = (await host.read(path))?.toString();
+    if (bundle) return (await refusal(found, [bundle])) ? undefined : { kind: 'public', bundle };
   }
-  return (await refusal(found, undefined)) === undefined;
+  return (await refusal(found, undefined)) ? undefined : { kind: 'public' };
+}
+
+/** A public root need not be sent; the fingerprint is then that of one which the system has, and which certifies this server. */
+async function isPinned(found: Found, trust: Trust, fingerprint: string): Promise<boolean> {
+  const bundle = trust.kind === 'public' ? (trust.bundle ?? rootCertificates.join('\n')) : '';
+  const root = splitPem(bundle).find((pem) => new X509Certificate(pem).fingerprint256 === fingerprint);
+  return root !== undefined && (await refusal(found, [root])) === undefined;
 }
 
 /** The roots that are served and that a trusted one vouches for: while a CA is being replaced the old one certifies the new one's key. */
@@ -73,8 +83,7 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
         fix: `Take the certificates out of it:   openssl x509 -in ${path} -out ca.crt`,
       },
     ]);
-  const { X509Certificate: Certificate } = await import('node:crypto');
-  const given = (await readCertificates(file)).map((pem) => new Certificate(pem));
+  const given = (await readCertificates(file)).map((pem) => new X509Certificate(pem));
   if (wish.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === wish.fingerprint))
     throw wrongFingerprint(wish, given);
   const refused = await refusal(found, given.map(String));
@@ -150,14 +159,16 @@ export async function decideTrust(trusting: Trusting): Promise<Trust> {
     const pinned = roots.find(({ fingerprint256 }) => fingerprint256 === wish.fingerprint);
     if (pinned) return withOthers(pinned, installed.some(sameAs(pinned)));
     if (roots.length > 0) throw wrongFingerprint(wish, roots);
-    if (await isPublic(found, host)) return { kind: 'public' };
+    const system = await publicTrust(found, host);
+    if (system && (await isPinned(found, system, wish.fingerprint))) return system;
     throw withoutRoot(found, wish);
   }
   const old = roots.find((root) => installed.some(sameAs(root)));
   if (old) return withOthers(old, true);
   if (installed.length > 0 && !(await refusal(found, installed.map(String))))
     return { kind: 'roots', roots: installed, known: true };
-  if (await isPublic(found, host)) return { kind: 'public' };
+  const system = await publicTrust(found, host);
+  if (system) return system;
   const [root] = roots;
   if (!root) throw withoutRoot(found, wish);
   if (await confirm?.(root)) return withOthers(root, false);

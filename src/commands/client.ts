@@ -1,6 +1,7 @@
 // `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
 import { type Answers, readAnswers } from '../arguments.ts';
 import { installedRoots } from '../client/certs-dir.ts';
+import { askLogin } from '../client/discover.ts';
 import { finderOf, findPerson, findTargets } from '../client/find.ts';
 import { chooseLogin } from '../client/login.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/memory.ts';
@@ -53,6 +54,7 @@ export async function client(context: Context): Promise<void> {
   );
   const confirm = interactive ? (root: (typeof installed)[number]) => confirmRoot(context, root) : undefined;
   const trust = await decideTrust({ wish, found, host, installed, confirm });
+  found.login = await askLogin(wish, trusted(found, trust));
   output.say(
     ...trustLine(trust),
     ...targetLines(targets, paint),

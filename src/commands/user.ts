@@ -117,7 +117,8 @@ async function change(
   });
   const done: Record<string, string> = {
     add: `${name} can log in now.`,
-    remove: `${name} cannot log in any more.`,
+    // A token is good for its 900 seconds, whoever it was given to.
+    remove: `${name} cannot log in any more.${wanted.settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
   output.say('', `${done[verb]}`, ...loginLines(material, passwordFile, output.paint));

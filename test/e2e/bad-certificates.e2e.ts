@@ -101,10 +101,10 @@ const cases: Case[] = [
     'a common name alone',
     CERT,
     {
-      'site.crt': make({ subject: `/CN=${NAME}`, extensions: SITE, by: ca }).cert + ca.cert,
-      'site.key': newKey(),
+      'site.crt': make({ subject: `/CN=${NAME}`, extensions: SITE, by: ca, key: site.key }).cert + ca.cert,
+      'site.key': site.key,
     },
-    /belongs to no certificate/,
+    /has only a common name \("registry\.example"\); Docker wants subjectAltName/,
   ],
   [
     'a missing intermediate',

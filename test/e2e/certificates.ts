@@ -87,6 +87,22 @@ await Promise.all(pending);
 console.log(Math.round(gap));
 `;
 
+export interface Age {
+  life: number;
+  left: number;
+}
+
+/** A script: the site certificate as it is after some of its days, signed by the same CA. */
+export const age = ({ life, left }: Age) => `
+  cd /opt/registry
+  openssl x509 -in certs/site.crt -noout -ext subjectAltName | tail -1 |
+    sed 's/ *IP Address:/IP:/g; s/ *DNS:/DNS:/g; s/^/subjectAltName=/' >/tmp/names
+  day() { date -u -d "$1 days" +%Y%m%d%H%M%SZ; }
+  openssl req -new -key certs/site.key -subj /CN=registry |
+    openssl x509 -req -CA ca/ca.crt -CAkey ca/ca.key -extfile /tmp/names \
+      -not_before $(day ${left - life}) -not_after $(day ${left}) 2>/dev/null >/tmp/aged.crt
+  cat /tmp/aged.crt ca/ca.crt >certs/site.crt`;
+
 const go = ['go', '/usr/local/go/bin/go'].find((command) => spawnSync(command, ['version']).status === 0);
 export const noGo = go ? undefined : 'there is no go on this machine';
 

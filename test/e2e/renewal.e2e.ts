@@ -1,7 +1,7 @@
 // Renewal by itself: a timer, or a line in cron.d, that runs a copy of the program which needs neither npm nor a network.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll } from '../lab/host.ts';
-import { files, inFile, onWire, roots } from './certificates.ts';
+import { type Age, age, files, inFile, onWire, roots } from './certificates.ts';
 import { refused, run, running, startServer } from './machines.ts';
 
 let server: Host;
@@ -22,22 +22,6 @@ async function fire(unit = 'registry-setup-renew') {
   const said = await server.sh(`journalctl -o cat -u ${unit}.service --since '${since}'`);
   return { code, said: said.stdout };
 }
-
-interface Age {
-  life: number;
-  left: number;
-}
-
-/** A script: the site certificate as it is after some of its days, signed by the same CA. */
-const age = ({ life, left }: Age) => `
-  cd /opt/registry
-  openssl x509 -in certs/site.crt -noout -ext subjectAltName | tail -1 |
-    sed 's/ *IP Address:/IP:/g; s/ *DNS:/DNS:/g; s/^/subjectAltName=/' >/tmp/names
-  day() { date -u -d "$1 days" +%Y%m%d%H%M%SZ; }
-  openssl req -new -key certs/site.key -subj /CN=registry.example |
-    openssl x509 -req -CA ca/ca.crt -CAkey ca/ca.key -extfile /tmp/names \
-      -not_before $(day ${left - life}) -not_after $(day ${left}) 2>/dev/null >/tmp/aged.crt
-  cat /tmp/aged.crt ca/ca.crt >certs/site.crt`;
 
 /** The same, and it is served. */
 async function aged(wish: Age) {
@@ -197,9 +181,12 @@ describe('without systemd', () => {
     expect((await server.sh('ls /etc/cron.d')).stdout).toBe('');
   });
 
-  it('and without cron.d: the registry is set up all the same', async () => {
+  it('and without cron.d: the registry is set up all the same, and the command is told', async () => {
     await server.sh('rm -rf /etc/cron.d');
-    await alone(SET_UP);
+    const { stderr } = await alone(SET_UP);
+    expect(stderr).toMatch(
+      /let this run every day:\n.*node \/opt\/registry\/program\/[0-9a-f]+\/dist\/cli\.js rotate --if-expiring 30 --yes/,
+    );
     expect((await server.sh('ls /etc/systemd/system')).stdout).not.toContain('registry-setup');
     expect(await onWire(server, AT)).toBe(await inFile(server));
   });

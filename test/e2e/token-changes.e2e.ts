@@ -1,8 +1,10 @@
 // Token mode and the others: changed by a second run, with the same people and passwords; seen by status, taken away by uninstall.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Host, removeAll } from '../lab/host.ts';
 import { ask, refused, run, running, startServer } from './machines.ts';
 import { ADMIN, askAll, PASSWORDS, READER, SCOPED, STRANGER } from './tokens.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: Host;
 let at: string;

@@ -34,9 +34,13 @@ describe.each(registries)(
     afterAll(removeAll);
 
     const setUp = (words: string) =>
-      run(server, `--yes --auth token --host ${server.name} --image ${image} --password-stdin ${words}`, {
-        input: PASSWORDS,
-      });
+      run(
+        server,
+        `--yes --auth token --no-anonymous-pull --host ${server.name} --image ${image} --password-stdin ${words}`,
+        {
+          input: PASSWORDS,
+        },
+      );
     const ca = async (tls: string) => (tls === 'insecure' ? '' : (await roots(server)).join(''));
 
     async function trustIt(tls: string): Promise<void> {

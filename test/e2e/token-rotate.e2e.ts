@@ -1,10 +1,12 @@
 // Rotation in token mode: both ports change together, or neither does, and what a client is in the middle of is not lost.
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type Host, removeAll } from '../lab/host.ts';
 import { files, inFile, onWire, roots, roundTrip, trustRoots } from './certificates.ts';
 import { HOLD, KILL, trapDocker } from './faults.ts';
 import { login, push, refused, run, running, startTeam } from './machines.ts';
 import { askAll, GAP_ONLY, pushLoop, READER } from './tokens.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: Host;
 let dev: Host;

@@ -1,23 +1,28 @@
 // Token mode when something is wrong: what is refused before anything is touched, what is undone, and what is said of it.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Host, removeAll } from '../lab/host.ts';
 import { trapDocker } from './faults.ts';
 import { refused, run, startServer } from './machines.ts';
 import { ADMIN, askAll, READER } from './tokens.ts';
 
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
+
 let server: Host;
 beforeAll(async () => {
-  server = await startServer({ images: ['registry:3', 'cesanta/docker_auth:1'] });
+  server = await startServer({ images: ['registry:3', 'registry:2', 'cesanta/docker_auth:1'] });
   await server.sh(IMAGES);
 });
 beforeEach(() => server.reset());
 afterAll(removeAll);
 
-/** A docker_auth that is told something else than what is written, and a registry 3 that looks like a 2. */
+/** A docker_auth that is told something else than what is written, and registries that look like the other one. */
 const IMAGES = `
   commit() { docker commit "$@" >/dev/null; }
   docker create --name trouble registry:3 serve x >/dev/null
   commit -c 'CMD ["/etc/docker/registry/config.yml"]' trouble lab/three-as-two:1
+  docker rm trouble >/dev/null
+  docker create --name trouble registry:2 serve x >/dev/null
+  commit -c 'CMD ["/etc/distribution/config.yml"]' trouble lab/two-as-three:1
   docker rm trouble >/dev/null
   docker create --name trouble cesanta/docker_auth:1 x >/dev/null
   while read -r name edit; do
@@ -28,7 +33,7 @@ broken s/^acl:/acl: [/
 generous s/- pull/- \\"*\\"/
 TEXT
   docker rm trouble >/dev/null
-  docker save -o /usr/local/lib/trouble.tar lab/three-as-two:1 $(docker images --format '{{.Repository}}:{{.Tag}}' 'lab/auth-*')`;
+  docker save -o /usr/local/lib/trouble.tar lab/three-as-two:1 lab/two-as-three:1 $(docker images --format '{{.Repository}}:{{.Tag}}' 'lab/auth-*')`;
 
 const words = (more = '') => `--yes --auth token --host ${'$HOSTNAME'} --reader bob --password-stdin ${more}`;
 const given = { input: `${ADMIN}\n${READER}` };
@@ -75,6 +80,11 @@ describe('before anything is touched', () => {
 describe('the proof says why', () => {
   it.each([
     ['a key id of the other kind', '--image lab/three-as-two:1', 'it does not know the key that signs them'],
+    [
+      'the same the other way round',
+      '--image lab/two-as-three:1',
+      'it does not know the key that signs them',
+    ],
     ['another issuer', '--auth-image lab/auth-issuer:1', 'they are of another issuer'],
     ['readers who may push', '--auth-image lab/auth-generous:1', 'bob pushed'],
     ['a docker_auth that does not start', '--auth-image lab/auth-broken:1', 'registry-auth|docker_auth'],

@@ -1,9 +1,11 @@
 // People in token mode: what each may do as docker_auth itself decides it, and changes that no client notices.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Host, removeAll } from '../lab/host.ts';
 import { roots, trustRoots } from './certificates.ts';
 import { login, loginRefused, push, refused, run, running, startTeam, type Team } from './machines.ts';
 import { askAll, pushLoop, type Question } from './tokens.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let team: Team;
 let server: Host;
@@ -87,9 +89,11 @@ describe('what docker_auth grants', () => {
     expect(granted.map((actions, i) => [wanted[i]?.[0], actions])).toEqual(wanted);
   });
 
-  it.each(['a-b', 'aXb', 'b', 'boo', 'Bo', 'ADMIN', 'admin ', 'x'])('%s is nobody', async (name) =>
-    expect(await ask([{ who: `${name}:x`, scope: 'repository:a:pull' }])).toEqual(['401']),
-  );
+  it('a name that is only nearly somebody is nobody', async () => {
+    const names = ['a-b', 'aXb', 'b', 'boo', 'Bo', 'ADMIN', 'admin ', 'x'];
+    const asked = names.map((name) => ({ who: `${name}:${name}-pw`, scope: 'repository:a:pull' }));
+    expect(await ask(asked)).toEqual(names.map(() => '401'));
+  });
 
   it('nobody is somebody else: not by a query, not by a form, and not without a password', async () => {
     const scope = 'repository:a:pull,push,delete';
@@ -167,7 +171,7 @@ describe('changes', () => {
     await run(server, 'user password eve --yes --password-stdin', { input: 'eve-2' });
     expect(await loginRefused(dev, at, 'eve', 'eve-1')).toMatch(/unauthorized|401/);
     await login(dev, at, 'eve', 'eve-2');
-    await run(server, 'user remove eve --yes');
+    expect((await run(server, 'user remove eve --yes')).stderr).toContain('may go on for 15 minutes');
     expect(await loginRefused(dev, at, 'eve', 'eve-2')).toMatch(/unauthorized|401/);
     await run(server, 'user remove root2 --yes');
     expect(await loginRefused(dev, at, 'root2', 'root2-1')).toMatch(/unauthorized|401/);

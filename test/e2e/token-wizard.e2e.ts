@@ -1,10 +1,12 @@
 // The wizard for token mode, on a terminal of 80 columns and 24 rows.
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { type Host, removeAll, spawnPty } from '../lab/host.ts';
 import type { Pty } from '../lab/pty.ts';
 import { roots } from './certificates.ts';
 import { run, startServer } from './machines.ts';
 import { askAll } from './tokens.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: Host;
 beforeAll(async () => {
