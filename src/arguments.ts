@@ -17,6 +17,8 @@ export interface Answer {
   value: string | number | boolean | string[];
   /** `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`: what an error names. */
   where: string;
+  /** From the settings of the last run: carried over, and not said now. */
+  last?: true;
 }
 export type Answers = Partial<Record<FlagName, Answer>>;
 

@@ -1,6 +1,7 @@
 // The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
 import type { Context } from './context.ts';
 import type { Host } from './host.ts';
+import { asRecovered } from './recovered.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import {
@@ -58,7 +59,8 @@ export async function certificatesFor(
   keys: Keys,
   renew: Renew,
 ): Promise<Certificates> {
-  const { host, output, env } = context;
+  const { output, env } = context;
+  const host = await asRecovered(context.host, settings.dir);
   const names = siteNames(settings, host.machine.hostname);
   return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
     const given = env.REGISTRY_SETUP_PASSPHRASE;

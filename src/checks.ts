@@ -6,6 +6,7 @@ import type { Host } from './host.ts';
 import type { Material } from './material.ts';
 import type { Change, Step } from './reconcile.ts';
 import { ask, type Credentials, call, type Endpoint } from './registry.ts';
+import type { Report } from './resource.ts';
 import { checkRoles, untilAuthServes } from './role-check.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
@@ -14,6 +15,8 @@ import { checkTls } from './tls-check.ts';
 
 /** How long a registry may take from its start to its first answer; milliseconds. */
 const UP_WITHIN = 30_000;
+/** Errors of a registry that is not up. */
+const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up|no answer/;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What the server itself connects to: the address that it listens on, whatever clients call it. */
@@ -50,13 +53,15 @@ async function failure(host: Host, settings: Settings, what: string): Promise<Cl
 }
 
 /** Waits for the first answer of a registry that was just started. */
-async function untilUp(host: Host, settings: Settings, at: Endpoint, report: (text: string) => void) {
+async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Report) {
   const since = performance.now();
   for (let round = 0; ; round++) {
     const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch(
       (error: NodeJS.ErrnoException) => error,
     );
     if (!(reply instanceof Error) && (reply.status === 200 || reply.status === 401)) return;
+    // A certificate that is not the one: it answers, and the handshakes that follow tell what is wrong.
+    if (reply instanceof Error && !NOT_YET.test(`${reply.code} ${reply.message}`)) return;
     const waited = performance.now() - since;
     // Asking the engine costs more than asking the registry: now and then is enough.
     if (round % 10 === 9 || waited > UP_WITHIN) {
@@ -135,18 +140,27 @@ export function liveChecks(
   const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
   const credentials = user && password ? { user, password } : undefined;
   const began = new Date();
-  const steps: Step[] = [
-    {
-      title: `Answers as ${settings.host}`,
-      run: async (report) => {
-        await untilUp(host, settings, at, report);
-        if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
-        return checkLogins(settings, at, known);
-      },
-    },
-  ];
+  const up = async (report: Report) => {
+    await untilUp(host, settings, at, report);
+    if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
+  };
   const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
-  if (site) steps.push({ title: 'TLS', run: () => checkTls(site, servers) });
+  // The certificate first: where it is the wrong one, no login could be tried.
+  const tls: Step = {
+    title: 'TLS',
+    run: async (report) => {
+      await up(report);
+      return site && checkTls(site, servers);
+    },
+  };
+  const logins: Step = {
+    title: `Answers as ${settings.host}`,
+    run: async (report) => {
+      if (!site) await up(report);
+      return checkLogins(settings, at, known);
+    },
+  };
+  const steps = site ? [tls, logins] : [logins];
   if (settings.auth === 'token' && credentials)
     steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host) });
   else if (settings.auth === 'none' || credentials)

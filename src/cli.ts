@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
+import { setMaxListeners } from 'node:events';
 import { readArguments, readEnvironment } from './arguments.ts';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
@@ -20,6 +21,8 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
 /** The first Ctrl-C undoes; the second leaves at once. */
 function onSignals(): AbortController {
   const controller = new AbortController();
+  // Everything that is asked of the machine at once listens to it.
+  setMaxListeners(0, controller.signal);
   const hear = (name: NodeJS.Signals) => {
     // `on` and not `once`: a library that sees no other listener would end the process before anything is undone.
     process.on(name, () => {
@@ -41,27 +44,27 @@ function print(text: string): number {
 
 async function main(argv: string[]): Promise<number> {
   const wants = (name: string) => argv.includes(name);
-  const rough = makeOutput({ asJson: wants('--json'), color: !wants('--no-color') });
-  const verbose = wants('--verbose') || wants('-v');
+  // For errors before the words are understood.
+  let output = makeOutput({ asJson: wants('--json'), color: !wants('--no-color') });
+  let verbose = wants('--verbose') || wants('-v');
   try {
-    const { command, operands, answers } = readArguments(argv);
-    const on = (name: 'version' | 'help' | 'json' | 'quiet') => answers[name]?.value === true;
+    const { command, operands, answers: said } = readArguments(argv);
+    const answers = { ...readEnvironment(command, process.env), ...said };
+    const on = (name: 'version' | 'help' | 'json' | 'quiet' | 'verbose') => answers[name]?.value === true;
     if (on('version')) return print(`${VERSION}\n`);
     if (on('help')) return print((await import('./help.ts')).helpText(command));
     const run = COMMANDS[command];
     if (!run) throw new CliError(`"${command}" is not built yet in this version.`, { exitCode: 2 });
-    const output = makeOutput({
-      asJson: on('json'),
-      quiet: on('quiet'),
-      color: answers.color?.value !== false,
-    });
+    output = makeOutput({ asJson: on('json'), quiet: on('quiet'), color: answers.color?.value !== false });
+    const { paint } = output;
+    verbose = on('verbose');
     const { signal } = onSignals();
     const { realHost } = await import('./host.ts');
     const trace = verbose
-      ? (line: string) => process.stderr.write(`${output.paint('dim', `$ ${line}`)}\n`)
+      ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
     const code = await run({
-      answers: { ...readEnvironment(command, process.env), ...answers },
+      answers,
       operands,
       line: ['registry-setup', ...argv].join(' '),
       host: realHost(signal, trace),
@@ -69,13 +72,12 @@ async function main(argv: string[]): Promise<number> {
       output,
       signal,
       env: process.env,
-      prompts: async () =>
-        (await import('./ask.ts')).terminalPrompts(signal, (text) => output.paint('dim', text)),
+      prompts: async () => (await import('./ask.ts')).terminalPrompts(signal, (text) => paint('dim', text)),
     });
     return typeof code === 'number' ? code : 0;
   } catch (error) {
-    rough.json(errorDocument(error));
-    rough.fail(error, verbose);
+    output.json(errorDocument(error));
+    output.fail(error, verbose);
     if (error instanceof Interrupted) return 130;
     return error instanceof CliError ? error.exitCode : 1;
   }

@@ -19,7 +19,7 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
   if (!facts.last)
     throw new CliError(`There is no registry in ${dir}.`, {
-      fix: ['Set one up:           registry-setup', `It is elsewhere:      ${context.line} --dir DIR`],
+      fix: ['Set one up:           registry-setup', `It is elsewhere:      registry-setup … --dir DIR`],
     });
   if (facts.engine instanceof CliError) throw facts.engine;
   const defaults = { dir, engine: facts.engine.kind };

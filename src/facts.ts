@@ -55,8 +55,10 @@ export async function gatherFacts(host: Host, dir: string, wish?: EngineWish): P
 
 /** A registry without logins has no users: that is no answer to who may log in, when somebody may again. */
 function lastAnswers(answers: Answers): Answers {
-  const { user, ...rest } = answers;
-  return user === undefined || (Array.isArray(user.value) && user.value.length === 0) ? rest : answers;
+  const kept = Object.entries(answers).filter(
+    ([name, { value }]) => name !== 'user' || !Array.isArray(value) || value.length > 0,
+  );
+  return Object.fromEntries(kept.map(([name, answer]) => [name, { ...answer, last: true }]));
 }
 
 /** From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon. */

@@ -7,9 +7,20 @@ import type { Host } from './host.ts';
 import { readServed, type Site, signedSite, splitPem, type Wish } from './site.ts';
 
 async function file(host: Host, flag: string, path: string) {
+  if ((await host.stat(path))?.type === 'dir')
+    throw new InputError([{ where: `${flag} ${path}`, message: 'this is a directory; a file is wanted' }]);
   const bytes = await host.read(path);
   if (!bytes) throw new InputError([{ where: `${flag} ${path}`, message: 'there is no such file' }]);
   return { bytes, where: `${flag} ${path}` };
+}
+
+/** Whether a file was given in an earlier run and is no longer there: what came of it is served, and kept. */
+async function isGone(host: Host, dir: string, flag: 'cert' | 'ca-cert', path: string): Promise<boolean> {
+  if (await host.stat(path)) return false;
+  const text = (await host.read(join(dir, 'settings.yml')))?.toString() ?? '';
+  const { readYaml } = await import('./templates.ts');
+  const last = readYaml(text, join(dir, 'settings.yml')) as Record<string, unknown> | null;
+  return last?.[flag] === path;
 }
 
 /** The pair behind two flags, opened with a passphrase if need be. */
@@ -25,7 +36,7 @@ async function readGiven(
   const locked = [cert, ...(key ? [key] : [])];
   const closed = (await Promise.all(locked.map(({ bytes }) => needsPassphrase(bytes)))).indexOf(true);
   const passphrase = closed < 0 ? undefined : await askFor(paths[closed] ?? paths[0]);
-  return readPair({ cert, key }, passphrase);
+  return { ...(await readPair({ cert, key }, passphrase)), locked: closed >= 0 };
 }
 
 /**
@@ -40,7 +51,7 @@ export async function readySite(
   const { verifyReadyCertificate } = await import('./certificate-checks.ts');
   const { dir, cert = '', key, caCert, san } = settings;
   const served = await readServed(host, dir);
-  const gone = served && !(await host.stat(cert));
+  const gone = served && (await isGone(host, dir, 'cert', cert));
   const where = gone
     ? { cert: join(dir, 'certs/site.crt'), key: join(dir, 'certs/site.key') }
     : { cert: `--cert ${cert}`, key: `--key ${key ?? cert}` };
@@ -49,7 +60,9 @@ export async function readySite(
     : await readGiven(host, ['--cert', '--key'], [cert, key], askFor);
   const { readCertificates } = await import('./certificate-files.ts');
   const extraCa =
-    caCert && (await host.stat(caCert)) ? await readCertificates(await file(host, '--ca-cert', caCert)) : [];
+    caCert && !(await isGone(host, dir, 'ca-cert', caCert))
+      ? await readCertificates(await file(host, '--ca-cert', caCert))
+      : [];
   // Names that were not asked for by the person need not be in it.
   const asked = names.slice(0, 1 + san.length);
   const ready = verifyReadyCertificate({ ...pair, extraCa, names: asked, where, ...(now && { now }) });
@@ -72,21 +85,23 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
   const { dir, caCert = '', caKey, days, san } = settings;
   const warnings: string[] = [];
   const kept = await keptIssuers(host, dir, caCert);
-  const checked = kept
-    ? undefined
-    : await (async () => {
-        const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
-        const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
-        return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
-      })();
+  const open = async () => {
+    const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
+    const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
+    return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
+  };
+  const checked = kept ? undefined : await open();
   if (checked) warnings.push(...checked.ca.warnings);
+  if (checked?.pair.locked && settings.renew)
+    warnings.push(
+      `${caKey ?? caCert} has a passphrase: the timer can renew only with REGISTRY_SETUP_PASSPHRASE in its environment (or --no-renew)`,
+    );
   const tail = checked?.ca.chain ?? kept ?? [];
   const permitted = await permittedNames(tail[0] ?? '', names, 1 + san.length);
   const part = await signedSite({ ...wish, names: permitted }, host, {
     cert: tail[0] ?? '',
     tail,
-    key: async () =>
-      (checked?.pair ?? (await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor))).key,
+    key: async () => (checked ?? (await open())).pair.key,
   });
   return { ...part, roots: [checked?.ca.root ?? tail.at(-1) ?? ''], warnings };
 }
@@ -96,9 +111,9 @@ async function keptIssuers(host: Host, dir: string, caCert: string): Promise<str
   const served = await readServed(host, dir);
   const [, issuer, ...above] = served?.chain ?? [];
   if (!issuer) return undefined;
-  const given = (await host.read(caCert))?.toString();
-  if (given === undefined) return [issuer, ...above];
-  const same = splitPem(given).some(
+  if (await isGone(host, dir, 'ca-cert', caCert)) return [issuer, ...above];
+  const given = await file(host, '--ca-cert', caCert);
+  const same = splitPem(given.bytes.toString()).some(
     (pem) => new X509Certificate(pem).fingerprint256 === new X509Certificate(issuer).fingerprint256,
   );
   return same ? [issuer, ...above] : undefined;

@@ -210,7 +210,9 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
     }
     const result = await child;
-    if (signal?.aborted || result.isCanceled) throw new Interrupted();
+    // Ctrl-C reaches a child by itself, and it may be gone before this process has heard of it.
+    if (signal?.aborted || result.isCanceled || (signal && result.signal === 'SIGINT'))
+      throw new Interrupted();
     const { stdout, stderr } = result;
     if (result.timedOut) return { code: 124, stdout, stderr };
     if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };

@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { CliError } from './errors.ts';
 import { Secret } from './secret.ts';
 
 export interface Endpoint {
@@ -106,6 +107,23 @@ function challenge({ headers }: Reply): Record<string, string> | undefined {
   return Object.fromEntries([...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
 }
 
+const ON_THE_WAY: [RegExp, string][] = [
+  [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'cannot be reached from here'],
+  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'shows the certificate of another host'],
+  [/CERT|SIGNATURE|VERIFY|ISSUER/, 'shows a certificate that is not trusted'],
+  [/EPROTO|ERR_SSL|ECONNRESET/, 'does not answer as the registry says'],
+];
+
+/** What went wrong on the way to a token server, in the words of the person. */
+export function tokenServerError(realm: string, error: NodeJS.ErrnoException): Error {
+  const what = ON_THE_WAY.find(([pattern]) => pattern.test(error.code ?? ''))?.[1];
+  if (!what) return error;
+  return new CliError(`The token server ${realm} ${what}.`, {
+    why: error.message,
+    fix: 'On the server:   registry-setup status',
+  });
+}
+
 /**
  * Fetches a token from where a registry says.
  * @returns the token, or the refusal of the token server
@@ -136,7 +154,9 @@ async function fetchToken(
     'GET',
     `${realm.pathname}?${query}`,
     credentials.user ? { credentials } : {},
-  );
+  ).catch((error) => {
+    throw tokenServerError(realm.href, error);
+  });
   if (reply.status !== 200) return reply;
   const { token, access_token: other } = JSON.parse(reply.body.toString()) as {
     token?: string;

@@ -48,7 +48,7 @@ function placesOf({ engine, dir, storage, bind, port }: Settings) {
 }
 
 /** Hides `http.secret` wherever the file is shown. */
-const CONFIG_SECRET = String.raw`(?<=^\s*secret: ).+$`;
+const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|password|passphrase)"?\s*:\s*)[^\s,}][^,}\n]*`;
 
 /** Everything that a registry on this machine is made of, in the order in which it is made. */
 export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {

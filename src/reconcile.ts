@@ -18,6 +18,7 @@ import { pack } from './resources/package.ts';
 import { background } from './resources/process.ts';
 import { program } from './resources/program.ts';
 import { timer } from './resources/timer.ts';
+import { trust } from './resources/trust.ts';
 import { unit } from './resources/unit.ts';
 import type { Oldest, Run } from './state.ts';
 
@@ -35,6 +36,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   container,
   daemonJson,
   moved,
+  trust,
   hosts,
   login,
   gone,
@@ -83,7 +85,7 @@ export interface Step {
 /** Changes that belong together in one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
   const groups: Change[][] = [];
-  for (const change of changes) {
+  for (const change of portsFirst(changes)) {
     const last = groups.at(-1);
     const alike = last?.every((other) => isFile(other) && sameWay(other, change));
     if (alike && isFile(change)) last?.push(change);
@@ -103,6 +105,19 @@ export const stepOf = (title: string, changes: Change[], host: Host, run: Run): 
     return undefined;
   },
 });
+
+/** What holds a port, or the images. */
+const HOLDS = /^(podman )?(container|unit|process|owner):/;
+const isService = ({ resource: { kind } }: Change) =>
+  kind === 'container' || kind === 'unit' || kind === 'process';
+
+/** A service that goes gives its port free before the one that takes its place needs it. */
+function portsFirst(changes: Change[]): Change[] {
+  const going = changes.filter(({ resource }) => resource.kind === 'gone' && HOLDS.test(resource.of));
+  const rest = changes.filter((change) => !going.includes(change));
+  const at = rest.findIndex(isService);
+  return at < 0 ? changes : [...rest.slice(0, at), ...going, ...rest.slice(at)];
+}
 
 const isFile = ({ resource }: Change) => /^(dir|file|kept):\//.test(keyOf(resource));
 
@@ -130,7 +145,8 @@ async function applyOne({ resource, title }: Change, host: Host, run: Run, repor
   await provider.apply(resource, host, report);
   // A directory that holds what is not ours stays, and that is no failure of a removal.
   const left = removal ? undefined : await provider.check(resource, host);
-  if (left)
+  // A container that has ended already is for the proof to tell of: it shows its last words.
+  if (left && !(resource.kind === 'container' && left.what === 'start'))
     throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });
 }
 

@@ -31,6 +31,8 @@ export interface Daemon {
   unit: string;
   /** Whose service it is: of a rootless one, that user's. */
   uid: number;
+  /** Docker Desktop: its files are read when the app starts, and nothing else makes it read them. */
+  app?: true;
   /** What the command line is told to reach it by, when that is not its default. */
   socket?: string;
 }
@@ -75,8 +77,9 @@ export type Resource =
       directive: Directive;
       entry: string;
       present: boolean;
-      /** The file is there by our own doing, for another registry. */
+      /** The file, or the list in it, is there by our own doing, for another registry. */
       made?: boolean;
+      madeKey?: boolean;
     }
   /** Flags of dockerd that went into daemon.json, with one entry more: files that start it, and a restart. */
   | {
@@ -88,6 +91,14 @@ export type Resource =
       /** The files without the flags. */
       edits: { path: string; content: string }[];
       made?: boolean;
+    }
+  /** A CA in the trust store of the system; `restart`: a dockerd that has to read it, which it does at its start alone. */
+  | {
+      kind: 'trust';
+      store: 'debian' | 'redhat' | 'suse' | 'arch';
+      name: string;
+      pem: string;
+      restart?: Daemon;
     }
   /** A name in the hosts file. */
   | { kind: 'hosts'; path: string; name: string; address: string }
@@ -101,6 +112,8 @@ export type Resource =
       password: Secret;
       as?: string;
       socket?: string;
+      /** The file or its directory, where another set-up of ours made them. */
+      made?: string[];
     }
   | { kind: 'gone'; of: string; undo: Undo };
 
@@ -145,6 +158,7 @@ export type UndoStep =
       /** A restart follows: nothing is reloaded and nothing is read back. */
       quiet?: true;
     } & Before)
+  | { do: 'trustStore'; store: 'debian' | 'redhat' | 'suse' | 'arch' }
   /** It reads its flags when it starts, and only then. */
   | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
@@ -227,6 +241,8 @@ export function keyOf(resource: Resource): string {
       return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
     case 'moved':
       return `moved:${resource.daemon.unit}:${resource.directive}`;
+    case 'trust':
+      return `trust:${resource.name}`;
     case 'hosts':
       return `hosts:${resource.name}`;
     case 'login':

@@ -25,7 +25,7 @@ import {
   type TestImage,
   testName,
 } from './test-image.ts';
-import { authName, realm } from './token-auth.ts';
+import { authName } from './token-auth.ts';
 
 /** docker_auth looks at its file every second or two, and waits for quiet. */
 const RELOADS_WITHIN = 20_000;
@@ -65,6 +65,7 @@ export async function untilAuthServes(
 
 type Known = Map<string, Secret>;
 
+/** Somebody may do what was not asked for, or may not do what was. */
 class Broken extends Error {}
 
 /** A refusal, in the registry's words or in the token server's. */
@@ -84,7 +85,8 @@ const remove = (at: Endpoint, { repository, manifest }: TestImage, who: Credenti
 
 /** Pulls and no more. */
 async function onlyPulls(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
-  await pullImage(at, image, who);
+  const { status } = await pull(at, image, who);
+  if (REFUSED.includes(status)) throw new Broken(`${name} may not pull ${image.repository}`);
   await refused(`${name} pushed`, push(at, image, who));
   await refused(`${name} deleted`, remove(at, image, who));
 }
@@ -117,14 +119,15 @@ export async function checkRoles(
     await pullImage(at, image, admin);
     await catalog(at, admin);
     for (const reader of readers) {
-      // A reader of one repository by its full name has none that is free for a test: its refusals are looked at alone.
-      const wide = reader.scopes.length === 0 || reader.scopes[0]?.endsWith('/*');
-      const own = reader.scopes.length === 0 ? image : makeTestImage(sampleRepository(reader, testName()));
-      if (own !== image && wide) {
+      const name = testName();
+      const own = reader.scopes.length === 0 ? image : makeTestImage(sampleRepository(reader, name));
+      // A repository by its full name is somebody's own: there a test image is only asked for.
+      if (own !== image && own.repository.endsWith(name)) {
         images.push(own);
         await pushImage(at, own, admin);
+        await pullImage(at, own, reader.who);
       }
-      if (wide) await onlyPulls(at, reader.name, own, reader.who);
+      await onlyPulls(at, reader.name, own, reader.who);
       if (reader.scopes.length === 0) continue;
       await nothing(at, reader.name, image, reader.who);
       await refused(
@@ -144,26 +147,36 @@ export async function checkRoles(
   } finally {
     for (const pushed of images) await sweepImage(settings.storage, pushed, host);
   }
-  const names = readers.map(({ name }) => name).join(', ');
-  return `${admin.user} pushes, pulls and deletes${names ? `, ${names} only pulls` : ''}, strangers ${settings.anonymousPull ? 'only pull' : 'are refused'}`;
+  const names = readers.map(({ name }) => name);
+  const pulls = names.length > 0 ? `, ${names.join(', ')} only ${names.length > 1 ? 'pull' : 'pulls'}` : '';
+  return `${admin.user} pushes, pulls and deletes${pulls}, strangers ${settings.anonymousPull ? 'only pull' : 'are refused'}`;
 }
 
-/** What the registry's log says of a token that it did not take, in the words of the person. */
+/** What the registry's log says of a token that it does not take. (distribution: registry/auth/token/token.go, the same words in 2.8 and 3.1) */
+const REFUSALS: [RegExp, string][] = [
+  [/token signed by untrusted key with ID/, 'it does not know the key that signs them'],
+  [/token from untrusted issuer/, 'they are of another issuer'],
+  [/token intended for another audience/, 'they are for another service'],
+  [/token not to be used (before|after)/, 'its clock and that of docker_auth differ'],
+];
+
+/** In the words of the person; an error that has its words already stays as it is, unless the log knows better. */
 async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
   if (error instanceof Broken)
-    return new CliError(`Somebody may do more than was asked for: ${error.message}.`);
+    return new CliError(`The roles are not as they were asked for: ${error.message}.`);
   const log = (await lastLines(host, settings, { lines: 20 })).join('\n');
-  const causes: [RegExp, string][] = [
-    [/token signed by untrusted key with ID/, 'it does not know the key that signed the token'],
-    [/token from untrusted issuer|invalid issuer/i, 'the token is of another issuer'],
-    [/token intended for another audience|invalid audience/i, 'the token is for another service'],
-    [
-      /token not to be used (before|after)|token is expired/i,
-      'the clocks of the registry and of docker_auth differ',
-    ],
-  ];
-  const cause = causes.find(([pattern]) => pattern.test(log))?.[1];
-  return new CliError(`The registry did not take a login${cause ? `: ${cause}` : ''}.`, {
-    why: `${error.message}\n${realm(settings)}\nits log:\n${log}`,
-  });
+  const why = `${error.message}\nits log:\n${log}`;
+  const cause = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
+  if (cause) return new CliError(`The registry does not take the tokens of docker_auth: ${cause}.`, { why });
+  if (error instanceof CliError) return error;
+  return new CliError('A test image could not be pushed, pulled and deleted as the roles say.', { why });
+}
+
+/** Says why a token is not taken, where something that needs one fails. */
+export async function withCause<T>(settings: Settings, host: Host, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw await explained(error as Error, settings, host);
+  }
 }

@@ -70,6 +70,8 @@ export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousP
   return rules;
 }
 
-/** A repository that a reader may pull, for the proof. */
-export const sampleRepository = ({ scopes: [scope] }: Reader, name: string): string =>
-  scope === undefined ? name : scope.endsWith('/*') ? `${scope.slice(0, -2)}/${name}` : scope;
+/** A repository that a reader may pull, for the proof: a name of its own where there is room for one. */
+export function sampleRepository({ scopes }: Reader, name: string): string {
+  const below = scopes.find((scope) => scope.endsWith('/*'));
+  return below ? `${below.slice(0, -2)}/${name}` : (scopes[0] ?? name);
+}

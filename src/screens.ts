@@ -7,6 +7,7 @@ import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
 import { everyone, readersOf } from './roles.ts';
+import type { Outcome } from './server.ts';
 import {
   address,
   asAnswers,
@@ -194,17 +195,22 @@ function tokenLines({ auth, tls }: Settings): string[] {
 }
 
 /** Until when, and who sees to it that there is a next one. */
-function validLines({ renew }: Settings, site: Site | undefined): string[] {
+function validLines({ renew }: Settings, site: Site | undefined, byHand: string | undefined): string[] {
   if (!site) return [];
   const until = day(certificateFacts(site).site.notAfter);
+  if (byHand)
+    return [
+      `  Valid until ${until}. Nothing here can renew it by itself; let this run every day:`,
+      `    ${byHand}`,
+      '',
+    ];
   return [`  Valid until ${until}, ${renew ? 'renewed by itself' : 'then: registry-setup rotate'}.`, ''];
 }
 
 /** What the person needs next, and nothing more. Every line can be pasted. */
 export function summaryLines(
   settings: Settings,
-  material: Material,
-  passwordFile: string | undefined,
+  { material, passwordFile, renewByHand }: Outcome,
   paint: Paint,
 ): string[] {
   const at = address(settings);
@@ -222,7 +228,7 @@ export function summaryLines(
     '',
     ...tokenLines(settings),
     ...loginLines(material, passwordFile, paint),
-    ...validLines(settings, material.site),
+    ...validLines(settings, material.site, renewByHand),
     '  The same again without questions:',
     `    ${sameRun(settings)}`,
   ];

@@ -12,8 +12,8 @@ import { loadMaterial, type Material } from './material.ts';
 import { nativeOf } from './native-plan.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
-import { renewalFacts } from './renewal.ts';
-import { keyOf, type Resource } from './resource.ts';
+import { renewalFacts, renewLine } from './renewal.ts';
+import type { Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
@@ -33,19 +33,8 @@ export interface Wanted {
 export interface Prepared {
   changes: Change[];
   material: Material;
-}
-
-/** What holds a port, or the images; in that order it is let go of. */
-const HOLDS = /^(podman )?(container|unit|process|owner):/;
-const isService = ({ kind }: Resource) => kind === 'container' || kind === 'unit' || kind === 'process';
-
-/** What is no longer wanted goes after what is; but a service lets go of its port before another one takes it. */
-function withOrphans(plan: Resource[], going: Resource[]): Resource[] {
-  const first = plan.findIndex(isService);
-  const holds = going.filter((resource) => HOLDS.test(keyOf(resource)));
-  const rest = going.filter((resource) => !holds.includes(resource));
-  const at = first < 0 ? plan.length : first;
-  return [...plan.slice(0, at), ...holds, ...plan.slice(at), ...rest];
+  /** What must be run every day by hand, where nothing on this machine can. */
+  renewByHand?: string | undefined;
 }
 
 /** The plan, compared with the machine. Reads only. */
@@ -72,7 +61,8 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     selinux: facts.selinux,
     keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
   });
-  return { changes: await diff(withOrphans(plan, orphans(plan, oldest)), context.host), material };
+  const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
+  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material, renewByHand };
 }
 
 /** A look without the lock: for the review, and for --dry-run. */
@@ -98,9 +88,7 @@ function passwordStep(material: Material, path: string, context: Context, run: R
   };
 }
 
-export interface Outcome {
-  changes: Change[];
-  material: Material;
+export interface Outcome extends Prepared {
   /** Where a generated password was written, when no terminal showed it. */
   passwordFile?: string;
 }
@@ -109,9 +97,8 @@ export interface Outcome {
 export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;
-  context.output.say(
-    `The run "${left.command}" of ${left.since} was cut off. Putting back what it had done …`,
-  );
+  const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
+  context.output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
   const failures = await recover(context.calm, dir, run, left);
   if (failures.length === 0) return;
   throw new CliError('What the run that was cut off had done could not be put back.', {
@@ -148,9 +135,10 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       generated.size > 0 && !output.terminal ? join(settings.dir, 'generated-passwords') : undefined;
     const steps = stepsOf(images, settings.dir, host, run);
     await applyOrUndo({ steps, afterwards: others, run, output, signal, calm });
-    const { changes, material } = prepared;
+    const { changes, material, renewByHand } = prepared;
     const written = passwordFile(material);
     return {
+      renewByHand,
       changes: [...images.filter((c) => !changes.includes(c)), ...changes],
       material,
       ...(written && { passwordFile: written }),

@@ -149,7 +149,7 @@ const isGiven = (answer: Answer | undefined) =>
 /** Roles that do not go together. What the last run left is carried over; only what is said now must fit the mode. */
 function roleProblems(answers: Answers, auth: Auth, users: string[], readers: string[]): Problem[] {
   const said = (name: FlagName) =>
-    answers[name]?.where.startsWith('--') && isGiven(answers[name]) ? answers[name] : undefined;
+    !answers[name]?.last && isGiven(answers[name]) ? answers[name] : undefined;
   const [reader, anonymous] = [answers.reader, answers['anonymous-pull']];
   const problems: Problem[] = [];
   const add = (answer: Answer | undefined, message: string, fix: string) =>

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Settings } from './settings.ts';
 import { checkHost } from './validation.ts';
@@ -204,6 +205,19 @@ export async function signedSite(
 /** The CA of this registry: kept for ten years, made when there is none, replaced by `rotate --ca`. */
 export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
   const before = await readOwnCa(host, settings.dir);
+  const place = join(settings.dir, 'ca');
+  // Never another one in silence: every client would have to be given it.
+  if (!before && (await host.stat(join(place, 'ca.crt'))))
+    throw new CliError(
+      `The CA in ${place} cannot sign: ca.key is missing, or belongs to another certificate.`,
+      {
+        fix: [
+          'Put ca.crt and ca.key back from where you keep a copy.',
+          `Or start a new CA, which every client must be given:   rm -r ${place}`,
+        ],
+        exitCode: 2,
+      },
+    );
   const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
   if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
   const { makeCa, crossSign } = await import('./pki.ts');

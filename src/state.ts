@@ -35,6 +35,7 @@ const paths = (dir: string) => {
     lock: lockPath(dir),
     journal: join(state, 'journal'),
     oldest: join(state, 'oldest.json'),
+    next: join(state, 'oldest.json.next'),
     copies: join(state, 'copies'),
   };
 };
@@ -146,9 +147,10 @@ const line = (record: unknown) => `${JSON.stringify(record)}\n`;
 /** @param made directories that the lock needed, the deepest last */
 async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
   const at = paths(dir);
-  await removeTemporaries(host, at.state, ['oldest.json', 'journal']);
+  await removeTemporaries(host, at.state, ['oldest.json', 'oldest.json.next', 'journal']);
   const oldest = await readOldest(host, dir);
   const unfinished = await readUnfinished(host, dir);
+  if (!unfinished?.committed) await host.remove(at.next);
   const entries: Entry[] = [];
   const leaving = new Set<string>();
 
@@ -163,8 +165,10 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     for (const path of directoriesOf(entry)) leaving.add(path);
   }
   // Directories that the lock itself needed are ours like any other, and go in the same way.
-  for (const path of made.filter((path) => path !== at.state))
-    await record(`dir:${path}`, path, { steps: [{ do: 'rmdir', path }] }, false);
+  const steps = made
+    .toReversed()
+    .flatMap((path) => (path === at.state ? [] : [{ do: 'rmdir' as const, path }]));
+  if (steps.length > 0) await record(`dir:${dir}`, dir, { steps }, false);
 
   const run: Run = {
     oldest,
@@ -184,12 +188,17 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.write(at.journal, [me, ...left].map(line).join(''), { mode: 0o600 });
     },
     async commit(calm) {
-      if (entries.length > 0) await append({ committed: true });
+      if (entries.length > 0) {
+        // All that is still to be written, so that a disk that is full is noticed while there is a way back.
+        await host.write(at.next, textOf(withEntries(oldest, entries)), { mode: 0o600 });
+        await append({ committed: true });
+      }
       await finish(calm, dir, run, entries).catch(() => {});
     },
     async rollBack(calm) {
       const failures = await rollBackEntries(calm, entries);
       if (failures.length > 0) return failures;
+      await calm.remove(at.next);
       await calm.remove(at.journal);
       await dropCopies(calm, dir, oldest);
       return [];
@@ -218,16 +227,27 @@ function toBeforeUs(step: UndoStep): UndoStep {
   return none;
 }
 
+/** The oldest undos as they are after these changes. */
+function withEntries(oldest: Oldest, entries: Entry[]): Oldest {
+  const next = new Map(oldest);
+  for (const { key, title, undo, removed } of entries) {
+    if (removed) next.delete(key);
+    else if (!next.has(key)) next.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
+  }
+  return next;
+}
+
+const textOf = (oldest: Oldest): string => JSON.stringify(Object.fromEntries(oldest), null, 1);
+
 /** @returns what could not be tidied up; the journal stays until nothing is left */
 async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {
   const at = paths(dir);
   const { oldest, leaving } = run;
-  for (const { key, title, undo, removed } of entries) {
-    if (removed) oldest.delete(key);
-    else if (!oldest.has(key)) oldest.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
-  }
-  if (entries.length > 0)
-    await host.write(at.oldest, JSON.stringify(Object.fromEntries(oldest), null, 1), { mode: 0o600 });
+  const next = withEntries(oldest, entries);
+  oldest.clear();
+  for (const [key, value] of next) oldest.set(key, value);
+  if (await host.stat(at.next)) await host.rename(at.next, at.oldest);
+  else if (entries.length > 0) await host.write(at.oldest, textOf(oldest), { mode: 0o600 });
   const failures: string[] = [];
   for (const { title, undo } of entries)
     for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);

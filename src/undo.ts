@@ -16,6 +16,7 @@ import { ownerLeft, undoOwner } from './resources/owner.ts';
 import { packageLeft, undoPackage } from './resources/package.ts';
 import { undoProcess } from './resources/process.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
+import { updateStore } from './resources/trust.ts';
 import { switchUnit, unitPath } from './resources/unit.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
@@ -24,6 +25,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'restore': {
       const content = await host.read(step.copy);
       if (!content) throw new Error(`the copy ${step.copy} of ${step.path} is gone`);
+      // Nothing to write: a disk that is full stopped the run before it came to this file.
+      if (await isAlready(step, content, host)) return;
       if (!(await host.stat(dirname(step.path)))) await host.mkdir(dirname(step.path), 0o755);
       return host.write(step.path, content, step);
     }
@@ -65,6 +68,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return switchTimer(host, step.name, step.on);
     case 'daemonJson':
       return undoDaemonJson(step, host);
+    case 'trustStore':
+      return updateStore(host, step.store, true);
     case 'restart':
       return restartDocker(host, step.daemon);
     case 'line':
@@ -72,6 +77,16 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'login':
       return undoLogin(step, host);
   }
+}
+
+async function isAlready(
+  { path, mode, uid, gid }: UndoStep & { do: 'restore' },
+  content: Buffer,
+  host: Host,
+) {
+  const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
+  if (there?.mode !== mode || there.uid !== uid || there.gid !== gid) return false;
+  return bytes?.equals(content) === true;
 }
 
 /** Does a step; one that fails does not stop the others: it is told of in `failures`. */
@@ -127,6 +142,9 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
       return (await host.stat(unitPath(step))) !== undefined;
     case 'process':
       return (await scriptProcess(host, step.script)) !== undefined;
+    case 'trustStore':
+      // It goes with its file.
+      return false;
     case 'daemonJson':
       return daemonJsonLeft(step, host);
     case 'line':
@@ -172,7 +190,8 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     };
   }
   if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
-  if (step.do === 'restart') return { steps: [], last: [step] };
+  // After everything else is back, whichever way that was.
+  if (step.do === 'restart' || step.do === 'trustStore') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;

@@ -141,14 +141,24 @@ describe('lines of progress', () => {
 describe('failures', () => {
   test('what is not as it should be after the change is one, and everything is put back', async () => {
     const host = machine();
-    host.docker.broken.add('registry:3');
     const before = host.snapshot();
+    // A file system that has its own idea of modes.
+    const { mkdir } = host;
+    host.mkdir = (path, mode) => mkdir(path, path.endsWith('/config') ? 0o777 : mode);
     await expect(follow(host, smallPlan())).rejects.toMatchObject({
-      message: 'container registry is not as it should be after the change.',
-      why: expect.stringContaining('it is not running'),
+      message: `${DIR}/config is not as it should be after the change.`,
+      why: `chmod 0700 ${DIR}/config      (is 0777)`,
       exitCode: 1,
     });
     expect(host.snapshot()).toEqual(before);
+  });
+
+  test('a container that ended at once is for the proof to tell of', async () => {
+    const host = machine();
+    host.docker.broken.add('registry:3');
+    const proof = failing(new CliError('its last words'));
+    await expect(follow(host, smallPlan(), { more: [proof] })).rejects.toThrow('its last words');
+    expect(host.docker.containers).toEqual([]);
   });
 
   test('anything but an error of ours is a bug, and says so, after everything was put back', async () => {

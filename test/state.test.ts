@@ -206,6 +206,19 @@ describe('once it is written that a run is over', () => {
     expect(host.text(state('journal'))).toBeUndefined();
   });
 
+  test('nor is a disk that goes bad', async () => {
+    const host = machine();
+    host.before = (operation) => {
+      if (operation.startsWith(`rename ${state('oldest.json')}`)) throw new CliError('Input/output error.');
+    };
+    await follow(host, smallPlan());
+    expect(host.docker.containers).toHaveLength(1);
+    host.before = () => {};
+    expect(await follow(host, smallPlan())).toEqual([]);
+    expect((await readOldest(host, DIR)).size).toBe(6);
+    expect(host.text(state('journal'))).toBeUndefined();
+  });
+
   test('Ctrl-C comes too late to undo it', async () => {
     const host = machine();
     await follow(host, smallPlan());
@@ -217,7 +230,7 @@ describe('once it is written that a run is over', () => {
       },
     });
     host.before = (operation) => {
-      if (operation === `write ${state('oldest.json')}`) controller.abort();
+      if (operation.startsWith(`rename ${state('oldest.json')}`)) controller.abort();
     };
     const options = { signal: controller.signal, calm: host };
     await follow(interruptible, smallPlan({ digest: 'd2' }), options);
@@ -241,6 +254,14 @@ describe('going back', () => {
       fix: ['Everything was put back as it was.', 'look at it'],
     });
     expect(host.snapshot()).toEqual(before);
+  });
+
+  test('leaves an image that was pulled: the next try is spared the wait', async () => {
+    const host = fakeHost();
+    host.docker.remote['registry:3'] = imageIdOf('registry:3');
+    const before = host.snapshot();
+    await expect(follow(host, smallPlan(), { more: [broken] })).rejects.toThrow();
+    expect(host.snapshot()).toEqual({ ...before, images: { 'registry:3': imageIdOf('registry:3') } });
   });
 
   test('keeps empty directories that were there before', async () => {

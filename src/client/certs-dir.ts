@@ -15,7 +15,7 @@ const parse = (pem: string): X509Certificate[] => {
 
 /** The certificates of every *.crt in a directory, by file. */
 async function installedIn(host: Host, dir: string): Promise<Map<string, X509Certificate[]>> {
-  const names = (await host.list(dir)).filter((name) => name.endsWith('.crt'));
+  const names = (await host.list(dir)).filter((name) => /\.crt$|^registry-setup-.*\.pem$/.test(name));
   const all = await Promise.all(
     names.map(async (name) => {
       const text = (await host.read(join(dir, name)))?.toString('latin1') ?? '';

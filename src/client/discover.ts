@@ -21,12 +21,13 @@ export interface Found {
 const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 
 /** The certificates; undefined where the server does not speak TLS. */
-async function chainOf(at: Endpoint): Promise<X509Certificate[] | undefined> {
+async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | undefined> {
   try {
     return await servedChain(at);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
+    if (code === 'ETIMEDOUT') throw notARegistry(wish, 'it takes the connection, and then says nothing');
     throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
   }
 }
@@ -66,11 +67,25 @@ function loginOf(reply: Reply, wish: Wish): Login {
   throw notARegistry(wish, `/v2/ answers ${status}${server}, as a web page does`);
 }
 
+/**
+ * Which login it wants, asked over what is trusted now: of the first look nothing is taken that a password follows, since anybody
+ * on the way could have named a token server of their own.
+ * @throws CliError where it does not answer to one who trusts that
+ */
+export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
+  const reply = await ask(at, 'GET', '/v2/').catch((error) => {
+    throw new CliError(`${wish.name} does not answer over what is trusted.`, {
+      why: (error as Error).message,
+    });
+  });
+  return loginOf(reply, wish);
+}
+
 /** @param ip where it is */
 export async function discover(wish: Wish, ip: string): Promise<Found> {
   const { host, port } = wish;
   const base = { host, port, connectTo: ip };
-  const chain = await chainOf({ ...base, tls: true });
+  const chain = await chainOf({ ...base, tls: true }, wish);
   const at: Endpoint = { ...base, tls: chain !== undefined };
   let reply: Reply;
   try {

@@ -1,4 +1,5 @@
 // Whose login it is to be, and whether the registry takes it: asked of the registry itself, before anything is touched.
+import { rootCertificates } from 'node:tls';
 import type { Context } from '../context.ts';
 import { isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -11,7 +12,7 @@ import type { Found } from './discover.ts';
 import type { Target } from './target.ts';
 import type { Wish } from './wish.ts';
 
-/** The roots that a token server is asked with: those of the registry and of the system. */
+/** A token, from whom the registry names: trusted by the registry's roots, and elsewhere by the public ones as well. */
 async function tokenFrom(
   at: Endpoint,
   { realm, service }: { realm: string; service: string },
@@ -30,6 +31,7 @@ async function tokenFrom(
     throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);
   // The same machine is reached in the same way.
   if (to.host === at.host) to.connectTo = at.connectTo;
+  else if (at.ca) to.ca = [...at.ca, ...rootCertificates];
   const query = new URLSearchParams({ account: credentials.user, service });
   return ask(to, 'GET', `${url.pathname}?${query}`, { credentials });
 }
@@ -79,12 +81,13 @@ export async function chooseLogin(
     if (await isWelcome(found, at, credentials)) return credentials;
     throw new CliError(`The registry refuses ${credentials.user} with this password. Nothing was changed.`, {
       fix: ['On the server, a new one:   registry-setup user password NAME'],
+      exitCode: 2,
     });
   }
   const before = await kept(context, wish, targets, wish.user);
   if (before && (await isWelcome(found, at, before))) return before;
   if (!output.terminal || (!interactive && !wish.user)) {
-    if (!wish.user) return undefined;
+    if (!wish.user || isOn(context, 'dry-run')) return undefined;
     throw new CliError(`Missing: the password of ${wish.user}.`, {
       fix: ['--password-stdin < FILE, --password-file FILE, or REGISTRY_SETUP_PASSWORD'],
       exitCode: 2,

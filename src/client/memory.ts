@@ -27,6 +27,9 @@ export async function remembered(host: Host, base: string): Promise<string[]> {
   return all.flat();
 }
 
+/** How a list of daemon.json is called among paths. */
+export const listIn = (config: string, directive: string): string => `${config}#${directive}`;
+
 /** Paths that are there because a registry needed them; the last one to go takes them along. */
 export async function madeForOthers(host: Host, base: string, own: string): Promise<Set<string>> {
   const dirs = (await host.list(base)).map((name) => join(base, name)).filter((dir) => dir !== own);
@@ -35,7 +38,11 @@ export async function madeForOthers(host: Host, base: string, own: string): Prom
   return new Set(
     steps.flatMap((step) => {
       if (step.do === 'rmdir' || step.do === 'remove') return [step.path];
-      return step.do === 'daemonJson' && step.made ? [step.daemon.config] : [];
+      if (step.do === 'daemonJson') {
+        const { config } = step.daemon;
+        return [...(step.made ? [config] : []), ...(step.madeKey ? [listIn(config, step.directive)] : [])];
+      }
+      return step.do === 'login' && step.made ? [step.path] : [];
     }),
   );
 }

@@ -1,16 +1,17 @@
 // One run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
+import { dirname } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { applyOrUndo, type Change, diff, orphans, type Step, stepOf } from '../reconcile.ts';
 import { ask, type Credentials, type Endpoint } from '../registry.ts';
-import type { Resource } from '../resource.ts';
+import { keyOf, type Resource } from '../resource.ts';
 import { recoverFirst } from '../server.ts';
 import { beginRun, type Oldest, readOldest } from '../state.ts';
 import type { Found } from './discover.ts';
 import { forgetEmpty, memoryOf } from './memory.ts';
 import { choosePull } from './proof.ts';
 import { doneTitle } from './screens.ts';
-import type { Target } from './target.ts';
+import type { Target, TargetName } from './target.ts';
 import type { Trust } from './trust.ts';
 import type { Wish } from './wish.ts';
 
@@ -22,16 +23,31 @@ export interface Joining {
   credentials: Credentials | undefined;
   /** Where the ways back are. */
   base: string;
+  blocked: Map<TargetName, string>;
+  /** Paths that are there by our own doing, for other registries. */
+  made: Set<string>;
   /** The hosts line, when one is needed. */
   hosts: Resource[];
 }
 
 /** The registry, as one who trusts it now. */
-export const trusted = ({ at }: Found, trust: Trust): Endpoint =>
-  trust.kind === 'roots' ? { ...at, ca: trust.roots.map(String) } : at;
+export function trusted({ at }: Found, trust: Trust): Endpoint {
+  if (trust.kind === 'roots') return { ...at, ca: trust.roots.map(String) };
+  return trust.kind === 'public' && trust.bundle ? { ...at, ca: [trust.bundle] } : at;
+}
 
-const loginResource = ({ login }: Target, { name }: Wish, { user, password }: Credentials): Resource[] =>
-  login ? [{ kind: 'login', registry: name, user, password, ...login }] : [];
+function loginResource(
+  { login }: Target,
+  { name }: Wish,
+  { user, password }: Credentials,
+  made: Set<string>,
+): Resource[] {
+  if (!login) return [];
+  const ours = [login.file, dirname(login.file)].filter((path) => made.has(path));
+  return [
+    { kind: 'login', registry: name, user, password, ...login, ...(ours.length > 0 && { made: ours }) },
+  ];
+}
 
 /** A part of the plan: what belongs together, and how its line reads when it is done. */
 interface Part {
@@ -40,14 +56,22 @@ interface Part {
 }
 
 /** What should be, on this machine. */
-export async function clientPlan({ wish, trust, targets, credentials, hosts }: Joining): Promise<Part[]> {
+export async function clientPlan({
+  wish,
+  found,
+  trust,
+  targets,
+  credentials,
+  hosts,
+  made,
+}: Joining): Promise<Part[]> {
   const parts: Part[] =
     hosts.length > 0 ? [{ title: `${wish.host} is in the hosts file`, resources: hosts }] : [];
   for (const target of targets)
-    parts.push({ title: doneTitle(target, trust), resources: await target.resources(trust) });
+    parts.push({ title: doneTitle(target, trust), resources: await target.resources(trust, found) });
   if (!credentials) return parts;
   for (const target of targets) {
-    const resources = loginResource(target, wish, credentials);
+    const resources = loginResource(target, wish, credentials, made);
     // Two engines may share one command line, and with it the login.
     const twice = parts.some((part) => JSON.stringify(part.resources) === JSON.stringify(resources));
     const title = `Logged in as ${credentials.user} (${target.login?.tool})`;
@@ -81,7 +105,10 @@ export async function preview(joining: Joining, context: Context): Promise<Prepa
 }
 
 /** A pull by every target that can be asked now. */
-function proofSteps({ wish, found, trust, targets, credentials }: Joining, proven: string[]): Step[] {
+function proofSteps(
+  { wish, found, trust, targets, credentials, blocked }: Joining,
+  proven: string[],
+): Step[] {
   const at = trusted(found, trust);
   const answers: Step = {
     title: 'The registry answers, over what is trusted now',
@@ -94,8 +121,8 @@ function proofSteps({ wish, found, trust, targets, credentials }: Joining, prove
   };
   // Without a login there is nothing that may be pulled.
   if (found.login.kind !== 'none' && !credentials) return [answers];
-  return targets.flatMap(({ label, prove }): Step[] => {
-    if (!prove) return [];
+  return targets.flatMap(({ name, label, prove }): Step[] => {
+    if (!prove || blocked.has(name)) return [];
     return [
       {
         title: `${label}: a pull`,

@@ -3,7 +3,7 @@ import { describeCertificate } from '../certificate-fields.ts';
 import type { Paint } from '../output.ts';
 import type { Change } from '../reconcile.ts';
 import type { Found } from './discover.ts';
-import type { Target } from './target.ts';
+import type { Target, TargetName } from './target.ts';
 import type { Trust } from './trust.ts';
 import type { Wish } from './wish.ts';
 
@@ -15,7 +15,8 @@ export function foundLines({ at, chain, login }: Found): string[] {
   if (!at.tls || !top) return [`  Found   registry over plain HTTP, ${LOGIN[login.kind]}`];
   const { subject, issuer, notAfter, selfSigned, isCa } = describeCertificate(top.toString());
   const name = /CN=([^,]+)/.exec(selfSigned ? subject : issuer)?.[1] ?? subject;
-  const who = selfSigned && !isCa ? 'a certificate that signs itself' : `CA "${name}"`;
+  const who =
+    selfSigned && (chain.length === 1 || !isCa) ? 'a certificate that signs itself' : `CA "${name}"`;
   const until = selfSigned ? `, valid until ${notAfter.getUTCFullYear()}` : '';
   return [`  Found   registry over TLS, ${LOGIN[login.kind]}`, `          ${who}${until}`];
 }
@@ -52,12 +53,27 @@ export function doneTitle(target: Target, trust: Trust): string {
   return target.certs ? `${name}: certificate in ${target.certs}` : `${name}: trusts it`;
 }
 
+/** What will not work, and why: the truth where the way round it was not wanted. */
+export const blockedLines = (blocked: Map<string, string>, paint: Paint): string[] =>
+  [...blocked.values()].map((why) => `  ${paint('yellow', '!')} ${why}`);
+
+/** What root has to do: to paste, and then once more this command. */
+export const pasteScreen = (lines: string[]): string[] => [
+  '',
+  '  This user may not do all of it. Paste these, then run the same again:',
+  '',
+  ...lines,
+  '',
+];
+
 /** The end: what can be pasted now, and what is left. */
-export function endLines({ name }: Wish, targets: Target[]): string[] {
+export function endLines({ name }: Wish, targets: Target[], loginLeft: boolean): string[] {
   const after = targets.flatMap((target) => target.after ?? []);
-  const tool = targets.some(({ login }) => login?.tool === 'docker') ? 'docker' : 'podman';
+  const own: Partial<Record<TargetName, string>> = { podman: 'podman', containerd: 'nerdctl' };
+  const tool = targets.every(({ name }) => own[name]) ? own[targets[0]?.name ?? 'docker'] : 'docker';
   return [
     '',
+    ...(loginLeft ? [`  ${tool} login ${name}`] : []),
     ...after.map((line) => `  ${line}`),
     ...(after.length > 0 ? [''] : []),
     `  ${tool} tag app:1.0 ${name}/team/app:1.0`,

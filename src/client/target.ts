@@ -1,6 +1,7 @@
 // What a target is: one program of this machine that pulls images, where it keeps its trust, and how it is proven.
 import type { Host } from '../host.ts';
-import type { Daemon, Resource } from '../resource.ts';
+import type { Daemon, Resource, ResourceOf } from '../resource.ts';
+import type { Found } from './discover.ts';
 import type { Trust } from './trust.ts';
 import type { Wish } from './wish.ts';
 
@@ -29,12 +30,19 @@ export interface Look {
   host: Host;
   env: NodeJS.ProcessEnv;
   wish: Wish;
+  /** Whether a program is there: looked for, and not started. */
+  has(program: string): Promise<boolean>;
   person: Person;
   /** Paths that are there by our own doing, for other registries. */
   made: Set<string>;
   /** Asked before a restart is planned; the same question once. */
   mayRestart(daemon: Daemon, reason: string): Promise<boolean>;
+  /** Targets that will not be able to pull, and why: told, and not tried. */
+  blocked: Map<TargetName, string>;
 }
+
+/** Which program keeps the login, and in which file. */
+export type LoginPlace = Omit<ResourceOf<'login'>, 'kind' | 'registry' | 'user' | 'password'>;
 
 export interface Pull {
   /** `10.0.3.17:5000/team/app:1.0`, or one that is not there. */
@@ -54,8 +62,8 @@ export interface Target {
   /** Keys of the resources that are this target's to take away again begin so. */
   owns: string[];
   /** What it takes to trust that registry. Reads only. @throws CliError for what would break it */
-  resources(trust: Trust): Promise<Resource[]>;
-  login?: Omit<Resource & { kind: 'login' }, 'kind' | 'registry' | 'user' | 'password'>;
+  resources(trust: Trust, found: Found): Promise<Resource[]>;
+  login?: LoginPlace | undefined;
   /** A real pull; undefined where it can prove nothing now. @throws CliError with the program's own words */
   prove?(pull: Pull): Promise<void>;
   /** What is left for the person: an app to restart, a line to run. */

@@ -1,18 +1,19 @@
 // Which roots this machine shall trust for that registry, and who says so: a fingerprint, a file, a person, or what is trusted already.
-import type { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import { coversName, describeCertificate } from '../certificate-fields.ts';
+import { X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificate-files.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { splitPem } from '../site.ts';
 import { handshake } from '../tls-check.ts';
+import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './wish.ts';
 
 /** `public`: this machine trusts it already, by the roots that it came with. */
 export type Trust =
   | { kind: 'http' }
-  | { kind: 'public' }
+  | { kind: 'public'; bundle?: string }
   | { kind: 'roots'; roots: X509Certificate[]; known: boolean };
 
 export interface Trusting {
@@ -29,7 +30,6 @@ const sameAs = (a: X509Certificate) => (b: X509Certificate) => a.fingerprint256 
 const signed = (issuer: X509Certificate, cert: X509Certificate) =>
   cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
 const isRoot = (cert: X509Certificate) => signed(cert, cert);
-const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 
 /** Why a client that trusts these alone would refuse; undefined where it would not. Undefined roots: those of Node, or of the system. */
 const refusal = async ({ at }: Found, roots: string[] | undefined) =>
@@ -43,12 +43,20 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
 ];
 
-async function isPublic(found: Found, host: Host): Promise<boolean> {
+/** What the system trusts, where that is enough: Node has a list of its own, and what a company added is not in it. */
+async function publicTrust(found: Found, host: Host): Promise<Trust | undefined> {
   for (const path of BUNDLES) {
-    const bundle = await host.read(path);
-    if (bundle) return (await refusal(found, [bundle.toString()])) === undefined;
+    const bundle = (await host.read(path))?.toString();
+    if (bundle) return (await refusal(found, [bundle])) ? undefined : { kind: 'public', bundle };
   }
-  return (await refusal(found, undefined)) === undefined;
+  return (await refusal(found, undefined)) ? undefined : { kind: 'public' };
+}
+
+/** A public root need not be sent; the fingerprint is then that of one which the system has, and which certifies this server. */
+async function isPinned(found: Found, trust: Trust, fingerprint: string): Promise<boolean> {
+  const bundle = trust.kind === 'public' ? (trust.bundle ?? rootCertificates.join('\n')) : '';
+  const root = splitPem(bundle).find((pem) => new X509Certificate(pem).fingerprint256 === fingerprint);
+  return root !== undefined && (await refusal(found, [root])) === undefined;
 }
 
 /** The roots that are served and that a trusted one vouches for: while a CA is being replaced the old one certifies the new one's key. */
@@ -59,58 +67,6 @@ function vouched(root: X509Certificate, chain: X509Certificate[]): X509Certifica
       isRoot(cert) && !sameAs(root)(cert) && crossed.some((cross) => cross.publicKey.equals(cert.publicKey)),
   );
   return [root, ...others];
-}
-
-/** What is wrong with the server's certificate itself, whoever signed it. */
-export function certificateFault({ found, wish }: Pick<Trusting, 'found' | 'wish'>): CliError | undefined {
-  const [leaf] = found.chain;
-  if (!leaf) return undefined;
-  const { names, notBefore, notAfter, subject } = describeCertificate(leaf.toString());
-  const day = (date: Date) => date.toISOString().slice(0, 16).replace('T', ' ');
-  const now = Date.now();
-  const [early, late] = [notBefore.getTime() > now, notAfter.getTime() < now];
-  if ((early || late) && Math.abs(found.ahead) > 300) {
-    const minutes = Math.round(Math.abs(found.ahead) / 60);
-    return new CliError(
-      `The clock of this machine is ${minutes} minutes ${found.ahead > 0 ? 'ahead of' : 'behind'} the server's.`,
-      {
-        why: `Its certificate counts from ${day(notBefore)} to ${day(notAfter)} UTC; here it is ${day(new Date())} UTC.`,
-        fix: ['Set the clock:   timedatectl set-ntp true'],
-      },
-    );
-  }
-  if (early || late)
-    return new CliError(
-      `The registry's certificate ${late ? `ended on ${day(notAfter)}` : `is not valid before ${day(notBefore)}`} UTC.`,
-      {
-        why: `Here it is ${day(new Date())} UTC.`,
-        fix: ['On the server:   registry-setup rotate'],
-      },
-    );
-  const name = bare(wish.host);
-  if (coversName(leaf.toString(), name)) return undefined;
-  const own = [...names.dns, ...names.ip];
-  if (own.length === 0)
-    return new CliError(`The registry's certificate names no host; Docker wants subjectAltName.`, {
-      why: subject,
-    });
-  const usable = own.filter(
-    (other) => !other.startsWith('*') && other !== 'localhost' && !/^(127\.|::1$)/.test(other),
-  );
-  const spelled = (other: string) => (isIP(other) === 6 ? `[${other}]` : other);
-  return new CliError(`The registry's certificate is not for "${name}".`, {
-    why: `It is for ${own.join(', ')}.`,
-    fix: [
-      ...usable
-        .slice(0, 3)
-        .map(
-          (other) =>
-            `Call it by that name:     registry-setup --client --host ${spelled(other)}:${wish.port}`,
-        ),
-      `Or, on the server:        registry-setup --yes --san ${name}`,
-    ],
-    exitCode: 2,
-  });
 }
 
 async function fromFile({ wish, found, host }: Trusting, path: string): Promise<X509Certificate[]> {
@@ -127,8 +83,7 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
         fix: `Take the certificates out of it:   openssl x509 -in ${path} -out ca.crt`,
       },
     ]);
-  const { X509Certificate: Certificate } = await import('node:crypto');
-  const given = (await readCertificates(file)).map((pem) => new Certificate(pem));
+  const given = (await readCertificates(file)).map((pem) => new X509Certificate(pem));
   if (wish.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === wish.fingerprint))
     throw wrongFingerprint(wish, given);
   const refused = await refusal(found, given.map(String));
@@ -187,14 +142,12 @@ export async function decideTrust(trusting: Trusting): Promise<Trust> {
       exitCode: 2,
     });
   }
-  const fault = certificateFault(trusting);
+  const fault = certificateFault(found, wish);
   if (fault) throw fault;
   if (wish.ca) {
     const roots = await fromFile(trusting, wish.ca);
     return { kind: 'roots', roots, known: roots.every((root) => installed.some(sameAs(root))) };
   }
-  if (!wish.fingerprint && (await isPublic(found, host))) return { kind: 'public' };
-
   const roots = await servedRoots(found);
   const served = (root: X509Certificate) => found.chain.some(sameAs(root));
   const withOthers = (root: X509Certificate, known: boolean): Trust => {
@@ -206,13 +159,16 @@ export async function decideTrust(trusting: Trusting): Promise<Trust> {
     const pinned = roots.find(({ fingerprint256 }) => fingerprint256 === wish.fingerprint);
     if (pinned) return withOthers(pinned, installed.some(sameAs(pinned)));
     if (roots.length > 0) throw wrongFingerprint(wish, roots);
-    if (await isPublic(found, host)) return { kind: 'public' };
+    const system = await publicTrust(found, host);
+    if (system && (await isPinned(found, system, wish.fingerprint))) return system;
     throw withoutRoot(found, wish);
   }
   const old = roots.find((root) => installed.some(sameAs(root)));
   if (old) return withOthers(old, true);
   if (installed.length > 0 && !(await refusal(found, installed.map(String))))
     return { kind: 'roots', roots: installed, known: true };
+  const system = await publicTrust(found, host);
+  if (system) return system;
   const [root] = roots;
   if (!root) throw withoutRoot(found, wish);
   if (await confirm?.(root)) return withOthers(root, false);
@@ -245,17 +201,4 @@ function undecided(root: X509Certificate, { host, port }: Wish, asked: boolean):
     ],
     exitCode: 2,
   });
-}
-
-/** What a person compares. */
-export function describeRoot(root: X509Certificate): string[] {
-  const { subject, issuer, notBefore, notAfter, fingerprint } = describeCertificate(root.toString());
-  const day = (date: Date) => date.toISOString().slice(0, 10);
-  return [
-    `Subject   ${subject}`,
-    `Issuer    ${subject === issuer ? 'itself' : issuer}`,
-    `Valid     ${day(notBefore)} to ${day(notAfter)}`,
-    `SHA-256   ${fingerprint.slice(0, 48)}`,
-    `          ${fingerprint.slice(48)}`,
-  ];
 }

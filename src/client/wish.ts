@@ -15,6 +15,8 @@ export interface Address {
 export interface Wish extends Address {
   /** As it stands in an image's name, and as every tool calls it. */
   name: string;
+  /** Its directory in certs.d, where that cannot be its name. */
+  folder?: string;
   ca?: string;
   /** `AA:BB:…` */
   fingerprint?: string;

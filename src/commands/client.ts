@@ -1,73 +1,83 @@
 // `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
-
-import { isIP } from 'node:net';
-import type { Answers } from '../arguments.ts';
-import { readAnswers } from '../arguments.ts';
+import { type Answers, readAnswers } from '../arguments.ts';
 import { installedRoots } from '../client/certs-dir.ts';
-import { discover, type Found } from '../client/discover.ts';
-import { findPerson, findTargets, KNOWN } from '../client/find.ts';
+import { askLogin } from '../client/discover.ts';
+import { finderOf, findPerson, findTargets } from '../client/find.ts';
 import { chooseLogin } from '../client/login.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/memory.ts';
-import { UnknownName, verifyReachable, whereIs } from '../client/reach.ts';
-import { type Joining, join, preview, trusted } from '../client/run.ts';
-import { endLines, foundLines, inClear, targetLines, trustLine } from '../client/screens.ts';
-import { decideTrust, describeRoot } from '../client/trust.ts';
-import { parseAddress, readWish, type Wish } from '../client/wish.ts';
+import { needsRoot, pasteLines } from '../client/paste.ts';
+import { type Joining, join, prepare, preview, trusted } from '../client/run.ts';
+import {
+  blockedLines,
+  endLines,
+  foundLines,
+  inClear,
+  pasteScreen,
+  targetLines,
+  trustLine,
+} from '../client/screens.ts';
+import { askHost, askRestart, confirmRoot, look } from '../client/talk.ts';
+import { type Person, TARGETS } from '../client/target.ts';
+import { decideTrust } from '../client/trust.ts';
+import { readWish } from '../client/wish.ts';
 import { type Context, isOn } from '../context.ts';
-import { daemonInfo } from '../engines/dockerd.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
-import type { Daemon } from '../resource.ts';
+import type { Resource } from '../resource.ts';
 import { clearText } from '../resources/login.ts';
 import { mergeAnswers } from '../settings.ts';
 import { readYaml } from '../templates.ts';
 import { undoClient } from './client-undo.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
 
-const asks = ({ output }: Context, on: boolean) => output.terminal && !on;
-
 export async function client(context: Context): Promise<void> {
   const answers = await allAnswers(context);
-  const person = await findPerson(context.host, context.env);
-  const base = memoryBase(person, context.env);
-  if (isOn(context, 'undo')) return undoClient(context, answers, base);
-
   const { host, output, env } = context;
   const { paint } = output;
-  const interactive = asks(context, isOn(context, 'yes'));
+  const person = await findPerson(host, env);
+  const base = memoryBase(person, env);
+  if (isOn(context, 'undo')) return undoClient(context, answers, base);
+
+  const interactive = output.terminal && !isOn(context, 'yes');
   if (!answers.host) await askHost(context, answers, interactive);
-  const wish = readWish(answers, KNOWN);
+  const wish = readWish(answers, TARGETS);
   const made = await madeForOthers(host, base, memoryOf(base, wish.name));
+  const blocked: Joining['blocked'] = new Map();
+  const mayRestart = askRestart(context, interactive);
   const [found, targets] = await Promise.all([
     look(wish, context, interactive),
-    findTargets({ host, env, wish, person, made, mayRestart: askRestart(context, interactive) }),
+    findTargets({ host, env, has: finderOf(host, env), wish, person, made, blocked, mayRestart }),
   ]);
   output.say(...foundLines(found));
   const installed = await installedRoots(
     host,
     targets.flatMap(({ certs }) => certs ?? []),
   );
-  const trust = await decideTrust({
-    wish,
-    found,
-    host,
-    installed,
-    confirm: interactive ? (root) => confirmRoot(context, root) : undefined,
-  });
+  const confirm = interactive ? (root: (typeof installed)[number]) => confirmRoot(context, root) : undefined;
+  const trust = await decideTrust({ wish, found, host, installed, confirm });
+  found.login = await askLogin(wish, trusted(found, trust));
   output.say(
     ...trustLine(trust),
     ...targetLines(targets, paint),
     ...(trust.kind === 'http' ? inClear(paint) : []),
   );
-  const credentials = await chooseLogin(context, wish, found, trusted(found, trust), targets);
-  const hosts = wish.address
-    ? [{ kind: 'hosts' as const, path: '/etc/hosts', name: wish.host, address: wish.address }]
+
+  const hosts: Resource[] = wish.address
+    ? [{ kind: 'hosts', path: '/etc/hosts', name: wish.host, address: wish.address }]
     : [];
-  const joining: Joining = { wish, found, trust, targets, credentials, base, hosts };
+  const all: Joining = { wish, found, trust, targets, credentials: undefined, base, blocked, made, hosts };
+  const { doable, lines } = await separate(all, context, person);
+  // What a target needs decides whether it can work at all: that is asked, and told, before the password.
+  if (doable.targets.length > 0) await preview(doable, context);
+  if (blocked.size > 0) output.say(...blockedLines(blocked, paint));
+  const credentials = await chooseLogin(context, wish, found, trusted(found, trust), doable.targets);
+  const joining = { ...doable, credentials };
   const { changes } = await preview(joining, context);
   if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
   if (!interactive && !isOn(context, 'yes'))
     throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
-  const foreign = changes.some(({ resource }) => ['daemonJson', 'moved', 'hosts'].includes(resource.kind));
+  const foreign = changes.some(({ resource }) =>
+    ['daemonJson', 'moved', 'trust', 'hosts'].includes(resource.kind),
+  );
   if (interactive && foreign) {
     output.say('', ...changeDetails(changes, paint));
     const prompts = await context.prompts();
@@ -76,7 +86,7 @@ export async function client(context: Context): Promise<void> {
   }
   // Nothing to do: then nothing is locked and nothing is written.
   const done = changes.length > 0 ? await join(joining, context) : { changes, proven: [] };
-  await tell(context, joining, done);
+  await tell(context, joining, done, lines);
 }
 
 async function allAnswers({ answers, operands, host }: Context): Promise<Answers> {
@@ -90,75 +100,29 @@ async function allAnswers({ answers, operands, host }: Context): Promise<Answers
   return mergeAnswers(answers, positional, readAnswers(file, readYaml(bytes.toString(), file)));
 }
 
-async function askHost(context: Context, answers: Answers, interactive: boolean): Promise<void> {
-  if (!interactive)
-    throw new CliError('Missing: --host.', {
-      fix: ['The line that the server shows has it all:   registry-setup status'],
-      exitCode: 2,
-    });
-  const prompts = await context.prompts();
-  const value = await prompts.input({
-    message: 'Registry',
-    validate: (text) => {
-      const found = parseAddress(text);
-      return 'message' in found ? `${found.message}.` : true;
-    },
-  });
-  answers.host = { value, where: '--host' };
-}
-
-/** Finds out what is there; a name that nobody knows is asked for at a terminal. */
-async function look(wish: Wish, context: Context, interactive: boolean): Promise<Found> {
-  try {
-    const ip = await whereIs(wish);
-    await verifyReachable(ip, wish);
-    return await discover(wish, ip);
-  } catch (error) {
-    if (!(error instanceof UnknownName) || !interactive) throw error;
-    context.output.say(`  ${error.message}`);
-    const prompts = await context.prompts();
-    wish.address = await prompts.input({
-      message: `The IP address of ${wish.host} (a line in /etc/hosts)`,
-      validate: (text) => isIP(text.trim()) > 0 || `"${text}" is not an IP address.`,
-    });
-    return look(wish, context, interactive);
-  }
-}
-
-async function confirmRoot(context: Context, root: Parameters<typeof describeRoot>[0]): Promise<boolean> {
-  context.output.say(...describeRoot(root).map((line) => `          ${line}`));
-  const prompts = await context.prompts();
-  return prompts.confirm({ message: 'Is this the fingerprint that the server showed?', default: false });
-}
-
-/** A restart stops what runs: it is a change of its own, and needs its own yes. */
-function askRestart(context: Context, interactive: boolean) {
-  const answered = new Map<string, boolean>();
-  return async (daemon: Daemon, reason: string): Promise<boolean> => {
-    if (isOn(context, 'restart-docker')) return true;
-    if (!interactive) return false;
-    const before = answered.get(reason);
-    if (before !== undefined) return before;
-    const info = await daemonInfo(context.host, daemon);
-    const some = `${info?.running ?? 0} container${info?.running === 1 ? '' : 's'}`;
-    context.output.say('', `  ${reason}`);
-    const cost = info?.liveRestore
-      ? `live-restore is on: ${some} keep running`
-      : `${some} will stop, and start again where their policy says so`;
-    const prompts = await context.prompts();
-    const yes = await prompts.confirm({
-      message: `That takes a restart of Docker (${cost}). Do it?`,
-      default: false,
-    });
-    answered.set(reason, yes);
-    return yes;
+/** What this user can do, and the commands for what root alone can. A target that waits for those is not used yet. */
+async function separate(all: Joining, context: Context, person: Person) {
+  if (person.uid === 0) return { doable: all, lines: [] };
+  const { host } = context;
+  const lines: string[] = [];
+  const targets: Joining['targets'] = [];
+  const pasted = async (part: Joining) => {
+    const { changes } = await prepare(part, context, new Map());
+    const theirs = changes.filter((change) => needsRoot(change, person));
+    for (const change of theirs) lines.push(...(await pasteLines(change, host)));
+    return theirs.length > 0;
   };
+  const named = !(await pasted({ ...all, targets: [] }));
+  for (const target of all.targets)
+    if (!(await pasted({ ...all, hosts: [], targets: [target] })) && named) targets.push(target);
+  return { doable: { ...all, hosts: [], targets }, lines };
 }
 
 async function tell(
   { host, output }: Context,
-  { wish, found, trust, targets, credentials }: Joining,
+  { wish, found, trust, targets, credentials, blocked }: Joining,
   { changes, proven }: Awaited<ReturnType<typeof join>>,
+  lines: string[],
 ): Promise<void> {
   output.json({
     ok: true,
@@ -167,17 +131,24 @@ async function tell(
     trust: trust.kind === 'roots' ? trust.roots.map(({ fingerprint256 }) => fingerprint256) : trust.kind,
     targets: targets.map(({ name, label }) => ({ name, label, proven: proven.includes(label) })),
     user: credentials?.user ?? null,
+    ...(blocked.size > 0 && { blocked: Object.fromEntries(blocked) }),
+    ...(lines.length > 0 && { forRoot: lines }),
   });
-  if (changes.length === 0)
-    return output.say(
-      `Nothing to do: this machine trusts ${wish.name}${credentials ? `, and is logged in as ${credentials.user}` : ''}.`,
-    );
-  if (found.login.kind !== 'none' && !credentials)
-    output.say(`  Not logged in yet:   docker login ${wish.name}`);
-  for (const { login } of changes.some(({ resource }) => resource.kind === 'login') ? targets : [])
-    if (login && (await clearText(host, { file: login.file, registry: wish.name })))
+  if (lines.length > 0) {
+    output.say(...pasteScreen(lines));
+    if (targets.length === 0) return;
+  }
+  if (changes.length === 0) {
+    const login = credentials ? `, and is logged in as ${credentials.user}` : '';
+    return output.say(`Nothing to do: this machine trusts ${wish.name}${login}.`);
+  }
+  const places = changes.some(({ resource }) => resource.kind === 'login') ? targets : [];
+  const files = places.flatMap(({ login }) => (login ? login.file : []));
+  for (const file of new Set(files))
+    if (await clearText(host, { file, registry: wish.name }))
       output.say(
-        `  ${output.paint('yellow', '!')} The password lies readable in ${login.file}; a credential helper would keep it elsewhere.`,
+        `  ${output.paint('yellow', '!')} The password lies readable in ${file};`,
+        '    a credential helper would keep it elsewhere.',
       );
-  output.say(...endLines(wish, targets));
+  output.say(...endLines(wish, targets, found.login.kind !== 'none' && !credentials));
 }

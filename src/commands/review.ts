@@ -1,6 +1,7 @@
 // One screen to look at everything before anything happens, and the way to change an answer.
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { FLAG_NAMES } from '../flags.ts';
 import { type Asking, QUESTIONS } from '../questions.ts';
 import { reviewLines } from '../screens.ts';
 import { preview, type Wanted } from '../server.ts';
@@ -22,6 +23,7 @@ export async function review(
   for (;;) {
     const { changes } = await preview(wanted, context);
     if (changes.length === 0) {
+      output.json({ ok: true, changed: [] });
       output.say('Nothing to do: everything is as it should be.');
       return undefined;
     }
@@ -37,6 +39,7 @@ export async function review(
     });
     if (answer === 'yes') return wanted;
     if (answer === 'no') {
+      output.json({ ok: true, changed: [] });
       output.say('Nothing was changed.');
       return undefined;
     }
@@ -69,6 +72,7 @@ export async function changeOne(
     } catch (error) {
       if (!(error instanceof CliError) || error.exitCode === 130) throw error;
       context.output.fail(error, false);
+      for (const name of FLAG_NAMES) delete asking.answers[name];
       Object.assign(asking.answers, before);
     }
   }

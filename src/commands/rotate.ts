@@ -8,10 +8,15 @@ import { CliError } from '../errors.ts';
 import { existing } from '../existing.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
 import { gapDuring } from '../gap.ts';
+import { SYMBOL } from '../output.ts';
+import { asRecovered } from '../recovered.ts';
 import { inDays } from '../screens.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { readServed, type Site, splitPem } from '../site.ts';
+import { readUnfinished } from '../state.ts';
 import { showDryRun } from './dry-run.ts';
+
+const DAY = 86_400_000;
 
 export async function rotate(context: Context): Promise<void> {
   const { output, answers } = context;
@@ -37,9 +42,15 @@ export async function rotate(context: Context): Promise<void> {
 
   // A file that was given is not made here: what can be new is the file.
   const wanted = cert ? before : await rotated(context, change, before, { ca, within });
-  if (!wanted || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
+  if (!wanted || (cert && !before.certificates.site?.fresh)) {
+    // A run that was killed may have left the registry stopped: the timer does not leave it so.
+    if (!isOn(context, 'dry-run') && (await readUnfinished(context.host, before.settings.dir)))
+      await carryOut(before, context);
+    return nothingToDo(context, before, within);
+  }
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  await confirm(context, wanted, ca);
+  const cutOff = ca ? oldestRoots(before) : [];
+  await confirm(context, wanted, cutOff);
   const roots = before.certificates.site?.roots;
   const { result, gap } = await gapDuring(localEndpoint(before.settings, roots), () =>
     carryOut(wanted, context),
@@ -65,10 +76,14 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
       exitCode: 2,
     });
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  await confirm(context, wanted, false);
+  await confirm(context, wanted, []);
   const { changes } = await carryOut(wanted, context);
   output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
-  output.say('', 'Tokens are signed with a new key. No client has to do anything.');
+  output.say(
+    '',
+    'Tokens are signed with a new key. No client has to do anything.',
+    'Those of the former key are taken until the next --token-key: run it twice when that key has leaked.',
+  );
 }
 
 type Facts = ReturnType<typeof certificateFacts>;
@@ -94,18 +109,24 @@ async function rotated(
   { ca, within }: { ca: boolean; within: number | undefined },
 ): Promise<Wanted | undefined> {
   // Judged by what is served, since an expired one does not fit and was made anew in passing.
-  const [leaf] = (await readServed(context.host, before.settings.dir))?.chain ?? [];
+  const { dir } = before.settings;
+  const [leaf] = (await readServed(await asRecovered(context.host, dir), dir))?.chain ?? [];
   if (within !== undefined && leaf && !ca) {
     const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
-    if (site.daysLeft > within) return undefined;
     const [root] = roots;
-    if (root && root.daysLeft <= within && root.notAfter === site.notAfter)
+    const { tls, caCert } = before.settings;
+    if (tls === 'ca-signed' && root && root.daysLeft <= within && root.notAfter === site.notAfter)
       throw new CliError(
         `The CA itself ends ${inDays(root.daysLeft)}: a new certificate would end with it.`,
         {
-          fix: 'registry-setup rotate --ca',
+          fix: caCert
+            ? 'When you have a new one:   registry-setup rotate --ca-cert FILE --ca-key FILE'
+            : 'registry-setup rotate --ca',
         },
       );
+    // One that was made for a few days is renewed in the last third of them, and not every day.
+    const life = (Date.parse(site.notAfter) - Date.parse(site.notBefore)) / DAY;
+    if (site.daysLeft > Math.min(within, life / 3)) return undefined;
   }
   return existing(context, change, { site: true, ca });
 }
@@ -130,19 +151,30 @@ function nothingToDo(
   output.say(`Nothing to do: the certificate ends ${inDays(days)}.`);
 }
 
-/** One more change of the CA while the last one is under way would cut off the clients of the oldest. */
-async function confirm(context: Context, { settings, certificates }: Wanted, ca: boolean): Promise<void> {
+/**
+ * The roots that a new CA leaves behind. It is certified by the one before it and by no older one, whose key is destroyed:
+ * one more change of the CA while the last one is under way cuts off the clients of the oldest.
+ */
+const oldestRoots = ({ certificates }: Wanted) =>
+  certificates.site ? certificateFacts(certificates.site).roots.slice(1) : [];
+
+async function confirm(
+  context: Context,
+  { settings }: Wanted,
+  cutOff: ReturnType<typeof oldestRoots>,
+): Promise<void> {
   const { output } = context;
-  const left = certificates.site?.roots ?? [];
-  if (ca && left.length > 1) {
-    const { roots } = certificateFacts(certificates.site as Site);
-    output.say(`Clients that trust ${roots[1]?.subject} go on until ${roots[1]?.notAfter.slice(0, 10)}.`);
-  }
+  const mark = output.paint('yellow', SYMBOL.warning);
+  for (const { subject, fingerprint } of cutOff)
+    output.say(
+      `${mark} Clients that were given nothing since ${subject} are cut off, and must be given the new CA.`,
+      `  ${fingerprint}`,
+    );
   if (isOn(context, 'yes')) return;
   if (!output.terminal)
     throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
   const prompts = await context.prompts();
   const message = `Replace the certificate of ${settings.host}? The registry is away for a moment`;
-  if (await prompts.confirm({ message, default: true })) return;
+  if (await prompts.confirm({ message, default: cutOff.length === 0 })) return;
   throw new CliError('Nothing was changed.', { exitCode: 130 });
 }

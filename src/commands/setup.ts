@@ -182,10 +182,7 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
   if (changes.length === 0)
     output.say(`Nothing to do: the registry at ${address(settings)} is as it should be.`);
   else
-    output.say(
-      ...summaryLines(settings, material, passwordFile, output.paint),
-      ...(news.length > 0 ? ['', ...news] : []),
-    );
+    output.say(...summaryLines(settings, outcome, output.paint), ...(news.length > 0 ? ['', ...news] : []));
 }
 
 async function answersFile(path: string, { host }: Context): Promise<Answers> {

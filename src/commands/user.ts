@@ -5,11 +5,12 @@ import { CliError } from '../errors.ts';
 import { existing } from '../existing.ts';
 import { givenPasswords } from '../passwords.ts';
 import { askPassword } from '../questions.ts';
-import { everyone, readersOf } from '../roles.ts';
+import { checkReader, everyone, readersOf } from '../roles.ts';
 import { loginLines } from '../screens.ts';
 import type { Secret } from '../secret.ts';
 import { carryOut, preview } from '../server.ts';
 import type { Settings } from '../settings.ts';
+import { shellLine } from '../shell.ts';
 import { checkUser } from '../validation.ts';
 import { showDryRun } from './dry-run.ts';
 
@@ -35,9 +36,17 @@ export async function user(context: Context): Promise<void> {
     throw bad(`"user ${context.operands.join(' ')}" is not understood.`, USAGE);
   if (settings.auth === 'none')
     throw bad('Nobody logs in to this registry.', `registry-setup --auth htpasswd --user ${name}`);
-  const wrong = checkUser(name);
-  if (wrong) throw bad(`${wrong.message}.`, USAGE);
+  const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
+  if (wrong) throw bad(`${wrong.message}.`, wrong.fix ?? USAGE);
+  if (readers.length > 0 && settings.auth !== 'token')
+    throw bad(
+      `With ${settings.auth} everybody who logs in may push: readers need token mode.`,
+      `registry-setup --auth token --reader ${readers[0]}`,
+    );
   const there = everyone(settings).includes(name);
+  const more = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
+  if (verb === 'add' && there && readers.length > 0 && !settings.users.includes(name))
+    throw bad(`${name} is a reader already.`, shellLine('registry-setup', ['--yes', ...more]));
   if (verb === 'add' && there) throw bad(`${name} is there already.`, `registry-setup user password ${name}`);
   if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, `registry-setup user add ${name}`);
   if (verb === 'remove' && settings.users.length === 1 && settings.users[0] === name)
@@ -89,7 +98,7 @@ async function change(
   const { output, host, env } = context;
   const answers: Answers = {
     user: { value: users, where: 'user' },
-    reader: { value: readers, where: 'reader' },
+    reader: { value: readers, where: 'reader', last: true },
   };
   const passwords = new Map<string, Secret | 'new'>();
   if (verb !== 'remove') {
@@ -108,7 +117,8 @@ async function change(
   });
   const done: Record<string, string> = {
     add: `${name} can log in now.`,
-    remove: `${name} cannot log in any more.`,
+    // A token is good for its 900 seconds, whoever it was given to.
+    remove: `${name} cannot log in any more.${wanted.settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
   output.say('', `${done[verb]}`, ...loginLines(material, passwordFile, output.paint));

@@ -22,7 +22,7 @@ const ANSWERS_WITHIN = 15_000;
 const TAKES_EFFECT_WITHIN = 5_000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export const socketOf = ({ socket }: { socket?: string | undefined }) =>
+const socketOf = ({ socket }: { socket?: string | undefined }) =>
   socket ? { env: { DOCKER_HOST: socket } } : {};
 
 /**
@@ -87,6 +87,19 @@ export async function reload(host: Host, daemon: Daemon): Promise<void> {
   const pid = daemon.uid === 0 ? (await host.read('/var/run/docker.pid'))?.toString().trim() : undefined;
   if (pid && (await host.run('kill', ['-HUP', pid])).code === 0) return;
   throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
+}
+
+/** What helps against what it says of a registry. */
+export function adviceFor(said: string): string[] {
+  if (/unknown authority/.test(said))
+    return [
+      'A Docker that runs reads the trust store of the system at its start alone:   systemctl restart docker',
+    ];
+  if (/proxyconnect|Proxy/.test(said))
+    return [
+      'Docker asks a proxy for it: the registry belongs into its NO_PROXY   (docker info | grep -i proxy)',
+    ];
+  return [];
 }
 
 const STARTS_WITHIN = 60_000;

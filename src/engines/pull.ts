@@ -48,7 +48,9 @@ function pullBySocket(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const layers = new Map<string, { current: number; total: number }>();
-  const path = `/images/create?fromImage=${encodeURIComponent(ref)}`;
+  // Without a tag the API pulls every one.
+  const one = /[:@][^/]+$/.test(ref) ? ref : `${ref}:latest`;
+  const path = `/images/create?fromImage=${encodeURIComponent(one)}`;
   return new Promise((resolve, reject) => {
     const options = { socketPath, path, method: 'POST', timeout: PULL_LIMIT, ...(signal && { signal }) };
     const sent = request(options, (reply) => {

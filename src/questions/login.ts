@@ -1,6 +1,7 @@
 // Who may use the registry: the mode, the people and their passwords.
+import { Interrupted } from '../errors.ts';
 import { checkReader } from '../roles.ts';
-import { checkPassword, checkPort, checkUser } from '../validation.ts';
+import { checkPassword, checkPort, checkUser, wrong } from '../validation.ts';
 import { type Asking, always, current, put, type Question, sentence } from './question.ts';
 
 export const auth: Question = {
@@ -69,12 +70,17 @@ export const readers: Question = {
     const { prompts, facts } = asking;
     const before = (current(asking, 'reader') as string[] | undefined) ?? [];
     const given: string[] = [];
+    const admins = (current(asking, 'user') as string[] | undefined) ?? [];
+    const twice = (text: string) => {
+      const [name = ''] = text.split(':');
+      return admins.includes(name) ? wrong('that one is an administrator already') : undefined;
+    };
     for (;;) {
       const suggestion = before[given.length];
       const entry = await prompts.input({
         message: 'Who may only pull  [NAME, or NAME:team/*; empty: nobody more]',
         ...(suggestion !== undefined && { default: suggestion }),
-        validate: (text) => text.trim() === '' || sentence(checkReader(text.trim())),
+        validate: (text) => text.trim() === '' || sentence(checkReader(text.trim()) ?? twice(text.trim())),
       });
       if (entry.trim() === '') break;
       const [name = ''] = entry.trim().split(':');
@@ -85,13 +91,18 @@ export const readers: Question = {
       given.push(entry.trim());
     }
     put(asking, 'reader', given);
+    if (!mayAllPull(asking)) put(asking, 'anonymous-pull', false);
   },
 };
+
+/** Where somebody may see some repositories only, not everybody may see all. */
+const mayAllPull = (asking: Asking) =>
+  !((current(asking, 'reader') as string[] | undefined) ?? []).some((reader) => reader.includes(':'));
 
 export const anonymousPull: Question = {
   flag: 'anonymous-pull',
   label: 'Pulls without login',
-  when: isToken,
+  when: (asking) => isToken(asking) && mayAllPull(asking),
   async ask(asking) {
     const before = current(asking, 'anonymous-pull') === true;
     const message = 'May everybody pull without a login?';
@@ -135,6 +146,7 @@ export async function askPassword(
     if (first.reveal() === '') return void passwords.delete(name);
     const again = await prompts.password({ message: 'The same again', validate: () => true });
     if (again.reveal() === first.reveal()) return void passwords.set(name, first);
-    await prompts.confirm({ message: 'They differ. Try again?', default: true });
+    if (await prompts.confirm({ message: 'They differ. Try again?', default: true })) continue;
+    throw new Interrupted('Nothing was changed.');
   }
 }

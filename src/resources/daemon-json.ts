@@ -24,6 +24,7 @@ export function wanted(
 
 /** Whether the running dockerd follows; one that does not run follows when it starts. */
 async function follows(host: Host, { daemon, directive, entry, present }: Entry): Promise<boolean> {
+  if (daemon.app) return true;
   const info = await daemonInfo(host, daemon);
   return !info || hasEntry(info, directive, entry) === present;
 }
@@ -42,7 +43,15 @@ export async function replace(host: Host, path: string, bytes: Buffer): Promise<
   try {
     await host.write(trial, bytes, { mode: 0o600 });
     const refusal = await validate(host, trial);
-    if (refusal) throw new CliError(`Docker would not start with the changed ${path}.`, { why: refusal });
+    if (refusal) {
+      const before = there && (await validate(host, path));
+      throw new CliError(
+        `Docker would not start with ${path}${before ? ' as it is' : ', changed like that'}.`,
+        {
+          why: (before ?? refusal).replaceAll(trial, path),
+        },
+      );
+    }
   } finally {
     await host.remove(trial);
   }
@@ -62,7 +71,7 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
     const { daemon } = resource;
     const bytes = await readFile(host, daemon.config);
     const after = wanted(bytes, resource);
-    const reload = `${reloadCommand(daemon).join(' ')}      (no restart)`;
+    const reload = daemon.app ? 'restart the app' : `${reloadCommand(daemon).join(' ')}      (no restart)`;
     if (after && after !== bytes) {
       const details = unifiedDiff(daemon.config, bytes?.toString(), after.toString());
       return { what: bytes ? 'change' : 'create', details: [...details, reload] };
@@ -72,7 +81,7 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
   },
 
   async undo(resource, host, vault) {
-    const { daemon, directive, entry, present, made = false } = resource;
+    const { daemon, directive, entry, present, made = false, madeKey = made } = resource;
     const bytes = await readFile(host, daemon.config);
     const before = parseDaemonJson(bytes, daemon.config).value[directive];
     const had = Array.isArray(before) && before.includes(entry);
@@ -87,7 +96,7 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
       entry,
       present: had,
       made: bytes === undefined || made,
-      madeKey: !Array.isArray(before) || (made && before.length === 0),
+      madeKey: !Array.isArray(before) || madeKey,
       ...{ mode, uid, gid },
       ...(after && { wrote: sha256(after) }),
       ...(bytes && { copy: await vault.keep(bytes) }),

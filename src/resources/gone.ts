@@ -23,6 +23,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
     `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
   restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
+  trustStore: () => 'and make the bundle of the system anew',
   line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
   login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
   image: ({ ref, engine = 'docker' }: By & { ref: string }) =>
@@ -39,7 +40,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
 export const gone: Provider<ResourceOf<'gone'>> = {
   title: ({ of }) =>
     of
-      .replace(/^(dir|file|kept|daemonJson|hosts|moved):/, '')
+      .replace(/^(dir|file|kept|daemonJson|hosts|moved|trust):/, '')
       .replace(/^package:/, 'package ')
       .replace(/^account:/, 'user ')
       .replace(/^owner:/, 'ownership of ')

@@ -1,27 +1,20 @@
 // A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { runAs } from '../as-person.ts';
 import { setKeys } from '../daemon-json.ts';
-import { socketOf } from '../engines/dockerd.ts';
+import { adviceFor } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
-import type { Host, RunOptions } from '../host.ts';
+import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
 
 type Login = ResourceOf<'login'>;
 type Step = UndoStep & { do: 'login' };
-type Who = Pick<Login, 'tool' | 'as'> & { socket?: string };
-
 /** What both programs keep: ~/.docker/config.json, auth.json. */
 interface AuthFile {
   auths?: Record<string, { auth?: string }>;
   credsStore?: string;
   credHelpers?: Record<string, string>;
-}
-
-/** As the person, when this runs by sudo: a login of root is no use to them. */
-function run(host: Host, { tool, as, socket }: Who, args: string[], options: RunOptions = {}) {
-  const all = { ...options, ...socketOf({ socket }) };
-  return as ? host.run('runuser', ['-u', as, '--', tool, ...args], all) : host.run(tool, args, all);
 }
 
 export async function readAuthFile(host: Host, path: string): Promise<AuthFile> {
@@ -54,8 +47,7 @@ async function isLoggedIn({ file, registry, user, password, as }: Login, host: H
     return content.auths?.[registry]?.auth === wanted;
   }
   const name = `docker-credential-${helper}`;
-  const [command = '', ...args] = as ? ['runuser', '-u', as, '--', name, 'get'] : [name, 'get'];
-  const { code, stdout } = await host.run(command, args, { input: registry, timeout: 15_000 });
+  const { code, stdout } = await runAs(host, { as }, name, ['get'], { input: registry, timeout: 15_000 });
   if (code !== 0) return false;
   const { Username, Secret } = JSON.parse(stdout);
   return Username === user && Secret === password.reveal();
@@ -70,33 +62,33 @@ export const login: Provider<ResourceOf<'login'>> = {
     return { what: 'create', details: [`${tool} login --username ${user} --password-stdin ${registry}`] };
   },
 
-  async undo({ tool, registry, file, as }, host, vault) {
+  async undo({ tool, registry, file, as, made = [] }, host, vault) {
     const [bytes, there] = await Promise.all([host.read(file), host.stat(file)]);
     const { mode, uid, gid } = there ?? { mode: 0o600, uid: 0, gid: 0 };
-    const copy = bytes && { copy: await vault.keep(bytes) };
     const step: Step = {
       do: 'login',
       tool,
       registry,
       path: file,
-      mode,
-      uid,
-      gid,
-      made: !bytes,
-      ...copy,
+      ...{ mode, uid, gid },
+      made: !bytes || made.includes(file),
+      ...(bytes && { copy: await vault.keep(bytes) }),
       ...(as && { as }),
     };
     // The program makes its directory, too.
-    const made = (await host.stat(dirname(file))) ? [] : [{ do: 'rmdir', path: dirname(file) } as const];
-    return { steps: [step, ...made] };
+    const folder = dirname(file);
+    const ours = !(await host.stat(folder)) || made.includes(folder);
+    return { steps: [step, ...(ours ? [{ do: 'rmdir', path: folder } as const] : [])] };
   },
 
   async apply({ tool, registry, user, password, as, socket }, host) {
-    const who = { tool, ...(as && { as }), ...(socket && { socket }) };
     const args = ['login', '--username', user, '--password-stdin', registry];
-    const { code, stderr } = await run(host, who, args, { input: password.reveal() });
+    const { code, stderr } = await runAs(host, { as, socket }, tool, args, { input: password.reveal() });
     if (code !== 0)
-      throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, { why: stderr.trim() });
+      throw new CliError(`${tool} could not log in to ${registry} as ${user}.`, {
+        why: stderr.trim(),
+        fix: tool === 'docker' ? adviceFor(stderr) : [],
+      });
   },
 };
 
@@ -107,13 +99,12 @@ export async function undoLogin(step: Step, host: Host): Promise<void> {
   const kept = copy ? await host.read(copy) : undefined;
   const before = kept ? (JSON.parse(kept.toString() || '{}') as AuthFile) : {};
   const former = before.auths?.[registry];
-  if (!former && now.auths?.[registry]) await run(host, { tool, ...(as && { as }) }, ['logout', registry]);
+  if (!former && now.auths?.[registry]) await runAs(host, { as }, tool, ['logout', registry]);
   const after = await readAuthFile(host, path);
-  const others = ({ auths = {}, ...rest }: AuthFile) => ({ ...rest, auths: { ...auths, [registry]: null } });
-  if (isDeepStrictEqual(others(after), others(before))) {
-    if (made) return host.remove(path);
-    if (kept) return host.write(path, kept, step);
-  }
+  const { auths = {}, ...rest } = after;
+  if (made && !former && Object.keys({ ...auths, ...rest }).length === 0) return host.remove(path);
+  const others = ({ auths = {}, ...more }: AuthFile) => ({ ...more, auths: { ...auths, [registry]: null } });
+  if (kept && isDeepStrictEqual(others(after), others(before))) return host.write(path, kept, step);
   if (!former) return;
   const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
   await host.write(path, bytes, step);

@@ -12,7 +12,10 @@ import { readFile, replace, wanted } from './daemon-json.ts';
 type Moved = ResourceOf<'moved'>;
 
 /** daemon.json with every entry in it. */
-const merged = ({ daemon, directive, entries }: Moved, bytes: Buffer | undefined): Buffer | undefined =>
+export const merged = (
+  { daemon, directive, entries }: Moved,
+  bytes: Buffer | undefined,
+): Buffer | undefined =>
   entries.reduce<Buffer | undefined>(
     (now, entry) => wanted(now, { daemon, directive, entry, present: true }),
     bytes,

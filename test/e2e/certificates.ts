@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdtempSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../lab/host.ts';
@@ -32,7 +33,8 @@ export async function onWire(client: Host, at: string): Promise<string> {
 /** Every file of the registry but the images: owner, mode, content. And everything else that a set-up touches. */
 export async function files(server: Host): Promise<string[]> {
   const { stdout } = await server.sh(`
-    find /opt/registry /etc/systemd/system /etc/cron.d -path /opt/registry/data -prune -o -path '*/program/*' -prune \
+    for dir in /opt/registry /etc/systemd/system /etc/cron.d; do [ ! -d $dir ] || echo $dir; done |
+      xargs -I{} find {} -path /opt/registry/data -prune -o -path '*/program/*' -prune \
       -o -type f -printf '%M %u %p ' -exec sha256sum {} \\; | sed 's/ [^ ]*$//'`);
   return stdout.trim().split('\n').sort();
 }
@@ -51,6 +53,7 @@ export async function roundTrip(client: Host, name: string): Promise<void> {
 /** Asks the registry in a loop from a host, as fresh clients do; gives the longest time without an answer, milliseconds. */
 export async function gapSeenBy(client: Host, at: string, work: () => Promise<unknown>): Promise<number> {
   await client.write('/tmp/gap.mjs', GAP);
+  await client.sh('rm -f /tmp/gap-started /tmp/gap-stop');
   const watching = client.exec(['node', '/tmp/gap.mjs', at]);
   await client.sh('until [ -e /tmp/gap-started ]; do sleep 0.05; done');
   await work();
@@ -59,9 +62,8 @@ export async function gapSeenBy(client: Host, at: string, work: () => Promise<un
 }
 
 const GAP = `
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-for (const name of ['started', 'stop']) rmSync('/tmp/gap-' + name, { force: true });
 const [host, port] = process.argv[2].split(':');
 let last, gap = 0;
 const probe = () => new Promise((done) => {
@@ -85,6 +87,22 @@ await Promise.all(pending);
 console.log(Math.round(gap));
 `;
 
+export interface Age {
+  life: number;
+  left: number;
+}
+
+/** A script: the site certificate as it is after some of its days, signed by the same CA. */
+export const age = ({ life, left }: Age) => `
+  cd /opt/registry
+  openssl x509 -in certs/site.crt -noout -ext subjectAltName | tail -1 |
+    sed 's/ *IP Address:/IP:/g; s/ *DNS:/DNS:/g; s/^/subjectAltName=/' >/tmp/names
+  day() { date -u -d "$1 days" +%Y%m%d%H%M%SZ; }
+  openssl req -new -key certs/site.key -subj /CN=registry |
+    openssl x509 -req -CA ca/ca.crt -CAkey ca/ca.key -extfile /tmp/names \
+      -not_before $(day ${left - life}) -not_after $(day ${left}) 2>/dev/null >/tmp/aged.crt
+  cat /tmp/aged.crt ca/ca.crt >certs/site.crt`;
+
 const go = ['go', '/usr/local/go/bin/go'].find((command) => spawnSync(command, ['version']).status === 0);
 export const noGo = go ? undefined : 'there is no go on this machine';
 
@@ -98,11 +116,13 @@ export async function installGoClient(...hosts: Host[]): Promise<void> {
   await Promise.all(hosts.map((host) => host.copyIn(binary, '/usr/local/lib/go-client')));
 }
 
+const hostOf = (at: string) => at.replace(/:\d+$/, '');
+
 /** The clients that are asked whether they accept what is served at `https://AT/` with the roots in FILE alone. */
 export const CLIENTS: Record<string, (at: string, file: string) => string> = {
   curl: (at, file) => `curl -sS --cacert ${file} --capath /nonexistent -o /dev/null https://${at}/`,
   openssl: (at, file) =>
-    `openssl s_client -connect ${at} -verify_return_error -verify_hostname ${at.replace(/:\d+$/, '')} -x509_strict \
+    `openssl s_client -connect ${at} -verify_return_error ${isIP(hostOf(at)) ? '-verify_ip' : '-verify_hostname'} ${hostOf(at)} -x509_strict \
       -CAfile ${file} -no-CApath -no-CAstore </dev/null`,
   Node: (at, file) =>
     `node -e 'require("https").get("https://${at}/", { ca: require("fs").readFileSync("${file}") }, (r) => r.resume())'`,

@@ -33,7 +33,14 @@ export async function trapDocker(host: Host, { at, before = ':', after = ':' }: 
 
 /** For a trap: a program of somebody else's takes a port. */
 export async function portThief(host: Host, port: number): Promise<string> {
-  const lines = ['import socket, time', 's = socket.socket()', `s.bind(("", ${port}))`, 's.listen()', 'time.sleep(60)'];
+  const lines = [
+    'import socket, time',
+    's = socket.socket()',
+    's.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)',
+    `s.bind(("", ${port}))`,
+    's.listen()',
+    'time.sleep(60)',
+  ];
   await host.write('/tmp/thief.py', `${lines.join('\n')}\n`);
   return `setsid python3 /tmp/thief.py >/dev/null 2>&1 & until ss -Hltn | grep -q :${port}; do sleep 0.05; done`;
 }

@@ -12,7 +12,9 @@ beforeEach(() => team.server.reset('/srv/images'));
 afterAll(removeAll);
 
 const inspect = async (format: string) =>
-  JSON.parse((await team.server.exec(['docker', 'inspect', '--format', `{{json ${format}}}`, 'registry'])).stdout);
+  JSON.parse(
+    (await team.server.exec(['docker', 'inspect', '--format', `{{json ${format}}}`, 'registry'])).stdout,
+  );
 
 describe('where it listens', () => {
   it('--host and --port: clients use a name and another port', async () => {
@@ -47,7 +49,9 @@ describe('passwords', () => {
   });
 
   it('REGISTRY_SETUP_PASSWORD', async () => {
-    await run(team.server, '--yes --tls insecure', { env: { REGISTRY_SETUP_PASSWORD: 'from the environment' } });
+    await run(team.server, '--yes --tls insecure', {
+      env: { REGISTRY_SETUP_PASSWORD: 'from the environment' },
+    });
     await canLogIn('admin', 'from the environment');
   });
 
@@ -117,7 +121,10 @@ describe('without questions', () => {
     await run(server, '--yes --answers /root/answers.yml');
     expect(await ask(server, 'http://127.0.0.1:5050/v2/')).toMatch(/^401 /);
     expect(await server.read('/opt/registry/auth/htpasswd')).toMatch(/^ann:.*\nbob:/);
-    const { stderr } = await run(server, '--yes --port 5050 --tls insecure --user ann,bob --storage /srv/images');
+    const { stderr } = await run(
+      server,
+      '--yes --port 5050 --tls insecure --user ann,bob --storage /srv/images',
+    );
     expect(stderr).toContain('Nothing to do');
   });
 

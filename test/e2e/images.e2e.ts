@@ -29,11 +29,15 @@ it('an archive that is none, or does not hold the image: exit 2, nothing written
   const { server } = team;
   await server.sh('head -c 100000 /lab/registry-3.tar >/tmp/torn.tar; echo no archive >/tmp/text.tar');
   const words = '--yes --tls insecure --auth none';
-  expect(await refused(server, 2, `${words} --image-archive /tmp/text.tar`)).toContain('not an image archive');
+  expect(await refused(server, 2, `${words} --image-archive /tmp/text.tar`)).toContain(
+    'not an image archive',
+  );
   expect(await refused(server, 2, `${words} --image-archive /tmp/none.tar`)).toContain('there is no file');
   const other = '--image-archive /lab/registry-2.tar --image registry:3';
   expect(await refused(server, 2, `${words} ${other}`)).toContain('registry:2');
-  await server.sh('registry-setup --yes --tls insecure --auth none --image-archive /tmp/torn.tar && exit 1 || true');
+  await server.sh(
+    'registry-setup --yes --tls insecure --auth none --image-archive /tmp/torn.tar && exit 1 || true',
+  );
   expect(await server.changes()).toEqual([]);
 });
 

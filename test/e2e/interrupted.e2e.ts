@@ -28,15 +28,18 @@ describe('a first run', () => {
   it.each<Trap>([
     { at: 'run', before: KILL },
     { at: 'run', after: KILL },
-  ])('killed at docker $at (before: $before, after: $after): the next one says so and finishes', async (trap) => {
-    await killed(SET_UP, trap);
-    const { stderr } = await run(server, SET_UP);
-    expect(stderr).toContain('was cut off');
-    expect(await answers(5000)).toBe('200');
-    expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
-    await run(server, 'uninstall --yes');
-    expect(await server.changes()).toEqual([]);
-  });
+  ])(
+    'killed at docker $at (before: $before, after: $after): the next one says so and finishes',
+    async (trap) => {
+      await killed(SET_UP, trap);
+      const { stderr } = await run(server, SET_UP);
+      expect(stderr).toContain('was cut off');
+      expect(await answers(5000)).toBe('200');
+      expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
+      await run(server, 'uninstall --yes');
+      expect(await server.changes()).toEqual([]);
+    },
+  );
 
   it('killed, and not wanted any more: uninstall takes away what it had done', async () => {
     await killed(SET_UP, { at: 'run', after: KILL });
@@ -44,7 +47,9 @@ describe('a first run', () => {
     expect(await server.changes()).toEqual([]);
   });
 
-  it('killed at any moment: the next one finishes, and uninstall leaves nothing', { timeout: 120_000 }, async () => {
+  it('killed at any moment: the next one finishes, and uninstall leaves nothing', {
+    timeout: 120_000,
+  }, async () => {
     for (let tenths = 2; tenths <= 14; tenths += 2) {
       await server.sh(`timeout -s KILL ${tenths / 10} registry-setup ${SET_UP}`, { check: false });
       await allDone();
@@ -121,13 +126,16 @@ describe('a run that changes the port of a registry with images', () => {
     { at: 'start', before: KILL },
     { at: 'start', after: KILL },
   ];
-  it.each(moments)('killed at docker $at (before: $before, after: $after): the former one is back', async (trap) => {
-    await killed('--yes --port 5050', trap);
-    expect(await refused(server, 1, 'status')).toBe('');
-    const { stderr } = await run(server, '--yes --port 5000');
-    expect(stderr).toContain('was cut off');
-    await servesAsBefore();
-  });
+  it.each(moments)(
+    'killed at docker $at (before: $before, after: $after): the former one is back',
+    async (trap) => {
+      await killed('--yes --port 5050', trap);
+      expect(await refused(server, 1, 'status')).toBe('');
+      const { stderr } = await run(server, '--yes --port 5000');
+      expect(stderr).toContain('was cut off');
+      await servesAsBefore();
+    },
+  );
 
   it('killed while it tidied up: the new one stays, and the next run ends the tidying', async () => {
     await killed('--yes --port 5050', { at: 'rm', before: KILL });

@@ -1,6 +1,13 @@
 // What the tests do with hosts: put the program on a server, run it, use the registry from a developer's machine.
 import { inject } from 'vitest';
-import { createNetwork, type ExecOptions, type Flavour, type Host, type LabImage, startHost } from '../lab/host.ts';
+import {
+  createNetwork,
+  type ExecOptions,
+  type Flavour,
+  type Host,
+  type LabImage,
+  startHost,
+} from '../lab/host.ts';
 
 export interface Team {
   server: Host;
@@ -60,7 +67,9 @@ export async function run(host: Host, line: string, options: ExecOptions = {}) {
 export async function refused(host: Host, code: 1 | 2 | 130, line: string, options: ExecOptions = {}) {
   const result = await host.sh(program(line), { ...options, check: false });
   if (result.code === code) return result.stderr;
-  throw new Error(`${program(line)}\nexit code ${result.code}, not ${code}\n${result.stdout}${result.stderr}`);
+  throw new Error(
+    `${program(line)}\nexit code ${result.code}, not ${code}\n${result.stdout}${result.stderr}`,
+  );
 }
 
 /** Waits for a script in a host to succeed. */
@@ -84,7 +93,12 @@ export async function login(dev: Host, address: string, user: string, password: 
 }
 
 /** Why a login was refused. */
-export async function loginRefused(dev: Host, address: string, user: string, password: string): Promise<string> {
+export async function loginRefused(
+  dev: Host,
+  address: string,
+  user: string,
+  password: string,
+): Promise<string> {
   const line = `docker login --username ${user} --password-stdin ${address}`;
   const { code, stderr } = await dev.sh(line, { input: password, check: false });
   if (code === 0) throw new Error(`${user} could log in at ${address}`);

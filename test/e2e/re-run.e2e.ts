@@ -82,7 +82,9 @@ describe('a registry with a user and an image', () => {
     expect(await answersTo('ann:one', 5050)).toMatch(/^200/);
     await server.sh('diff /opt/registry/settings.yml /tmp/edited.yml');
     const digestUrl = `http://127.0.0.1:5050/v2/team/app/manifests/${digest}`;
-    const { stdout } = await server.sh(`curl -su ann:one -o /dev/null -w '%{http_code}' -X DELETE ${digestUrl}`);
+    const { stdout } = await server.sh(
+      `curl -su ann:one -o /dev/null -w '%{http_code}' -X DELETE ${digestUrl}`,
+    );
     expect(stdout).toBe('405');
   });
 
@@ -120,8 +122,12 @@ describe('a registry with a user and an image', () => {
   });
 
   it('uninstall keeps the images and nothing else, and the next set-up finds them again', async () => {
-    await server.sh('docker rmi 127.0.0.1:5000/team/app:1; docker logout 127.0.0.1:5000; rm -rf /root/.docker');
-    expect((await run(server, 'uninstall --yes')).stderr).toContain('The images are kept in /opt/registry/data');
+    await server.sh(
+      'docker rmi 127.0.0.1:5000/team/app:1; docker logout 127.0.0.1:5000; rm -rf /root/.docker',
+    );
+    expect((await run(server, 'uninstall --yes')).stderr).toContain(
+      'The images are kept in /opt/registry/data',
+    );
     const left = await server.changes();
     expect(left.filter((line) => line !== 'new: /opt/registry')).toEqual([]);
     expect((await server.sh('ls -A /opt/registry')).stdout).toBe('data\n');
@@ -131,7 +137,9 @@ describe('a registry with a user and an image', () => {
   });
 
   it('uninstall --purge --yes leaves no trace', async () => {
-    await server.sh('docker rmi 127.0.0.1:5000/team/app:1; docker logout 127.0.0.1:5000; rm -rf /root/.docker');
+    await server.sh(
+      'docker rmi 127.0.0.1:5000/team/app:1; docker logout 127.0.0.1:5000; rm -rf /root/.docker',
+    );
     await run(server, 'uninstall --purge --yes');
     expect(await server.changes()).toEqual([]);
     expect((await run(server, 'uninstall --yes')).stderr).toContain('Nothing to do');

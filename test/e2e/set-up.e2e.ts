@@ -1,7 +1,18 @@
 // From a machine with nothing but Node and Docker to a registry that another machine pushes to and pulls from.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeAll } from '../lab/host.ts';
-import { ask, login, loginRefused, pull, push, run, startTeam, type Team, type TeamOptions, trust } from './machines.ts';
+import {
+  ask,
+  login,
+  loginRefused,
+  pull,
+  push,
+  run,
+  startTeam,
+  type Team,
+  type TeamOptions,
+  trust,
+} from './machines.ts';
 
 const engines: [string, TeamOptions][] = [
   ['Docker 20.10', { flavour: 'bookworm' }],
@@ -35,9 +46,13 @@ describe.each(engines)('%s', (_, options) => {
     const { server, dev } = team;
     await server.reset();
     const input = 'admin:correct horse: battery\nci:staple 電池';
-    await run(server, `--yes --tls insecure --image ${image} --user admin --user ci --password-stdin`, { input });
+    await run(server, `--yes --tls insecure --image ${image} --user admin --user ci --password-stdin`, {
+      input,
+    });
     const name = `${address}/team/app:1.0`;
-    await expect(push(dev, name)).rejects.toThrow(/no basic auth credentials|authorization failed|unauthorized/);
+    await expect(push(dev, name)).rejects.toThrow(
+      /no basic auth credentials|authorization failed|unauthorized/,
+    );
     expect(await loginRefused(dev, address, 'admin', 'staple 電池')).toMatch(/401|unauthorized/i);
     expect(await loginRefused(dev, address, 'eve', 'staple 電池')).toMatch(/401|unauthorized/i);
 

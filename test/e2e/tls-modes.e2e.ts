@@ -1,7 +1,16 @@
 // Every way of encryption, with and without login, on every engine: clients are given one file and nothing else.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeAll } from '../lab/host.ts';
-import { distrust, inFile, onWire, roots, roundTrip, trustRoots } from './certificates.ts';
+import {
+  distrust,
+  inFile,
+  installGoClient,
+  onWire,
+  refusals,
+  roots,
+  roundTrip,
+  trustRoots,
+} from './certificates.ts';
 import { login, push, run, startTeam, type Team, type TeamOptions, trust } from './machines.ts';
 
 const engines: [string, TeamOptions][] = [
@@ -20,7 +29,8 @@ describe.each(engines)(
     let addresses: string[];
     beforeAll(async () => {
       team = await startTeam(options);
-      const { server } = team;
+      const { server, dev } = team;
+      await installGoClient(dev);
       addresses = [server.name, server.ip].map((host) => `${host}:5000`);
       // In plain HTTP that takes a reload, and it has to be there when the others need nothing.
       await run(server, `--yes --tls insecure --auth none --host ${server.name} --san ${server.ip}`);
@@ -55,8 +65,10 @@ describe.each(engines)(
       const selfSigned = await change('self-signed');
       expect(selfSigned.stderr).toContain('Every client must be given the new certificate');
       await expect(push(dev, `${at}/app:1`)).rejects.toThrow(/signed by unknown authority|failed to verify/);
-      await trustRoots(dev, (await roots(server))[0] ?? '', ...addresses);
+      const [own = ''] = await roots(server);
+      await trustRoots(dev, own, ...addresses);
       await use(auth);
+      for (const address of addresses) expect(await refusals(dev, address, own)).toEqual([]);
 
       const plain = await change('insecure');
       expect(plain.stderr).toContain(

@@ -7,7 +7,7 @@ export default defineConfig({
     // Every file is a process with hosts of its own, so that files run side by side.
     pool: 'forks',
     maxWorkers: 3,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });

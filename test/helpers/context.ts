@@ -25,7 +25,8 @@ export async function runCommand(
   { env = {}, prompts }: { env?: NodeJS.ProcessEnv; prompts?: Prompts } = {},
 ): Promise<Ran> {
   const { command, operands, answers } = readArguments(line.split(' ').filter(Boolean));
-  const output = { ...silent(), terminal: prompts !== undefined };
+  // Quiet, so that no progress is drawn on the terminal of the test itself.
+  const output = { ...silent(), terminal: prompts !== undefined, quiet: true };
   const context: Context = {
     answers: { ...readEnvironment(command, env), ...answers },
     operands,

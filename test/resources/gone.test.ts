@@ -92,6 +92,16 @@ test('an image goes last: its container holds on to it until the run is over', a
   expect(host.docker.images['registry:3']).toBeUndefined();
 });
 
+test('an image that nobody uses has a way back until then, too', async () => {
+  const host = fakeHost();
+  host.docker.images['registry:3'] = imageIdOf('registry:3');
+  const undo = await gone.undo(image, host, vaultOn(host));
+  await gone.apply(image, host);
+  expect(host.docker.images['registry:3']).toBeDefined();
+  for (const step of undo.cleanup ?? []) await perform(step, host);
+  expect(host.docker.images['registry:3']).toBeUndefined();
+});
+
 test('what will happen is told in commands', async () => {
   const host = fakeHost();
   host.put(path, '');

@@ -1,14 +1,18 @@
 // Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted.
 import { dirname, join } from 'node:path';
-import { type DaemonInfo, daemonInfo, hasEntry } from '../../engines/dockerd.ts';
+import { runAs, type Who } from '../../as-person.ts';
+import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../engines/dockerd.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
 import type { Daemon, Directive, Resource } from '../../resource.ts';
 import { brokenPairs, directory, trustFiles } from '../certs-dir.ts';
 import { activeConflicts, aroundFlags } from '../conflicts.ts';
+import type { Found } from '../discover.ts';
+import { listIn } from '../memory.ts';
 import { proxyWarnings } from '../proxy.ts';
-import type { Finder, Look, Pull, Target } from '../target.ts';
+import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
+import { inStore, storeResources } from './system.ts';
 
 export const SYSTEM: Daemon = {
   config: '/etc/docker/daemon.json',
@@ -17,14 +21,26 @@ export const SYSTEM: Daemon = {
   uid: 0,
 };
 
-const isHere = async (host: Host, program: string) => (await host.run(program, ['--version'])).code === 0;
-
-/** The running one; undefined where it does not run, or is not this user's to ask. */
-export async function askDaemon(host: Host, daemon: { socket?: string }): Promise<DaemonInfo | undefined> {
-  return daemonInfo(host, daemon).catch((error) => {
-    if (error instanceof CliError && /may not talk/.test(error.message)) return undefined;
+/** What the running one says; it may not run, or not be this user's to ask. */
+export async function askDaemon(
+  host: Host,
+  daemon: { socket?: string },
+): Promise<DaemonInfo | 'absent' | 'forbidden'> {
+  const info = await daemonInfo(host, daemon).catch((error) => {
+    if (error instanceof CliError && /may not talk/.test(error.message)) return 'forbidden' as const;
     throw error;
   });
+  return info ?? 'absent';
+}
+
+const asked = new WeakMap<Look, ReturnType<typeof askDaemon>>();
+
+/** The one that the command line reaches by itself; asked once, whoever wants to know. */
+export async function askDefault(look: Look): ReturnType<typeof askDaemon> {
+  const answer =
+    asked.get(look) ?? look.has('docker').then((here) => (here ? askDaemon(look.host, {}) : 'absent'));
+  asked.set(look, answer);
+  return answer;
 }
 
 /** What Docker needs, whichever dockerd it is. */
@@ -43,6 +59,7 @@ export async function dockerResources(
     entry,
     present,
     ...(made.has(daemon.config) && { made: true }),
+    ...(made.has(listIn(daemon.config, directive)) && { madeKey: true }),
   });
   const listed = async (directive: Directive, entry: string): Promise<Resource[]> => [
     directory(dirname(daemon.config), made),
@@ -52,7 +69,8 @@ export async function dockerResources(
   const mirrors = mirror ? await listed('registry-mirrors', url) : [];
   if (trust.kind === 'http') return [...(await listed('insecure-registries', name)), ...mirrors];
 
-  const files = trust.kind === 'roots' ? trustFiles(daemon.certs, name, trust.roots, made) : [];
+  const files =
+    trust.kind === 'roots' ? trustFiles(daemon.certs, wish.folder ?? name, trust.roots, made) : [];
   // While it is listed there, certs.d is not read, and any certificate will do.
   const insecure = info ? hasEntry(info, 'insecure-registries', name) : true;
   const flags = insecure ? await activeConflicts(host, daemon, 'insecure-registries') : [];
@@ -65,46 +83,77 @@ export async function pullWith(
   host: Host,
   command: string,
   { image, exists }: Pull,
-  options: { env?: Record<string, string> } = {},
+  who: Who = {},
 ): Promise<void> {
-  const here = exists && (await host.run(command, ['image', 'inspect', image], options)).code === 0;
-  const { code, stderr } = await host.run(command, ['pull', '--quiet', image], {
-    ...options,
-    timeout: 120_000,
-  });
+  const run = (...args: string[]) => runAs(host, who, command, args, { timeout: 120_000 });
+  const here = exists && (await run('image', 'inspect', image)).code === 0;
+  const { code, stderr } = await run('pull', '--quiet', image);
   if (code === 0) {
-    if (!here) await host.run(command, ['rmi', image], options);
+    if (!here) await run('rmi', image);
     return;
   }
   if (!exists && /manifest unknown|not found|name unknown|denied/i.test(stderr)) return;
   throw new CliError(`${command === 'docker' ? 'Docker' : command} could not pull ${image}.`, {
     why: stderr.trim(),
+    fix: adviceFor(stderr),
   });
 }
 
+/** Docker with containerd's image store asks a token server with the roots of the system alone, until 29.5. */
+function isBlind({ containerdStore, version }: DaemonInfo, trust: Trust, { login }: Found): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const old = major < 29 || (major === 29 && minor < 5);
+  return containerdStore && old && login.kind === 'token' && trust.kind === 'roots';
+}
+
+/** The way round that, which takes a restart; without a yes to it, the truth is told. */
+async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Resource[]> {
+  const { host, blocked, mayRestart } = look;
+  const why = `Docker ${info.version} with the containerd image store asks the token server without ${SYSTEM.certs}`;
+  const resources = await storeResources(host, trust, SYSTEM);
+  if (await inStore(host, resources)) return resources;
+  const reason = `${why}: the CA has to go into the trust store of the system.`;
+  if (await mayRestart(SYSTEM, reason)) return resources;
+  blocked.set(
+    'docker',
+    `${why}.\n    Login works, push and pull do not, until Docker is 29.5 or newer, or --restart-docker lets the CA\n    go into the trust store of the system.`,
+  );
+  return [];
+}
+
 export const docker: Finder = async (look) => {
-  const { host, env, wish } = look;
+  const { host, env, has, wish, person } = look;
+  // One that is somewhere else reads no file of this machine.
   if (env.DOCKER_HOST && !env.DOCKER_HOST.startsWith('unix://')) return undefined;
-  const [info, installed] = await Promise.all([askDaemon(host, SYSTEM), isHere(host, 'dockerd')]);
+  const [said, installed] = await Promise.all([askDefault(look), has('dockerd')]);
+  const info = typeof said === 'string' ? undefined : said;
   const other =
     info && (info.rootless || info.system === 'Docker Desktop' || info.root.startsWith('/var/snap'));
   if (other || (!info && !installed)) return undefined;
   const certs = join(SYSTEM.certs, wish.name);
+  const forbidden = `This user may not talk to Docker:   sudo usermod -aG docker ${env.USER ?? '$USER'}      (then log in to this machine again)`;
   return {
     name: 'docker',
     label: info ? `Docker ${info.version}` : 'Docker',
-    note: info ? 'no restart' : 'not running: it counts from its start',
+    note: info
+      ? 'no restart'
+      : said === 'absent'
+        ? 'not running: it counts from its start'
+        : 'not for this user',
     certs,
     owns: ['/etc/docker/'],
-    resources: (trust) => dockerResources(look, SYSTEM, trust, info),
-    login: dockerLogin(look),
-    ...(info && { prove: (pull: Pull) => pullWith(host, 'docker', pull) }),
+    resources: async (trust, found) => [
+      ...(await dockerResources(look, SYSTEM, trust, info)),
+      ...(info && isBlind(info, trust, found) ? await forTokens(look, info, trust) : []),
+    ],
+    ...(info && { login: dockerLogin(look), prove: (pull) => pullWith(host, 'docker', pull, person) }),
+    after: said === 'forbidden' ? [forbidden] : [],
     warnings: [...(await brokenPairs(host, certs)), ...(info ? proxyWarnings(info.proxy, wish) : [])],
   };
 };
 
 /** Where the command line of Docker keeps its logins. */
-export function dockerLogin({ env, person }: Look, socket?: string): NonNullable<Target['login']> {
+export function dockerLogin({ env, person }: Look, socket?: string): LoginPlace {
   const folder = (!person.as && env.DOCKER_CONFIG) || join(person.home, '.docker');
   return {
     tool: 'docker',

@@ -5,7 +5,7 @@ import type { Host } from '../../host.ts';
 import type { Resource } from '../../resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import { leftOut } from '../proxy.ts';
-import type { Finder, Look, Pull, Target } from '../target.ts';
+import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
 import { pullWith } from './docker.ts';
 
@@ -44,7 +44,7 @@ async function resources({ host, wish, made, ...look }: Look, trust: Trust): Pro
 }
 
 /** podman logins lie in the runtime directory, unless said otherwise (containers-auth.json(5)). */
-function loginOf({ env, person }: Look, tool: (typeof TOOLS)[number]): Target['login'] {
+function loginOf({ env, person }: Look, tool: LoginPlace['tool']): LoginPlace {
   const runtime = env.XDG_RUNTIME_DIR ? `${env.XDG_RUNTIME_DIR}/containers` : `/run/containers/${person.uid}`;
   return { tool, file: env.REGISTRY_AUTH_FILE || `${runtime}/auth.json` };
 }
@@ -56,12 +56,13 @@ async function look(host: Host, tool: string, { image }: Pull): Promise<void> {
 }
 
 export const podman: Finder = async (all) => {
-  const { host, env, wish, person } = all;
-  const versions = await Promise.all(TOOLS.map((tool) => host.run(tool, ['--version'])));
-  const tools = TOOLS.filter((_, i) => versions[i]?.code === 0);
+  const { host, env, has, wish, person } = all;
+  const here = await Promise.all(TOOLS.map(has));
+  const tools = TOOLS.filter((_, i) => here[i]);
   const [tool] = tools;
-  if (!tool) return undefined;
-  const version = /\d+(\.\d+)+/.exec(versions[TOOLS.indexOf(tool)]?.stdout ?? '')?.[0] ?? '';
+  const { code, stdout } = tool ? await host.run(tool, ['--version']) : { code: 127, stdout: '' };
+  if (!tool || code !== 0) return undefined;
+  const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';
   const base = baseOf(all);
   const own = join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'containers/registries.conf');
   const shadowed = person.uid === 0 && (await host.stat(own)) !== undefined;

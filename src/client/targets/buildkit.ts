@@ -1,0 +1,54 @@
+// BuildKit builders in containers of their own: they know nothing of daemon.json and certs.d, and take a file when they are made.
+import { join } from 'node:path';
+import type { Resource } from '../../resource.ts';
+import { directory, trustFiles } from '../certs-dir.ts';
+import type { Finder, Look } from '../target.ts';
+import type { Trust } from '../trust.ts';
+
+/** buildkitd.toml (docs.docker.com/build/buildkit/toml-configuration). */
+export function buildkitdToml(name: string, trust: Trust, ca: string[]): string {
+  const lines = [`[registry."${name}"]`];
+  if (trust.kind === 'http') lines.push('  http = true');
+  if (ca.length > 0) lines.push(`  ca = [${ca.map((path) => `"${path}"`).join(', ')}]`);
+  return `${lines.join('\n')}\n`;
+}
+
+const folderOf = ({ person, env, wish }: Look) =>
+  join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'registry-setup', wish.name.replace(':', '_'));
+
+async function resources(look: Look, trust: Trust): Promise<Resource[]> {
+  if (trust.kind === 'public') return [];
+  const { made, wish } = look;
+  const folder = folderOf(look);
+  const files = trust.kind === 'roots' ? trustFiles(folder, 'ca', trust.roots, made) : [];
+  const ca = files.flatMap((file) => (file.kind === 'file' ? file.path : []));
+  const content = buildkitdToml(wish.name, trust, ca);
+  return [
+    directory(folder, made),
+    ...files,
+    { kind: 'file', path: join(folder, 'buildkitd.toml'), content, mode: 0o644 },
+  ];
+}
+
+export const buildkit: Finder = async (look) => {
+  if (!(await look.has('docker'))) return undefined;
+  const { code, stdout } = await look.host.run('docker', ['buildx', 'ls']);
+  if (code !== 0) return undefined;
+  const builders = stdout
+    .split('\n')
+    .flatMap((line) => /^(\S+?)\*?\s+docker-container\b/.exec(line)?.[1] ?? []);
+  if (builders.length === 0) return undefined;
+  const file = join(folderOf(look), 'buildkitd.toml');
+  return {
+    name: 'buildkit',
+    label: `BuildKit (${builders.join(', ')})`,
+    note: 'counts when the builder is made anew',
+    certs: join(folderOf(look), 'ca'),
+    owns: [`${folderOf(look)}/`],
+    resources: (trust) => resources(look, trust),
+    after: builders.flatMap((name) => [
+      `The builder ${name} takes it when it is made anew (its cache goes):`,
+      `  docker buildx rm ${name}; docker buildx create --name ${name} --driver docker-container --buildkitd-config ${file}`,
+    ]),
+  };
+};

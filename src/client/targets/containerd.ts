@@ -1,0 +1,74 @@
+// containerd, as nerdctl, crictl and Kubernetes use it: a hosts.toml a registry, read for each pull.
+import { join } from 'node:path';
+import { CliError } from '../../errors.ts';
+import type { Resource } from '../../resource.ts';
+import { directory, trustFiles } from '../certs-dir.ts';
+import type { Finder, Look } from '../target.ts';
+import type { Trust } from '../trust.ts';
+import { pullWith } from './docker.ts';
+
+const BASE = '/etc/containerd/certs.d';
+const CONFIG = '/etc/containerd/config.toml';
+const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
+
+/** hosts.toml (github.com/containerd/containerd/blob/main/docs/hosts.md). */
+export function hostsToml(name: string, trust: Trust, ca: string[]): string {
+  const url = `${trust.kind === 'http' ? 'http' : 'https'}://${name}`;
+  const lines = [
+    MARK,
+    `server = "${url}"`,
+    '',
+    `[host."${url}"]`,
+    '  capabilities = ["pull", "resolve", "push"]',
+  ];
+  if (ca.length > 0) lines.push(`  ca = [${ca.map((path) => `"${path}"`).join(', ')}]`);
+  return `${lines.join('\n')}\n`;
+}
+
+async function resources({ host, wish, made }: Look, trust: Trust): Promise<Resource[]> {
+  if (trust.kind === 'public') return [];
+  const dir = join(BASE, wish.name);
+  const path = join(dir, 'hosts.toml');
+  const before = (await host.read(path))?.toString();
+  if (before !== undefined && !before.startsWith(MARK))
+    throw new CliError(`${path} is there already, and it is not ours.`, {
+      fix: [`Look at it:             cat ${path}`, 'Leave containerd out:   --target docker'],
+      exitCode: 2,
+    });
+  const files =
+    trust.kind === 'roots' ? trustFiles(BASE, wish.name, trust.roots, made) : [directory(dir, made)];
+  const ca = files.flatMap((file) => (file.kind === 'file' ? file.path : []));
+  return [...files, { kind: 'file', path, content: hostsToml(wish.name, trust, ca), mode: 0o644 }];
+}
+
+export const containerd: Finder = async (look) => {
+  const { host, has, wish } = look;
+  const [nerdctl, crictl, config, base] = await Promise.all([
+    has('nerdctl'),
+    has('crictl'),
+    host.read(CONFIG),
+    host.stat(BASE),
+  ]);
+  // Docker brings a containerd along, and that one is asked by Docker alone.
+  if (!(await has('containerd')) || (!nerdctl && !crictl && !base)) return undefined;
+  const { stdout } = await host.run('containerd', ['--version']);
+  const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';
+  const isSet = /^\s*config_path\s*=\s*["'][^"']*\/etc\/containerd\/certs\.d/m.test(config?.toString() ?? '');
+  const cri = crictl && !isSet;
+  return {
+    name: 'containerd',
+    label: `containerd ${version}`,
+    note: 'no restart',
+    certs: join(BASE, wish.name),
+    owns: [`${BASE}/`],
+    resources: (trust) => resources(look, trust),
+    ...(nerdctl && { prove: (pull) => pullWith(host, 'nerdctl', pull) }),
+    after: cri
+      ? [
+          `Kubernetes reads ${BASE} only when ${CONFIG} says config_path = "${BASE}":`,
+          '  containerd 2: [plugins."io.containerd.cri.v1.images".registry]; 1: [plugins."io.containerd.grpc.v1.cri".registry]',
+          '  then once: systemctl restart containerd',
+        ]
+      : [],
+  };
+};

@@ -1,0 +1,32 @@
+// Docker Desktop, on Linux, macOS and Windows: files below ~/.docker, which the app copies into its machine when it starts.
+import { join } from 'node:path';
+import type { Daemon } from '../../resource.ts';
+import type { Finder } from '../target.ts';
+import { askDefault, dockerLogin, dockerResources } from './docker.ts';
+
+export const desktop: Finder = async (look) => {
+  const { wish, person } = look;
+  const info = await askDefault(look);
+  if (info === 'absent' || info === 'forbidden' || info.system !== 'Docker Desktop') return undefined;
+  const folder = join(person.home, '.docker');
+  const daemon: Daemon = {
+    config: join(folder, 'daemon.json'),
+    certs: join(folder, 'certs.d'),
+    unit: 'docker',
+    uid: person.uid,
+    app: true,
+  };
+  // A colon cannot stand in a path of Windows; Docker looks for the name without it.
+  const here =
+    process.platform === 'win32' ? { ...look, wish: { ...wish, folder: wish.name.replace(':', '') } } : look;
+  return {
+    name: 'desktop',
+    label: `Docker Desktop (${info.version})`,
+    note: 'counts when the app is restarted',
+    certs: join(daemon.certs, here.wish.folder ?? wish.name),
+    owns: [`${folder}/`],
+    resources: (trust) => dockerResources(here, daemon, trust, info),
+    login: dockerLogin(look),
+    after: ['Restart Docker Desktop: it reads these files when it starts.'],
+  };
+};

@@ -1,0 +1,53 @@
+// k3s: one registries.yaml, which it reads when it starts. A file of somebody else is not merged: the lines for it are shown.
+import { dirname, join } from 'node:path';
+import type { Resource } from '../../resource.ts';
+import { directory } from '../certs-dir.ts';
+import type { Finder, Look } from '../target.ts';
+import type { Trust } from '../trust.ts';
+
+const FOLDER = '/etc/rancher/k3s';
+const FILE = `${FOLDER}/registries.yaml`;
+const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
+
+/** registries.yaml (docs.k3s.io/installation/private-registry). */
+export function registriesYaml(name: string, trust: Trust, ca: string | undefined): string {
+  const url = `${trust.kind === 'http' ? 'http' : 'https'}://${name}`;
+  const lines = ['mirrors:', `  "${name}":`, '    endpoint:', `      - "${url}"`];
+  if (ca) lines.push('configs:', `  "${name}":`, '    tls:', `      ca_file: ${ca}`);
+  return `${lines.join('\n')}\n`;
+}
+
+async function resources({ host, wish, made }: Look, trust: Trust): Promise<Resource[]> {
+  if (trust.kind === 'public') return [];
+  // It takes one file: all roots are in it.
+  const all = trust.kind === 'roots' ? trust.roots.map(String).join('') : undefined;
+  const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
+  const ca: Resource[] = all
+    ? [directory(dirname(path), made), { kind: 'file', path, content: all, mode: 0o644 }]
+    : [];
+  const content = `${MARK}\n${registriesYaml(wish.name, trust, all && path)}`;
+  const before = (await host.read(FILE))?.toString();
+  const free = before === undefined || before === content;
+  return free ? [...ca, directory(FOLDER, made), { kind: 'file', path: FILE, content, mode: 0o600 }] : ca;
+}
+
+export const k3s: Finder = async (look) => {
+  const { host, has, wish } = look;
+  if (!(await has('k3s'))) return undefined;
+  const { stdout } = await host.run('k3s', ['--version']);
+  const before = (await host.read(FILE))?.toString() ?? MARK;
+  const foreign = !before.startsWith(MARK) || (before !== MARK && !before.includes(`"${wish.name}"`));
+  const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
+  const lines = registriesYaml(wish.name, { kind: 'public' }, path).trimEnd().split('\n');
+  return {
+    name: 'k3s',
+    label: `k3s ${/v[\d.]+/.exec(stdout)?.[0] ?? ''}`,
+    note: 'counts when k3s is restarted',
+    owns: [`${FOLDER}/`],
+    resources: (trust) => resources(look, trust),
+    after: [
+      ...(foreign ? [`${FILE} is there already: add to it`, ...lines.map((line) => `  ${line}`)] : []),
+      'On each node, when it suits:   systemctl restart k3s      (k3s-agent on an agent)',
+    ],
+  };
+};

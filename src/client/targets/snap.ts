@@ -1,0 +1,30 @@
+// Docker from the snap: it sees nothing of /etc/docker, and has a copy of those directories of its own.
+import { join } from 'node:path';
+import type { Daemon } from '../../resource.ts';
+import type { Finder } from '../target.ts';
+import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
+
+const CURRENT = '/var/snap/docker/current';
+const SNAP: Daemon = {
+  config: `${CURRENT}/config/daemon.json`,
+  certs: `${CURRENT}/etc/docker/certs.d`,
+  unit: 'snap.docker.dockerd',
+  uid: 0,
+};
+
+export const snap: Finder = async (look) => {
+  const { host, wish } = look;
+  if (!(await host.stat(CURRENT))) return undefined;
+  const info = await askDaemon(host, SNAP);
+  if (info === 'absent' || info === 'forbidden' || !info.root.startsWith('/var/snap')) return undefined;
+  return {
+    name: 'snap',
+    label: `Docker ${info.version} (snap)`,
+    note: 'no restart',
+    certs: join(SNAP.certs, wish.name),
+    owns: [`${CURRENT}/`],
+    resources: (trust) => dockerResources(look, SNAP, trust, info),
+    login: dockerLogin(look),
+    prove: (pull) => pullWith(host, 'docker', pull, look.person),
+  };
+};

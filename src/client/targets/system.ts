@@ -1,0 +1,41 @@
+// The trust store of the system: every program of this machine then believes that CA for every name. Only when it is named.
+import { CliError } from '../../errors.ts';
+import type { Host } from '../../host.ts';
+import type { Daemon, Resource } from '../../resource.ts';
+import { findStore, STORES, trust as trustProvider } from '../../resources/trust.ts';
+import type { Finder } from '../target.ts';
+import type { Trust } from '../trust.ts';
+
+/** The roots as resources of the store; the file is called by the fingerprint, so that several lie side by side. */
+export async function storeResources(host: Host, trust: Trust, restart?: Daemon): Promise<Resource[]> {
+  if (trust.kind !== 'roots') return [];
+  const store = await findStore(host);
+  if (!store) throw new CliError('The trust store of this system is not known here.', { exitCode: 2 });
+  return trust.roots.map((root, i, { length }): Resource => {
+    const short = root.fingerprint256.replaceAll(':', '').slice(0, 12).toLowerCase();
+    const last = restart && i === length - 1 ? { restart } : {};
+    return { kind: 'trust', store, name: `registry-setup-${short}`, pem: root.toString(), ...last };
+  });
+}
+
+/** Whether they are there already. */
+export async function inStore(host: Host, resources: Resource[]): Promise<boolean> {
+  const missing = await Promise.all(
+    resources.map((resource) => resource.kind === 'trust' && trustProvider.check(resource, host)),
+  );
+  return missing.every((drift) => !drift);
+}
+
+export const system: Finder = async ({ host }) => {
+  const store = await findStore(host);
+  if (!store) return undefined;
+  return {
+    name: 'system',
+    label: 'the trust store of the system',
+    note: 'every program believes it',
+    certs: STORES[store].dir,
+    owns: ['registry-setup-'],
+    resources: (trust) => storeResources(host, trust),
+    after: ['A Docker that runs already reads the trust store when it starts: systemctl restart docker'],
+  };
+};
