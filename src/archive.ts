@@ -19,21 +19,24 @@ export async function archiveImages(host: Host, path: string): Promise<string[]>
   const there = await host.stat(path);
   if (!there) throw bad(`there is no file ${path}.`);
   if (there.type !== 'file') throw bad(`${path} is not a file.`);
-  const inside = async (file: string) => {
-    const { code, stdout } = await host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
-    return code === 0 ? stdout : undefined;
-  };
-  const { code, stderr } = await host.run('tar', ['-tf', path], { timeout: READ_LIMIT });
+  const inside = (file: string) => host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
+  const { code, stdout, stderr } = await inside('manifest.json');
   const [, unpacker] = /(\w+): Cannot (?:exec|run)/.exec(stderr) ?? [];
   if (unpacker)
     throw new CliError(`--image-archive: ${path} is packed with ${unpacker}, which is not on this machine.`, {
       fix: [`apt-get install ${unpacker}`, `Or unpack it elsewhere first:   ${unpacker} -d FILE`],
       exitCode: 2,
     });
-  if (code !== 0) throw bad(`${path} is not an image archive.`, stderr.split('\n')[0]);
+  if (code !== 0 && !/not found in archive/i.test(stderr))
+    throw bad(`${path} is not an image archive.`, stderr.split('\n')[0]);
+  const read = async (file: string) => {
+    if (code === 0) return file === 'manifest.json' ? stdout : undefined;
+    const found = await inside(file);
+    return found.code === 0 ? found.stdout : undefined;
+  };
   let names: string[];
   try {
-    const text = await readManifest(inside, DEFAULT_IMAGE);
+    const text = await readManifest(read, DEFAULT_IMAGE);
     const images = JSON.parse(text) as Listed[];
     names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
   } catch {

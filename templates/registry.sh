@@ -17,8 +17,16 @@ else
   set -- su -s /bin/sh "$user" -c 'exec "$0" "$@"' -- "$@"
 fi
 
-trap 'kill "$child" "$trimmer" 2>/dev/null; wait "$child"; rm -f "$pid"; exit 0' TERM INT HUP
-echo $$ >"$pid"
+# The last one that was begun may not have a name yet.
+finish() {
+  trap '' TERM INT HUP
+  kill $child $trimmer $! 2>/dev/null
+  wait
+  rm -f "$pid"
+  exit 0
+}
+child=
+trap finish TERM INT HUP
 # The log of requests does not fill the disk.
 (
   while sleep 60; do
@@ -26,9 +34,10 @@ echo $$ >"$pid"
   done
 ) &
 trimmer=$!
+echo $$ >"$pid"
 while :; do
   "$@" >>"$log" 2>&1 &
   child=$!
-  wait "$child"
+  wait $child
   sleep 1
 done

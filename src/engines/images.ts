@@ -58,9 +58,17 @@ export async function loadImage(
   program: Program = 'docker',
   ref = 'registry:3',
 ): Promise<void> {
-  const listed =
-    (await host.run('tar', ['-tf', archive, 'manifest.json'], { timeout: LOAD_LIMIT })).code === 0;
-  if (listed && !archive.endsWith('zst')) return void (await load(host, archive, program));
+  const failed = await load(host, archive, program).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!failed && (await imageId(host, ref, program))) return;
+  const { code } = await host.run('tar', ['-tf', archive, 'manifest.json'], { timeout: LOAD_LIMIT });
+  const listed = code === 0;
+  if (listed && !(failed && archive.endsWith('zst'))) {
+    if (failed) throw failed;
+    return;
+  }
   const { stdout } = await host.run('mktemp', ['-d']);
   const folder = stdout.trim();
   const must = async (words: string[]) => {

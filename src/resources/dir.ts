@@ -8,7 +8,7 @@ import { groupId } from './account.ts';
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
 /** The path and those of its parents that are not there, the deepest first. */
-async function missing(path: string, host: Host): Promise<string[]> {
+export async function missing(path: string, host: Host): Promise<string[]> {
   return (await host.stat(path)) ? [] : [path, ...(await missing(dirname(path), host))];
 }
 

@@ -25,8 +25,9 @@ async function start(host: Host, script: string, digest: string): Promise<void> 
 async function stop(host: Host, script: string): Promise<void> {
   const there = await scriptProcess(host, script);
   if (!there) return;
-  await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
   for (let waited = 0; waited < STOPS_WITHIN; waited += 20) {
+    // Said again now and then: a shell may miss a signal between two commands.
+    if (waited % 1_000 === 0) await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
     if (!(await scriptProcess(host, script))) return;
     await sleep(20);
   }

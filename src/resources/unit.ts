@@ -4,6 +4,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { missing } from './dir.ts';
 
 type Unit = Pick<ResourceOf<'unit'>, 'name' | 'own'>;
 
@@ -85,9 +86,7 @@ export const unit: Provider<ResourceOf<'unit'>> = {
 
   async apply(resource, host) {
     const path = unitPath(resource);
-    const folders = [dirname(path)];
-    while (!(await host.stat(folders[0] as string))) folders.unshift(dirname(folders[0] as string));
-    for (const folder of folders.slice(1)) await host.mkdir(folder, 0o755);
+    for (const folder of (await missing(dirname(path), host)).toReversed()) await host.mkdir(folder, 0o755);
     await host.write(path, resource.text, { mode: 0o644 });
     await switchUnit(host, { ...resource, on: true });
   },
