@@ -72,7 +72,7 @@ const name: Check = async (settings, facts, host) => {
     names.map(async (wanted) => {
       const there = await docker.inspect(host, wanted);
       if (!there || there.owner === settings.dir) return [];
-      const { message, fix } = notOurs(settings.name, there);
+      const { message, fix } = notOurs(wanted, there, settings.name);
       return fail(message, fix, { flag: '--name' });
     }),
   );

@@ -12,15 +12,18 @@ async function ours(service: Service, host: Host) {
   return there;
 }
 
-/** What is said of a container that holds the name and was not made by this set-up. */
-export function notOurs(name: string, there: docker.Container): CliError {
+/**
+ * What is said of a container that holds the name and was not made by this set-up.
+ * @param base the `--name` that its own is made from
+ */
+export function notOurs(name: string, there: docker.Container, base = name): CliError {
   const fix = there.owner
     ? [
         `Change that one:       registry-setup --dir ${there.owner}`,
-        `Use another name:      registry-setup --name ${name}-2`,
+        `Use another name:      registry-setup --name ${base}-2`,
       ]
     : [
-        `Use another name:      registry-setup --name ${name}-2`,
+        `Use another name:      registry-setup --name ${base}-2`,
         `Or rename that one:    docker rename ${name} ${name}-old`,
       ];
   const whose = there.owner ? `belongs to the registry in ${there.owner}` : 'was not made by registry-setup';
