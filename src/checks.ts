@@ -7,7 +7,7 @@ import type { Material } from './material.ts';
 import type { Change, Step } from './reconcile.ts';
 import { ask, type Credentials, call, type Endpoint } from './registry.ts';
 import type { Report } from './resource.ts';
-import { checkRoles, untilAuthServes } from './role-check.ts';
+import { checkRoles, untilAuthServes, withCause } from './role-check.ts';
 import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
@@ -157,7 +157,7 @@ export function liveChecks(
     title: `Answers as ${settings.host}`,
     run: async (report) => {
       if (!site) await up(report);
-      return checkLogins(settings, at, known);
+      return withCause(settings, host, () => checkLogins(settings, at, known));
     },
   };
   const steps = site ? [tls, logins] : [logins];

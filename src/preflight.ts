@@ -94,7 +94,7 @@ const name: Check = async (settings, facts, host) => {
     names.map(async (wanted) => {
       const there = await docker.inspect(host, wanted, program);
       if (!there || there.owner === settings.dir) return [];
-      const { message, fix } = notOurs(settings.name, there, program);
+      const { message, fix } = notOurs(wanted, there, settings.name, program);
       return fail(message, fix, { flag: '--name' });
     }),
   );

@@ -168,7 +168,7 @@ function roleProblems(answers: Answers, auth: Auth, users: string[], readers: st
     add(
       anonymous,
       `everybody may pull everything then, also ${scoped.name}`,
-      `Leave it out, or make it --reader ${scoped.name}.`,
+      `${anonymous.last ? '--no-anonymous-pull' : 'Leave it out'}, or make it --reader ${scoped.name}.`,
     );
   const [port, authPort] = [answers.port?.value ?? DEFAULT_PORT, answers['auth-port']?.value ?? 5001];
   if (port === authPort)

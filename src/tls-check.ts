@@ -59,7 +59,9 @@ export async function checkTls(site: Site, servers: Endpoint[]): Promise<string>
   const calls = servers.flatMap((at) => trust.flatMap((ca) => names.map((name) => ({ at, ca, name }))));
   await Promise.all(
     calls.map(async ({ at, ca, name }) => {
-      const { fingerprint, refused } = await handshake(at, name, ca);
+      const { fingerprint, refused } = await handshake(at, name, ca).catch((error: Error) => {
+        throw new CliError(`Nothing answers over TLS on ${at.host}:${at.port}.`, { why: error.message });
+      });
       if (fingerprint !== wanted)
         throw new CliError('The registry serves another certificate than the one in its directory.', {
           why: `on the wire: ${fingerprint}\nin the file: ${wanted}`,

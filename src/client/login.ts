@@ -3,8 +3,8 @@ import { rootCertificates } from 'node:tls';
 import type { Context } from '../context.ts';
 import { isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { ask, type Credentials, call, type Endpoint, tokenServerError } from '../http.ts';
 import { givenPasswords } from '../passwords.ts';
-import { ask, type Credentials, type Endpoint } from '../registry.ts';
 import { readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
 import { checkUser } from '../validation.ts';
@@ -33,7 +33,9 @@ async function tokenFrom(
   if (to.host === at.host) to.connectTo = at.connectTo;
   else if (at.ca) to.ca = [...at.ca, ...rootCertificates];
   const query = new URLSearchParams({ account: credentials.user, service });
-  return ask(to, 'GET', `${url.pathname}?${query}`, { credentials });
+  return ask(to, 'GET', `${url.pathname}?${query}`, { credentials }).catch((error) => {
+    throw tokenServerError(realm, error);
+  });
 }
 
 /** Whether the registry lets them in. @throws CliError where it says neither yes nor no */
@@ -42,6 +44,15 @@ export async function isWelcome({ login }: Found, at: Endpoint, credentials: Cre
     login.kind === 'token'
       ? await tokenFrom(at, login, credentials)
       : await ask(at, 'GET', '/v2/', { credentials });
+  if (
+    status === 200 &&
+    login.kind === 'token' &&
+    (await call(at, 'GET', '/v2/', { credentials })).status === 401
+  )
+    throw new CliError(`The registry does not take the tokens of ${login.realm}.`, {
+      why: 'Their key, issuer or service is another, or the clocks differ.',
+      fix: 'On the server:   registry-setup --yes      (and registry-setup status)',
+    });
   if (status === 200) return true;
   if (status === 401 || status === 403) return false;
   throw new CliError(`The registry answers ${status} to a login.`);

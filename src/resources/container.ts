@@ -9,19 +9,28 @@ import { shellLine } from '../shell.ts';
 /** The container of that name, after making sure that it is ours to replace. */
 async function ours(service: Service, host: Host) {
   const there = await docker.inspect(host, service.name, service.engine);
-  if (there && there.owner !== service.owner) throw notOurs(service.name, there, service.engine);
+  if (there && there.owner !== service.owner)
+    throw notOurs(service.name, there, service.name, service.engine);
   return there;
 }
 
-/** What is said of a container that holds the name and was not made by this set-up. */
-export function notOurs(name: string, there: docker.Container, engine: docker.Program = 'docker'): CliError {
+/**
+ * What is said of a container that holds the name and was not made by this set-up.
+ * @param base the `--name` that its own is made from
+ */
+export function notOurs(
+  name: string,
+  there: docker.Container,
+  base = name,
+  engine: docker.Program = 'docker',
+): CliError {
   const fix = there.owner
     ? [
         `Change that one:       registry-setup --dir ${there.owner}`,
-        `Use another name:      registry-setup --name ${name}-2`,
+        `Use another name:      registry-setup --name ${base}-2`,
       ]
     : [
-        `Use another name:      registry-setup --name ${name}-2`,
+        `Use another name:      registry-setup --name ${base}-2`,
         `Or rename that one:    ${engine} rename ${name} ${name}-old`,
       ];
   const whose = there.owner ? `belongs to the registry in ${there.owner}` : 'was not made by registry-setup';
