@@ -6,6 +6,7 @@ import { isRunning } from './engines/engine.ts';
 import { publisher as publisherOf } from './engines/podman.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
+import { firewallNews } from './firewall.ts';
 import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
@@ -173,6 +174,13 @@ const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
   return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
 };
 
+/** Said when it is set up; on a re-run that port is known. */
+const firewall: Check = async ({ port: wanted, authPort, auth, bind }, { engine: found, last }, host) => {
+  if (last || found instanceof CliError || bind.startsWith('127.') || bind === '::1') return [];
+  const ports = auth === 'token' ? [wanted, authPort] : [wanted];
+  return (await firewallNews(host, ports, found)).flatMap(({ message, fix }) => warn(message, fix));
+};
+
 const clock: Check = async () =>
   Date.now() > WRITTEN
     ? []
@@ -200,7 +208,7 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, clock, lock];
+const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, firewall, clock, lock];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
 export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {

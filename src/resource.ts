@@ -44,16 +44,12 @@ export type Directive = 'insecure-registries' | 'registry-mirrors';
 
 export type Resource =
   /** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up of ours made. */
-  | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[]; group?: string | undefined }
+  | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[]; group?: string }
   /** `group`: whose members may read it, where its mode lets them. */
-  | {
-      kind: 'file';
-      path: string;
-      content: string;
-      mode: number;
+  | ({ kind: 'file'; path: string; content: string; mode: number } & {
       mask?: Mask | undefined;
-      group?: string | undefined;
-    }
+      group?: string;
+    })
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
   /** A systemd timer and the service that it starts; the texts of both units. */
@@ -141,7 +137,13 @@ export type UndoStep =
   | ({ do: 'discard'; id: string; unless?: string } & By)
   | ({ do: 'image'; ref: string } & By)
   /** `before`: packages and users that were there: what came with it goes with it, and nothing else. */
-  | { do: 'package'; manager: Manager; name: string; before: Installed; service?: string }
+  | {
+      do: 'package';
+      manager: Manager;
+      name: string;
+      before: { packages: string[]; users: string[] };
+      service?: string;
+    }
   | { do: 'account'; name: string }
   | { do: 'owner'; path: string; uid: number; gid: number }
   | { do: 'unit'; name: string; on: boolean; own?: true }
@@ -163,11 +165,6 @@ export type UndoStep =
   | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
   | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
-
-interface Installed {
-  packages: string[];
-  users: string[];
-}
 
 /** The engine of a container; docker unless said. */
 interface By {
