@@ -167,9 +167,7 @@ export type UndoStep =
   | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
 
 /** The engine of a container; docker unless said. */
-interface By {
-  engine?: Program;
-}
+type By = { engine?: Program };
 
 /** A file that others write to as well, before we did: its bytes, for when nobody has touched it since. */
 export interface Before {
