@@ -29,7 +29,7 @@ child=
 trap finish TERM INT HUP
 # The log of requests does not fill the disk.
 (
-  while sleep 60; do
+  while sleep 60 && kill -0 $$ 2>/dev/null; do
     [ "$(wc -c <"$log")" -gt 10000000 ] && cp "$log" "$log.1" && : >"$log"
   done
 ) &
