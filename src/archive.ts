@@ -1,4 +1,4 @@
-// What a `docker save` file holds, without loading it.
+// What an image archive holds, without loading it: what `docker save` writes, or an OCI layout.
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import { DEFAULT_IMAGE } from './settings.ts';
@@ -19,13 +19,25 @@ export async function archiveImages(host: Host, path: string): Promise<string[]>
   const there = await host.stat(path);
   if (!there) throw bad(`there is no file ${path}.`);
   if (there.type !== 'file') throw bad(`${path} is not a file.`);
-  const { code, stdout, stderr } = await host.run('tar', ['-xOf', path, 'manifest.json'], {
-    timeout: READ_LIMIT,
-  });
-  if (code !== 0) throw bad(`${path} is not an image archive.`, stderr.split('\n')[0]);
+  const inside = (file: string) => host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
+  const { code, stdout, stderr } = await inside('manifest.json');
+  const [, unpacker] = /(\w+): Cannot (?:exec|run)/.exec(stderr) ?? [];
+  if (unpacker)
+    throw new CliError(`--image-archive: ${path} is packed with ${unpacker}, which is not on this machine.`, {
+      fix: [`apt-get install ${unpacker}`, `Or unpack it elsewhere first:   ${unpacker} -d FILE`],
+      exitCode: 2,
+    });
+  if (code !== 0 && !/not found in archive/i.test(stderr))
+    throw bad(`${path} is not an image archive.`, stderr.split('\n')[0]);
+  const read = async (file: string) => {
+    if (code === 0) return file === 'manifest.json' ? stdout : undefined;
+    const found = await inside(file);
+    return found.code === 0 ? found.stdout : undefined;
+  };
   let names: string[];
   try {
-    const images = JSON.parse(stdout) as { RepoTags: string[] | null }[];
+    const text = await readManifest(read, DEFAULT_IMAGE);
+    const images = JSON.parse(text) as Listed[];
     names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
   } catch {
     throw bad(`${path} is not an image archive: its list of images cannot be read.`);
@@ -42,4 +54,72 @@ export function chooseImage(names: string[], path: string, wanted: string | unde
     fix: `--image ${names[0]}`,
     exitCode: 2,
   });
+}
+
+/** A line of manifest.json, which `docker save` writes and `docker load` reads. */
+interface Listed {
+  Config: string;
+  RepoTags: string[] | null;
+  Layers: string[];
+}
+
+/** A descriptor, and the parts of what it points to that are read here. (OCI image-spec: image-layout.md, image-index.md, manifest.md) */
+interface Descriptor {
+  digest: string;
+  mediaType?: string;
+  annotations?: Record<string, string>;
+  platform?: { architecture: string; os: string };
+}
+
+const ARCHITECTURE: Record<string, string> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+};
+
+/**
+ * The list of images of an archive; of an OCI layout it is made from its index.
+ * @param read a file of the archive, such as `index.json`; a `./` may be before its name
+ * @param unnamed what an image without a name is called
+ * @throws where there is no such list
+ */
+export async function readManifest(
+  read: (path: string) => Promise<string | undefined>,
+  unnamed: string,
+): Promise<string> {
+  const either = async (path: string) => (await read(path)) ?? (await read(`./${path}`));
+  const written = await either('manifest.json');
+  if (written !== undefined) return written;
+  const blob = (digest: string) => `blobs/${digest.replace(':', '/')}`;
+  const parse = async (path: string) => JSON.parse((await either(path)) ?? '');
+  const { manifests } = (await parse('index.json')) as { manifests: Descriptor[] };
+  const here = (one: Descriptor) =>
+    !one.platform ||
+    (one.platform.os === 'linux' && one.platform.architecture === ARCHITECTURE[process.arch]);
+  const list: Listed[] = [];
+  for (const top of manifests.filter(here)) {
+    let document = await parse(blob(top.digest));
+    const fitting = (document.manifests as Descriptor[] | undefined)?.find(
+      (one) => one.platform && here(one),
+    );
+    if (document.manifests) document = await parse(blob((fitting as Descriptor).digest));
+    const { config, layers } = document as { config: Descriptor; layers: Descriptor[] };
+    const name = imageName(top.annotations ?? {}, unnamed);
+    list.push({
+      Config: blob(config.digest),
+      RepoTags: [name],
+      Layers: layers.map(({ digest }) => blob(digest)),
+    });
+  }
+  return JSON.stringify(list);
+}
+
+/** containerd writes the whole name, others a tag alone or nothing. */
+function imageName(annotations: Record<string, string>, unnamed: string): string {
+  const said =
+    annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'] ?? unnamed;
+  const name = said.replace(/^docker\.io\/(library\/)?/, '');
+  return name.includes(':') ? name : `${unnamed.split(':')[0]}:${name}`;
 }

@@ -1,6 +1,6 @@
 // Proof by behaviour: what the registry does is checked, not what its files say; it ignores misspelt YAML in silence.
 import { randomBytes } from 'node:crypto';
-import * as docker from './engines/docker.ts';
+import { isRunning, lastLines } from './engines/engine.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Material } from './material.ts';
@@ -30,7 +30,7 @@ export function localEndpoint({ host, port, bind, tls }: Settings, roots?: strin
 function knownCause(log: string, { storage }: Settings): { message: string; fix: string[] } | undefined {
   const causes: [RegExp, string, string[]][] = [
     [
-      /(mkdir|open|stat) \/var\/lib\/registry.*permission denied/,
+      /(mkdir|open|stat) .*\/docker(\/registry)?\b.*permission denied/,
       `it cannot write to ${storage}`,
       [`chown root ${storage}`],
     ],
@@ -44,7 +44,7 @@ function knownCause(log: string, { storage }: Settings): { message: string; fix:
 
 /** The registry did not come up, or stopped: its last words, and the cause where it is known. */
 async function failure(host: Host, settings: Settings, what: string): Promise<CliError> {
-  const lines = await docker.logs(host, settings.name);
+  const lines = await lastLines(host, settings);
   const cause = knownCause(lines.join('\n'), settings);
   return new CliError(`The registry ${what}${cause ? `: ${cause.message}` : ''}.`, {
     why: `its log:\n${lines.join('\n')}`,
@@ -65,7 +65,7 @@ async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Rep
     const waited = performance.now() - since;
     // Asking the engine costs more than asking the registry: now and then is enough.
     if (round % 10 === 9 || waited > UP_WITHIN) {
-      if (!(await docker.inspect(host, settings.name))?.running)
+      if (!(await isRunning(host, settings)))
         throw await failure(host, settings, 'stopped right after its start');
       report(
         `waiting for an answer on port ${settings.port} (${Math.round(waited / 1000)} s of ${UP_WITHIN / 1000} s)`,

@@ -2,6 +2,7 @@
 import type { Answers } from './arguments.ts';
 import { certificatesFor } from './certificates.ts';
 import { type Context, dirOf } from './context.ts';
+import type { EngineWish } from './engines/engine.ts';
 import { CliError, InputError } from './errors.ts';
 import { gatherFacts } from './facts.ts';
 import type { Wanted } from './server.ts';
@@ -15,14 +16,15 @@ import { makeKeys, type Renew } from './site.ts';
  */
 export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
   const dir = dirOf(context.answers);
-  const facts = await gatherFacts(context.host, dir);
+  const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
   if (!facts.last)
     throw new CliError(`There is no registry in ${dir}.`, {
       fix: ['Set one up:           registry-setup', `It is elsewhere:      registry-setup … --dir DIR`],
     });
-  const result = resolveSettings(mergeAnswers(change, facts.last), { dir });
-  if ('problems' in result) throw new InputError(result.problems);
   if (facts.engine instanceof CliError) throw facts.engine;
+  const defaults = { dir, engine: facts.engine.kind };
+  const result = resolveSettings(mergeAnswers(change, facts.last), defaults);
+  if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
   const certificates = await certificatesFor(context, settings, makeKeys(), renew);
   return { settings, facts, engine: facts.engine, passwords: new Map(), certificates };

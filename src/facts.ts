@@ -2,8 +2,9 @@
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { type Answers, readAnswers } from './arguments.ts';
-import { type EngineInfo, engineInfo } from './engines/docker.ts';
-import { CliError } from './errors.ts';
+import type { EngineInfo } from './engines/docker.ts';
+import { type EngineWish, findEngine } from './engines/engine.ts';
+import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import { readYaml } from './templates.ts';
 
@@ -18,33 +19,37 @@ export interface Facts {
   /** What was answered in the last run; undefined where this directory holds no set-up. */
   last: Answers | undefined;
   settingsText: string | undefined;
+  /** SELinux is on and enforcing. */
+  selinux: boolean;
 }
 
 /** Interfaces of container networks: no client outside of this machine reaches them. */
 const INNER = /^(docker|br-|veth|virbr|cni|podman|flannel|cali|tailscale0$)/;
 
-/** @param dir the directory of the set-up, for what the last run left there */
-export async function gatherFacts(host: Host, dir: string): Promise<Facts> {
-  const [release, engine, listening, addresses, settingsBytes] = await Promise.all([
+/**
+ * @param dir the directory of the set-up, for what the last run left there
+ * @param wish the engine that was asked for; that of the last run unless said
+ */
+export async function gatherFacts(host: Host, dir: string, wish?: EngineWish): Promise<Facts> {
+  const file = join(dir, 'settings.yml');
+  const settingsText = (await host.read(file))?.toString();
+  const last =
+    settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file)));
+  const [release, engine, listening, addresses, enforce] = await Promise.all([
     host.read('/etc/os-release'),
-    engineInfo(host).catch((error) => {
-      if (error instanceof CliError && error.exitCode !== 130) return error;
-      throw error;
-    }),
+    findEngine(host, wish ?? (last?.engine?.value as EngineWish | undefined) ?? 'auto'),
     listeningPorts(host),
     reachableAs(host),
-    host.read(join(dir, 'settings.yml')),
+    host.read('/sys/fs/selinux/enforce'),
   ]);
-  const settingsText = settingsBytes?.toString();
-  const file = join(dir, 'settings.yml');
   return {
     system: /^PRETTY_NAME="?([^"\n]+)/m.exec(release?.toString() ?? '')?.[1] ?? process.platform,
     engine,
     listening,
     addresses,
     settingsText,
-    last:
-      settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file))),
+    last,
+    selinux: enforce?.toString().trim() === '1',
   };
 }
 

@@ -1,11 +1,13 @@
 // The plans: from settings, material and facts to resources. Pure data, no look at the machine.
 import { join } from 'node:path';
+import type { Keeper } from './engines/native.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
+import { type Native, nativeBefore, nativeService, readable, withLines } from './native-plan.ts';
 import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
-import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
+import { digestOf, editSettings, fillTemplate, templateText, type Value } from './templates.ts';
 import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
 
 /** What the plan must know of the machine. */
@@ -20,11 +22,30 @@ export interface PlanFacts {
   renewal?: Renewal | undefined;
   /** The settings file as it is; undefined where there is none. */
   settingsText?: string | undefined;
+  /** The registry as a program of this machine, when that is the engine. */
+  native?: Native | undefined;
+  /** SELinux is on: what is mounted must be labelled for containers. */
+  selinux?: boolean;
+  /** What starts podman's containers with the machine. */
+  keeper?: Keeper | undefined;
 }
 
 /** Where each directory is seen inside the container. */
 const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
 const PORT_INSIDE = 5000;
+
+/** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
+function placesOf({ engine, dir, storage, bind, port }: Settings) {
+  if (engine !== 'native') return { ...INSIDE, addr: `:${PORT_INSIDE}` };
+  const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
+  return {
+    config: join(dir, 'config'),
+    certs: join(dir, 'certs'),
+    auth: join(dir, 'auth'),
+    data: storage,
+    addr: `${everywhere}:${port}`,
+  };
+}
 
 /** Hides `http.secret` wherever the file is shown. */
 const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|password|passphrase)"?\s*:\s*)[^\s,}][^,}\n]*`;
@@ -32,14 +53,12 @@ const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|
 /** Everything that a registry on this machine is made of, in the order in which it is made. */
 export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
+  const { native } = facts;
   const config = registryConfig(settings, material);
-  const service = registryService(settings, facts);
   const at = (path: string) => join(dir, path);
-  return [
-    { kind: 'image', ref: settings.image, archive: facts.archive },
-    ...(settings.auth === 'token'
-      ? [{ kind: 'image', ref: settings.authImage, archive: facts.archive } as const]
-      : []),
+  const inputs = [config, ...readAtStart(settings, material)];
+  const resources: Resource[] = [
+    ...(native ? nativeBefore(native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
     { kind: 'dir', path: at('config'), mode: 0o700 },
     {
@@ -59,14 +78,27 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mode: 0o644,
     },
     // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
-    {
-      kind: 'container',
-      service,
-      digest: digestOf(JSON.stringify(service), config, ...readAtStart(settings, material)),
-    },
+    ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, material, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
   ];
+  return native ? readable(resources, dir, native) : resources;
+}
+
+function images(settings: Settings, { archive }: PlanFacts): Resource[] {
+  const { image, authImage, auth, engine } = settings;
+  const by = engine === 'podman' ? { engine } : {};
+  return (auth === 'token' ? [image, authImage] : [image]).map((ref) => ({
+    kind: 'image',
+    ref,
+    archive,
+    ...by,
+  }));
+}
+
+function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[]): Resource[] {
+  const service = forEngine(registryService(settings, facts), settings, facts);
+  return containerOf(service, digestOf(JSON.stringify(service), ...inputs), facts);
 }
 
 /** Everything beside its configuration that the registry reads once, at its start. */
@@ -96,7 +128,16 @@ function tokenService(
   facts: PlanFacts,
 ): Resource[] {
   if (settings.auth !== 'token' || !pair) return [];
-  return authResources(settings, { logins, pair, served: site?.chain ?? '' }, facts, runOptions(facts));
+  return authResources(
+    settings,
+    { logins, pair, served: site?.chain ?? '' },
+    facts,
+    runOptions(facts),
+  ).flatMap((resource) => {
+    if (resource.kind !== 'container') return [resource];
+    const service = forEngine(resource.service, settings, facts);
+    return containerOf(service, digestOf(JSON.stringify(service)), facts);
+  });
 }
 
 /** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
@@ -123,19 +164,22 @@ function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
 }
 
 function registryConfig(settings: Settings, { httpSecret }: Material): string {
+  const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
-    htpasswd: { htpasswd: { realm: settings.host, path: `${INSIDE.auth}/htpasswd` } },
-    token: registryTokenConfig(settings, INSIDE.config),
+    htpasswd: { htpasswd: { realm: settings.host, path: `${at.auth}/htpasswd` } },
+    token: registryTokenConfig(settings, at.config),
   };
   return fillTemplate('config.yml', {
+    'storage.filesystem.rootdirectory': at.data,
+    'http.addr': at.addr,
     'http.secret': httpSecret,
     'http.tls':
       settings.tls === 'insecure'
         ? undefined
         : {
-            certificate: `${INSIDE.certs}/site.crt`,
-            key: `${INSIDE.certs}/site.key`,
+            certificate: `${at.certs}/site.crt`,
+            key: `${at.certs}/site.key`,
             minimumtls: 'tls1.2',
           },
     'storage.delete.enabled': settings.delete,
@@ -165,7 +209,34 @@ function registryService(settings: Settings, facts: PlanFacts): Service {
   };
 }
 
+/** What the engine of a container adds to it. */
+function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFacts): Service {
+  const by = engine === 'podman' ? { engine } : {};
+  // certs/ is read by two containers in token mode, everything else by one.
+  const mounts = service.mounts.map((mount) =>
+    selinux ? { ...mount, label: mount.target === INSIDE.certs ? ('z' as const) : ('Z' as const) } : mount,
+  );
+  return { ...service, mounts, ...by };
+}
+
+/** Docker starts its containers with the machine; podman has no process that could, so systemd is told to. */
+function containerOf(service: Service, digest: string, { keeper }: PlanFacts): Resource[] {
+  const { name, owner, engine } = service;
+  const container: Resource = { kind: 'container', service, digest };
+  if (engine !== 'podman' || keeper === undefined || keeper === 'script') return [container];
+  const own = keeper === 'own systemd' ? { own: true as const } : {};
+  const text = withLines(templateText('podman.service'), {
+    Description: `Private image registry in ${owner}: ${name}`,
+    ExecStart: `/usr/bin/podman start ${name}`,
+    ExecStop: `-/usr/bin/podman stop ${name}`,
+    WantedBy: own.own ? 'default.target' : 'multi-user.target',
+  });
+  return [container, { kind: 'unit', name, text, ...own }];
+}
+
 const runOptions = ({ logDriver, userns }: PlanFacts): string[] => [
   ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
+  // podman's plain file, which it cuts by itself.
+  ...(logDriver === 'k8s-file' ? ['--log-opt', 'max-size=10m'] : []),
   ...(userns ? ['--userns', 'host'] : []),
 ];

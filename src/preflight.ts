@@ -1,12 +1,17 @@
 // Before anything is touched: every check runs, every failure is shown at once with its way out.
 import { dirname, join } from 'node:path';
+import type { EngineKind } from './engines/docker.ts';
 import * as docker from './engines/docker.ts';
+import { isRunning } from './engines/engine.ts';
+import { publisher as publisherOf } from './engines/podman.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
+import { firewallNews } from './firewall.ts';
 import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { notOurs } from './resources/container.ts';
+import { unitPath } from './resources/unit.ts';
 import type { Settings } from './settings.ts';
 import { authName } from './token-auth.ts';
 
@@ -43,6 +48,19 @@ const port: Check = async (settings, facts, host) => {
   return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
 };
 
+/** The container engine to ask; undefined where there is none. */
+const programOf = ({ engine: found }: Facts): docker.Program | undefined =>
+  found instanceof CliError || found.kind === 'native' ? undefined : found.kind;
+
+/** The registry of the last run holds its port rightly, also when another engine ran it. */
+async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Facts, host: Host) {
+  const said = (name: 'engine' | 'name' | 'port' | 'auth-port') => last?.[name]?.value;
+  const before = said('engine') as EngineKind | undefined;
+  if (!before || now instanceof CliError || (before === now.kind && before !== 'native')) return false;
+  if (![said('port'), said('auth-port')].includes(wanted)) return false;
+  return isRunning(host, { engine: before, name: String(said('name') ?? 'registry'), dir });
+}
+
 async function portFree(
   flag: string,
   wanted: number,
@@ -50,10 +68,13 @@ async function portFree(
   facts: Facts,
   host: Host,
 ): Promise<Finding[]> {
-  const publisher = facts.engine instanceof CliError ? undefined : await docker.publisher(host, wanted);
+  if (!facts.listening.has(wanted) && facts.engine instanceof CliError) return [];
+  if (await isHeldByUs(wanted, dir, facts, host)) return [];
+  const program = programOf(facts);
+  const publisher = program && (await publisherOf(host, wanted, program));
   if (!publisher && !facts.listening.has(wanted)) return [];
   if (publisher) {
-    const owner = (await docker.inspect(host, publisher.name))?.owner;
+    const owner = (await docker.inspect(host, publisher.name, program))?.owner;
     if (owner === dir) return [];
   }
   const holder = publisher
@@ -61,26 +82,40 @@ async function portFree(
     : await portHolder(host, wanted);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
   const fix = [`Use another port:          registry-setup ${flag} ${free}`];
-  if (publisher) fix.push(`Or take that one away:     docker stop ${publisher.name}`);
+  if (publisher) fix.push(`Or take that one away:     ${program} stop ${publisher.name}`);
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
 }
 
 const name: Check = async (settings, facts, host) => {
-  if (facts.engine instanceof CliError) return [];
+  const program = programOf(facts);
+  const unit = settings.engine === 'docker' ? [] : await unitFree(settings, host);
+  if (!program || unit.length > 0) return unit;
   const names = [settings.name, ...(settings.auth === 'token' ? [authName(settings)] : [])];
   const found = await Promise.all(
     names.map(async (wanted) => {
-      const there = await docker.inspect(host, wanted);
+      const there = await docker.inspect(host, wanted, program);
       if (!there || there.owner === settings.dir) return [];
-      const { message, fix } = notOurs(wanted, there, settings.name);
+      const { message, fix } = notOurs(wanted, there, settings.name, program);
       return fail(message, fix, { flag: '--name' });
     }),
   );
   return found.flat();
 };
 
+/** What every service file of this set-up says. */
+const OURS = ['Written by registry-setup', 'DIR'];
+
+/** A service of that name which somebody else made is never written over. */
+async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Finding[]> {
+  const path = unitPath({ name: unit, ...(host.machine.uid !== 0 && { own: true }) });
+  const text = (await host.read(path))?.toString();
+  if (text === undefined || OURS.every((word) => text.includes(word.replace('DIR', dir)))) return [];
+  const fix = [`Use another name:      registry-setup --name ${unit}-2`];
+  return fail(`The service ${unit} was not made by this set-up (${path}).`, fix, { flag: '--name' });
+}
+
 /** The container's root has no capabilities: it writes where uid 0 may, or everybody. */
-const storage: Check = async ({ storage: path }, _, host) => {
+const storage: Check = async ({ storage: path, engine: kind }, { last }, host) => {
   const flag = { flag: '--storage' };
   const there = await host.stat(path);
   if (there && there.type !== 'dir')
@@ -88,11 +123,15 @@ const storage: Check = async ({ storage: path }, _, host) => {
   const parent = there ?? (await nearestParent(path, host));
   if (parent.type !== 'dir')
     return fail(`A part of ${path} is a file.`, ['registry-setup --storage DIR'], flag);
-  const mayWrite = parent.uid === 0 ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
-  if (there && !mayWrite)
+  // The root of a container of a person without root is that person.
+  const { uid } = host.machine;
+  const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
+  // Without a container it is handed over to the user that the registry runs as.
+  const handedOver = last?.engine?.value === 'native' && last.storage?.value === path;
+  if (there && !mayWrite && kind !== 'native' && !handedOver)
     return fail(
       `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
-      [`chown root ${path}`, 'Or use another one:   registry-setup --storage DIR'],
+      [`chown ${uid === 0 ? 'root' : uid} ${path}`, 'Or use another one:   registry-setup --storage DIR'],
       flag,
     );
   const { free } = await host.space(path);
@@ -119,6 +158,27 @@ const permission: Check = async ({ dir }, _, host) => {
         ['As root:           sudo npx registry-setup', 'Or elsewhere:      registry-setup --dir ~/registry'],
         { flag: '--dir' },
       );
+};
+
+/** Ports for root alone; without the file, ip(7)'s 1024. */
+const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
+  if (host.machine.uid === 0) return [];
+  const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
+  const first = Number(text ?? 1024);
+  const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
+  if (low === undefined) return [];
+  const fix = [
+    `Use a higher port:    registry-setup --port ${low === 443 ? 5443 : 5000}`,
+    `Or let everybody:     sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
+  ];
+  return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
+};
+
+/** Said when it is set up; on a re-run that port is known. */
+const firewall: Check = async ({ port: wanted, authPort, auth, bind }, { engine: found, last }, host) => {
+  if (last || found instanceof CliError || bind.startsWith('127.') || bind === '::1') return [];
+  const ports = auth === 'token' ? [wanted, authPort] : [wanted];
+  return (await firewallNews(host, ports, found)).flatMap(({ message, fix }) => warn(message, fix));
 };
 
 const clock: Check = async () =>
@@ -148,7 +208,7 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [engine, permission, port, name, storage, moved, clock, lock];
+const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, firewall, clock, lock];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
 export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {

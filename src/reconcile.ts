@@ -3,6 +3,7 @@ import { CliError, Interrupted } from './errors.ts';
 import type { Host } from './host.ts';
 import { type Output, SYMBOL } from './output.ts';
 import { type Drift, keyOf, type Provider, type Report, type Resource } from './resource.ts';
+import { account } from './resources/account.ts';
 import { container } from './resources/container.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
@@ -12,9 +13,13 @@ import { hosts } from './resources/hosts.ts';
 import { image } from './resources/image.ts';
 import { login } from './resources/login.ts';
 import { moved } from './resources/moved.ts';
+import { owner } from './resources/owner.ts';
+import { pack } from './resources/package.ts';
+import { background } from './resources/process.ts';
 import { program } from './resources/program.ts';
 import { timer } from './resources/timer.ts';
 import { trust } from './resources/trust.ts';
+import { unit } from './resources/unit.ts';
 import type { Oldest, Run } from './state.ts';
 
 const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K }>> } = {
@@ -22,6 +27,11 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   file,
   program,
   timer,
+  package: pack,
+  account,
+  owner,
+  unit,
+  process: background,
   image,
   container,
   daemonJson,
@@ -96,15 +106,20 @@ export const stepOf = (title: string, changes: Change[], host: Host, run: Run): 
   },
 });
 
-/** A container that goes gives its port free before the one that takes its place needs it. */
+/** What holds a port, or the images. */
+const HOLDS = /^(podman )?(container|unit|process|owner):/;
+const isService = ({ resource: { kind } }: Change) =>
+  kind === 'container' || kind === 'unit' || kind === 'process';
+
+/** A service that goes gives its port free before the one that takes its place needs it. */
 function portsFirst(changes: Change[]): Change[] {
-  const going = changes.filter(({ resource }) => resource.kind === 'gone' && /^container:/.test(resource.of));
+  const going = changes.filter(({ resource }) => resource.kind === 'gone' && HOLDS.test(resource.of));
   const rest = changes.filter((change) => !going.includes(change));
-  const at = rest.findIndex(({ resource }) => resource.kind === 'container');
+  const at = rest.findIndex(isService);
   return at < 0 ? changes : [...rest.slice(0, at), ...going, ...rest.slice(at)];
 }
 
-const isFile = ({ resource }: Change) => /^(dir|file|kept):/.test(keyOf(resource));
+const isFile = ({ resource }: Change) => /^(dir|file|kept):\//.test(keyOf(resource));
 
 /** Both are made, or both are taken away. */
 const sameWay = (a: Change, b: Change) => (a.resource.kind === 'gone') === (b.resource.kind === 'gone');

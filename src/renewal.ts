@@ -33,7 +33,8 @@ export async function renewalFacts(host: Host): Promise<Renewal> {
     names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
   );
   return {
-    schedule: systemd ? 'systemd' : cron && host.machine.uid === 0 ? 'cron' : 'none',
+    // Both belong to root.
+    schedule: host.machine.uid !== 0 ? 'none' : systemd ? 'systemd' : cron ? 'cron' : 'none',
     node: process.execPath,
     files: Object.fromEntries(names.map((name, i) => [name, texts[i] ?? ''])),
   };

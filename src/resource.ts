@@ -1,19 +1,24 @@
 // The types of the mechanism: what should be (Resource), what differs (Drift), how to go back (Undo).
+import type { Program } from './engines/docker.ts';
+import type { Manager } from './engines/packages.ts';
 import type { Host } from './host.ts';
 import type { Secret } from './secret.ts';
 
-/** A container (or, one day, a unit) and everything that decides how it is started. Plain data: the plan is printed and compared. */
+/** A container and everything that decides how it is started. Plain data: the plan is printed and compared. */
 export interface Service {
   name: string;
   image: string;
   command: string[];
   publish: { bind: string; port: number; to: number }[];
-  mounts: { source: string; target: string; readOnly: boolean }[];
+  /** `label`: what SELinux lets in: Z one container, z several. */
+  mounts: { source: string; target: string; readOnly: boolean; label?: 'z' | 'Z' }[];
   env: Record<string, string>;
   /** The directory of the set-up that it belongs to; a label, so that a container is known as ours. */
   owner: string;
   /** More arguments for `docker run`, from facts: log rotation, user namespaces. */
   options: string[];
+  /** docker unless said: it goes with the container to its end, whatever engine is wanted by then. */
+  engine?: Program;
 }
 
 /** A dockerd of this machine: where its files are, and how it hears that they changed. Plain data: a way back carries it. */
@@ -39,13 +44,27 @@ export type Directive = 'insecure-registries' | 'registry-mirrors';
 
 export type Resource =
   /** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up of ours made. */
-  | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[] }
-  | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined }
+  | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[]; group?: string }
+  /** `group`: whose members may read it, where its mode lets them. */
+  | ({ kind: 'file'; path: string; content: string; mode: number } & {
+      mask?: Mask | undefined;
+      group?: string;
+    })
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
   /** A systemd timer and the service that it starts; the texts of both units. */
   | { kind: 'timer'; name: string; service: string; timer: string }
-  | { kind: 'image'; ref: string; archive?: string | undefined }
+  /** A package of the system; `service`: what it would start by itself, and must not. */
+  | { kind: 'package'; manager: Manager; name: string; service?: string }
+  /** A user of the system and its group, both of that name. */
+  | { kind: 'account'; name: string }
+  /** A directory for images, and what a registry keeps in it: whose they are. */
+  | { kind: 'owner'; path: string; user: string }
+  /** A systemd service, switched on and running; `own`: of the person's own systemd. */
+  | { kind: 'unit'; name: string; text: string; own?: true }
+  /** A program that a shell script keeps running where there is no systemd. */
+  | { kind: 'process'; name: string; script: string; digest: string }
+  | { kind: 'image'; ref: string; archive?: string | undefined; engine?: Program }
   | { kind: 'container'; service: Service; digest: string }
   /** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
   | {
@@ -113,10 +132,22 @@ export type UndoStep =
   | { do: 'rmdir'; path: string }
   | { do: 'chmod'; path: string; mode: number; uid: number; gid: number }
   /** `owner`: one of that name which is somebody else's is never touched. */
-  | { do: 'container'; name: string; owner: string; former?: { id: string; running: boolean } }
-  | { do: 'start'; id: string }
-  | { do: 'discard'; id: string; unless?: string }
-  | { do: 'image'; ref: string }
+  | ({ do: 'container'; name: string; owner: string; former?: { id: string; running: boolean } } & By)
+  | ({ do: 'start'; id: string } & By)
+  | ({ do: 'discard'; id: string; unless?: string } & By)
+  | ({ do: 'image'; ref: string } & By)
+  /** `before`: packages and users that were there: what came with it goes with it, and nothing else. */
+  | {
+      do: 'package';
+      manager: Manager;
+      name: string;
+      before: { packages: string[]; users: string[] };
+      service?: string;
+    }
+  | { do: 'account'; name: string }
+  | { do: 'owner'; path: string; uid: number; gid: number }
+  | { do: 'unit'; name: string; on: boolean; own?: true }
+  | { do: 'process'; name: string; script: string; digest?: string }
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
   | { do: 'timer'; name: string; on: boolean }
@@ -134,6 +165,11 @@ export type UndoStep =
   | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
   | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
+
+/** The engine of a container; docker unless said. */
+interface By {
+  engine?: Program;
+}
 
 /** A file that others write to as well, before we did: its bytes, for when nobody has touched it since. */
 export interface Before {
@@ -185,11 +221,19 @@ export function keyOf(resource: Resource): string {
     case 'program':
       return `${resource.kind}:${resource.path}`;
     case 'image':
-      return `image:${resource.ref}`;
+      return `${by(resource.engine)}image:${resource.ref}`;
     case 'timer':
-      return `timer:${resource.name}`;
+    case 'account':
+    case 'unit':
+    case 'process':
+      return `${resource.kind}:${resource.name}`;
+    // Only uninstall takes a package away: with another engine it may be wanted again.
+    case 'package':
+      return `kept:package:${resource.name}`;
+    case 'owner':
+      return `owner:${resource.path}`;
     case 'container':
-      return `container:${resource.service.name}`;
+      return `${by(resource.service.engine)}container:${resource.service.name}`;
     case 'daemonJson':
       return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
     case 'moved':
@@ -204,3 +248,6 @@ export function keyOf(resource: Resource): string {
       return resource.of;
   }
 }
+
+/** A container of another engine is another one, also when it has the same name. */
+const by = (engine: Program | undefined) => (engine === undefined || engine === 'docker' ? '' : `${engine} `);

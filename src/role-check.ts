@@ -1,5 +1,5 @@
 // The proof of token mode: each role does what it may, and is refused everything else. The refusals are looked at as strictly.
-import * as docker from './engines/docker.ts';
+import { isRunning, lastLines } from './engines/engine.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Change } from './reconcile.ts';
@@ -47,16 +47,16 @@ export async function untilAuthServes(
   if (!touched) return;
   const name = authName(settings);
   for (const since = performance.now(); ; ) {
-    const lines = await docker.logs(host, name, 30, began);
+    const lines = await lastLines(host, settings, { name, lines: 30, since: began });
     const last = lines.findLast((line) =>
       /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
     );
     if (last?.includes('Serving on')) return;
     if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
     const waited = performance.now() - since;
-    if (waited > RELOADS_WITHIN || !(await docker.inspect(host, name))?.running)
+    if (waited > RELOADS_WITHIN || !(await isRunning(host, settings, name)))
       throw new CliError('docker_auth does not answer.', {
-        why: `its log:\n${(await docker.logs(host, name)).join('\n')}`,
+        why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
       });
     report('waiting for docker_auth to read its users anew');
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -164,7 +164,7 @@ const REFUSALS: [RegExp, string][] = [
 async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
   if (error instanceof Broken)
     return new CliError(`The roles are not as they were asked for: ${error.message}.`);
-  const log = (await docker.logs(host, settings.name, 20)).join('\n');
+  const log = (await lastLines(host, settings, { lines: 20 })).join('\n');
   const why = `${error.message}\nits log:\n${log}`;
   const cause = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
   if (cause) return new CliError(`The registry does not take the tokens of docker_auth: ${cause}.`, { why });

@@ -1,6 +1,7 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
 import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
+import { engineText } from './engines/engine.ts';
 import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
@@ -28,7 +29,7 @@ export const banner = (paint: Paint): string[] => [
 /** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
   const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
-  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), `Docker ${engine.version.split('+')[0]}`, `${bytes(free)} free`, port].join(' · ')}`;
+  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), engineText(engine), `${bytes(free)} free`, port].join(' · ')}`;
 }
 
 /** Who may do what, in one line. */
@@ -65,7 +66,9 @@ export function reviewLines(
     ['Encryption', encryption(settings)],
     [
       'Engine',
-      `Docker ${engine.version.split('+')[0]}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
+      settings.engine === 'native'
+        ? `${engineText(engine)}: a service of this machine`
+        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
     ],
     ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
   ];
@@ -88,7 +91,9 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
     ...(fresh
       ? [`make ${dir} (${count(files.length, 'file')})`]
       : files.map(({ title }) => `change ${title}`)),
-    ...of('container').map(({ title, drift }) => {
+    ...of('package').map(({ title }) => `install the ${title}`),
+    ...of('account').map(({ title }) => `add the ${title}`),
+    ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
       const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
       return `${verb} the ${title} on port ${port}`;
     }),

@@ -4,10 +4,12 @@ import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
 import type { EngineInfo } from './engines/docker.ts';
-import * as docker from './engines/docker.ts';
+import * as images from './engines/images.ts';
+import { keeperOf, type NativeInfo } from './engines/native.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import { loadMaterial, type Material } from './material.ts';
+import { nativeOf } from './native-plan.ts';
 import { serverPlan } from './plan.ts';
 import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
 import { renewalFacts, renewLine } from './renewal.ts';
@@ -40,10 +42,14 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
+  const { uid } = context.host.machine;
+  const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
   const renewal = certificates.site && settings.renew ? await renewalFacts(context.host) : undefined;
   const { settingsText } = facts;
   const registryMajor =
-    settings.auth === 'token' ? await docker.registryMajor(context.host, settings.image) : undefined;
+    settings.auth === 'token' && settings.engine !== 'native'
+      ? await images.registryMajor(context.host, settings.image, settings.engine)
+      : undefined;
   const plan = serverPlan(settings, material, {
     logDriver,
     userns,
@@ -51,6 +57,9 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     registryMajor,
     renewal,
     settingsText,
+    native,
+    selinux: facts.selinux,
+    keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
   return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material, renewByHand };

@@ -1,6 +1,7 @@
 // What was decided: the one value that the plan is made from, and the meaning of every answer.
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Answer, Answers } from './arguments.ts';
+import type { EngineKind } from './engines/docker.ts';
 import type { Problem } from './errors.ts';
 import type { FlagName } from './flags.ts';
 import { checkReader, readersOf } from './roles.ts';
@@ -15,7 +16,6 @@ import {
   checkSan,
   checkUser,
   type Wrong,
-  wrong,
 } from './validation.ts';
 
 export type Auth = 'none' | 'htpasswd' | 'token';
@@ -51,7 +51,7 @@ export interface Settings {
   renew: boolean;
   delete: boolean;
   image: string;
-  engine: 'docker';
+  engine: EngineKind;
   name: string;
 }
 
@@ -61,6 +61,8 @@ export interface Defaults {
   dir: string;
   /** The image that an archive holds. */
   image?: string | undefined;
+  /** What `auto` means on this machine. */
+  engine?: EngineKind | undefined;
 }
 
 export const DEFAULT_DIR = '/opt/registry';
@@ -69,15 +71,6 @@ export const DEFAULT_AUTH_IMAGE = 'cesanta/docker_auth:1';
 export const DEFAULT_PORT = 5000;
 /** Just over a year: what browsers and Apple's systems still take. */
 export const DEFAULT_DAYS = 397;
-
-/** Modes that the contract names and this version does not do. */
-const NOT_YET: Partial<Record<FlagName, string[]>> = {
-  engine: ['podman', 'native'],
-};
-
-function checkBuilt(name: FlagName, value: string): Wrong | undefined {
-  return NOT_YET[name]?.includes(value) ? wrong(`"${value}" is not built yet in this version`) : undefined;
-}
 
 /**
  * Settings from what was said. Pure.
@@ -103,7 +96,7 @@ export function resolveSettings(
 
   const dir = resolve(take('dir', defaults.dir, checkDirectory));
   const storage = take('storage', join(dir, 'data'), checkDirectory);
-  const auth = take<Auth>('auth', 'htpasswd', (v) => checkBuilt('auth', v));
+  const auth = take<Auth>('auth', 'htpasswd');
   const users = take<string[]>('user', auth === 'none' ? [] : ['admin'], (list) =>
     list.map(checkUser).find((found) => found !== undefined),
   );
@@ -122,6 +115,9 @@ export function resolveSettings(
   };
   const files = { cert: path('cert'), key: path('key'), caCert: path('ca-cert'), caKey: path('ca-key') };
   problems.push(...fileProblems(answers, tls));
+  const said = take<string>('engine', 'auto') as EngineKind | 'auto';
+  const engine = said === 'auto' ? (defaults.engine ?? 'docker') : said;
+  problems.push(...engineProblems(answers, engine, auth));
   const settings: Settings = {
     host: take('host', defaults.host ?? '', checkHost).toLowerCase(),
     port: take('port', DEFAULT_PORT, checkPort),
@@ -141,10 +137,10 @@ export function resolveSettings(
     renew: take<boolean>('renew', true),
     delete: take<boolean>('delete', true),
     image: take('image', defaults.image ?? DEFAULT_IMAGE, checkImage),
-    engine: take<string>('engine', 'docker', (v) => checkBuilt('engine', v)) as 'docker',
+    engine,
     name: take('name', 'registry', checkName),
   };
-  return problems.length > 0 ? { problems } : { settings: { ...settings, engine: 'docker' } };
+  return problems.length > 0 ? { problems } : { settings };
 }
 
 const isGiven = (answer: Answer | undefined) =>
@@ -181,6 +177,26 @@ function roleProblems(answers: Answers, auth: Auth, users: string[], readers: st
       'the registry and its logins need a port each',
       `--auth-port ${Number(port) + 1}`,
     );
+  return problems;
+}
+
+/** What only a container engine can do. */
+function engineProblems(answers: Answers, engine: EngineKind, auth: Auth): Problem[] {
+  if (engine !== 'native') return [];
+  const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
+  const problems: Problem[] = [];
+  const needs = 'needs a container engine';
+  const fix = '--engine docker      (apt-get install docker.io), or --engine podman';
+  if (auth === 'token')
+    problems.push({
+      where: answers.auth?.where ?? '--auth',
+      message: `token ${needs}, ${why}`,
+      fix: `${fix}; or --auth htpasswd`,
+    });
+  for (const name of ['image', 'image-archive'] as const) {
+    const { where } = answers[name] ?? {};
+    if (where?.startsWith('--')) problems.push({ where, message: `${needs}, ${why}`, fix });
+  }
   return problems;
 }
 

@@ -221,8 +221,11 @@ const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
   [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
 
 /** A container is known as ours by its label, so that the way back to before us is always: none. */
-const toBeforeUs = (step: UndoStep): UndoStep =>
-  step.do === 'container' ? { do: 'container', name: step.name, owner: step.owner } : step;
+function toBeforeUs(step: UndoStep): UndoStep {
+  if (step.do !== 'container') return step;
+  const { former: _, ...none } = step;
+  return none;
+}
 
 /** The oldest undos as they are after these changes. */
 function withEntries(oldest: Oldest, entries: Entry[]): Oldest {

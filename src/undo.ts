@@ -2,15 +2,22 @@
 import { dirname } from 'node:path';
 import * as docker from './engines/docker.ts';
 import { restartDocker } from './engines/dockerd.ts';
+import * as images from './engines/images.ts';
+import { scriptProcess } from './engines/native.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
+import { undoAccount, userIds } from './resources/account.ts';
 import { setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
 import { lineLeft, undoLine } from './resources/hosts.ts';
 import { loginLeft, undoLogin } from './resources/login.ts';
+import { ownerLeft, undoOwner } from './resources/owner.ts';
+import { packageLeft, undoPackage } from './resources/package.ts';
+import { undoProcess } from './resources/process.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
 import { updateStore } from './resources/trust.ts';
+import { switchUnit, unitPath } from './resources/unit.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
 export async function perform(step: UndoStep, host: Host): Promise<void> {
@@ -34,14 +41,25 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'container':
       return putContainerBack(step, host);
     case 'start':
-      return void (await docker.startContainer(host, step.id));
+      return void (await docker.startContainer(host, step.id, step.engine));
     case 'discard': {
-      const kept = step.unless === undefined ? undefined : await docker.inspect(host, step.unless);
-      if (kept?.id !== step.id) await docker.removeContainer(host, step.id);
+      const kept =
+        step.unless === undefined ? undefined : await docker.inspect(host, step.unless, step.engine);
+      if (kept?.id !== step.id) await docker.removeContainer(host, step.id, step.engine);
       return;
     }
     case 'image':
-      return docker.removeImage(host, step.ref);
+      return images.removeImage(host, step.ref, step.engine);
+    case 'package':
+      return undoPackage(step, host);
+    case 'account':
+      return undoAccount(step, host);
+    case 'owner':
+      return undoOwner(step, host);
+    case 'unit':
+      return switchUnit(host, step);
+    case 'process':
+      return undoProcess(step, host);
     case 'removeTree':
       return host.removeTree(step.path);
     case 'rename':
@@ -84,21 +102,21 @@ export async function attempt(title: string, step: UndoStep, host: Host, failure
 type ContainerStep = UndoStep & { do: 'container' };
 
 /** The container that holds the name, if it is ours. */
-async function ours({ name, owner }: ContainerStep, host: Host) {
-  const there = await docker.inspect(host, name);
+async function ours({ name, owner, engine }: ContainerStep, host: Host) {
+  const there = await docker.inspect(host, name, engine);
   return there?.owner === owner ? there : undefined;
 }
 
 /** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
-async function putContainerBack({ name, owner, former }: ContainerStep, host: Host) {
-  const there = await docker.inspect(host, name);
-  if (there?.owner === owner && there.id !== former?.id) await docker.removeContainer(host, there.id);
+async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
+  const there = await docker.inspect(host, name, engine);
+  if (there?.owner === owner && there.id !== former?.id) await docker.removeContainer(host, there.id, engine);
   if (!former) return;
   if (there && there.owner !== owner) throw new Error('another container has taken its name');
-  const before = await docker.inspect(host, former.id);
+  const before = await docker.inspect(host, former.id, engine);
   if (!before) throw new Error(`the former container ${name} is gone`);
-  if (before.name !== name) await docker.renameContainer(host, former.id, name);
-  if (before.running && !former.running) await docker.stopContainer(host, former.id);
+  if (before.name !== name) await docker.renameContainer(host, former.id, name, engine);
+  if (before.running && !former.running) await docker.stopContainer(host, former.id, engine);
 }
 
 /** True when the step would change something: a thing of ours that is there still. */
@@ -113,7 +131,17 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'container':
       return (await ours(step, host)) !== undefined;
     case 'image':
-      return (await docker.imageId(host, step.ref)) !== undefined;
+      return (await images.imageId(host, step.ref, step.engine)) !== undefined;
+    case 'package':
+      return packageLeft(step, host);
+    case 'account':
+      return (await userIds(host, step.name)) !== undefined;
+    case 'owner':
+      return ownerLeft(step, host);
+    case 'unit':
+      return (await host.stat(unitPath(step))) !== undefined;
+    case 'process':
+      return (await scriptProcess(host, step.script)) !== undefined;
     case 'trustStore':
       // It goes with its file.
       return false;
@@ -134,14 +162,25 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     const there = await ours(step, host);
     if (!there) return { steps: [] };
     const { id, name, owner, running } = there;
+    const by = step.engine && { engine: step.engine };
     return {
-      steps: [{ do: 'container', name, owner, former: { id, running } }],
-      last: running ? [{ do: 'start', id }] : [],
-      cleanup: [{ do: 'discard', id }],
+      steps: [{ do: 'container', name, owner, former: { id, running }, ...by }],
+      last: running ? [{ do: 'start', id, ...by }] : [],
+      cleanup: [{ do: 'discard', id, ...by }],
     };
   }
-  // It goes with the container that holds on to it: when the run is over.
-  if (step.do === 'image') return { steps: [], cleanup: [step] };
+  // It goes with the container, or the files, that hold on to it: when the run is over.
+  if (step.do === 'image' || step.do === 'account') return { steps: [], cleanup: [step] };
+  if (step.do === 'owner') {
+    const { uid, gid } = (await host.stat(step.path)) ?? step;
+    return { steps: [{ ...step, uid, gid }] };
+  }
+  if (step.do === 'process') {
+    const there = await scriptProcess(host, step.script);
+    return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
+  }
+  if (step.do === 'unit')
+    return { steps: [], last: (await host.stat(unitPath(step))) ? [{ ...step, on: !step.on }] : [] };
   if (step.do === 'removeTree') {
     const { path } = step;
     const aside = `${path}${ASIDE}`;
@@ -176,12 +215,12 @@ const ASIDE = '.going';
 
 /** A step on the way out: what cannot be made again is set aside and not yet removed, so that there is a way back until the run is over. */
 export async function performReversibly(step: UndoStep, host: Host): Promise<void> {
-  if (step.do === 'image') return;
+  if (step.do === 'image' || step.do === 'account') return;
   if (step.do === 'removeTree')
     return (await host.stat(step.path)) ? host.rename(step.path, `${step.path}${ASIDE}`) : undefined;
   if (step.do !== 'container' || step.former) return perform(step, host);
   const there = await ours(step, host);
   if (!there) return;
-  if (there.running) await docker.stopContainer(host, there.id);
-  await docker.renameContainer(host, there.id, setAsideName(step.name, there.id));
+  if (there.running) await docker.stopContainer(host, there.id, step.engine);
+  await docker.renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
 }

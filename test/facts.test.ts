@@ -32,6 +32,7 @@ describe('the engine', () => {
       HttpProxy: 'http://p',
     };
     expect(await engineOf((host) => Object.assign(host.docker.info, info))).toEqual({
+      kind: 'docker',
       version: '26.1.5',
       logDriver: 'local',
       userns: true,

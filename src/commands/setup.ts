@@ -1,4 +1,5 @@
 // `registry-setup`: sets the registry up, or changes the one that is here.
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
@@ -8,9 +9,12 @@ import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import type { EngineInfo } from '../engines/docker.ts';
+import type { EngineWish } from '../engines/engine.ts';
+import { keeperOf, type NativeInfo } from '../engines/native.ts';
 import { CliError, InputError } from '../errors.ts';
 import { type Facts, gatherFacts } from '../facts.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
+import type { Host } from '../host.ts';
 import { SYMBOL } from '../output.ts';
 import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
@@ -22,6 +26,7 @@ import { address, mergeAnswers, resolveSettings, type Settings } from '../settin
 import { type Keys, makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
+import { askEngine } from './engine.ts';
 import { changeOne, review } from './review.ts';
 
 /** What is known before anything is decided. */
@@ -67,7 +72,9 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const interactive = output.terminal && !isOn(context, 'yes');
   // Loading the questions takes as long as asking the engine: side by side.
   const prompts = interactive ? context.prompts() : undefined;
-  const facts = await gatherFacts(host, dir);
+  const found = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
+  const asks = interactive && !isOn(context, 'dry-run');
+  const facts = asks ? await askEngine(context, found, said, dir) : found;
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
@@ -117,7 +124,12 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const { host, output } = context;
   const { answers, dir, passwords } = asking;
   const { archive, ...defaults } = await imageSource(context, answers);
-  const result = resolveSettings(answers, { ...defaults, host: facts.addresses[0]?.host, dir });
+  const result = resolveSettings(answers, {
+    ...defaults,
+    host: facts.addresses[0]?.host,
+    dir,
+    engine: engine.kind,
+  });
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
   const findings = await preflight(settings, facts, host);
@@ -127,12 +139,32 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
+    ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
       : []),
   ];
   for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
   return { settings, facts, engine, passwords, archive, certificates };
+}
+
+/** What a person may not expect of the engine that was found. */
+async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
+  if (engine.kind === 'docker') return [];
+  const keeper = await keeperOf(host);
+  const { package: pack } = engine as NativeInfo;
+  const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
+  const from = pack ? `, from the package ${pack.name}` : '';
+  const warnings: string[] = [];
+  if (engine.kind === 'native' && !chosen)
+    warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
+  if (keeper === 'script')
+    warnings.push(
+      'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
+    );
+  if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
+    warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
+  return warnings;
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

@@ -3,6 +3,7 @@
 import { certificateFacts } from '../certificate-facts.ts';
 import { localEndpoint } from '../checks.ts';
 import type { Context } from '../context.ts';
+import { engineText } from '../engines/engine.ts';
 import { existing } from '../existing.ts';
 import { bytes, SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
@@ -52,7 +53,7 @@ export async function status(context: Context): Promise<number> {
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
     ...(site ? certificateLines(certificateFacts(site)) : ['  Encryption  none']),
     `  Client      ${clientLine(settings, site)}`,
-    `  Engine      Docker ${engine.version}, container ${settings.name}, image ${settings.image}`,
+    `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
   if (left)
     output.out(

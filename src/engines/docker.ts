@@ -1,15 +1,23 @@
-// The words that Docker understands. Everything goes through its command line, so that contexts and DOCKER_HOST are honoured.
+// The words that Docker and podman understand. Everything goes through the command line, so that contexts and DOCKER_HOST are
+// honoured. Where the two differ it says so.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Service } from '../resource.ts';
 
+/** Two command lines with the same words. */
+export type Program = 'docker' | 'podman';
+export type EngineKind = Program | 'native';
+
+/** What a person calls it. */
+export const TITLE: Record<Program, string> = { docker: 'Docker', podman: 'podman' };
+
 export const OWNER_LABEL = 'registry-setup.dir';
 export const DIGEST_LABEL = 'registry-setup.digest';
 /** The time in which a healthy engine answers a question; milliseconds. */
-const ANSWERS_WITHIN = 15_000;
-const PULL_LIMIT = 30 * 60_000;
+export const ANSWERS_WITHIN = 15_000;
 
 export interface EngineInfo {
+  kind: EngineKind;
   version: string;
   /** `json-file` without limits fills a disk with the registry's access log. */
   logDriver: string;
@@ -18,6 +26,11 @@ export interface EngineInfo {
   rootless: boolean;
   proxy: string;
 }
+
+/** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */
+export class NoEngine extends CliError {}
+/** It is installed, and has to be started. */
+export class StoppedEngine extends CliError {}
 
 export interface Container {
   id: string;
@@ -32,12 +45,20 @@ export interface Container {
   error: string;
 }
 
-/** Runs docker, and turns what it says into an error of ours when it fails. */
-async function docker(host: Host, args: string[], doing: string, timeout = 60_000): Promise<string> {
-  const { code, stdout, stderr } = await host.run('docker', args, { timeout });
+/** Runs the engine's command line, and turns what it says into an error of ours when it fails. */
+export async function engine(
+  host: Host,
+  program: Program,
+  args: string[],
+  doing: string,
+  timeout = 60_000,
+): Promise<string> {
+  const { code, stdout, stderr } = await host.run(program, args, { timeout });
   if (code === 0) return stdout;
-  if (code === 124) throw new CliError(`Docker did not ${doing} within ${timeout / 1000} s.`, { fix: HANGS });
-  throw new CliError(`Docker could not ${doing}.`, { why: stderr.trim() });
+  const fix = program === 'docker' ? HANGS : [];
+  if (code === 124)
+    throw new CliError(`${TITLE[program]} did not ${doing} within ${timeout / 1000} s.`, { fix });
+  throw new CliError(`${TITLE[program]} could not ${doing}.`, { why: stderr.trim() });
 }
 
 const HANGS = [
@@ -54,25 +75,35 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
     timeout: ANSWERS_WITHIN,
   });
   const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
+  // podman-docker is podman under the name of docker: it is spoken to by its own.
+  if (code === 0 && 'host' in info && 'version' in info) throw new NoEngine('Docker is podman here.');
   const refusal = [stderr, ...((info.ServerErrors as string[] | undefined) ?? [])].join('\n').trim();
   if (code === 127)
-    throw new CliError('Docker is not installed on this machine.', {
+    throw new NoEngine('Docker is not installed on this machine.', {
       fix: [
         'Install it from the packages of the system:',
         '  apt-get install docker.io      (Debian, Ubuntu)',
+        'Or without Docker:',
+        '  registry-setup --engine native',
       ],
     });
   if (code === 124)
     throw new CliError(`Docker does not answer (waited ${ANSWERS_WITHIN / 1000} s).`, { fix: HANGS });
   if (/permission denied/i.test(refusal))
-    throw new CliError('This user may not talk to Docker.', { fix: 'sudo npx registry-setup' });
+    throw new CliError('This user may not talk to Docker.', {
+      fix: [
+        'As root:            sudo npx registry-setup',
+        'Or without Docker:  registry-setup --engine native',
+      ],
+    });
   if (typeof info.ServerVersion !== 'string' || info.ServerVersion === '')
-    throw new CliError('Docker is installed, but it is not running.', {
+    throw new StoppedEngine('Docker is installed, but it is not running.', {
       why: refusal,
-      fix: 'systemctl start docker',
+      fix: ['systemctl start docker', 'Or without Docker:  registry-setup --engine native'],
     });
   const security = (info.SecurityOptions as string[] | null) ?? [];
   return {
+    kind: 'docker',
     version: info.ServerVersion,
     logDriver: String(info.LoggingDriver ?? ''),
     userns: security.some((option) => option.includes('name=userns')),
@@ -90,14 +121,17 @@ export function runArguments(service: Service, digest: string): string[] {
     ['--read-only'],
     ['--cap-drop', 'ALL'],
     ['--security-opt', 'no-new-privileges'],
-    ['--pids-limit', '512'],
+    // podman has a limit of its own (containers.conf), and refuses one where cgroups cannot count.
+    service.engine === 'podman' ? [] : ['--pids-limit', '512'],
     ...service.publish.map(({ bind, port, to }) => [
       '-p',
       `${bind.includes(':') ? `[${bind}]` : bind}:${port}:${to}`,
     ]),
-    ...service.mounts.map(({ source, target, readOnly }) => [
+    ...service.mounts.map(({ source, target, readOnly, label }) => [
       '-v',
-      `${source}:${target}${readOnly ? ':ro' : ''}`,
+      [source, target, [...(readOnly ? ['ro'] : []), ...(label ? [label] : [])].join(',')]
+        .filter(Boolean)
+        .join(':'),
     ]),
     ...Object.entries(service.env).map(([name, value]) => ['-e', `${name}=${value}`]),
     ['--label', `${OWNER_LABEL}=${service.owner}`],
@@ -107,14 +141,24 @@ export function runArguments(service: Service, digest: string): string[] {
   ].flat();
 }
 
+/** `no such container` (both), `no container with name or ID` (podman 4). */
+const NONE = /no such container|no container with (name or )?id/i;
+
 /** The container of that name or id; undefined where there is none. */
-export async function inspect(host: Host, nameOrId: string): Promise<Container | undefined> {
-  const { code, stdout, stderr } = await host.run('docker', ['container', 'inspect', nameOrId], {
+export async function inspect(
+  host: Host,
+  nameOrId: string,
+  program: Program = 'docker',
+): Promise<Container | undefined> {
+  const { code, stdout, stderr } = await host.run(program, ['container', 'inspect', nameOrId], {
     timeout: ANSWERS_WITHIN,
   });
   if (code !== 0) {
-    if (/no such container/i.test(stderr)) return undefined;
-    throw new CliError(`Docker could not look at the container ${nameOrId}.`, { why: stderr.trim() });
+    // An engine that was removed has taken its containers with it.
+    if (code === 127 || NONE.test(stderr)) return undefined;
+    throw new CliError(`${TITLE[program]} could not look at the container ${nameOrId}.`, {
+      why: stderr.trim(),
+    });
   }
   // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
   const [c] = JSON.parse(stdout) as any[];
@@ -132,78 +176,37 @@ export async function inspect(host: Host, nameOrId: string): Promise<Container |
   };
 }
 
-export const runContainer = (host: Host, service: Service, digest: string) =>
-  docker(host, ['run', '-d', ...runArguments(service, digest)], `start the container ${service.name}`);
-export const createContainer = (host: Host, service: Service, digest: string) =>
-  docker(host, ['create', ...runArguments(service, digest)], `make the container ${service.name}`);
-export const startContainer = (host: Host, id: string) =>
-  docker(host, ['start', id], `start the container ${id}`);
-export const stopContainer = (host: Host, id: string) =>
-  docker(host, ['stop', id], `stop the container ${id}`);
-export const renameContainer = (host: Host, id: string, name: string) =>
-  docker(host, ['rename', id, name], `rename the container ${id}`);
+export const runContainer = (host: Host, service: Service, digest: string) => {
+  const args = ['run', '-d', ...runArguments(service, digest)];
+  return engine(host, service.engine ?? 'docker', args, `start the container ${service.name}`);
+};
+export const createContainer = (host: Host, service: Service, digest: string) => {
+  const args = ['create', ...runArguments(service, digest)];
+  return engine(host, service.engine ?? 'docker', args, `make the container ${service.name}`);
+};
+export const startContainer = (host: Host, id: string, program: Program = 'docker') =>
+  engine(host, program, ['start', id], `start the container ${id}`);
+export const stopContainer = (host: Host, id: string, program: Program = 'docker') =>
+  engine(host, program, ['stop', id], `stop the container ${id}`);
+export const renameContainer = (host: Host, id: string, name: string, program: Program = 'docker') =>
+  engine(host, program, ['rename', id, name], `rename the container ${id}`);
 
 /** Removes a container with its anonymous volumes; one that is gone already is fine. The images lie on the host, not in a volume. */
-export async function removeContainer(host: Host, id: string): Promise<void> {
-  const { code, stderr } = await host.run('docker', ['rm', '-fv', id]);
-  if (code !== 0 && !/no such container/i.test(stderr))
-    throw new CliError(`Docker could not remove the container ${id}.`, { why: stderr.trim() });
+export async function removeContainer(host: Host, id: string, program: Program = 'docker'): Promise<void> {
+  const { code, stderr } = await host.run(program, ['rm', '-fv', id]);
+  if (code !== 0 && code !== 127 && !NONE.test(stderr))
+    throw new CliError(`${TITLE[program]} could not remove the container ${id}.`, { why: stderr.trim() });
 }
 
 /** The last lines that a container wrote, since a moment if one is given. */
-export async function logs(host: Host, name: string, lines = 10, since?: Date): Promise<string[]> {
-  const from = since ? ['--since', since.toISOString()] : [];
-  const { stdout, stderr } = await host.run('docker', ['logs', '--tail', String(lines), ...from, name]);
-  return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
-}
-
-/** The id of an image that is here; undefined where it is not. */
-export async function imageId(host: Host, ref: string): Promise<string | undefined> {
-  const { code, stdout } = await host.run('docker', ['image', 'inspect', '--format', '{{.Id}}', ref], {
-    timeout: ANSWERS_WITHIN,
-  });
-  return code === 0 ? stdout.trim() : undefined;
-}
-
-/**
- * The major version of distribution in an image, by what is in it: each has its own default configuration, and says its version.
- * A tag says nothing: a mirror may call it anything.
- * @returns 2 or 3; undefined where the image is not here
- */
-export async function registryMajor(host: Host, ref: string): Promise<number | undefined> {
-  const args = ['image', 'inspect', '--format', '{{json .Config}}', ref];
-  const { code, stdout } = await host.run('docker', args, { timeout: ANSWERS_WITHIN });
-  if (code !== 0) return undefined;
-  if (stdout.includes('/etc/distribution/')) return 3;
-  if (stdout.includes('/etc/docker/registry/')) return 2;
-  const run = ['run', '--rm', '--network', 'none', '--entrypoint', 'registry', ref, '--version'];
-  const said = await host.run('docker', run, { timeout: ANSWERS_WITHIN });
-  return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
-}
-
-/** Loads a `docker save` file; the engine unpacks gzip, bzip2 and xz by itself. */
-export const loadImage = (host: Host, archive: string) =>
-  docker(host, ['load', '-i', archive], `load ${archive}`, PULL_LIMIT);
-
-export async function removeImage(host: Host, ref: string): Promise<void> {
-  // Somebody else's container may use it by now: then it stays, and that is no error.
-  await host.run('docker', ['rmi', ref]);
-}
-
-/** Who publishes a port among the running containers. */
-export async function publisher(
+export async function logs(
   host: Host,
-  port: number,
-): Promise<{ name: string; image: string; status: string } | undefined> {
-  const { code, stdout } = await host.run(
-    'docker',
-    ['ps', '--filter', `publish=${port}`, '--format', '{{json .}}'],
-    {
-      timeout: ANSWERS_WITHIN,
-    },
-  );
-  const [line] = code === 0 ? stdout.split('\n').filter(Boolean) : [];
-  if (!line) return undefined;
-  const { Names, Image, Status } = JSON.parse(line) as { Names: string; Image: string; Status: string };
-  return { name: Names, image: Image, status: Status };
+  name: string,
+  lines = 10,
+  since?: Date,
+  program: Program = 'docker',
+): Promise<string[]> {
+  const from = since ? ['--since', since.toISOString()] : [];
+  const { stdout, stderr } = await host.run(program, ['logs', '--tail', String(lines), ...from, name]);
+  return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
 }

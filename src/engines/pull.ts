@@ -4,7 +4,7 @@ import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { bytes } from '../output.ts';
 import type { Report } from '../resource.ts';
-import { engineInfo } from './docker.ts';
+import { engineInfo, type Program } from './docker.ts';
 
 const PULL_LIMIT = 30 * 60_000;
 
@@ -88,7 +88,13 @@ const WANTS_LOGIN = /unauthorized|denied|authentication required|no basic auth/i
  * Pulls an image through the API; through the command line where the engine is elsewhere or wants a login.
  * @throws CliError with what the engine says, and where else an image can come from
  */
-export async function pullImage(host: Host, ref: string, report: Report = () => {}): Promise<void> {
+export async function pullImage(
+  host: Host,
+  ref: string,
+  report: Report = () => {},
+  program: Program = 'docker',
+): Promise<void> {
+  if (program === 'podman') return pullByPodman(host, ref, report);
   const socket = await engineSocket(host);
   const by = socket && pullBySocket(socket, ref, report, host.signal);
   let said = by && (await by.catch((error: Error) => error.message));
@@ -106,9 +112,27 @@ export async function pullImage(host: Host, ref: string, report: Report = () => 
   });
 }
 
+/** podman asks which registry is meant by a short name, or refuses it: Docker's own is said. (containers-registries.conf(5)) */
+export function fullName(ref: string): string {
+  const [first = '', ...rest] = ref.split('/');
+  if (rest.length > 0 && /[.:]|^localhost$/.test(first)) return ref;
+  return rest.length > 0 ? `docker.io/${ref}` : `docker.io/library/${ref}`;
+}
+
+async function pullByPodman(host: Host, ref: string, report: Report): Promise<void> {
+  const onLine = (line: string) => report(line.slice(0, 70));
+  const { code, stderr } = await host.run('podman', ['pull', fullName(ref)], { timeout: PULL_LIMIT, onLine });
+  if (code === 0) return;
+  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
+    why: stderr.trim().split('\n').slice(-3).join('\n'),
+    fix: elsewhere('podman'),
+  });
+}
+
 /** Where an image can come from when Docker Hub is out of reach, as it is for many. */
-export const elsewhere = (): string[] => [
+export const elsewhere = (program: Program = 'docker'): string[] => [
   'From a mirror:     registry-setup --image MIRROR/library/registry:3',
-  'From a file:       docker save -o registry.tar registry:3     where it can be pulled, then here',
+  `From a file:       ${program} save -o registry.tar registry:3     where it can be pulled, then here`,
   '                   registry-setup --image-archive registry.tar',
+  'Without an image:  registry-setup --engine native',
 ];

@@ -1,5 +1,6 @@
 // A container of ours: running, from the image that is here, with the digest of everything that it was started with.
 import * as docker from '../engines/docker.ts';
+import * as images from '../engines/images.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, Service } from '../resource.ts';
@@ -7,8 +8,9 @@ import { shellLine } from '../shell.ts';
 
 /** The container of that name, after making sure that it is ours to replace. */
 async function ours(service: Service, host: Host) {
-  const there = await docker.inspect(host, service.name);
-  if (there && there.owner !== service.owner) throw notOurs(service.name, there);
+  const there = await docker.inspect(host, service.name, service.engine);
+  if (there && there.owner !== service.owner)
+    throw notOurs(service.name, there, service.name, service.engine);
   return there;
 }
 
@@ -16,7 +18,12 @@ async function ours(service: Service, host: Host) {
  * What is said of a container that holds the name and was not made by this set-up.
  * @param base the `--name` that its own is made from
  */
-export function notOurs(name: string, there: docker.Container, base = name): CliError {
+export function notOurs(
+  name: string,
+  there: docker.Container,
+  base = name,
+  engine: docker.Program = 'docker',
+): CliError {
   const fix = there.owner
     ? [
         `Change that one:       registry-setup --dir ${there.owner}`,
@@ -24,7 +31,7 @@ export function notOurs(name: string, there: docker.Container, base = name): Cli
       ]
     : [
         `Use another name:      registry-setup --name ${base}-2`,
-        `Or rename that one:    docker rename ${name} ${name}-old`,
+        `Or rename that one:    ${engine} rename ${name} ${name}-old`,
       ];
   const whose = there.owner ? `belongs to the registry in ${there.owner}` : 'was not made by registry-setup';
   return new CliError(`The container "${name}" (${there.image}) ${whose}.`, { fix, exitCode: 2 });
@@ -32,7 +39,10 @@ export function notOurs(name: string, there: docker.Container, base = name): Cli
 
 /** What has to happen to it, and why; undefined: nothing. */
 async function difference({ service, digest }: ResourceOf<'container'>, host: Host) {
-  const [there, image] = await Promise.all([ours(service, host), docker.imageId(host, service.image)]);
+  const [there, image] = await Promise.all([
+    ours(service, host),
+    images.imageId(host, service.image, service.engine),
+  ]);
   if (!there) return { there, what: 'create', why: [] } as const;
   if (there.digest !== digest)
     return { there, what: 'change', why: ['its settings or files changed'] } as const;
@@ -53,18 +63,19 @@ export const container: Provider<ResourceOf<'container'>> = {
       found.what === 'start'
         ? ['start', service.name]
         : ['run', '-d', ...docker.runArguments(service, digest)];
-    return { what: found.what, details: [...found.why, shellLine('docker', args)] };
+    return { what: found.what, details: [...found.why, shellLine(service.engine ?? 'docker', args)] };
   },
 
   async undo({ service }, host) {
-    const { name, owner } = service;
+    const { name, owner, engine } = service;
+    const by = engine && { engine };
     const there = await ours(service, host);
-    if (!there) return { steps: [{ do: 'container', name, owner }] };
+    if (!there) return { steps: [{ do: 'container', name, owner, ...by }] };
     const { id, running } = there;
     return {
-      steps: [{ do: 'container', name, owner, former: { id, running } }],
-      last: running ? [{ do: 'start', id }] : [],
-      cleanup: [{ do: 'discard', id, unless: name }],
+      steps: [{ do: 'container', name, owner, former: { id, running }, ...by }],
+      last: running ? [{ do: 'start', id, ...by }] : [],
+      cleanup: [{ do: 'discard', id, unless: name, ...by }],
     };
   },
 
@@ -73,14 +84,15 @@ export const container: Provider<ResourceOf<'container'>> = {
     if (!found) return;
     const { service, digest } = resource;
     if (found.what === 'create') return void (await docker.runContainer(host, service, digest));
-    if (found.what === 'start') return void (await docker.startContainer(host, found.there.id));
+    if (found.what === 'start')
+      return void (await docker.startContainer(host, found.there.id, service.engine));
     // The former one is kept, stopped, until the run has succeeded. The new one is made while the former still answers,
     // so that the gap is a stop and a start and nothing else.
     const { id, running } = found.there;
-    await docker.renameContainer(host, id, setAsideName(service.name, id));
+    await docker.renameContainer(host, id, setAsideName(service.name, id), service.engine);
     await docker.createContainer(host, service, digest);
-    if (running) await docker.stopContainer(host, id);
-    await docker.startContainer(host, service.name);
+    if (running) await docker.stopContainer(host, id, service.engine);
+    await docker.startContainer(host, service.name, service.engine);
   },
 };
 

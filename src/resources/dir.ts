@@ -3,22 +3,25 @@ import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf } from '../resource.ts';
+import { groupId } from './account.ts';
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
 /** The path and those of its parents that are not there, the deepest first. */
-async function missing(path: string, host: Host): Promise<string[]> {
+export async function missing(path: string, host: Host): Promise<string[]> {
   return (await host.stat(path)) ? [] : [path, ...(await missing(dirname(path), host))];
 }
 
 export const dir: Provider<ResourceOf<'dir'>> = {
   title: ({ path }) => path,
 
-  async check({ path, mode, keep }, host) {
+  async check({ path, mode, keep, group }, host) {
     const there = await host.stat(path);
     if (!there) return { what: 'create', details: [`mkdir -p -m ${octal(mode)} ${path}`] };
     if (there.type !== 'dir')
       throw new CliError(`${path} is there, and it is not a directory.`, { exitCode: 2 });
+    if (!keep && group !== undefined && there.gid !== (await groupId(host, group)))
+      return { what: 'change', details: [`chgrp ${group} ${path}; chmod ${octal(mode)} ${path}`] };
     if (keep || there.mode === mode) return undefined;
     return { what: 'change', details: [`chmod ${octal(mode)} ${path}      (is ${octal(there.mode)})`] };
   },
@@ -32,10 +35,13 @@ export const dir: Provider<ResourceOf<'dir'>> = {
     return { steps: [{ do: 'chmod', path, mode: there.mode, uid: there.uid, gid: there.gid }] };
   },
 
-  async apply({ path, mode }, host) {
-    if (await host.stat(path)) return host.chmod(path, mode);
+  async apply({ path, mode, group }, host) {
+    const gid = group === undefined ? undefined : await groupId(host, group);
+    const owner = gid === undefined ? undefined : { uid: 0, gid };
+    if (await host.stat(path)) return host.chmod(path, mode, owner);
     const [last, ...parents] = await missing(path, host);
     for (const parent of parents.toReversed()) await host.mkdir(parent, 0o755);
     if (last) await host.mkdir(last, mode);
+    if (last && owner) await host.chmod(last, mode, owner);
   },
 };

@@ -1,15 +1,21 @@
 // Something of ours that is no longer wanted: it goes back to what was there before us.
+import type { Program } from '../engines/docker.ts';
+import { MANAGERS, type Manager } from '../engines/packages.ts';
 import type { Daemon, Provider, ResourceOf, UndoStep } from '../resource.ts';
 import { inverse, performReversibly, wouldChange } from '../undo.ts';
+
+interface By {
+  engine?: Program;
+}
 
 const words: Record<UndoStep['do'], (step: never) => string> = {
   restore: ({ path }: { path: string }) => `put ${path} back as it was`,
   remove: ({ path }: { path: string }) => `rm ${path}`,
   rmdir: ({ path }: { path: string }) => `rmdir ${path}      (if it is empty)`,
   chmod: ({ path, mode }: { path: string; mode: number }) => `chmod ${mode.toString(8)} ${path}`,
-  container: ({ name }: { name: string }) => `docker rm -fv ${name}`,
-  start: ({ id }: { id: string }) => `docker start ${id.slice(0, 12)}`,
-  discard: ({ id }: { id: string }) => `docker rm -fv ${id.slice(0, 12)}`,
+  container: ({ name, engine = 'docker' }: By & { name: string }) => `${engine} rm -fv ${name}`,
+  start: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} start ${id.slice(0, 12)}`,
+  discard: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} rm -fv ${id.slice(0, 12)}`,
   removeTree: ({ path }: { path: string }) => `rm -r ${path}`,
   rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
   timer: ({ name, on }: { name: string; on: boolean }) =>
@@ -20,14 +26,27 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   trustStore: () => 'and make the bundle of the system anew',
   line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
   login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
-  image: ({ ref }: { ref: string }) => `docker rmi ${ref}      (if nothing else uses it)`,
+  image: ({ ref, engine = 'docker' }: By & { ref: string }) =>
+    `${engine} rmi ${ref}      (if nothing else uses it)`,
+  package: ({ manager, name }: { manager: Manager; name: string }) =>
+    MANAGERS[manager].remove([name]).join(' '),
+  account: ({ name }: { name: string }) => `userdel ${name}`,
+  owner: ({ path, uid }: { path: string; uid: number }) => `chown -R ${uid} ${path}`,
+  unit: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
+    `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.service`,
+  process: ({ script }: { script: string }) => `kill $(cat ${script.replace(/\.sh$/, '.pid')})`,
 };
 
 export const gone: Provider<ResourceOf<'gone'>> = {
   title: ({ of }) =>
     of
       .replace(/^(dir|file|kept|daemonJson|hosts|moved|trust):/, '')
-      .replace(/^(image|container|timer|login):/, '$1 ')
+      .replace(/^package:/, 'package ')
+      .replace(/^account:/, 'user ')
+      .replace(/^owner:/, 'ownership of ')
+      .replace(/^process:/, 'background process ')
+      .replace(/^unit:/, 'service ')
+      .replace(/^(podman )?(image|container|timer|login):/, '$1$2 ')
       .replace(/^program:/, 'copy of this program in '),
 
   async check({ undo }, host) {

@@ -1,22 +1,22 @@
 // The image that a service is started from: there already, or pulled, or loaded from an archive.
-import * as docker from '../engines/docker.ts';
+import * as images from '../engines/images.ts';
 import { pullImage } from '../engines/pull.ts';
 import type { Provider, ResourceOf } from '../resource.ts';
 
 export const image: Provider<ResourceOf<'image'>> = {
   title: ({ ref }) => `image ${ref}`,
 
-  async check({ ref, archive }, host) {
-    if (await docker.imageId(host, ref)) return undefined;
-    return { what: 'create', details: [archive ? `docker load -i ${archive}` : `docker pull ${ref}`] };
+  async check({ ref, archive, engine = 'docker' }, host) {
+    if (await images.imageId(host, ref, engine)) return undefined;
+    return { what: 'create', details: [archive ? `${engine} load -i ${archive}` : `${engine} pull ${ref}`] };
   },
 
   // It stays when a run is rolled back: it harms nobody, and the next try is spared the wait. Only uninstall takes it away.
-  undo: async ({ ref }) => ({ steps: [{ do: 'image', ref }] }),
+  undo: async ({ ref, engine }) => ({ steps: [{ do: 'image', ref, ...(engine && { engine }) }] }),
 
-  async apply({ ref, archive }, host, report) {
-    if (archive) await docker.loadImage(host, archive);
+  async apply({ ref, archive, engine = 'docker' }, host, report) {
+    if (archive) await images.loadImage(host, archive, engine, ref);
     // An archive may hold one of two images that are wanted: the other one is pulled.
-    if (!archive || !(await docker.imageId(host, ref))) await pullImage(host, ref, report);
+    if (!archive || !(await images.imageId(host, ref, engine))) await pullImage(host, ref, report, engine);
   },
 };

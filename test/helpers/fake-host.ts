@@ -88,7 +88,8 @@ export function fakeHost(): FakeHost {
   const host: FakeHost = {
     machine: { hostname: 'srv', addresses: [{ address: '10.0.3.17', family: 4, interface: 'eth0' }], uid: 0 },
     docker,
-    commands: {},
+    // Not installed, unless a test says so.
+    commands: { 'podman info': { code: 127, stderr: 'podman: not found' } },
     done: [],
     before: () => {},
     put(path, content, mode = 0o644) {

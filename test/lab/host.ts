@@ -26,6 +26,8 @@ export interface HostOptions {
   containerdStore?: boolean;
   /** Loaded into its engine. */
   images?: LabImage[];
+  /** No init at all, as in a plain container; `changes` and `reset` do not work there. */
+  noSystemd?: boolean;
 }
 
 export interface ExecOptions {
@@ -102,6 +104,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { flavour, name = `host${++unnamed}`, network, images = [] } = options;
   const flags = images.flatMap((image) => ['--image', image]);
   if (options.containerdStore) flags.push('--containerd-store');
+  if (options.noSystemd) flags.push('--no-systemd');
   // A missing image is built, which takes its time.
   const started = await runLab(['up', flavour, name, '--network', network, ...owner, ...flags], 600);
   const [container = '', ip = ''] = started.split(' ');

@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
   cat <<'TEXT'
-lab up FLAVOUR NAME [--image IMAGE]… [--containerd-store] [--network NETWORK]   a host which stays
+lab up FLAVOUR NAME [--image IMAGE]… [--containerd-store] [--no-systemd] [--network NETWORK]   a host which stays
 lab sh NAME                          a shell in it
 lab exec NAME COMMAND…               one command in it
 lab reset NAME                       put it back to what it was after its start
@@ -37,7 +37,7 @@ full_name() { echo "lab-${owner_pid:+$owner_pid-}$1"; }   # NAME
 cgroup_tree() { if [[ -d /sys/fs/cgroup/unified ]]; then echo /sys/fs/cgroup/unified; else echo /sys/fs/cgroup; fi; }
 
 parse() { # ARGUMENTS → args and the options
-  args=() images=() owner=keep owner_pid='' network='' containerd_store='' internal=''
+  args=() images=() owner=keep owner_pid='' network='' containerd_store='' internal='' no_systemd=''
   while [[ $# -gt 0 ]]; do
     case $1 in
       --image) images+=("$2"); shift ;;
@@ -45,6 +45,7 @@ parse() { # ARGUMENTS → args and the options
       --owner-pid) owner_pid=$2 owner=$(owner_of_pid "$2"); shift ;;
       --containerd-store) containerd_store=yes ;;
       --internal) internal=yes ;;
+      --no-systemd) no_systemd=yes ;;
       -*) die "lab does not know $1." "lab help" ;;
       *) args+=("$1") ;;
     esac
@@ -67,7 +68,7 @@ create_host() { # FLAVOUR NAME NETWORK
     --cap-add ALL --cap-drop SYS_RESOURCE --device-cgroup-rule 'a *:* rwm' \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
     --cgroupns host -v "$(cgroup_tree):/sys/fs/cgroup:rw" -v "$archives:/lab:ro" \
-    "$(host_image "$1")" >/dev/null
+    "$(host_image "$1")" ${no_systemd:+sleep infinity} >/dev/null
 }
 
 inside() { # CONTAINER FUNCTION ARGUMENTS…: a function of inside.sh, in the host
@@ -91,7 +92,7 @@ up() { # FLAVOUR NAME
   hold_cgroup | engine cp - "$container:/etc/systemd/"
   if [[ $containerd_store ]]; then daemon_json '{"features":{"containerd-snapshotter":true}}' | engine cp - "$container:/etc/"; fi
   engine start "$container" >/dev/null
-  if ! inside "$container" boot "${images[@]}" >&2; then
+  if [[ ! $no_systemd ]] && ! inside "$container" boot "${images[@]}" >&2; then
     engine rm -fv "$container" >/dev/null
     die "$container did not come up." "its journal is above"
   fi

@@ -64,6 +64,7 @@ describe('an image from a file', () => {
     const host = fakeHost();
     host.docker.archives['/tmp/registry.tar'] = { 'other:1': imageIdOf('other:1') };
     host.docker.remote[ref] = imageIdOf(ref);
+    host.commands['tar -tf /tmp/registry.tar manifest.json'] = { stdout: 'manifest.json' };
     await image.apply(loaded, host);
     expect(host.docker.images[ref]).toBe(imageIdOf(ref));
   });

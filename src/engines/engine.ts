@@ -1,0 +1,75 @@
+// What is asked of any engine: which one it is here, whether a service of ours runs, its last words, who holds a port.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Settings } from '../settings.ts';
+import * as docker from './docker.ts';
+import { type EngineInfo, type EngineKind, engineInfo, NoEngine } from './docker.ts';
+import { keeperOf, nativeInfo, scriptFiles, scriptPath, scriptProcess } from './native.ts';
+import { podmanInfo } from './podman.ts';
+
+export type EngineWish = EngineKind | 'auto';
+
+const caught = (error: unknown): CliError => {
+  if (error instanceof CliError && error.exitCode !== 130) return error;
+  throw error;
+};
+
+/**
+ * The engine that was asked for; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
+ * An engine that is there and does not answer is told of: it may hold the port, and its person expects to find the registry in it.
+ */
+export async function findEngine(host: Host, wish: EngineWish): Promise<EngineInfo | CliError> {
+  if (wish === 'native') return nativeInfo(host).catch(caught);
+  if (wish === 'podman') return podmanInfo(host).catch(caught);
+  const first = await engineInfo(host).catch(caught);
+  if (!(first instanceof CliError) || wish === 'docker') return first;
+  const second = await podmanInfo(host).catch(caught);
+  if (!(second instanceof CliError)) return second;
+  if (!(first instanceof NoEngine)) return first;
+  if (!(second instanceof NoEngine)) return second;
+  const third = await nativeInfo(host).catch(caught);
+  return third instanceof CliError ? first : third;
+}
+
+/** `Docker 26.1.5`, `podman 5.4.2`; without one, the registry itself. */
+export function engineText(engine: EngineInfo): string {
+  const version = engine.version.split('+')[0] ?? '';
+  if (engine.kind !== 'native') return `${docker.TITLE[engine.kind]} ${version}`;
+  return version ? `no container engine, registry ${version}` : 'no container engine';
+}
+
+type Where = Pick<Settings, 'engine' | 'name' | 'dir'>;
+
+/** Whether a service of ours runs: the registry, or another one by its name. */
+export async function isRunning(host: Host, at: Where, name = at.name): Promise<boolean> {
+  if (at.engine !== 'native') return (await docker.inspect(host, name, at.engine))?.running === true;
+  const keeper = await keeperOf(host);
+  if (keeper === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
+  const own = keeper === 'own systemd' ? ['--user'] : [];
+  const { code } = await host.run('systemctl', [...own, 'is-active', '--quiet', `${name}.service`]);
+  return code === 0;
+}
+
+/** The last lines that a service of ours wrote. */
+export async function lastLines(
+  host: Host,
+  at: Where,
+  { name = at.name, lines = 10, since }: { name?: string; lines?: number; since?: Date } = {},
+): Promise<string[]> {
+  if (at.engine !== 'native') return docker.logs(host, name, lines, since, at.engine);
+  const keeper = await keeperOf(host);
+  const all =
+    keeper === 'script'
+      ? ((await host.read(scriptFiles(scriptPath(at)).log))?.toString() ?? '')
+      : await journal(host, name, lines, keeper === 'own systemd');
+  return all
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-lines);
+}
+
+async function journal(host: Host, name: string, lines: number, own: boolean): Promise<string> {
+  const user = own ? ['--user'] : [];
+  const words = [...user, '-u', `${name}.service`, '-n', String(lines), '-o', 'cat', '--no-pager'];
+  return (await host.run('journalctl', words)).stdout;
+}

@@ -1,0 +1,86 @@
+// No container engine at all: the registry is a program of this machine, and systemd, or a script of ours, keeps it running.
+import { join } from 'node:path';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { EngineInfo } from './docker.ts';
+import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
+
+/** What runs a program for good. */
+export type Keeper = 'systemd' | 'own systemd' | 'script';
+
+export interface NativeInfo extends EngineInfo {
+  kind: 'native';
+  /** The registry's program; where the package will put it, while it is not here. */
+  binary: string;
+  /** What brings it, when it is not here. */
+  package?: { manager: Manager; name: string; service: string };
+  keeper: Keeper;
+}
+
+const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** Debian calls it docker-registry, everybody else registry, as other programs are called, too. */
+const NAMES = ['registry', 'docker-registry'];
+
+/** `docker-registry github.com/docker/distribution 2.8.2+ds1`, `registry github.com/distribution/distribution/v3 v3.1.1` */
+const VERSION = /distribution\S* v?(\d[\w.+~-]*)/;
+
+/** The program on this machine, and its version; undefined where there is none that is a registry. */
+async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {
+  for (const path of FOLDERS.flatMap((folder) => NAMES.map((name) => join(folder, name)))) {
+    const there = await host.stat(path);
+    if (there?.type !== 'file' || (there.mode & 0o111) === 0) continue;
+    const { stdout, stderr } = await host.run(path, ['--version'], { timeout: 5_000 });
+    const [, version] = VERSION.exec(`${stdout}\n${stderr}`) ?? [];
+    if (version) return { binary: path, version };
+  }
+  return undefined;
+}
+
+/** systemd runs this machine (sd_booted(3)), or at least what this person does; else a script of ours has to do. */
+export async function keeperOf(host: Host): Promise<Keeper> {
+  const { uid } = host.machine;
+  if (uid === 0) return (await host.stat('/run/systemd/system')) ? 'systemd' : 'script';
+  return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
+}
+
+/** @throws CliError where there is no registry, and no package that brings one */
+export async function nativeInfo(host: Host): Promise<NativeInfo> {
+  const [found, manager, keeper] = await Promise.all([findBinary(host), managerOf(host), keeperOf(host)]);
+  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, proxy: '', keeper } as const;
+  if (found) return { ...rest, ...found };
+  const bring: RegistryPackage | undefined = manager && MANAGERS[manager].registry;
+  if (manager && bring && host.machine.uid === 0) {
+    const { name, binary, service } = bring;
+    return { ...rest, binary, version: '', package: { manager, name, service } };
+  }
+  throw new CliError('There is no registry program on this machine.', {
+    why: bring ? 'The package that brings it can only be installed by root.' : undefined,
+    fix: [
+      ...(bring ? ['As root:                         sudo npx registry-setup'] : []),
+      'Put the program on the PATH:     github.com/distribution/distribution/releases',
+      'Or with a container engine:      registry-setup --engine docker      (or podman)',
+    ],
+  });
+}
+
+/** Where the script keeps what it knows: its process, its log. */
+export const scriptFiles = (script: string) => ({
+  pid: script.replace(/\.sh$/, '.pid'),
+  log: script.replace(/\.sh$/, '.log'),
+});
+
+export const scriptPath = ({ dir, name }: { dir: string; name: string }): string =>
+  join(dir, 'run', `${name}.sh`);
+
+/** The process of a script of ours, and the digest that it was started with; undefined while it does not run. */
+export async function scriptProcess(
+  host: Host,
+  script: string,
+): Promise<{ pid: number; digest: string } | undefined> {
+  const pid = Number((await host.read(scriptFiles(script).pid))?.toString().trim());
+  if (!Number.isInteger(pid) || pid < 2) return undefined;
+  // Process numbers come back: the words of the one that has it now tell.
+  const words = (await host.read(`/proc/${pid}/cmdline`))?.toString().split('\0') ?? [];
+  const at = words.indexOf(script);
+  return at < 0 ? undefined : { pid, digest: words[at + 1] ?? '' };
+}

@@ -1,0 +1,64 @@
+// Where podman says something else than Docker does: what it is, and who publishes a port.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { ANSWERS_WITHIN, type EngineInfo, NoEngine, type Program } from './docker.ts';
+
+/**
+ * The same of podman, whose document is another one (podman-info(1)).
+ * @throws CliError; NoEngine where it is not installed
+ */
+export async function podmanInfo(host: Host): Promise<EngineInfo> {
+  const { code, stdout, stderr } = await host.run('podman', ['info', '--format', 'json'], {
+    timeout: ANSWERS_WITHIN,
+  });
+  if (code === 127)
+    throw new NoEngine('podman is not installed on this machine.', {
+      fix: ['apt-get install podman', 'Or without a container engine:   registry-setup --engine native'],
+    });
+  if (code !== 0) throw new CliError('podman does not work here.', { why: stderr.trim() });
+  // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
+  const { host: at, version } = JSON.parse(stdout) as any;
+  return {
+    kind: 'podman',
+    version: String(version?.Version ?? ''),
+    logDriver: String(at?.logDriver ?? ''),
+    userns: false,
+    rootless: at?.security?.rootless === true,
+    proxy: '',
+  };
+}
+
+export interface Publisher {
+  name: string;
+  image: string;
+  status: string;
+}
+
+/** Who publishes a port among the running containers. podman's list knows no such filter, and has other names. */
+export async function publisher(
+  host: Host,
+  port: number,
+  program: Program = 'docker',
+): Promise<Publisher | undefined> {
+  const limit = { timeout: ANSWERS_WITHIN };
+  if (program === 'podman') {
+    const { code, stdout } = await host.run('podman', ['ps', '--format', 'json'], limit);
+    type Row = {
+      Names: string[];
+      Image: string;
+      Status?: string;
+      Ports?: { host_port: number; range?: number }[];
+    };
+    const rows = code === 0 ? (JSON.parse(stdout || '[]') as Row[] | null) : [];
+    const row = rows?.find(({ Ports }) =>
+      Ports?.some(({ host_port: from, range = 1 }) => port >= from && port < from + Math.max(range, 1)),
+    );
+    return row && { name: row.Names[0] ?? '', image: row.Image, status: row.Status ?? 'running' };
+  }
+  const args = ['ps', '--filter', `publish=${port}`, '--format', '{{json .}}'];
+  const { code, stdout } = await host.run('docker', args, limit);
+  const [line] = code === 0 ? stdout.split('\n').filter(Boolean) : [];
+  if (!line) return undefined;
+  const { Names, Image, Status } = JSON.parse(line) as { Names: string; Image: string; Status: string };
+  return { name: Names, image: Image, status: Status };
+}

@@ -1,0 +1,55 @@
+// A user of the system for one service: no login, no home, a group of its own.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { shellLine } from '../shell.ts';
+
+/** Their numbers as /etc/passwd has them: it is a user of ours, so it is in the file. Undefined while there is none. */
+export async function userIds(host: Host, name: string): Promise<{ uid: number; gid: number } | undefined> {
+  const lines = (await host.read('/etc/passwd'))?.toString().split('\n') ?? [];
+  const [, , uid, gid] = lines.map((line) => line.split(':')).find(([user]) => user === name) ?? [];
+  return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+}
+
+/** The number of a group; undefined while there is none. */
+export async function groupId(host: Host, name: string): Promise<number | undefined> {
+  const lines = (await host.read('/etc/group'))?.toString().split('\n') ?? [];
+  const [, , gid] = lines.map((line) => line.split(':')).find(([group]) => group === name) ?? [];
+  return gid === undefined ? undefined : Number(gid);
+}
+
+/** useradd(8) of shadow; where there is none, adduser of busybox (Alpine). */
+const SHADOW = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
+const useradd = (name: string) => [...SHADOW, '--shell', '/usr/sbin/nologin', name];
+
+export const account: Provider<ResourceOf<'account'>> = {
+  title: ({ name }) => `user ${name}`,
+
+  async check({ name }, host) {
+    if (await userIds(host, name)) return undefined;
+    return { what: 'create', details: [shellLine('useradd', useradd(name))] };
+  },
+
+  async undo({ name }, host) {
+    return { steps: (await userIds(host, name)) ? [] : [{ do: 'account', name }] };
+  },
+
+  async apply({ name }, host) {
+    if (await userIds(host, name)) return;
+    let said = await host.run('useradd', useradd(name));
+    if (said.code === 127) {
+      await host.run('addgroup', ['-S', name]);
+      said = await host.run('adduser', ['-S', '-D', '-H', '-h', '/nonexistent', '-G', name, name]);
+    }
+    if (said.code !== 0)
+      throw new CliError(`The user ${name} could not be made.`, { why: said.stderr.trim() });
+  },
+};
+
+export async function undoAccount({ name }: UndoStep & { do: 'account' }, host: Host): Promise<void> {
+  if (!(await userIds(host, name))) return;
+  let said = await host.run('userdel', [name]);
+  if (said.code === 127) said = await host.run('deluser', [name]);
+  if (said.code !== 0)
+    throw new CliError(`The user ${name} could not be removed.`, { why: said.stderr.trim() });
+}

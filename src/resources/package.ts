@@ -1,0 +1,126 @@
+// A package of the system. What it would start by itself does not start: it is masked first, and stays so.
+import { isInstalled, MANAGERS } from '../engines/packages.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { shellLine } from '../shell.ts';
+
+type Package = ResourceOf<'package'>;
+type Step = UndoStep & { do: 'package' };
+
+/** A package manager may have to download much, and wait for another one. */
+const LIMIT = 30 * 60_000;
+/** debconf asks nothing, needrestart neither; messages in one language, since they are read. */
+const QUIET = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l', LC_ALL: 'C.UTF-8' };
+/** Debian's way to say that nothing may be started while packages are configured, where no systemd can mask it. (invoke-rc.d(8)) */
+const POLICY = '/usr/sbin/policy-rc.d';
+
+/** Waits for a lock instead of failing: unattended upgrades run on a fresh machine. */
+const patient = (words: string[]) =>
+  words[0] === 'apt-get' ? [...words.slice(0, 1), '-o', 'DPkg::Lock::Timeout=120', ...words.slice(1)] : words;
+
+async function must(host: Host, words: string[], doing: string, report?: (text: string) => void) {
+  const [program = '', ...args] = patient(words);
+  const onLine = report && ((line: string) => report(line.slice(0, 70)));
+  const { code, stdout, stderr } = await host.run(program, args, { timeout: LIMIT, env: QUIET, onLine });
+  if (code === 0) return stdout;
+  throw new CliError(`${doing} failed.`, {
+    why: (stderr.trim() || stdout.trim()).split('\n').slice(-4).join('\n'),
+    fix: ['See what it says:   ', shellLine(words[0] ?? '', words.slice(1))].join(''),
+  });
+}
+
+const hasSystemd = async (host: Host) => (await host.stat('/run/systemd/system')) !== undefined;
+const maskPath = (service: string) => `/etc/systemd/system/${service}.service`;
+
+/** Users that are there now; a package may make one, and leave it behind. */
+async function userNames(host: Host): Promise<string[]> {
+  const text = (await host.read('/etc/passwd'))?.toString() ?? '';
+  return text.split('\n').flatMap((line) => line.split(':')[0] || []);
+}
+
+export const pack: Provider<Package> = {
+  title: ({ name }) => `package ${name}`,
+
+  async check({ manager, name, service }, host) {
+    if (await isInstalled(host, manager, name)) return undefined;
+    const line = shellLine(...split(MANAGERS[manager].install(name)));
+    const held = service ? [`its own service ${service} is masked and never starts`] : [];
+    return { what: 'create', details: [line, ...held] };
+  },
+
+  async undo({ manager, name, service }, host) {
+    if (await isInstalled(host, manager, name)) return { steps: [] };
+    const [program = '', ...args] = MANAGERS[manager].list;
+    const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
+    const before = { packages: stdout.split('\n').filter(Boolean), users };
+    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }) }] };
+  },
+
+  async apply({ manager, name, service }, host, report) {
+    const systemd = await hasSystemd(host);
+    if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
+    await quietly(host, service !== undefined && !systemd, () =>
+      install(host, manager, MANAGERS[manager].install(name), report),
+    );
+    // A machine with init scripts would start it when it starts itself.
+    if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
+  },
+};
+
+/** While it does so, no package starts or stops anything, where no systemd can mask it. */
+async function quietly(host: Host, needed: boolean, work: () => Promise<void>): Promise<void> {
+  const forbids = needed && !(await host.stat(POLICY));
+  if (forbids) await host.write(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await work();
+  } finally {
+    if (forbids) await host.remove(POLICY);
+  }
+}
+
+const split = ([program = '', ...args]: string[]): [string, string[]] => [program, args];
+
+/** A fresh machine may have no list of packages yet, or one that is too old: it is fetched, and the installation tried once more. */
+export async function install(
+  host: Host,
+  manager: Package['manager'],
+  words: string[],
+  report?: (text: string) => void,
+): Promise<void> {
+  const doing = `Installing the package ${words.at(-1)}`;
+  if (manager !== 'apt') return void (await must(host, words, doing, report));
+  try {
+    await must(host, words, doing, report);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.exitCode === 130) throw error;
+    await must(host, ['apt-get', 'update', '-q'], 'apt-get update', report);
+    await must(host, words, doing, report);
+  }
+}
+
+/** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
+export async function undoPackage({ manager, name, before, service }: Step, host: Host): Promise<void> {
+  const systemd = await hasSystemd(host);
+  if (await isInstalled(host, manager, name)) {
+    const came = (other: string) => other !== name && !before.packages.includes(other);
+    const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
+    await quietly(host, service !== undefined && !systemd, async () => {
+      await must(host, MANAGERS[manager].remove([name, ...unneeded]), `Removing the package ${name}`);
+    });
+  }
+  const users = await userNames(host);
+  if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
+  if (!service || !systemd) return;
+  await host.remove(maskPath(service));
+  await host.run('systemctl', ['daemon-reload']);
+}
+
+/** What apt would take away with it, because it came for it and nothing else needs it. */
+async function nowUnneeded(host: Host, name: string): Promise<string[]> {
+  const { stdout } = await host.run('apt-get', ['purge', '-s', '-q', '--auto-remove', name], { env: QUIET });
+  return [...stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map(([, found = '']) => found);
+}
+
+export const packageLeft = ({ manager, name }: Step, host: Host): Promise<boolean> =>
+  isInstalled(host, manager, name);

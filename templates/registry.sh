@@ -1,0 +1,43 @@
+#!/bin/sh
+# Written by registry-setup: keeps the registry running on a machine without systemd. `registry-setup uninstall` takes it away.
+# It will not survive a restart of the machine: `registry-setup --yes` starts it again.
+# The second word of its command line tells which configuration it was started with.
+user=registry-setup
+pid=/opt/registry/run/registry.pid
+log=/opt/registry/run/registry.log
+set -- /usr/bin/registry serve /opt/registry/config/config.yml
+
+OTEL_TRACES_EXPORTER=none
+export OTEL_TRACES_EXPORTER
+umask 027
+if [ -z "$user" ]; then :
+elif command -v setpriv >/dev/null; then
+  set -- setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs -- "$@"
+else
+  set -- su -s /bin/sh "$user" -c 'exec "$0" "$@"' -- "$@"
+fi
+
+# The last one that was begun may not have a name yet.
+finish() {
+  trap '' TERM INT HUP
+  kill $child $trimmer $! 2>/dev/null
+  wait
+  rm -f "$pid"
+  exit 0
+}
+child=
+trap finish TERM INT HUP
+# The log of requests does not fill the disk.
+(
+  while sleep 60; do
+    [ "$(wc -c <"$log")" -gt 10000000 ] && cp "$log" "$log.1" && : >"$log"
+  done
+) &
+trimmer=$!
+echo $$ >"$pid"
+while :; do
+  "$@" >>"$log" 2>&1 &
+  child=$!
+  wait $child
+  sleep 1
+done
