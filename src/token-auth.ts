@@ -46,7 +46,10 @@ export async function tokenPair(
   return { cert: fresh, key: made, bundle: cert ? [fresh, cert] : [fresh] };
 }
 
-/** Hashes that docker_auth knows, so that they are carried over to other modes. */
+/** A hash as it stands in the file that we write. */
+const HASH_LINES = /^ {2}"?([A-Za-z0-9][\w.-]*)"?:\n {4}password: "?(\$2[aby]\$[^\s"]+)"?$/gm;
+
+/** Hashes that docker_auth knows, so that they are carried over to other modes; also from a file that was broken by hand. */
 export async function authConfigLogins(host: Host, dir: string): Promise<Login[]> {
   const text = (await host.read(join(dir, 'auth/auth_config.yml')))?.toString();
   if (!text) return [];
@@ -56,7 +59,7 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
       password ? [{ name, hash: password }] : [],
     );
   } catch {
-    return [];
+    return [...text.matchAll(HASH_LINES)].map(([, name = '', hash = '']) => ({ name, hash }));
   }
 }
 

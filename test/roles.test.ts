@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { readArguments } from '../src/arguments.ts';
 import type { InputError } from '../src/errors.ts';
+import type { Host } from '../src/host.ts';
 import { aclOf, checkReader, everyone, readersOf, sampleRepository } from '../src/roles.ts';
 import { resolveSettings, type Settings } from '../src/settings.ts';
+import { fillTemplate } from '../src/templates.ts';
+import { authConfigLogins } from '../src/token-auth.ts';
 
 type Roles = Pick<Settings, 'users' | 'readers' | 'anonymousPull'>;
 const roles = (readers: string[], more: Partial<Roles> = {}): Roles => ({
@@ -169,6 +172,25 @@ test('no rule looks at an address: behind a proxy everybody has the same one', (
   const rules = aclOf(roles(['bob', 'carol:team/*'], { anonymousPull: true })) as unknown as Rule[];
   expect(rules.flatMap(({ match }) => Object.keys(match))).not.toContain('ip');
   for (const { match } of rules) if (match.name?.startsWith('/')) expect(match.name).toMatch(/^\/\^.*\$\/$/);
+});
+
+test('hashes are found again, also in a file that was broken by hand', async () => {
+  const users = {
+    ann: { password: '$2b$10$aaa' },
+    '007': { password: '$2b$05$bbb' },
+    yes: { password: '$2b$10$c.c/' },
+    '': {},
+  };
+  const text = fillTemplate('auth_config.yml', { users });
+  const found = (content: string) =>
+    authConfigLogins({ read: async () => Buffer.from(content) } as unknown as Host, '/opt/registry');
+  const wanted = Object.entries(users).flatMap(([name, one]) =>
+    'password' in one ? [{ name, hash: one.password }] : [],
+  );
+  expect(await found(text)).toEqual(wanted);
+  expect(await found(`${text}acl: [\n`)).toEqual(wanted);
+  expect(await found('')).toEqual([]);
+  expect(await found('users: [')).toEqual([]);
 });
 
 describe('--reader', () => {

@@ -28,6 +28,7 @@ docker tag lab/hello:1 $address:5000/hello:1
 docker push -q $address:5000/hello:1 >/dev/null
 `;
 
+const RUNS = Number(process.env.BENCH_RUNS ?? 5);
 const load = () => loadavg()[0]?.toFixed(1);
 const print = (line = '') => process.stdout.write(`${line}\n`);
 
@@ -70,7 +71,7 @@ it('prints its numbers', async () => {
   );
 
   print('\nFrom the start to a verified push, image present, Docker 26.1, ms');
-  await rows(5, {
+  await rows(RUNS, {
     'registry-setup --yes --auth none (CA-signed)': () =>
       afresh('registry-setup --yes --auth none 2>/dev/null'),
     'by hand, as one script (CA and site, rsa:4096)': () =>
@@ -90,11 +91,11 @@ it('prints its numbers', async () => {
   };
   print('\nThe longest time in which another machine, asking every 20 ms, had no answer, ms');
   await rotating();
-  await rows(5, measures);
+  await rows(RUNS, measures);
   print(
     '\nThe same, with a second container on the bridge: it does not lose its carrier, and ARP its entries',
   );
   await server.sh('docker run -d --name other --entrypoint sleep registry:3 1000');
-  await rows(5, measures);
+  await rows(RUNS, measures);
   print(`\nload ${load()} at the end`);
 });

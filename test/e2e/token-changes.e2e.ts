@@ -124,7 +124,7 @@ describe('a registry with roles', () => {
     expect(await answers('GET /v2/', ADMIN, READER)).toBe('200 200');
     await run(server, '--yes');
     expect(await running(server, 'registry-auth')).toBe(before);
-    // The hashes went with it, or were read from what could be read: whoever is refused has a new password.
+    expect(await answers(UPLOAD, ADMIN, READER)).toBe('202 401');
     expect(await status()).toMatchObject({ ok: true, drift: [] });
   });
 

@@ -31,8 +31,8 @@ const who = (name: string) => (name ? `${name}:${name}-pw` : '');
 describe('what docker_auth grants', () => {
   beforeAll(() =>
     setUp(
-      "--user admin --user a.b --reader bo --reader 'carol:team/*' --reader carol:base --reader dave:team/app",
-      ...['admin', 'a.b', 'bo', 'carol', 'dave'],
+      "--user admin --user a.b --user yes --user 0x1f --reader bo --reader 'carol:team/*' --reader carol:base --reader dave:team/app",
+      ...['admin', 'a.b', 'yes', '0x1f', 'bo', 'carol', 'dave'],
     ),
   );
 
@@ -52,6 +52,8 @@ describe('what docker_auth grants', () => {
         ['registry:catalog:*', '*'],
       ],
     ],
+    ['yes', [['repository:a:pull,push', 'pull,push']]],
+    ['0x1f', [['repository:a:pull,push', 'pull,push']]],
     [
       'bo',
       [
