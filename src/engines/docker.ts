@@ -186,8 +186,10 @@ export const createContainer = (host: Host, service: Service, digest: string) =>
 };
 export const startContainer = (host: Host, id: string, program: Program = 'docker') =>
   engine(host, program, ['start', id], `start the container ${id}`);
+/** A little more than the registry's own draintimeout (templates/config.yml): what is under way ends by itself. */
+const STOP_SECONDS = 15;
 export const stopContainer = (host: Host, id: string, program: Program = 'docker') =>
-  engine(host, program, ['stop', id], `stop the container ${id}`);
+  engine(host, program, ['stop', '-t', String(STOP_SECONDS), id], `stop the container ${id}`);
 export const renameContainer = (host: Host, id: string, name: string, program: Program = 'docker') =>
   engine(host, program, ['rename', id, name], `rename the container ${id}`);
 
