@@ -59,7 +59,7 @@ async function main(argv: string[]): Promise<number> {
     const { paint } = output;
     verbose = on('verbose');
     const { signal } = onSignals();
-    const { realHost } = await import('./host.ts');
+    const { realHost } = await import('./this-host.ts');
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;

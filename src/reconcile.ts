@@ -1,6 +1,7 @@
 // From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
 import { CliError, Interrupted } from './errors.ts';
 import type { Host } from './host.ts';
+import type { Oldest } from './journal.ts';
 import { type Output, SYMBOL } from './output.ts';
 import { type Drift, keyOf, type Provider, type Report, type Resource } from './resource.ts';
 import { account } from './resources/account.ts';
@@ -20,7 +21,7 @@ import { program } from './resources/program.ts';
 import { timer } from './resources/timer.ts';
 import { trust } from './resources/trust.ts';
 import { unit } from './resources/unit.ts';
-import type { Oldest, Run } from './state.ts';
+import type { Run } from './state.ts';
 
 const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K }>> } = {
   dir,

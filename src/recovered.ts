@@ -1,6 +1,6 @@
 // The machine as it will be when a run that was killed has been put back: its files are not to be built upon.
 import type { Host } from './host.ts';
-import { readUnfinished } from './state.ts';
+import { readUnfinished } from './journal.ts';
 
 /** The same host; files that a killed run has replaced are read as they were before it. */
 export async function asRecovered(host: Host, dir: string): Promise<Host> {

@@ -46,10 +46,7 @@ export type Resource =
   /** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up of ours made. */
   | { kind: 'dir'; path: string; mode: number; keep?: true; shared?: string[]; group?: string }
   /** `group`: whose members may read it, where its mode lets them. */
-  | ({ kind: 'file'; path: string; content: string; mode: number } & {
-      mask?: Mask | undefined;
-      group?: string;
-    })
+  | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined; group?: string }
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
   /** A systemd timer and the service that it starts; the texts of both units. */
@@ -248,4 +245,4 @@ export function keyOf(resource: Resource): string {
 }
 
 /** A container of another engine is another one, also when it has the same name. */
-const by = (engine: Program | undefined) => (engine === undefined || engine === 'docker' ? '' : `${engine} `);
+const by = (engine: Program = 'docker') => (engine === 'docker' ? '' : `${engine} `);

@@ -8,6 +8,7 @@ import * as images from './engines/images.ts';
 import { keeperOf, type NativeInfo } from './engines/native.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
+import { type Oldest, readOldest } from './journal.ts';
 import { loadMaterial, type Material } from './material.ts';
 import { nativeOf } from './native-plan.ts';
 import { serverPlan } from './plan.ts';
@@ -17,7 +18,7 @@ import type { Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
-import { beginRun, type Oldest, type Run, readOldest, recover } from './state.ts';
+import { beginRun, type Run, recover } from './state.ts';
 
 /** What was wanted, and what it takes. */
 export interface Wanted {

@@ -1,76 +1,11 @@
 // What is remembered in DIR/.state: who is at work (lock), the way back of this run (journal), the way back to before us (oldest).
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
-import { type LockHolder, lockPath, takeLock, thisProcess } from './lock.ts';
+import { type Entry, type Oldest, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
+import { type LockHolder, takeLock, thisProcess } from './lock.ts';
 import type { Undo, UndoStep, Vault } from './resource.ts';
 import { attempt } from './undo.ts';
-
-/** What was done to one resource in a run, and the way back. */
-interface Entry {
-  key: string;
-  title: string;
-  undo: Undo;
-  /** The resource was taken away, so its oldest undo is used up. */
-  removed?: true;
-}
-
-/** A run that began and did not end: it was killed, or the machine lost its power. */
-export interface Unfinished {
-  command: string;
-  since: string;
-  entries: Entry[];
-  /** It was over but for tidying up. */
-  committed: boolean;
-}
-
-/** The oldest undo of each resource, in the order in which they were made. */
-export type Oldest = Map<string, { title: string; undo: Undo }>;
-
-const paths = (dir: string) => {
-  const state = join(dir, '.state');
-  return {
-    state,
-    lock: lockPath(dir),
-    journal: join(state, 'journal'),
-    oldest: join(state, 'oldest.json'),
-    next: join(state, 'oldest.json.next'),
-    copies: join(state, 'copies'),
-  };
-};
-
-export async function readOldest(host: Host, dir: string): Promise<Oldest> {
-  const path = paths(dir).oldest;
-  const bytes = await host.read(path);
-  try {
-    return new Map(bytes ? Object.entries(JSON.parse(bytes.toString())) : []);
-  } catch {
-    throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
-      fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
-    });
-  }
-}
-
-/** The run that was cut off, if there was one. A last line that is torn was never followed by its change: it is left out. */
-export async function readUnfinished(host: Host, dir: string): Promise<Unfinished | undefined> {
-  const bytes = await host.read(paths(dir).journal);
-  if (!bytes) return undefined;
-  const lines = bytes.toString().split('\n').filter(Boolean);
-  const records = lines.flatMap((line) => {
-    try {
-      return [JSON.parse(line)];
-    } catch {
-      return [];
-    }
-  });
-  return {
-    command: records[0]?.command ?? 'registry-setup',
-    since: records[0]?.since ?? 'an unknown time',
-    entries: records.filter((record) => record.key),
-    committed: records.some((record) => record.committed),
-  };
-}
 
 /** One run's hold on a directory: its lock, its journal, its copies. */
 export interface Run extends Vault {

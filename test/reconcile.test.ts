@@ -1,9 +1,10 @@
 // From a plan to a machine that follows it.
 import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../src/errors.ts';
+import { readOldest } from '../src/journal.ts';
 import { diff, KEPT, orphans, type Step, stepsOf } from '../src/reconcile.ts';
 import type { Resource } from '../src/resource.ts';
-import { beginRun, readOldest } from '../src/state.ts';
+import { beginRun } from '../src/state.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
 import { machine, smallPlan, type Variant } from './helpers/plans.ts';
 import { DIR, failing, follow } from './helpers/run.ts';

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { liveChecks } from '../src/checks.ts';
 import type { CliError } from '../src/errors.ts';
-import { realHost } from '../src/host.ts';
 import { hashPassword, htpasswdText } from '../src/htpasswd.ts';
 import type { Material } from '../src/material.ts';
 import { ask, catalog, type Endpoint, refusal } from '../src/registry.ts';
 import { Secret } from '../src/secret.ts';
 import { resolveSettings, type Settings } from '../src/settings.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from '../src/test-image.ts';
+import { realHost } from '../src/this-host.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 import { freePort, noRegistry, startRegistry } from './helpers/registry-program.ts';
 

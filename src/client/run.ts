@@ -2,11 +2,12 @@
 import { dirname } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { type Oldest, readOldest } from '../journal.ts';
 import { applyOrUndo, type Change, diff, orphans, type Step, stepOf } from '../reconcile.ts';
 import { ask, type Credentials, type Endpoint } from '../registry.ts';
 import { keyOf, type Resource } from '../resource.ts';
 import { recoverFirst } from '../server.ts';
-import { beginRun, type Oldest, readOldest } from '../state.ts';
+import { beginRun } from '../state.ts';
 import type { Found } from './discover.ts';
 import { forgetEmpty, memoryOf } from './memory.ts';
 import { choosePull } from './proof.ts';

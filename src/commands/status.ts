@@ -5,12 +5,12 @@ import { localEndpoint } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
 import { existing } from '../existing.ts';
+import { readUnfinished } from '../journal.ts';
 import { bytes, SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
 import { certificateLines, clientLine, loginText } from '../screens.ts';
 import { preview } from '../server.ts';
 import { address } from '../settings.ts';
-import { readUnfinished } from '../state.ts';
 import { changeDetails } from './dry-run.ts';
 
 /** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */

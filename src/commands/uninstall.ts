@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { type Oldest, readOldest, readUnfinished } from '../journal.ts';
 import { bytes } from '../output.ts';
 import { applyOrUndo, diff, stepsOf } from '../reconcile.ts';
 import type { Resource } from '../resource.ts';
 import { recoverFirst } from '../server.ts';
-import { beginRun, type Oldest, readOldest, readUnfinished } from '../state.ts';
+import { beginRun } from '../state.ts';
 import { readYaml } from '../templates.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
 
