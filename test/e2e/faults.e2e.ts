@@ -49,7 +49,7 @@ describe('the engine', () => {
   });
 
   it('is not there: said before anything is asked', async () => {
-    const line = `env PATH=/nowhere /usr/bin/node /usr/local/bin/registry-setup ${SET_UP}`;
+    const line = `env PATH=/nowhere /usr/bin/node /usr/local/bin/registry-setup ${SET_UP} --engine docker`;
     const { stderr, code } = await server.sh(line, { check: false });
     expect(stderr).toContain('Docker is not installed on this machine.');
     expect(code).toBe(1);
