@@ -42,7 +42,7 @@ withOpenssl(() => {
     expect(turns).toBeGreaterThan(5);
   });
 
-  test('a CA has the shape of design.md 5', () => {
+  test('a CA may sign one CA below it, for ten years', () => {
     const text = opensslText(ca);
     expect(text).toMatch(/Subject: CN ?= ?registry 10.0.3.17, serialNumber ?= ?[0-9A-F]{8}\n/);
     expect(text).toMatch(/Basic Constraints: critical\s+CA:TRUE, pathlen:1\n/);
@@ -52,7 +52,7 @@ withOpenssl(() => {
     expect((Date.now() - Date.parse(validFrom)) / 3_600_000).toBeCloseTo(1, 1);
   });
 
-  test('a site certificate has the shape of design.md 5', () => {
+  test('a site certificate is for a server and for nothing else', () => {
     const text = opensslText(site);
     expect(text).toMatch(/Basic Constraints: critical\s+CA:FALSE\n/);
     expect(text).toMatch(/Key Usage: critical\s+Digital Signature, Key Encipherment\n/);

@@ -18,7 +18,7 @@ describe.each(registries)(
     let clients: Host[];
     let at: string;
     beforeAll(async () => {
-      const network = await createNetwork(`t6-roles-${image.slice(-1)}`);
+      const network = await createNetwork(`roles-${image.slice(-1)}`);
       const images = ['lab/hello:1' as const];
       const started = await Promise.all([
         startServer({ images: [image, 'cesanta/docker_auth:1'] }, network),
