@@ -48,6 +48,17 @@ async function removeTemporaries(host: Host, directory: string, names: string[])
   }
 }
 
+/** A run was killed before its journal was there, or when it was gone: a directory with nothing else in it was made for its lock. */
+async function isLeftOver(host: Host, dir: string): Promise<boolean> {
+  const at = paths(dir);
+  const [names, journal, oldest] = await Promise.all([
+    host.list(dir),
+    host.stat(at.journal),
+    host.stat(at.oldest),
+  ]);
+  return names.length === 1 && names[0] === basename(at.state) && !journal && !oldest;
+}
+
 /**
  * Takes the lock of a directory, and makes the directory if need be.
  * @param command the words of this run, for the one who finds the lock
@@ -61,6 +72,7 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
     for (const path of made.toReversed()) await host.rmdir(path);
   };
   try {
+    if (await isLeftOver(host, dir)) made.push(dir);
     await makeDirectories(host, at.state, 0o700, made);
     await takeLock(host, dir, me);
   } catch (error) {

@@ -276,6 +276,16 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  test('takes the directory, too, that a run killed before its journal has left', async () => {
+    const host = machine();
+    const before = host.snapshot();
+    await host.mkdir(DIR, 0o755);
+    host.put(state('lock'), '');
+    await follow(host, smallPlan());
+    await follow(host, []);
+    expect(host.snapshot()).toEqual(before);
+  });
+
   test('goes last first, and what serves is started when its files are back', async () => {
     const host = machine();
     await follow(host, smallPlan());
