@@ -6,8 +6,9 @@ export default defineConfig({
     globalSetup: ['test/lab/setup.ts', 'test/e2e/pack.ts'],
     // Every file is a process with hosts of its own, so that files run side by side.
     pool: 'forks',
-    maxWorkers: 3,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // More than the cores would only make every wait longer.
+    maxWorkers: 2,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
   },
 });
