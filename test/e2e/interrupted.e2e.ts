@@ -140,7 +140,9 @@ describe('a run that changes the port of a registry with images', () => {
   it('killed while it tidied up: the new one stays, and the next run ends the tidying', async () => {
     await killed('--yes --port 5050', { at: 'rm', before: KILL });
     await run(server, '--yes');
-    expect(await pull(server, '127.0.0.1:5050/team/app:1')).toBe(digest);
+    const moved = '127.0.0.1:5050/team/app:1';
+    expect(await pull(server, moved)).toBe(digest);
+    await server.sh(`docker rmi ${moved}`);
     expect((await server.sh("docker ps -a --format '{{.Names}}'")).stdout).toBe('registry\n');
   });
 
