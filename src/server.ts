@@ -19,6 +19,7 @@ import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { beginRun, type Run, recover } from './state.ts';
+import { sweepLeftovers } from './test-image.ts';
 
 /** What was wanted, and what it takes. */
 export interface Wanted {
@@ -114,6 +115,8 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
   const { host, output, signal, calm } = context;
   const run = await beginRun(host, settings.dir, context.line);
   try {
+    // First, so that the directory of the images can go again, if it was made by the run that was killed.
+    if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, settings.dir, run);
     let prepared = await prepare(wanted, context, run.oldest);
     const images = prepared.changes.filter(({ resource }) => resource.kind === 'image');

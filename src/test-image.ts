@@ -78,17 +78,35 @@ export async function deleteImage(
  */
 export async function sweepImage(storage: string, image: TestImage, host: Host): Promise<void> {
   const { repository, config, layer, manifest } = image;
+  const digests = [config, layer, manifest].map((content) => digest(content).slice('sha256:'.length));
+  await sweep(storage, repository, digests, host);
+}
+
+/** @param digests in hexadecimal, without their algorithm */
+async function sweep(storage: string, repository: string, digests: string[], host: Host): Promise<void> {
   const root = join(storage, 'docker/registry/v2');
   await host.removeTree(join(root, 'repositories', repository));
   // Folders of the way there that nobody else uses: `team` of `team/registry-setup-check-…`.
   for (let path = dirname(repository); path !== '.'; path = dirname(path))
     await host.rmdir(join(root, 'repositories', path));
-  for (const content of [config, layer, manifest]) {
-    const hex = digest(content).slice('sha256:'.length);
+  for (const hex of digests) {
     await host.removeTree(join(root, 'blobs/sha256', hex.slice(0, 2), hex));
     await host.rmdir(join(root, 'blobs/sha256', hex.slice(0, 2)));
   }
   // What a set-up that is undone, or an empty registry that is removed, would leave behind.
   for (const empty of ['blobs/sha256', 'blobs', 'repositories', '', '..', '../..'])
     await host.rmdir(join(root, empty));
+}
+
+const LEFTOVER = /^registry-setup-check-[0-9a-f]{12}$/;
+
+/** Sweeps up after a proof that was killed in the middle: what is left of a test image, by its name and by the digests in it. */
+export async function sweepLeftovers(storage: string, host: Host): Promise<void> {
+  const root = join(storage, 'docker/registry/v2');
+  const names = (await host.list(join(root, 'repositories'))).filter((name) => LEFTOVER.test(name));
+  for (const name of names) {
+    const parts = ['_layers/sha256', '_manifests/revisions/sha256'];
+    const found = await Promise.all(parts.map((part) => host.list(join(root, 'repositories', name, part))));
+    await sweep(storage, name, found.flat(), host);
+  }
 }

@@ -10,6 +10,7 @@ import type { Resource } from '../resource.ts';
 import { recoverFirst } from '../server.ts';
 import { beginRun } from '../state.ts';
 import { readYaml } from '../templates.ts';
+import { sweepLeftovers } from '../test-image.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
 
 const wayBack = (oldest: Oldest): Resource[] =>
@@ -41,6 +42,7 @@ export async function uninstall(context: Context): Promise<void> {
   }
   const run = await beginRun(host, dir, context.line);
   try {
+    if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, dir, run);
     const current = await diff(wayBack(run.oldest), host);
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
