@@ -75,6 +75,10 @@ export function orphans(plan: Resource[], oldest: Oldest): Resource[] {
     .toReversed();
 }
 
+/** Everything that was ever done here, as something that goes: the last first. */
+export const wayBack = (oldest: Oldest): Resource[] =>
+  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
+
 /** A step of a run: some changes, or a proof. */
 export interface Step {
   /** What it is about, as it reads when it is done: `9 files in /opt/registry`. */

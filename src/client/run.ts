@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type Oldest, readOldest } from '../journal.ts';
-import { applyOrUndo, type Change, diff, orphans, type Step, stepOf } from '../reconcile.ts';
+import { applyOrUndo, type Change, diff, orphans, type Step, stepOf, wayBack } from '../reconcile.ts';
 import { ask, type Credentials, type Endpoint } from '../registry.ts';
 import { keyOf, type Resource } from '../resource.ts';
 import { recoverFirst } from '../server.ts';
@@ -165,9 +165,6 @@ export async function join(
     await forgetEmpty(host, joining.base);
   }
 }
-
-const wayBack = (oldest: Oldest): Resource[] =>
-  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
 
 export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
   return diff(wayBack(await readOldest(context.host, memoryOf(base, address))), context.host);

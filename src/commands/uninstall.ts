@@ -3,18 +3,14 @@ import { join } from 'node:path';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { type Oldest, readOldest, readUnfinished } from '../journal.ts';
+import { readOldest, readUnfinished } from '../journal.ts';
 import { bytes } from '../output.ts';
-import { applyOrUndo, diff, stepsOf } from '../reconcile.ts';
-import type { Resource } from '../resource.ts';
+import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile.ts';
 import { recoverFirst } from '../server.ts';
 import { beginRun } from '../state.ts';
 import { readYaml } from '../templates.ts';
 import { sweepLeftovers } from '../test-image.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
-
-const wayBack = (oldest: Oldest): Resource[] =>
-  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
 
 export async function uninstall(context: Context): Promise<void> {
   const { host, output, signal, calm } = context;
