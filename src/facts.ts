@@ -6,6 +6,7 @@ import type { EngineInfo } from './engines/docker.ts';
 import { type EngineWish, findEngine } from './engines/engine.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
+import { listeningPorts } from './listening.ts';
 import { readYaml } from './templates.ts';
 
 export interface Facts {
@@ -59,18 +60,6 @@ function lastAnswers(answers: Answers): Answers {
     ([name, { value }]) => name !== 'user' || !Array.isArray(value) || value.length > 0,
   );
   return Object.fromEntries(kept.map(([name, answer]) => [name, { ...answer, last: true }]));
-}
-
-/** From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon. */
-export async function listeningPorts(host: Host): Promise<Set<number>> {
-  const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => host.read(path)));
-  const lines = tables.flatMap((table) => table?.toString().split('\n').slice(1) ?? []);
-  return new Set(
-    lines.flatMap((line) => {
-      const [, local = '', , state] = line.trim().split(/\s+/);
-      return state === '0A' ? [Number.parseInt(local.split(':').at(-1) ?? '', 16)] : [];
-    }),
-  );
 }
 
 /** The interface of the default route, which is the one that others most likely reach. (/proc/net/route: destination 00000000) */

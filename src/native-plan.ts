@@ -98,12 +98,13 @@ function scriptText(settings: Settings, { binary, user = '' }: Native): string {
  * @param inputs everything that it reads at its start
  */
 export function nativeService(settings: Settings, native: Native, inputs: string[]): Resource[] {
-  const { name, storage } = settings;
+  const { name, storage, bind, port } = settings;
+  const door = { bind, port };
   const owner: Resource[] = native.user ? [{ kind: 'owner', path: storage, user: native.user }] : [];
   if (native.keeper !== 'script') {
     const own = native.keeper === 'own systemd' ? { own: true as const } : {};
     const digest = digestOf(unitText(settings, native, ''), ...inputs);
-    return [...owner, { kind: 'unit', name, text: unitText(settings, native, digest), ...own }];
+    return [...owner, { kind: 'unit', name, text: unitText(settings, native, digest), ...own, door }];
   }
   const script = scriptPath(settings);
   const content = scriptText(settings, native);
@@ -111,6 +112,6 @@ export function nativeService(settings: Settings, native: Native, inputs: string
     ...owner,
     { kind: 'dir', path: dirname(script), mode: 0o755 },
     { kind: 'file', path: script, content, mode: 0o755 },
-    { kind: 'process', name, script, digest: digestOf(content, ...inputs) },
+    { kind: 'process', name, script, digest: digestOf(content, ...inputs), door },
   ];
 }

@@ -1,4 +1,5 @@
 // The types of the mechanism: what should be (Resource), what differs (Drift), how to go back (Undo).
+import type { Door } from './door.ts';
 import type { Program } from './engines/docker.ts';
 import type { Manager } from './engines/packages.ts';
 import type { Host } from './host.ts';
@@ -57,10 +58,10 @@ export type Resource =
   | { kind: 'account'; name: string }
   /** A directory for images, and what a registry keeps in it: whose they are. */
   | { kind: 'owner'; path: string; user: string }
-  /** A systemd service, switched on and running; `own`: of the person's own systemd. */
-  | { kind: 'unit'; name: string; text: string; own?: true }
+  /** A systemd service, switched on and running; `own`: of the person's own systemd. `door`: where it listens. */
+  | { kind: 'unit'; name: string; text: string; own?: true; door?: Door }
   /** A program that a shell script keeps running where there is no systemd. */
-  | { kind: 'process'; name: string; script: string; digest: string }
+  | { kind: 'process'; name: string; script: string; digest: string; door?: Door }
   | { kind: 'image'; ref: string; archive?: string | undefined; engine?: Program }
   | { kind: 'container'; service: Service; digest: string }
   /** One entry of a list in daemon.json, there or not; the running dockerd has read it. */

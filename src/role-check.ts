@@ -1,4 +1,5 @@
 // The proof of token mode: each role does what it may, and is refused everything else. The refusals are looked at as strictly.
+import { whileTheyWait } from './door.ts';
 import { isRunning, lastLines } from './engines/engine.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
@@ -27,7 +28,8 @@ import {
 } from './test-image.ts';
 import { authName } from './token-auth.ts';
 
-/** docker_auth looks at its file every second or two, and waits for quiet. */
+/** docker_auth reads its file anew when it has been quiet for two seconds (auth_server/main.go): no sooner, and not much later. */
+const SETTLES = 1_000;
 const RELOADS_WITHIN = 20_000;
 
 /**
@@ -46,21 +48,28 @@ export async function untilAuthServes(
   );
   if (!touched) return;
   const name = authName(settings);
-  for (const since = performance.now(); ; ) {
-    const lines = await lastLines(host, settings, { name, lines: 30, since: began });
-    const last = lines.findLast((line) =>
-      /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
-    );
-    if (last?.includes('Serving on')) return;
-    if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
-    const waited = performance.now() - since;
-    if (waited > RELOADS_WITHIN || !(await isRunning(host, settings, name)))
-      throw new CliError('docker_auth does not answer.', {
-        why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
-      });
-    report('waiting for docker_auth to read its users anew');
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
+  const since = performance.now();
+  const serves = async (within: number): Promise<boolean> => {
+    for (;;) {
+      const lines = await lastLines(host, settings, { name, lines: 30, since: began });
+      const last = lines.findLast((line) =>
+        /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
+      );
+      if (last?.includes('Serving on')) return true;
+      if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
+      if (performance.now() - since > within) return false;
+      report('waiting for docker_auth to read its users anew');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  if (await serves(SETTLES)) return;
+  // It cuts off whoever it is talking to. Who came before has ended by then, and who comes now waits.
+  const door = { bind: settings.bind, port: settings.authPort };
+  const done = await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN));
+  if (done && (await isRunning(host, settings, name))) return;
+  throw new CliError('docker_auth does not answer.', {
+    why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
+  });
 }
 
 type Known = Map<string, Secret>;

@@ -1,6 +1,7 @@
 // What is remembered in DIR/.state: who is at work (lock), the way back of this run (journal), the way back to before us (oldest).
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { letIn } from './door.ts';
 import type { Host } from './host.ts';
 import { type Entry, type Oldest, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
 import { type LockHolder, takeLock, thisProcess } from './lock.ts';
@@ -207,6 +208,7 @@ async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Prom
 
 async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> {
   const failures: string[] = [];
+  await letIn(host);
   // An image that was pulled stays: it harms nobody, and the next try is spared the wait.
   const undone = (step: UndoStep) => step.do !== 'image';
   for (const { title, undo } of entries.toReversed())

@@ -43,6 +43,8 @@ export interface Container {
   digest: string;
   exitCode: number;
   error: string;
+  /** Of its first process; 0 where it does not run. */
+  pid: number;
 }
 
 /** Runs the engine's command line, and turns what it says into an error of ours when it fails. */
@@ -173,6 +175,7 @@ export async function inspect(
     digest: labels[DIGEST_LABEL] ?? '',
     exitCode: c.State.ExitCode,
     error: c.State.Error,
+    pid: c.State.Pid,
   };
 }
 

@@ -1,4 +1,5 @@
 // A container of ours: running, from the image that is here, with the digest of everything that it was started with.
+import { untilListening, whileTheyWait } from '../door.ts';
 import * as docker from '../engines/docker.ts';
 import * as images from '../engines/images.ts';
 import { CliError } from '../errors.ts';
@@ -87,12 +88,18 @@ export const container: Provider<ResourceOf<'container'>> = {
     if (found.what === 'start')
       return void (await docker.startContainer(host, found.there.id, service.engine));
     // The former one is kept, stopped, until the run has succeeded. The new one is made while the former still answers,
-    // so that the gap is a stop and a start and nothing else.
+    // so that the gap is a stop and a start and nothing else; who comes in it waits.
     const { id, running } = found.there;
-    await docker.renameContainer(host, id, setAsideName(service.name, id), service.engine);
+    const { name, engine, publish } = service;
+    await docker.renameContainer(host, id, setAsideName(name, id), engine);
     await docker.createContainer(host, service, digest);
-    if (running) await docker.stopContainer(host, id, service.engine);
-    await docker.startContainer(host, service.name, service.engine);
+    if (!running) return void (await docker.startContainer(host, name, engine));
+    await whileTheyWait(host, publish, async () => {
+      await docker.stopContainer(host, id, engine);
+      await docker.startContainer(host, name, engine);
+      const { pid = 0 } = (await docker.inspect(host, name, engine)) ?? {};
+      for (const { to } of publish) await untilListening(host, to, pid);
+    });
   },
 };
 

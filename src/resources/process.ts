@@ -1,4 +1,5 @@
 // A program that runs in the background where there is no systemd: a script of ours starts it, and starts it again when it dies.
+import { untilListening, whileTheyWait } from '../door.ts';
 import { scriptFiles, scriptProcess } from '../engines/native.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -50,9 +51,13 @@ export const background: Provider<ResourceOf<'process'>> = {
     return { steps: [off], last: there ? [{ ...off, digest: there.digest }] : [] };
   },
 
-  async apply({ script, digest }, host) {
-    await stop(host, script);
-    await start(host, script, digest);
+  async apply({ script, digest, door: at }, host) {
+    const door = (await scriptProcess(host, script)) && at;
+    await whileTheyWait(host, door ? [door] : [], async () => {
+      await stop(host, script);
+      await start(host, script, digest);
+      if (door) await untilListening(host, door.port);
+    });
   },
 };
 

@@ -1,5 +1,6 @@
 // A systemd service of ours: its file, switched on, running. The file names the digest of what it reads, so that a change restarts it.
 import { dirname, join } from 'node:path';
+import { untilListening, whileTheyWait } from '../door.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
@@ -87,7 +88,11 @@ export const unit: Provider<ResourceOf<'unit'>> = {
   async apply(resource, host) {
     const path = unitPath(resource);
     for (const folder of (await missing(dirname(path), host)).toReversed()) await host.mkdir(folder, 0o755);
+    const door = (await host.stat(path)) && resource.door;
     await host.write(path, resource.text, { mode: 0o644 });
-    await switchUnit(host, { ...resource, on: true });
+    await whileTheyWait(host, door ? [door] : [], async () => {
+      await switchUnit(host, { ...resource, on: true });
+      if (door) await untilListening(host, door.port);
+    });
   },
 };

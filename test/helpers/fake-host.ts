@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { CliError } from '../../src/errors.ts';
 import type { Host, RunResult, Stat } from '../../src/host.ts';
 import { changesDocker, type FakeDocker, fakeDocker } from './fake-docker.ts';
+import { type FakeRules, runRules } from './fake-rules.ts';
 
 interface Entry {
   type: 'file' | 'dir';
@@ -19,6 +20,8 @@ export class PowerCut extends Error {}
 export interface FakeHost extends Host {
   machine: Host['machine'];
   docker: FakeDocker;
+  /** Its packet filter. */
+  filter: FakeRules;
   /** What a command says: `'ss -Hltnp'` answers all that begin so, and comes before the fake engine. */
   commands: Record<string, Partial<RunResult>>;
   /** What was done, in order: `write /opt/x`, `docker run …`. Reading is not doing. */
@@ -88,6 +91,7 @@ export function fakeHost(): FakeHost {
   const host: FakeHost = {
     machine: { hostname: 'srv', addresses: [{ address: '10.0.3.17', family: 4, interface: 'eth0' }], uid: 0 },
     docker,
+    filter: { tool: 'nft', rules: [] },
     // Not installed, unless a test says so.
     commands: { 'podman info': { code: 127, stderr: 'podman: not found' } },
     done: [],
@@ -119,9 +123,10 @@ export function fakeHost(): FakeHost {
       ),
       containers: structuredClone(docker.containers).sort((a, b) => (a.id < b.id ? -1 : 1)),
       images: { ...docker.images },
+      filter: [...host.filter.rules],
     }),
 
-    async run(command, args) {
+    async run(command, args, { input = '' } = {}) {
       alive();
       const line = [command, ...args].join(' ');
       const known = Object.keys(host.commands).find((start) => line.startsWith(start));
@@ -132,6 +137,16 @@ export function fakeHost(): FakeHost {
           result = docker.run(args);
         };
         if (changesDocker(args)) doing(line, answer);
+        else answer();
+        if (result) return result;
+      }
+      const filter = runRules(host.filter, line, input.toString());
+      if (filter) {
+        let result: RunResult | undefined;
+        const answer = () => {
+          result = filter();
+        };
+        if (input || host.filter.rules.length > 0) doing(line, answer);
         else answer();
         if (result) return result;
       }

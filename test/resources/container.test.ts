@@ -84,12 +84,18 @@ describe('a container', () => {
     expect(host.docker.container('registry')?.args).toContain('[::1]:1:2');
   });
 
-  test('the gap of a replacement is a stop and a start and nothing else', async () => {
+  test('the gap of a replacement is a stop and a start and nothing else, and who comes in it waits', async () => {
     const host = fakeHost();
     await running(former)(host);
     host.done.length = 0;
+    const words: string[] = [];
+    host.before = (line) => {
+      const [tool, word = ''] = line.split(' ');
+      if (tool === 'docker') words.push(`${word}${host.filter.rules.length > 0 ? ', waiting' : ''}`);
+    };
     await container.apply(resource, host);
-    expect(host.done.map((line) => line.split(' ')[1])).toEqual(['rename', 'create', 'stop', 'start']);
+    expect(words).toEqual(['rename', 'create', 'stop, waiting', 'start, waiting']);
+    expect(host.filter.rules).toEqual([]);
   });
 
   test('the former one goes when the run is over, and the new one never does', async () => {
