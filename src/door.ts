@@ -10,8 +10,8 @@ export interface Door {
   port: number;
 }
 
-/** What a service may take to end (`http.draintimeout` in templates/config.yml) and to be up again; seconds. */
-const ENDS_AFTER = 20;
+/** What a service may take to end (`http.draintimeout` in templates/config.yml) and to be up again; seconds. Docker's patience is 15. */
+const ENDS_AFTER = 10;
 /** Of our table, and of our rules among others. */
 const MARK = 'registry-setup-wait';
 

@@ -89,7 +89,7 @@ async function one(question) {
 console.log(JSON.stringify(await Promise.all(asked.map((question) => one(question).catch((error) => error.code ?? error.message)))));
 `;
 
-/** Pushes new images from a client until it is stopped; one that fails is pushed once more. */
+/** Pushes new images from a client until it is stopped; one that fails is counted, and pushed once more. */
 export async function pushLoop(client: Host, name: string) {
   await client.write('/root/push-loop.sh', LOOP);
   await client.sh('rm -f /tmp/loop-*');
@@ -101,9 +101,6 @@ export async function pushLoop(client: Host, name: string) {
     return { done: Number(done), failed: Number(failed), why: why ?? '' };
   };
 }
-
-/** Of a request that meets a server which is being replaced, and of nothing else. */
-export const GAP_ONLY = /^(.*(connection refused|connection reset by peer|EOF|no route to host).*\n)*$/;
 
 const LOOP = `
 done=0 failed=0
