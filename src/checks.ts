@@ -12,6 +12,7 @@ import { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
 import { checkTls } from './tls-check.ts';
+import { checkWitness } from './witness.ts';
 
 /** How long a registry may take from its start to its first answer; milliseconds. */
 const UP_WITHIN = 30_000;
@@ -132,7 +133,7 @@ async function roundTrip(
  */
 export function liveChecks(
   settings: Settings,
-  { known, site }: Material,
+  { known, site, witness }: Material,
   changes: Change[],
   host: Host,
 ): Step[] {
@@ -163,6 +164,11 @@ export function liveChecks(
   const steps = site ? [tls, logins] : [logins];
   if (settings.auth === 'token' && credentials)
     steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host) });
+  else if (settings.auth === 'token' && witness)
+    steps.push({
+      title: 'Tokens',
+      run: () => withCause(settings, host, () => checkWitness(at, witness)),
+    });
   else if (settings.auth === 'none' || credentials)
     steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
   return steps;

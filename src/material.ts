@@ -9,11 +9,14 @@ import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { readYaml } from './templates.ts';
 import { authConfigLogins } from './token-auth.ts';
+import type { Witness } from './witness.ts';
 
 export interface Material extends Certificates {
   /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
   httpSecret: string;
   logins: Login[];
+  /** In token mode: who shows that tokens are taken. */
+  witness?: Witness;
   /** Passwords that were made in this run, by user: to be shown once. */
   generated: Map<string, Secret>;
   /** Every password that is known in this run, for the proof. */
@@ -30,11 +33,12 @@ export async function loadMaterial(
   passwords: Map<string, Secret | 'new'>,
   host: Host,
 ): Promise<Material> {
-  const [httpSecret, logins] = await Promise.all([
+  const [httpSecret, logins, witness] = await Promise.all([
     keptSecret(settings, host),
     makeLogins(settings, passwords, host),
+    settings.auth === 'token' ? (await import('./witness.ts')).loadWitness(settings, host) : undefined,
   ]);
-  return { httpSecret, ...certificates, ...logins };
+  return { httpSecret, ...certificates, ...logins, ...(witness && { witness }) };
 }
 
 async function keptSecret({ dir }: Settings, host: Host): Promise<string> {

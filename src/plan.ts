@@ -9,6 +9,7 @@ import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
 import { digestOf, editSettings, fillTemplate, templateText, type Value } from './templates.ts';
 import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
+import { witnessFile } from './witness.ts';
 
 /** What the plan must know of the machine. */
 export interface PlanFacts {
@@ -124,16 +125,13 @@ function loginFiles(settings: Settings, { logins, token }: Material): Resource[]
 /** docker_auth comes after the registry: when the signing key changes, the registry must know the new one first. */
 function tokenService(
   settings: Settings,
-  { logins, token: pair, site }: Material,
+  { logins, token: pair, site, witness }: Material,
   facts: PlanFacts,
 ): Resource[] {
-  if (settings.auth !== 'token' || !pair) return [];
-  return authResources(
-    settings,
-    { logins, pair, served: site?.chain ?? '' },
-    facts,
-    runOptions(facts),
-  ).flatMap((resource) => {
+  if (settings.auth !== 'token' || !pair || !witness) return [];
+  const known = { logins: [...logins, witness], pair, served: site?.chain ?? '' };
+  const resources = authResources(settings, known, facts, runOptions(facts));
+  return [witnessFile(settings, witness), ...resources].flatMap((resource) => {
     if (resource.kind !== 'container') return [resource];
     const service = forEngine(resource.service, settings, facts);
     return containerOf(service, digestOf(JSON.stringify(service)), facts);

@@ -4,16 +4,16 @@ import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 
 const door = { bind: '0.0.0.0', port: 5000 };
 
-/** A machine with the tool, and with rules of somebody else. */
+/** Rules of somebody else. */
+const before = ['iptables: -A OUTPUT -p tcp --dport 5000 -j ACCEPT', 'nft other: drop'];
+
 function machine(tool: FakeHost['filter']['tool']): FakeHost {
   const host = fakeHost();
-  host.filter = { tool, rules: ['iptables: -A OUTPUT -p tcp --dport 5000 -j ACCEPT', 'nft other: drop'] };
+  host.filter = { tool, rules: [...before] };
   return host;
 }
 
 describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
-  const before = machine(tool).filter.rules;
-
   test('new connections to that port wait for as long as the work takes, and no longer', async () => {
     const host = machine(tool);
     const added = await whileTheyWait(host, [door], async () =>
@@ -62,7 +62,7 @@ test.each([
 ])('%s: the work is done all the same', async (_, make) => {
   const host = make();
   expect(await whileTheyWait(host, [door], async () => 'done')).toBe('done');
-  expect(host.done).toEqual([]);
+  expect(host.filter.rules).toEqual(before);
 });
 
 test('a service that has ended is not waited for', async () => {

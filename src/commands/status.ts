@@ -11,6 +11,7 @@ import { ask } from '../registry.ts';
 import { certificateLines, clientLine, loginText } from '../screens.ts';
 import { preview } from '../server.ts';
 import { address } from '../settings.ts';
+import { takesTokens } from '../witness.ts';
 import { changeDetails } from './dry-run.ts';
 
 /** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */
@@ -20,15 +21,20 @@ export async function status(context: Context): Promise<number> {
   const { settings, engine, certificates } = wanted;
   const { site } = certificates;
   const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
-  const [left, { changes }, answers] = await Promise.all([
+  const planned = preview(wanted, context);
+  const tokens = planned.then(({ material: { witness } }) =>
+    witness ? takesTokens(at, witness).catch(() => false) : true,
+  );
+  const [left, { changes }, takes, answers] = await Promise.all([
     readUnfinished(host, settings.dir),
-    preview(wanted, context),
+    planned,
+    tokens,
     ask(at, 'GET', '/v2/', { timeout: 3_000 }).then(
       ({ status: code }) => code === (settings.auth === 'none' ? 200 : 401),
       () => false,
     ),
   ]);
-  const good = answers && changes.length === 0 && !left;
+  const good = answers && takes && changes.length === 0 && !left;
   output.json({
     ok: good,
     registry: {
@@ -41,6 +47,7 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: site ? certificateFacts(site) : null,
     answers,
+    ...(settings.auth === 'token' && { takesTokens: takes }),
     unfinished: left?.command ?? null,
     drift: changes.map(({ title, drift }) => ({ title, ...drift })),
   });
@@ -55,6 +62,8 @@ export async function status(context: Context): Promise<number> {
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
+  if (answers && !takes)
+    output.out('', `${mark(false)} It does not take the tokens of docker_auth: nobody can log in.`);
   if (left)
     output.out(
       '',

@@ -69,7 +69,8 @@ describe('a registry with roles', () => {
     expect(await legacy()).toBe('true');
     // By what is in it, not by what it is called.
     await server.sh('docker tag registry:2 mirror.example/library/whatever:3');
-    await run(server, '--yes --image mirror.example/library/whatever:3');
+    const { stderr } = await run(server, '--yes --image mirror.example/library/whatever:3');
+    expect(stderr).toContain('Takes the tokens of docker_auth, and refuses what no rule allows');
     expect(await legacy()).toBe('false');
     expect(await answers(UPLOAD, ADMIN, READER)).toBe('202 401');
     await run(server, '--yes --image registry:3');
@@ -84,7 +85,9 @@ describe('a registry with roles', () => {
       'Nothing to do',
     );
     expect([await running(server), await running(server, 'registry-auth')]).toEqual(before);
-    expect(await status()).toMatchObject({ ok: true, answers: true, drift: [] });
+    expect(await status()).toMatchObject({ ok: true, answers: true, takesTokens: true, drift: [] });
+    await server.sh('docker stop registry-auth');
+    expect(await refused(server, 1, 'status --json')).toBe('');
   });
 
   it('another port for logins: docker_auth and the registry follow', async () => {
