@@ -1,6 +1,6 @@
 // A systemd service of ours: its file, switched on, running. The file names the digest of what it reads, so that a change restarts it.
 import { dirname, join } from 'node:path';
-import { untilListening, whileTheyWait } from '../door.ts';
+import { type Door, untilListening, whileTheyWait } from '../door.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
@@ -33,8 +33,14 @@ async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
   return (await Promise.all(asks)).every(({ code }) => code === 0);
 }
 
-/** On, or off; systemd reads its files anew first. What is off already, or has no file, is left so. */
-export async function switchUnit(host: Host, { name, own, on }: Unit & { on: boolean }): Promise<void> {
+/**
+ * On, or off; systemd reads its files anew first. What is off already, or has no file, is left so.
+ * @param door of a service that runs: who comes while it is started again waits
+ */
+export async function switchUnit(
+  host: Host,
+  { name, own, on, door }: Unit & { on: boolean; door?: Door | undefined },
+): Promise<void> {
   const unit = { name, ...(own && { own }) };
   const file = `${name}.service`;
   const there = await host.stat(unitPath(unit));
@@ -44,7 +50,10 @@ export async function switchUnit(host: Host, { name, own, on }: Unit & { on: boo
   await systemctl(host, unit, 'daemon-reload');
   if (!on) return;
   await systemctl(host, unit, 'enable', '--quiet', file);
-  await systemctl(host, unit, 'restart', file);
+  await whileTheyWait(host, door ? [door] : [], async () => {
+    await systemctl(host, unit, 'restart', file);
+    if (door) await untilListening(host, door.port);
+  });
 }
 
 export const unit: Provider<ResourceOf<'unit'>> = {
@@ -90,9 +99,6 @@ export const unit: Provider<ResourceOf<'unit'>> = {
     for (const folder of (await missing(dirname(path), host)).toReversed()) await host.mkdir(folder, 0o755);
     const door = (await host.stat(path)) && resource.door;
     await host.write(path, resource.text, { mode: 0o644 });
-    await whileTheyWait(host, door ? [door] : [], async () => {
-      await switchUnit(host, { ...resource, on: true });
-      if (door) await untilListening(host, door.port);
-    });
+    await switchUnit(host, { ...resource, door, on: true });
   },
 };
