@@ -14,10 +14,12 @@ export interface CertificateFacts {
   /** What clients trust, the newest first. The fingerprint is the one that a client is given. */
   roots: { subject: string; notAfter: string; daysLeft: number; fingerprint: string }[];
   publicCa: boolean;
+  /** Addresses that this machine has and the certificate has not. */
+  lacks?: string[];
 }
 
 /** Dates in ISO 8601. */
-export function certificateFacts({ chain, roots, publicCa }: Site): CertificateFacts {
+export function certificateFacts({ chain, roots, publicCa, lacks }: Site): CertificateFacts {
   const { names, issuer, notBefore, notAfter, daysLeft, fingerprint } = describeCertificate(
     splitPem(chain)[0] ?? '',
   );
@@ -40,5 +42,6 @@ export function certificateFacts({ chain, roots, publicCa }: Site): CertificateF
       };
     }),
     publicCa,
+    ...(lacks?.length && { lacks }),
   };
 }

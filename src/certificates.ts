@@ -1,4 +1,5 @@
 // The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
+import { ownAddresses } from './addresses.ts';
 import type { Context } from './context.ts';
 import type { Host } from './host.ts';
 import { asRecovered } from './recovered.ts';
@@ -12,9 +13,9 @@ import {
   readOwnCa,
   type Site,
   selfSignedSite,
-  siteNames,
   type Wish,
 } from './site.ts';
+import { siteNames } from './site-names.ts';
 import { type TokenPair, tokenPair } from './token-auth.ts';
 
 export interface Certificates {
@@ -61,7 +62,8 @@ export async function certificatesFor(
 ): Promise<Certificates> {
   const { output, env } = context;
   const host = await asRecovered(context.host, settings.dir);
-  const names = siteNames(settings, host.machine.hostname);
+  const addresses = (await ownAddresses(host)).map(({ address }) => address);
+  const names = siteNames(settings, host.machine.hostname, addresses);
   return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
     const given = env.REGISTRY_SETUP_PASSPHRASE;
     if (given) return new Secret(given);

@@ -1,6 +1,7 @@
 // What this machine is: read once, side by side, before the first question.
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
+import { ownAddresses } from './addresses.ts';
 import { type Answers, readAnswers } from './arguments.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { type EngineWish, findEngine } from './engines/engine.ts';
@@ -20,12 +21,9 @@ export interface Facts {
   /** What was answered in the last run; undefined where this directory holds no set-up. */
   last: Answers | undefined;
   settingsText: string | undefined;
-  /** SELinux is on and enforcing. */
+  /** SELinux is on. Not only while it is enforcing: a change of its mode must not start the containers anew. */
   selinux: boolean;
 }
-
-/** Interfaces of container networks: no client outside of this machine reaches them. */
-const INNER = /^(docker|br-|veth|virbr|cni|podman|flannel|cali|tailscale0$)/;
 
 /**
  * @param dir the directory of the set-up, for what the last run left there
@@ -50,7 +48,7 @@ export async function gatherFacts(host: Host, dir: string, wish?: EngineWish): P
     addresses,
     settingsText,
     last,
-    selinux: enforce?.toString().trim() === '1',
+    selinux: enforce !== undefined,
   };
 }
 
@@ -62,27 +60,16 @@ function lastAnswers(answers: Answers): Answers {
   return Object.fromEntries(kept.map(([name, answer]) => [name, { ...answer, last: true }]));
 }
 
-/** The interface of the default route, which is the one that others most likely reach. (/proc/net/route: destination 00000000) */
-async function defaultInterface(host: Host): Promise<string | undefined> {
-  const lines = (await host.read('/proc/net/route'))?.toString().split('\n') ?? [];
-  return lines.map((line) => line.split('\t')).find(([, destination]) => destination === '00000000')?.[0];
-}
-
 async function reachableAs(host: Host): Promise<Facts['addresses']> {
   const { hostname, addresses } = host.machine;
-  const [first, resolved] = await Promise.all([
-    defaultInterface(host),
+  const [own, resolved] = await Promise.all([
+    ownAddresses(host),
     hostname.includes('.') ? lookup(hostname).catch(() => undefined) : undefined,
   ]);
-  const rank = (entry: (typeof addresses)[number]) =>
-    (entry.interface === first ? 0 : 2) + (entry.family === 6 ? 1 : 0);
-  const list = addresses
-    .filter((entry) => !INNER.test(entry.interface))
-    .sort((a, b) => rank(a) - rank(b))
-    .map(({ address, family, interface: name }) => ({
-      host: family === 6 ? `[${address}]` : address,
-      note: name,
-    }));
+  const list = own.map(({ address, family, interface: name }) => ({
+    host: family === 6 ? `[${address}]` : address,
+    note: name,
+  }));
   const isOurs = resolved && addresses.some(({ address }) => address === resolved.address);
   if (isOurs)
     list.splice(1, 0, {

@@ -80,6 +80,12 @@ export const FLAGS = {
   key: file('FILE', 'its key', served, SETTING),
   'ca-cert': file('FILE', 'an existing CA that signs the site certificate', served, SETTING),
   'ca-key': file('FILE', 'its key; it is read, and never copied', served, SETTING),
+  'open-port': toggle('leave the firewall of this machine as it is', server, { ...ON, ...SETTING }),
+  'hosts-line': toggle(
+    'a line in /etc/hosts, where this machine does not know its own name',
+    server,
+    SETTING,
+  ),
   renew: toggle('no timer that renews the certificate before it ends', server, { ...ON, ...SETTING }),
   delete: toggle('images can be pushed, never removed', server, { ...ON, ...SETTING }),
   image: text('REF', 'the registry image; a mirror is fine (registry:3)', server, SETTING),

@@ -5,6 +5,7 @@ import type { AskPassphrase } from './certificates.ts';
 import { InputError } from './errors.ts';
 import type { Host } from './host.ts';
 import { readServed, type Site, signedSite, splitPem, type Wish } from './site.ts';
+import type { SiteNames } from './site-names.ts';
 
 async function file(host: Host, flag: string, path: string) {
   if ((await host.stat(path))?.type === 'dir')
@@ -49,7 +50,7 @@ export async function readySite(
   askFor: AskPassphrase,
 ): Promise<Site> {
   const { verifyReadyCertificate } = await import('./certificate-checks.ts');
-  const { dir, cert = '', key, caCert, san } = settings;
+  const { dir, cert = '', key, caCert } = settings;
   const served = await readServed(host, dir);
   const gone = served && (await isGone(host, dir, 'cert', cert));
   const where = gone
@@ -64,7 +65,7 @@ export async function readySite(
       ? await readCertificates(await file(host, '--ca-cert', caCert))
       : [];
   // Names that were not asked for by the person need not be in it.
-  const asked = names.slice(0, 1 + san.length);
+  const asked = names.needed.slice(0, names.asked);
   const ready = verifyReadyCertificate({ ...pair, extraCa, names: asked, where, ...(now && { now }) });
   const chain = ready.chain.map((pem) => `${pem.trim()}\n`).join('');
   const fresh = chain !== served?.chain.map((pem) => `${pem.trim()}\n`).join('');
@@ -82,13 +83,13 @@ export async function readySite(
 export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Site> {
   const { verifyCa } = await import('./certificate-checks.ts');
   const { settings, names } = wish;
-  const { dir, caCert = '', caKey, days, san } = settings;
+  const { dir, caCert = '', caKey, days } = settings;
   const warnings: string[] = [];
   const kept = await keptIssuers(host, dir, caCert);
   const open = async () => {
     const pair = await readGiven(host, ['--ca-cert', '--ca-key'], [caCert, caKey], askFor);
     const where = { cert: `--ca-cert ${caCert}`, key: `--ca-key ${caKey ?? caCert}` };
-    return { pair, ca: verifyCa({ ...pair, days, names: names.slice(0, 1 + san.length), where }) };
+    return { pair, ca: verifyCa({ ...pair, days, names: names.needed.slice(0, names.asked), where }) };
   };
   const checked = kept ? undefined : await open();
   if (checked) warnings.push(...checked.ca.warnings);
@@ -97,7 +98,7 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
       `${caKey ?? caCert} has a passphrase: the timer can renew only with REGISTRY_SETUP_PASSPHRASE in its environment (or --no-renew)`,
     );
   const tail = checked?.ca.chain ?? kept ?? [];
-  const permitted = await permittedNames(tail[0] ?? '', names, 1 + san.length);
+  const permitted = await permittedNames(tail, names);
   const part = await signedSite({ ...wish, names: permitted }, host, {
     cert: tail[0] ?? '',
     tail,
@@ -119,9 +120,14 @@ async function keptIssuers(host: Host, dir: string, caCert: string): Promise<str
   return same ? [issuer, ...above] : undefined;
 }
 
-/** A CA with name constraints may not sign `localhost`: what nobody asked for is left out then. */
-async function permittedNames(ca: string, names: string[], asked: number): Promise<string[]> {
+/** A CA with name constraints, or one above it, may not sign `localhost` or an address: what nobody asked for is left out then. */
+async function permittedNames(chain: string[], { needed, asked, more }: SiteNames): Promise<SiteNames> {
   const { permitsName, readFields } = await import('./certificate-fields.ts');
-  const fields = readFields(ca);
-  return names.filter((name, i) => i < asked || permitsName(fields, name));
+  const issuers = chain.map((pem) => readFields(pem));
+  const may = (name: string) => issuers.every((fields) => permitsName(fields, name));
+  return {
+    needed: needed.filter((name, i) => i < asked || may(name)),
+    asked,
+    more: more.filter(may),
+  };
 }

@@ -1,5 +1,6 @@
 // The plans: from settings, material and facts to resources. Pure data, no look at the machine.
 import { join } from 'node:path';
+import { PORTS_INSIDE } from './engines/docker.ts';
 import type { Keeper } from './engines/native.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
@@ -29,15 +30,16 @@ export interface PlanFacts {
   selinux?: boolean;
   /** What starts podman's containers with the machine. */
   keeper?: Keeper | undefined;
+  /** What the machine itself needs for the registry to be found. */
+  around?: Resource[];
 }
 
 /** Where each directory is seen inside the container. */
 const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
-const PORT_INSIDE = 5000;
 
 /** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
-  if (engine !== 'native') return { ...INSIDE, addr: `:${PORT_INSIDE}` };
+  if (engine !== 'native') return { ...INSIDE, addr: `:${PORTS_INSIDE.registry}` };
   const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
   return {
     config: join(dir, 'config'),
@@ -82,6 +84,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
     ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, material, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
+    ...(facts.around ?? []),
   ];
   return native ? readable(resources, dir, native) : resources;
 }
@@ -192,7 +195,7 @@ function registryService(settings: Settings, facts: PlanFacts): Service {
     image,
     // By path: v2 and v3 images look for their own default in different places, and each default is a development set-up.
     command: ['serve', `${INSIDE.config}/config.yml`],
-    publish: [{ bind: settings.bind, port: settings.port, to: PORT_INSIDE }],
+    publish: [{ bind: settings.bind, port: settings.port, to: PORTS_INSIDE.registry }],
     // Directories and not files: an atomic replace is seen inside.
     mounts: [
       { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },

@@ -10,8 +10,10 @@ import { firewallNews } from './firewall.ts';
 import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
+import { addressed, nameFindings } from './own-name.ts';
 import { notOurs } from './resources/container.ts';
 import { unitPath } from './resources/unit.ts';
+import { labels } from './selinux.ts';
 import type { Settings } from './settings.ts';
 import { authName } from './token-auth.ts';
 
@@ -175,11 +177,14 @@ const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
 };
 
 /** Said when it is set up; on a re-run that port is known. */
-const firewall: Check = async ({ port: wanted, authPort, auth, bind }, { engine: found, last }, host) => {
-  if (last || found instanceof CliError || bind.startsWith('127.') || bind === '::1') return [];
-  const ports = auth === 'token' ? [wanted, authPort] : [wanted];
-  return (await firewallNews(host, ports, found)).flatMap(({ message, fix }) => warn(message, fix));
+const firewall: Check = async (settings, { engine: found, last }, host) => {
+  if (last || found instanceof CliError) return [];
+  return (await firewallNews(settings, found, host)).flatMap(({ message, fix }) => warn(message, fix));
 };
+
+/** Said of each host once. */
+const hostName: Check = async (settings, { last }, host) =>
+  last?.host?.value === settings.host ? [] : nameFindings(settings, host);
 
 const clock: Check = async () =>
   Date.now() > WRITTEN
@@ -208,7 +213,21 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, firewall, clock, lock];
+const CHECKS: Check[] = [
+  engine,
+  permission,
+  lowPort,
+  port,
+  name,
+  storage,
+  moved,
+  labels,
+  addressed,
+  firewall,
+  hostName,
+  clock,
+  lock,
+];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
 export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {

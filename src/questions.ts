@@ -1,6 +1,7 @@
 // The questions of the wizard on a server, as data, in the order in which they are asked.
 import { tls } from './questions/encryption.ts';
 import { anonymousPull, auth, authPort, readers, users } from './questions/login.ts';
+import { hostsLine, openPort } from './questions/network.ts';
 import { host, port, storage } from './questions/place.ts';
 import type { Asking, Question } from './questions/question.ts';
 
@@ -17,10 +18,13 @@ export const QUESTIONS: Question[] = [
   anonymousPull,
   authPort,
   tls,
+  openPort,
+  hostsLine,
 ];
 
 /** Asks what nothing has answered yet. */
 export async function askMissing(asking: Asking): Promise<void> {
   for (const question of QUESTIONS)
-    if (asking.answers[question.flag] === undefined && question.when(asking)) await question.ask(asking);
+    if (asking.answers[question.flag] === undefined && (await question.when(asking)))
+      await question.ask(asking);
 }

@@ -9,6 +9,7 @@ import { container } from './resources/container.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
 import { file } from './resources/file.ts';
+import { firewall } from './resources/firewall.ts';
 import { gone } from './resources/gone.ts';
 import { hosts } from './resources/hosts.ts';
 import { image } from './resources/image.ts';
@@ -39,6 +40,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   moved,
   trust,
   hosts,
+  firewall,
   login,
   gone,
 };

@@ -2,6 +2,7 @@
 import type { Door } from './door.ts';
 import type { Program } from './engines/docker.ts';
 import type { Manager } from './engines/packages.ts';
+import type { Opening, Part } from './firewall.ts';
 import type { Host } from './host.ts';
 import type { Secret } from './secret.ts';
 
@@ -96,6 +97,7 @@ export type Resource =
     }
   /** A name in the hosts file. */
   | { kind: 'hosts'; path: string; name: string; address: string }
+  | ({ kind: 'firewall' } & Opening)
   /** A registry that a command line is logged in to; `as`: whose login it is, when that is not who runs this. */
   | {
       kind: 'login';
@@ -162,6 +164,7 @@ export type UndoStep =
   /** It reads its flags when it starts, and only then. */
   | { do: 'restart'; daemon: Daemon }
   | ({ do: 'line'; path: string; line: string } & Before)
+  | { do: 'firewall'; opening: Opening; present: boolean; parts?: Part[] }
   | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
 
 /** The engine of a container; docker unless said. */
@@ -214,6 +217,7 @@ export function keyOf(resource: Resource): string {
   switch (resource.kind) {
     case 'dir':
     case 'file':
+    case 'owner':
     case 'program':
       return `${resource.kind}:${resource.path}`;
     case 'image':
@@ -222,22 +226,20 @@ export function keyOf(resource: Resource): string {
     case 'account':
     case 'unit':
     case 'process':
+    case 'trust':
+    case 'hosts':
       return `${resource.kind}:${resource.name}`;
     // Only uninstall takes a package away: with another engine it may be wanted again.
     case 'package':
       return `kept:package:${resource.name}`;
-    case 'owner':
-      return `owner:${resource.path}`;
     case 'container':
       return `${by(resource.service.engine)}container:${resource.service.name}`;
     case 'daemonJson':
       return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
     case 'moved':
       return `moved:${resource.daemon.unit}:${resource.directive}`;
-    case 'trust':
-      return `trust:${resource.name}`;
-    case 'hosts':
-      return `hosts:${resource.name}`;
+    case 'firewall':
+      return Object.values(resource).join(':'); // another zone or address is another rule
     case 'login':
       return `login:${resource.tool}:${resource.registry}`;
     case 'gone':

@@ -80,6 +80,9 @@ export function reviewLines(
   ].filter((line, i, all) => line !== '' || i < all.length - 1);
 }
 
+/** `port 5000 in ufw` */
+const openedIn = ({ title }: Change) => title.replace(/^rule for /, '');
+
 /** `This will   make /opt/registry (3 files)`, a line for each kind of change. */
 export function changeLines({ dir, port }: Settings, changes: Change[]): string[] {
   const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
@@ -98,6 +101,8 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
       return `${verb} the ${title} on port ${port}`;
     }),
     ...of('timer').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
+    ...of('firewall').map((change) => `open ${openedIn(change)}`),
+    ...of('hosts').map(({ title }) => `write down that ${title}`),
     ...of('gone').map(({ title }) => `take away ${title}`),
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
@@ -113,6 +118,7 @@ export function sameRun(settings: Settings): string {
     tls: 'ca-signed',
     days: DEFAULT_DAYS,
     renew: true,
+    'open-port': true,
     delete: true,
     image: DEFAULT_IMAGE,
     'anonymous-pull': false,
@@ -135,12 +141,13 @@ export function sameRun(settings: Settings): string {
 const day = (iso: string) => iso.slice(0, 10);
 
 /** Names, dates and fingerprints, for status. */
-export function certificateLines({ site, roots, publicCa }: CertificateFacts): string[] {
+export function certificateLines({ site, roots, publicCa, lacks }: CertificateFacts): string[] {
   const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
   return [
     `  Certificate ${site.names.join(', ')}`,
     `              ends on ${day(site.notAfter)}, ${inDays(site.daysLeft)}; signed by ${site.issuer}`,
     `              ${site.fingerprint}`,
+    ...lacksLines(lacks),
     ...(trusted ? [`  Trusted     ${trusted}`] : []),
     ...(publicCa ? [] : roots).flatMap((root, i) => [
       `  ${i === 0 ? 'Clients    ' : 'or         '} trust ${root.subject}, until ${day(root.notAfter)}`,
@@ -148,6 +155,10 @@ export function certificateLines({ site, roots, publicCa }: CertificateFacts): s
     ]),
   ];
 }
+
+/** Addresses of this machine that came after the certificate; a new one by itself would stop the registry for a moment. */
+export const lacksLines = (lacks: string[] | undefined): string[] =>
+  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; registry-setup rotate puts it in`] : [];
 
 export const inDays = (days: number): string =>
   days < 0
@@ -194,6 +205,12 @@ function tokenLines({ auth, tls }: Settings): string[] {
   ];
 }
 
+/** What the proof, which runs on this machine, could not see. */
+function openedLines(changes: Change[]): string[] {
+  const opened = changes.filter(({ resource }) => resource.kind === 'firewall');
+  return opened.length > 0 ? [`  Opened: ${opened.map(openedIn).join('; ')}.`, ''] : [];
+}
+
 /** Until when, and who sees to it that there is a next one. */
 function validLines({ renew }: Settings, site: Site | undefined, byHand: string | undefined): string[] {
   if (!site) return [];
@@ -210,7 +227,7 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
 /** What the person needs next, and nothing more. Every line can be pasted. */
 export function summaryLines(
   settings: Settings,
-  { material, passwordFile, renewByHand }: Outcome,
+  { changes, material, passwordFile, renewByHand }: Outcome,
   paint: Paint,
 ): string[] {
   const at = address(settings);
@@ -226,6 +243,7 @@ export function summaryLines(
     `    docker push ${at}/team/app:1.0`,
     `    docker pull ${at}/team/app:1.0`,
     '',
+    ...openedLines(changes),
     ...tokenLines(settings),
     ...loginLines(material, passwordFile, paint),
     ...validLines(settings, material.site, renewByHand),

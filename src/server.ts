@@ -1,5 +1,6 @@
 // One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
 import { join } from 'node:path';
+import { around } from './around.ts';
 import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
@@ -61,6 +62,7 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     settingsText,
     native,
     selinux: facts.selinux,
+    around: await around(settings, engine, context.host, oldest),
     keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;

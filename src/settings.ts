@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Answer, Answers } from './arguments.ts';
 import type { EngineKind } from './engines/docker.ts';
 import type { Problem } from './errors.ts';
+import { engineProblems, fileProblems } from './flag-sets.ts';
 import type { FlagName } from './flags.ts';
 import { checkReader, readersOf } from './roles.ts';
 import {
@@ -47,6 +48,10 @@ export interface Settings {
   key?: string;
   caCert?: string;
   caKey?: string;
+  /** The firewall of this machine lets the ports in; undefined: there was nothing to open. */
+  openPort?: boolean;
+  /** This machine finds itself under the host's name by a line in its hosts file; undefined: it does so anyway. */
+  hostsLine?: boolean;
   /** A timer renews the certificate before it ends. */
   renew: boolean;
   delete: boolean;
@@ -63,6 +68,8 @@ export interface Defaults {
   image?: string | undefined;
   /** What `auto` means on this machine. */
   engine?: EngineKind | undefined;
+  openPort?: boolean | undefined;
+  hostsLine?: boolean | undefined;
 }
 
 export const DEFAULT_DIR = '/opt/registry';
@@ -134,6 +141,8 @@ export function resolveSettings(
     san: [...new Set(take<string[]>('san', [], (list) => list.map(checkSan).find((found) => found)))],
     days: take('days', DEFAULT_DAYS, checkDays),
     ...Object.fromEntries(Object.entries(files).filter(([, value]) => value !== undefined)),
+    ...optional('openPort', answers['open-port'], defaults.openPort),
+    ...optional('hostsLine', answers['hosts-line'], defaults.hostsLine),
     renew: take<boolean>('renew', true),
     delete: take<boolean>('delete', true),
     image: take('image', defaults.image ?? DEFAULT_IMAGE, checkImage),
@@ -142,6 +151,12 @@ export function resolveSettings(
   };
   return problems.length > 0 ? { problems } : { settings };
 }
+
+/** A setting that is only there where it has a meaning. */
+const optional = (name: string, answer: Answer | undefined, fallback: boolean | undefined) => {
+  const value = answer?.value ?? fallback;
+  return value === undefined ? {} : { [name]: value };
+};
 
 const isGiven = (answer: Answer | undefined) =>
   Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
@@ -180,42 +195,6 @@ function roleProblems(answers: Answers, auth: Auth, users: string[], readers: st
   return problems;
 }
 
-/** What only a container engine can do. */
-function engineProblems(answers: Answers, engine: EngineKind, auth: Auth): Problem[] {
-  if (engine !== 'native') return [];
-  const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
-  const problems: Problem[] = [];
-  const needs = 'needs a container engine';
-  const fix = '--engine docker      (apt-get install docker.io), or --engine podman';
-  if (auth === 'token')
-    problems.push({
-      where: answers.auth?.where ?? '--auth',
-      message: `token ${needs}, ${why}`,
-      fix: `${fix}; or --auth htpasswd`,
-    });
-  for (const name of ['image', 'image-archive'] as const) {
-    const { where } = answers[name] ?? {};
-    if (where?.startsWith('--')) problems.push({ where, message: `${needs}, ${why}`, fix });
-  }
-  return problems;
-}
-
-/** Flags for certificates that do not go together. */
-function fileProblems(answers: Answers, tls: Tls): Problem[] {
-  const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
-  const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map(given);
-  const problem = (answer: Answer, message: string, fix?: string) => [{ where: answer.where, message, fix }];
-  const any = cert ?? key ?? caCert ?? caKey;
-  if (any && tls !== 'ca-signed')
-    return problem(any, `goes with --tls ca-signed, not with ${tls}`, '--tls ca-signed');
-  if (key && !cert)
-    return problem(key, 'is the key of a certificate that is not given', '--cert FILE --key FILE');
-  if (caKey && !caCert)
-    return problem(caKey, 'is the key of a CA that is not given', '--ca-cert FILE --ca-key FILE');
-  if (cert && caKey) return problem(caKey, 'a ready certificate needs no key of a CA', 'Leave --ca-key out.');
-  return [];
-}
-
 /** Later ones give way to earlier ones: flags, then the environment, then an answers file, then the last run. */
 export const mergeAnswers = (...sources: Answers[]): Answers =>
   Object.assign({}, ...sources.toReversed()) as Answers;
@@ -225,13 +204,27 @@ export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string
 
 /** The settings under the names of the flags: what settings.yml holds. No secret is among them. */
 export function asAnswers(settings: Settings): Record<string, string | number | boolean | string[]> {
-  const { users, readers, anonymousPull, authPort, authImage, dir: _dir, caCert, caKey, ...rest } = settings;
+  const {
+    users,
+    readers,
+    anonymousPull,
+    authPort,
+    authImage,
+    dir: _dir,
+    caCert,
+    caKey,
+    openPort,
+    hostsLine,
+    ...rest
+  } = settings;
   // What belongs to token mode is not written where it was never used.
   const token = settings.auth === 'token' || readers.length > 0;
   return {
     ...rest,
     ...(caCert && { 'ca-cert': caCert }),
     ...(caKey && { 'ca-key': caKey }),
+    ...(openPort !== undefined && { 'open-port': openPort }),
+    ...(hostsLine !== undefined && { 'hosts-line': hostsLine }),
     user: users,
     ...(token && {
       reader: readers,

@@ -1,11 +1,10 @@
 // The pair that is served, and what clients have to trust: what is there is kept while it fits, else it is made.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Settings } from './settings.ts';
-import { checkHost } from './validation.ts';
+import { bare, fits, inOrder, lacking, type SiteNames } from './site-names.ts';
 
 /** A CA that can sign: its certificate, its issuers up to the root, its key. PEM. */
 export interface SigningCa {
@@ -33,6 +32,8 @@ export interface Site {
   publicCa: boolean;
   /** True when it was made, or taken from a file, in this run. */
   fresh: boolean;
+  /** Addresses of this machine that are not in it, and would be in a new one. */
+  lacks?: string[];
   warnings: string[];
 }
 
@@ -68,13 +69,6 @@ export interface Renew {
 const SPLIT = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 export const splitPem = (text: string): string[] => text.match(SPLIT) ?? [];
 const join_ = (certificates: string[]) => certificates.map((pem) => `${pem.trim()}\n`).join('');
-const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
-
-/** Every name and address that the site certificate is for, the one that clients use first. */
-export function siteNames({ host, san }: Pick<Settings, 'host' | 'san'>, hostname: string): string[] {
-  const own = checkHost(hostname) ? [] : [hostname.toLowerCase()];
-  return [...new Set([bare(host), ...san.map(bare), ...own, 'localhost', '127.0.0.1', '::1'])];
-}
 
 const text = async (host: Host, path: string) => (await host.read(path))?.toString();
 
@@ -107,32 +101,9 @@ function isPair(cert: string, key: string): boolean {
   }
 }
 
-/** The names of a certificate, in one spelling, so that two lists can be compared. */
-function namesIn(cert: string): string[] {
-  const names = new X509Certificate(cert).subjectAltName?.split(', ') ?? [];
-  return names.map((name) => canonical(name.replace(/^(DNS|IP Address):/, ''))).sort();
-}
-
-/** `0:0:0:0:0:0:0:1` and `::1` are one address. */
-const canonical = (name: string) =>
-  isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name.toLowerCase();
-
-const DAY = 86_400_000;
-
-/** Still good for these names, in its dates, and as long-lived as is wanted. */
-function fits(cert: string, names: string[], days: number, issuerEnd: Date | undefined, now: Date): boolean {
-  const { validFrom, validTo } = new X509Certificate(cert);
-  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  if (from > now.getTime() || to < now.getTime()) return false;
-  if (JSON.stringify(namesIn(cert)) !== JSON.stringify(names.map(canonical).sort())) return false;
-  // A certificate that its issuer's end cut short is not made anew for that.
-  const cut = issuerEnd !== undefined && Math.abs(to - issuerEnd.getTime()) < DAY;
-  return cut || Math.abs(to - from - days * DAY) < DAY;
-}
-
 export interface Wish {
   settings: Settings;
-  names: string[];
+  names: SiteNames;
   keys: Keys;
   renew: Renew;
   now?: Date;
@@ -147,12 +118,12 @@ export async function selfSignedSite(
   const [leaf] = served?.chain ?? [];
   const keep =
     leaf && served && !renew.site && isSelfSigned(leaf) && fits(leaf, names, settings.days, undefined, now);
-  if (keep) return { ...selfSigned(leaf, served.key), fresh: false };
+  if (keep) return { ...selfSigned(leaf, served.key), fresh: false, lacks: lacking(leaf, names) };
   const { makeSelfSigned } = await import('./pki.ts');
   // The same key while there is one: to Go, so to Docker, the former certificate then vouches for the new one until it ends.
   const key = leaf && served && isSelfSigned(leaf) ? served.key : await keys.site();
   return {
-    ...selfSigned(makeSelfSigned({ names, days: settings.days, keyPem: key, now }), key),
+    ...selfSigned(makeSelfSigned({ names: inOrder(names), days: settings.days, keyPem: key, now }), key),
     fresh: true,
   };
 }
@@ -189,11 +160,17 @@ export async function signedSite(
   };
   const end = new Date(issuer.validTo);
   if (leaf && served && !renew.site && issued(leaf) && fits(leaf, names, settings.days, end, now))
-    return { chain: join_([leaf, ...ca.tail]), key: served.key, publicCa: false, fresh: false };
+    return {
+      chain: join_([leaf, ...ca.tail]),
+      key: served.key,
+      publicCa: false,
+      fresh: false,
+      lacks: lacking(leaf, names),
+    };
   const { makeSite } = await import('./pki.ts');
   const [keyPem, issuerKey] = await Promise.all([keys.site(), ca.key()]);
   const made = makeSite({
-    names,
+    names: inOrder(names),
     days: settings.days,
     keyPem,
     now,

@@ -1,5 +1,6 @@
 // Token mode: docker_auth beside the registry, the pair that signs its tokens, and what each of the two is told.
 import { join } from 'node:path';
+import { PORTS_INSIDE } from './engines/docker.ts';
 import type { Host } from './host.ts';
 import type { Login } from './htpasswd.ts';
 import type { PlanFacts } from './plan.ts';
@@ -17,7 +18,6 @@ export interface TokenPair {
 }
 
 export const ISSUER = 'registry-setup';
-const PORT_INSIDE = 5001;
 const CONFIG = '/config';
 const CERTS = '/certs';
 
@@ -93,7 +93,7 @@ function authConfig(
   const tls =
     settings.tls === 'insecure' ? {} : { certificate: `${CERTS}/site.crt`, key: `${CERTS}/site.key` };
   const text = fillTemplate('auth_config.yml', {
-    server: { addr: `:${PORT_INSIDE}`, ...tls },
+    server: { addr: `:${PORTS_INSIDE.auth}`, ...tls },
     'token.issuer': ISSUER,
     'token.disable_legacy_key_id': major >= 3,
     users,
@@ -128,7 +128,7 @@ export function authResources(
     image: authImage,
     // To standard error: its root is read-only, and a log file would be written there.
     command: ['--v=2', '--logtostderr', `${CONFIG}/auth_config.yml`],
-    publish: [{ bind, port: authPort, to: PORT_INSIDE }],
+    publish: [{ bind, port: authPort, to: PORTS_INSIDE.auth }],
     mounts: [
       { source: join(dir, 'auth'), target: CONFIG, readOnly: true },
       ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: CERTS, readOnly: true }]),

@@ -10,6 +10,7 @@ import type { Undo, UndoStep, Vault } from './resource.ts';
 import { undoAccount, userIds } from './resources/account.ts';
 import { setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
+import { inverseFirewall, ruleLeft, undoFirewall } from './resources/firewall.ts';
 import { lineLeft, undoLine } from './resources/hosts.ts';
 import { loginLeft, undoLogin } from './resources/login.ts';
 import { ownerLeft, undoOwner } from './resources/owner.ts';
@@ -74,6 +75,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return restartDocker(host, step.daemon);
     case 'line':
       return undoLine(step, host);
+    case 'firewall':
+      return undoFirewall(step, host);
     case 'login':
       return undoLogin(step, host);
   }
@@ -149,6 +152,8 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
       return daemonJsonLeft(step, host);
     case 'line':
       return lineLeft(step, host);
+    case 'firewall':
+      return ruleLeft(step, host);
     case 'login':
       return loginLeft(step, host);
     default:
@@ -193,6 +198,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
   // After everything else is back, whichever way that was.
   if (step.do === 'restart' || step.do === 'trustStore') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
+  if (step.do === 'firewall') return { steps: [await inverseFirewall(step, host)] };
   if (!('path' in step)) return { steps: [] };
   const { path } = step;
   const there = await host.stat(path);

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { existing } from '../existing.ts';
 import { bytes } from '../output.ts';
 import { ask } from '../registry.ts';
-import { inDays } from '../screens.ts';
+import { inDays, lacksLines } from '../screens.ts';
 import type { Wanted } from '../server.ts';
 import { address } from '../settings.ts';
 import { readServed } from '../site.ts';
@@ -76,7 +76,10 @@ async function stateLines(context: Context, { settings, certificates }: Wanted):
     settings.auth === 'none'
       ? 'no login'
       : `${settings.users.length} ${settings.users.length === 1 ? 'user' : 'users'}`;
-  return [`  ${url} · ${answers ? 'running' : 'does not answer'} · ${who} · ${bytes(space.free)} free`];
+  return [
+    `  ${url} · ${answers ? 'running' : 'does not answer'} · ${who} · ${bytes(space.free)} free`,
+    ...lacksLines(site?.lacks),
+  ];
 }
 
 async function users(context: Context, { settings }: Wanted): Promise<void> {

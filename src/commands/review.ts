@@ -55,9 +55,10 @@ export async function changeOne(
   want: () => Promise<Wanted>,
 ): Promise<Wanted> {
   for (;;) {
+    const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
     const question = await asking.prompts.select({
       message: 'Which one?',
-      choices: QUESTIONS.filter(({ when }) => when(asking)).map((q) => ({
+      choices: QUESTIONS.filter((_, i) => fits[i]).map((q) => ({
         value: q,
         name: q.label,
         short: q.label,
@@ -66,7 +67,7 @@ export async function changeOne(
     const before = { ...asking.answers };
     await question.ask(asking);
     for (const next of QUESTIONS)
-      if (asking.answers[next.flag] === undefined && next.when(asking)) await next.ask(asking);
+      if (asking.answers[next.flag] === undefined && (await next.when(asking))) await next.ask(asking);
     try {
       return { ...(await want()), passwords: asking.passwords };
     } catch (error) {

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
+import { aroundDefaults } from '../around.ts';
 import type { Prompts } from '../ask.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
@@ -20,7 +21,7 @@ import { givenPasswords } from '../passwords.ts';
 import { findingsError, preflight } from '../preflight.ts';
 import { type Asking, askMissing, QUESTIONS } from '../questions.ts';
 import { everyone } from '../roles.ts';
-import { banner, clientLine, foundLine, summaryLines } from '../screens.ts';
+import { banner, clientLine, foundLine, lacksLines, summaryLines } from '../screens.ts';
 import { carryOut, type Outcome, preview, type Wanted } from '../server.ts';
 import { address, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { type Keys, makeKeys } from '../site.ts';
@@ -78,16 +79,19 @@ async function collect(context: Context): Promise<Collected | undefined> {
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
-  if (!interactive && !isOn(context, 'yes')) throw missing(answers, facts);
-
+  // What was decided for the former name is nothing for another one.
+  if (said.host && said.host.value !== facts.last?.host?.value && !said['hosts-line'])
+    delete answers['hosts-line'];
   const asking: Asking = {
     answers,
     passwords: new Map(),
     facts,
     dir,
+    host,
     prompts: (await prompts) as Prompts,
     free: async (path) => (await host.space(path)).free,
   };
+  if (!interactive && !isOn(context, 'yes')) throw await missing(asking);
   const keys = makeKeys();
   const collected = { asking, facts, engine, keys, interactive, changing: false };
   if (!interactive) return collected;
@@ -131,7 +135,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
     engine: engine.kind,
   });
   if ('problems' in result) throw new InputError(result.problems);
-  const { settings } = result;
+  const settings = { ...result.settings, ...(await aroundDefaults(result.settings, engine, facts, host)) };
   const findings = await preflight(settings, facts, host);
   const failed = findingsError(findings);
   if (failed) throw failed;
@@ -180,7 +184,10 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
     ...(passwordFile && { passwordFile }),
   });
   if (changes.length === 0)
-    output.say(`Nothing to do: the registry at ${address(settings)} is as it should be.`);
+    output.say(
+      `Nothing to do: the registry at ${address(settings)} is as it should be.`,
+      ...lacksLines(site?.lacks),
+    );
   else
     output.say(...summaryLines(settings, outcome, output.paint), ...(news.length > 0 ? ['', ...news] : []));
 }
@@ -200,10 +207,10 @@ async function imageSource({ host }: Context, answers: Answers) {
 }
 
 /** Nobody is there to ask: every question that has no answer yet, at once. */
-function missing(answers: Answers, facts: Facts): CliError {
-  const asked = QUESTIONS.filter(
-    ({ flag, when }) => answers[flag] === undefined && when({ answers } as Asking),
-  );
+async function missing(asking: Asking): Promise<CliError> {
+  const { answers, facts } = asking;
+  const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
+  const asked = QUESTIONS.filter(({ flag }, i) => answers[flag] === undefined && fits[i]);
   const [suggestion] = facts.addresses;
   if (asked.length === 0)
     return new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });

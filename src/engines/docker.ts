@@ -11,6 +11,9 @@ export type EngineKind = Program | 'native';
 /** What a person calls it. */
 export const TITLE: Record<Program, string> = { docker: 'Docker', podman: 'podman' };
 
+/** Where the registry and docker_auth listen in their containers. */
+export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
+
 export const OWNER_LABEL = 'registry-setup.dir';
 export const DIGEST_LABEL = 'registry-setup.digest';
 /** The time in which a healthy engine answers a question; milliseconds. */
@@ -114,6 +117,9 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
   };
 }
 
+/** 0.0.0.0 is everywhere, and without an address that is IPv6 as well, where there is any. */
+const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`);
+
 /** The arguments of `docker run` that make this service; the same ones are shown by --dry-run. */
 export function runArguments(service: Service, digest: string): string[] {
   return [
@@ -125,10 +131,7 @@ export function runArguments(service: Service, digest: string): string[] {
     ['--security-opt', 'no-new-privileges'],
     // podman has a limit of its own (containers.conf), and refuses one where cgroups cannot count.
     service.engine === 'podman' ? [] : ['--pids-limit', '512'],
-    ...service.publish.map(({ bind, port, to }) => [
-      '-p',
-      `${bind.includes(':') ? `[${bind}]` : bind}:${port}:${to}`,
-    ]),
+    ...service.publish.map(({ bind, port, to }) => ['-p', `${listenOn(bind)}${port}:${to}`]),
     ...service.mounts.map(({ source, target, readOnly, label }) => [
       '-v',
       [source, target, [...(readOnly ? ['ro'] : []), ...(label ? [label] : [])].join(',')]

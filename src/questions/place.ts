@@ -42,6 +42,8 @@ export const host: Question = {
         ...(before !== undefined && { default: before }),
         validate: (value) => sentence(checkHost(value.trim())),
       });
+    // Another name has to be found anew.
+    if (chosen.trim() !== before) delete asking.answers['hosts-line'];
     put(asking, 'host', chosen.trim());
   },
 };

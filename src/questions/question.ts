@@ -3,6 +3,7 @@ import type { Answers } from '../arguments.ts';
 import type { Prompts } from '../ask.ts';
 import type { Facts } from '../facts.ts';
 import type { FlagName } from '../flags.ts';
+import type { Host } from '../host.ts';
 import type { Secret } from '../secret.ts';
 import type { Wrong } from '../validation.ts';
 
@@ -12,6 +13,7 @@ export interface Asking {
   passwords: Map<string, Secret>;
   facts: Facts;
   dir: string;
+  host: Host;
   prompts: Prompts;
   /** Free bytes below a path. */
   free(path: string): Promise<number>;
@@ -22,7 +24,7 @@ export interface Question {
   /** How it is called in the list of answers that can be changed. */
   label: string;
   /** Left out where this says so; asked when nothing answers it. */
-  when(asking: Asking): boolean;
+  when(asking: Asking): boolean | Promise<boolean>;
   ask(asking: Asking): Promise<void>;
 }
 

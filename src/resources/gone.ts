@@ -1,6 +1,7 @@
 // Something of ours that is no longer wanted: it goes back to what was there before us.
 import type { Program } from '../engines/docker.ts';
 import { MANAGERS, type Manager } from '../engines/packages.ts';
+import { closeCommand, type Opening, openCommand } from '../firewall.ts';
 import type { Daemon, Provider, ResourceOf, UndoStep } from '../resource.ts';
 import { inverse, performReversibly, wouldChange } from '../undo.ts';
 
@@ -25,6 +26,8 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
   trustStore: () => 'and make the bundle of the system anew',
   line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
+  firewall: ({ opening, present }: { opening: Opening; present: boolean }) =>
+    present ? openCommand(opening) : closeCommand(opening),
   login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
   image: ({ ref, engine = 'docker' }: By & { ref: string }) =>
     `${engine} rmi ${ref}      (if nothing else uses it)`,

@@ -93,7 +93,11 @@ export function fakeHost(): FakeHost {
     docker,
     filter: { tool: 'nft', rules: [] },
     // Not installed, unless a test says so.
-    commands: { 'podman info': { code: 127, stderr: 'podman: not found' } },
+    commands: {
+      'podman info': { code: 127, stderr: 'podman: not found' },
+      // Every name leads to this machine.
+      'getent ahosts': { stdout: '10.0.3.17       STREAM a\n10.0.3.17       DGRAM\n' },
+    },
     done: [],
     before: () => {},
     put(path, content, mode = 0o644) {

@@ -1,0 +1,42 @@
+// Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
+import type { Answer, Answers } from './arguments.ts';
+import type { EngineKind } from './engines/docker.ts';
+import type { Problem } from './errors.ts';
+import type { FlagName } from './flags.ts';
+import type { Auth, Tls } from './settings.ts';
+
+/** What only a container engine can do. */
+export function engineProblems(answers: Answers, engine: EngineKind, auth: Auth): Problem[] {
+  if (engine !== 'native') return [];
+  const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
+  const problems: Problem[] = [];
+  const needs = 'needs a container engine';
+  const fix = '--engine docker      (apt-get install docker.io), or --engine podman';
+  if (auth === 'token')
+    problems.push({
+      where: answers.auth?.where ?? '--auth',
+      message: `token ${needs}, ${why}`,
+      fix: `${fix}; or --auth htpasswd`,
+    });
+  for (const name of ['image', 'image-archive'] as const) {
+    const { where } = answers[name] ?? {};
+    if (where?.startsWith('--')) problems.push({ where, message: `${needs}, ${why}`, fix });
+  }
+  return problems;
+}
+
+/** Flags for certificates that do not go together. */
+export function fileProblems(answers: Answers, tls: Tls): Problem[] {
+  const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
+  const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map(given);
+  const problem = (answer: Answer, message: string, fix?: string) => [{ where: answer.where, message, fix }];
+  const any = cert ?? key ?? caCert ?? caKey;
+  if (any && tls !== 'ca-signed')
+    return problem(any, `goes with --tls ca-signed, not with ${tls}`, '--tls ca-signed');
+  if (key && !cert)
+    return problem(key, 'is the key of a certificate that is not given', '--cert FILE --key FILE');
+  if (caKey && !caCert)
+    return problem(caKey, 'is the key of a CA that is not given', '--ca-cert FILE --ca-key FILE');
+  if (cert && caKey) return problem(caKey, 'a ready certificate needs no key of a CA', 'Leave --ca-key out.');
+  return [];
+}
