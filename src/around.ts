@@ -52,11 +52,7 @@ export async function around(
 ): Promise<Resource[]> {
   const wanted = settings.openPort === true && host.machine.uid === 0;
   const all = wanted ? await openings(settings, engine, host) : [];
-  const passages = await Promise.all(all.map((opening) => passageOf(opening, host)));
-  const rules = [
-    ...all.filter((_, i) => passages[i] !== 'denied'),
-    ...(wanted ? await resting(settings, oldest, host) : []),
-  ];
+  const rules = [...all, ...(wanted ? await resting(settings, oldest, host) : [])];
   return [
     ...rules.map((rule): Resource => ({ kind: 'firewall', ...rule })),
     ...(settings.hostsLine === true ? [hostsLine(settings)] : []),

@@ -86,6 +86,9 @@ export async function openings(place: Place, engine: EngineInfo, host: Host): Pr
   return found;
 }
 
+export const titleOf = ({ program, port, to, zone }: Opening): string =>
+  `rule for port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+
 const firewallCmds = (what: string) => `firewall-cmd ${what} && firewall-cmd --permanent ${what}`;
 
 /** What a person would type to open it. */

@@ -102,7 +102,7 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
     }),
     ...of('timer').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
     ...of('firewall').map((change) => `open ${openedIn(change)}`),
-    ...of('hosts').map(({ title }) => `write down that ${title}`),
+    ...of('hosts').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
     ...of('gone').map(({ title }) => `take away ${title}`),
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);

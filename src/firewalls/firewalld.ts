@@ -9,37 +9,61 @@ const LIMIT = { timeout: 30_000, env: { LC_ALL: 'C' } };
 const firewallCmd = (host: Host, part: Part, ...args: string[]) =>
   host.run('firewall-cmd', [...(part === 'later' ? ['--permanent'] : []), ...args], LIMIT);
 
+/** What does not change while we run is asked once: each answer takes firewall-cmd a sixth of a second. */
+const asked = new WeakMap<Host, Map<string, Promise<RunResult>>>();
+function askOnce(host: Host, question: string): Promise<RunResult> {
+  const known = asked.get(host) ?? new Map<string, Promise<RunResult>>();
+  asked.set(host, known);
+  const answer = known.get(question) ?? firewallCmd(host, 'now', question);
+  known.set(question, answer);
+  return answer;
+}
+
+/** What firewall-cmd says while firewalld does not run. */
+const OFF = 252;
+
 export async function isFirewalldOn(host: Host): Promise<boolean> {
   if (!(await host.stat('/usr/bin/firewall-cmd'))) return false;
-  return (await firewallCmd(host, 'now', '--state')).code === 0;
+  return (await askOnce(host, '--state')).code === 0;
 }
 
 /** The zone of an interface, which is the default one unless it was given another. */
 export async function zoneOf(device: string | undefined, host: Host): Promise<string> {
   const ask = async (question: string) => {
-    const { code, stdout } = await firewallCmd(host, 'now', question);
+    const { code, stdout } = await askOnce(host, question);
     return code === 0 ? stdout.trim() : '';
   };
   const own = device ? await ask(`--get-zone-of-interface=${device}`) : '';
   return own || (await ask('--get-default-zone')) || 'public';
 }
 
+/** The ports of a service, as its file says: one of the person's own comes before that of the package. (firewalld.service(5)) */
+async function servicePorts(name: string, host: Host): Promise<string> {
+  const [own, packed] = await Promise.all(
+    ['/etc/firewalld', '/usr/lib/firewalld'].map((dir) => host.read(`${dir}/services/${name}.xml`)),
+  );
+  const text = (own ?? packed)?.toString() ?? '';
+  const tags = [...text.matchAll(/<port\s[^>]*>/g)].map(([tag]) => tag);
+  const value = (tag: string, attribute: string) => new RegExp(`${attribute}="([^"]*)"`).exec(tag)?.[1] ?? '';
+  return tags.map((tag) => `${value(tag, 'port')}/${value(tag, 'protocol')}`).join(' ');
+}
+
 /** By its ports, its services, its rich rules, or because it lets everything in. (firewall-cmd(1), --list-all) */
 async function zonePassage({ zone, port }: Opening, part: Part, host: Host): Promise<Passage> {
   const { code, stdout } = await firewallCmd(host, part, `--zone=${zone}`, '--list-all');
-  // A zone that is only there until the next start has nothing to keep.
-  if (code !== 0) return part === 'later' ? 'open' : 'shut';
-  const line = (name: string) => new RegExp(`^  ${name}: (.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
+  // While it is off nothing is shut. A zone that is only there until the next start has nothing to keep.
+  if (code !== 0) return code === OFF || part === 'later' ? 'open' : 'shut';
+  const line = (name: string) => new RegExp(`^ {2}${name}: (.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
   const lets = (ports: string) =>
     ports
       .split(/\s+/)
       .some((entry) => entry.endsWith('/tcp') && hasPort(entry.slice(0, -4).replace('-', ':'), port));
-  const rich = stdout.split('\n').find((rule) => new RegExp(`port="${port}" protocol="tcp"`).test(rule));
+  const rich = stdout.split('\n').find((rule) => rule.includes(`port port="${port}" protocol="tcp"`));
   if (rich && /\b(reject|drop)\b/.test(rich) && !rich.includes('source')) return 'denied';
   if (rich?.includes('accept') || line('target') === 'ACCEPT' || lets(line('ports'))) return 'open';
   const services = line('services').split(/\s+/).filter(Boolean);
-  const asked = await Promise.all(services.map((name) => firewallCmd(host, part, `--info-service=${name}`)));
-  return asked.some((answer) => lets(/^ {2}ports: (.*)$/m.exec(answer.stdout)?.[1] ?? '')) ? 'open' : 'shut';
+  const ports = await Promise.all(services.map((name) => servicePorts(name, host)));
+  return ports.some(lets) ? 'open' : 'shut';
 }
 
 const PARTS: Part[] = ['now', 'later'];
@@ -62,12 +86,12 @@ export async function switchPort(
   const words = `firewall-cmd ${part === 'later' ? '--permanent ' : ''}${what.join(' ')}`;
   if (code === 0) return;
   // 252: it does not run. What holds after its next start can be changed all the same.
-  if (code === 252 && part === 'later') {
+  if (code === OFF && part === 'later') {
     const offline = await host.run('firewall-offline-cmd', what, LIMIT);
     if (offline.code === 0) return;
   }
   // 127: it is not installed any more; 112: there is no such zone any more.
-  if (!on && [252, 127, 112].includes(code)) return;
+  if (!on && [OFF, 127, 112].includes(code)) return;
   throw new CliError(`${words} failed.`, { why: stderr.trim() });
 }
 
@@ -75,6 +99,6 @@ export async function switchPort(
 export async function namedParts({ zone, port }: Opening, parts: Part[], host: Host): Promise<Part[]> {
   const ask = (part: Part): Promise<RunResult> =>
     firewallCmd(host, part, `--zone=${zone}`, `--query-port=${port}/tcp`);
-  const asked = await Promise.all(parts.map(ask));
-  return parts.filter((part, i) => asked[i]?.code === 0 || (part === 'later' && asked[i]?.code === 252));
+  const answers = await Promise.all(parts.map(ask));
+  return parts.filter((part, i) => answers[i]?.code === 0 || (part === 'later' && answers[i]?.code === OFF));
 }

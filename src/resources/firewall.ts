@@ -1,19 +1,19 @@
 // A way through the firewall of this machine. A rule that was there before us is left alone, and so is a firewall that is off.
-import { isOn, openCommand, passageOf } from '../firewall.ts';
+import { openCommand, passageOf, titleOf } from '../firewall.ts';
 import { namedParts, shutParts, switchPort } from '../firewalls/firewalld.ts';
-import { addRule, ourRule, removeRule } from '../firewalls/ufw.ts';
+import { addRule, isUfwOn, ourRule, removeRule, ufwPassage } from '../firewalls/ufw.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
 
 type Step = UndoStep & { do: 'firewall' };
 
 export const firewall: Provider<ResourceOf<'firewall'>> = {
-  title: ({ program, port, to, zone }) =>
-    `rule for port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`,
+  title: titleOf,
 
   async check(resource, host) {
-    if (!(await isOn(host, resource.program)) || (await passageOf(resource, host)) === 'open')
-      return undefined;
+    if (resource.program === 'ufw' && !(await isUfwOn(host))) return undefined;
+    // What somebody made it refuse stays refused.
+    if ((await passageOf(resource, host)) !== 'shut') return undefined;
     return { what: 'create', details: [openCommand(resource)] };
   },
 
@@ -23,8 +23,8 @@ export const firewall: Provider<ResourceOf<'firewall'>> = {
   },
 
   async apply(resource, host) {
-    if ((await passageOf(resource, host)) === 'open') return;
-    if (resource.program === 'ufw') return addRule(resource, host);
+    if (resource.program === 'ufw')
+      return (await ufwPassage(resource, host)) === 'shut' ? addRule(resource, host) : undefined;
     for (const part of (await shutParts(resource, host)) ?? []) await switchPort(resource, part, true, host);
   },
 };

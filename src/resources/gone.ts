@@ -1,7 +1,7 @@
 // Something of ours that is no longer wanted: it goes back to what was there before us.
 import type { Program } from '../engines/docker.ts';
 import { MANAGERS, type Manager } from '../engines/packages.ts';
-import { closeCommand, type Opening, openCommand } from '../firewall.ts';
+import { closeCommand, type Opening, openCommand, titleOf } from '../firewall.ts';
 import type { Daemon, Provider, ResourceOf, UndoStep } from '../resource.ts';
 import { inverse, performReversibly, wouldChange } from '../undo.ts';
 
@@ -40,10 +40,15 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   process: ({ script }: { script: string }) => `kill $(cat ${script.replace(/\.sh$/, '.pid')})`,
 };
 
+/** A rule's key is all of it, and nothing to read. */
+const ruleTitle = ([step]: UndoStep[]) => (step?.do === 'firewall' ? titleOf(step.opening) : undefined);
+
 export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of }) =>
+  title: ({ of, undo: { steps } }) =>
+    ruleTitle(steps) ??
     of
-      .replace(/^(dir|file|kept|daemonJson|hosts|moved|trust):/, '')
+      .replace(/^(dir|file|kept|daemonJson|moved|trust):/, '')
+      .replace(/^hosts:(.*)/, 'line for $1 in the hosts file')
       .replace(/^package:/, 'package ')
       .replace(/^account:/, 'user ')
       .replace(/^owner:/, 'ownership of ')

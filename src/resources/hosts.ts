@@ -11,12 +11,15 @@ type Step = UndoStep & { do: 'line' };
 const MARK = '# registry-setup';
 const lineOf = ({ address, name }: Line) => `${address} ${name} ${MARK}`;
 
+const isOurs = (other: string, { name }: Line) =>
+  other.trimEnd().endsWith(MARK) && other.split(/\s+/)[1] === name;
+
 /** The file with our line, and without an older one of ours for that name. One byte is one character, so that nothing else can change. */
 function wanted(text: string, line: Line): string {
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const kept = text
     .split('\n')
-    .filter((other) => !(other.trimEnd().endsWith(MARK) && other.split(/\s+/)[1] === line.name))
+    .filter((other) => !isOurs(other, line))
     .join('\n');
   return `${kept}${kept === '' || kept.endsWith('\n') ? '' : eol}${lineOf(line)}${eol}`;
 }
@@ -24,12 +27,13 @@ function wanted(text: string, line: Line): string {
 const has = (text: string, line: string) => text.split(/\r?\n/).includes(line);
 
 export const hosts: Provider<ResourceOf<'hosts'>> = {
-  title: ({ name, address, path }) => `${name} is ${address}, in ${path}`,
+  title: ({ name, address, path }) => `line "${address} ${name}" in ${path}`,
 
   async check(resource, host) {
     const before = (await host.read(resource.path))?.toString('latin1') ?? '';
     if (has(before, lineOf(resource))) return undefined;
-    return { what: 'change', details: unifiedDiff(resource.path, before, wanted(before, resource)) };
+    const what = before.split('\n').some((other) => isOurs(other, resource)) ? 'change' : 'create';
+    return { what, details: unifiedDiff(resource.path, before, wanted(before, resource)) };
   },
 
   async undo(resource, host, vault) {

@@ -11,9 +11,9 @@ const line = '10.0.3.17 reg.example # registry-setup';
 
 describe('a hosts line', () => {
   fiveCases(hosts, resource, [
-    { name: 'a usual file', prepare: (host) => host.put(path, '127.0.0.1 localhost\n'), takes: 'change' },
-    { name: 'no final newline', prepare: (host) => host.put(path, '127.0.0.1\tlocalhost'), takes: 'change' },
-    { name: 'CRLF', prepare: (host) => host.put(path, '127.0.0.1 localhost\r\n'), takes: 'change' },
+    { name: 'a usual file', prepare: (host) => host.put(path, '127.0.0.1 localhost\n'), takes: 'create' },
+    { name: 'no final newline', prepare: (host) => host.put(path, '127.0.0.1\tlocalhost'), takes: 'create' },
+    { name: 'CRLF', prepare: (host) => host.put(path, '127.0.0.1 localhost\r\n'), takes: 'create' },
     { name: 'as wanted', prepare: (host) => host.put(path, `${line}\n`), takes: undefined },
   ]);
 
