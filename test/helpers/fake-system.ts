@@ -80,3 +80,55 @@ export function fakeSystemd(
     return {};
   });
 }
+
+const MARKED = 'comment=72656769737472792d7365747570';
+/** A rule of ufw as /etc/ufw/user.rules has it, without what iptables is told of it. */
+export const tuple = (words: string): string => `### tuple ### ${words}\n`;
+
+/** ufw, which takes and drops the rule for port 5000, whoever may come. */
+export function fakeUfw(host: FakeHost, enabled: boolean, rules = ''): void {
+  const path = '/etc/ufw/user.rules';
+  const ours = tuple(`allow tcp 5000 0.0.0.0/0 any 0.0.0.0/0 in ${MARKED}`);
+  host.put('/etc/ufw/ufw.conf', `# a remark\nENABLED=${enabled ? 'yes' : 'no'}\n`);
+  host.put('/etc/default/ufw', 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_FORWARD_POLICY="DROP"\n');
+  host.put(path, rules);
+  on(host, 'ufw allow 5000/tcp comment registry-setup', () => {
+    host.put(path, `${host.text(path)}${ours}`);
+    return {};
+  });
+  on(host, 'ufw --force delete allow 5000/tcp', () => {
+    host.put(path, host.text(path)?.replace(ours, '') ?? '');
+    return {};
+  });
+}
+
+/** firewalld with one zone, `public`, and port 5000; what each configuration lets in is said as `--list-all` has it. */
+export function fakeFirewalld(
+  host: FakeHost,
+  zone: { now?: string; later?: string; runs?: boolean } = {},
+): void {
+  const { runs = true } = zone;
+  host.put('/usr/bin/firewall-cmd', '', 0o755);
+  on(host, 'firewall-cmd --state', () => ({ code: runs ? 0 : 252 }));
+  on(host, 'firewall-cmd --get-zone-of-interface=', () => ({ code: 2, stdout: 'no zone' }));
+  on(host, 'firewall-cmd --get-default-zone', () => ({ stdout: 'public\n' }));
+  for (const part of ['now', 'later'] as const) {
+    const start = `firewall-cmd ${part === 'later' ? '--permanent ' : ''}--zone=public`;
+    const path = `/etc/firewalld/fake-${part}`;
+    const others = zone[part] ?? '  target: default\n  services: ssh';
+    host.put(path, '');
+    const off = () => (runs ? undefined : { code: 252 });
+    on(
+      host,
+      `${start} --list-all`,
+      () => off() ?? { stdout: `public\n${others}\n  ports: ${host.text(path)}\n` },
+    );
+    on(
+      host,
+      `${start} --query-port=5000/tcp`,
+      () => off() ?? { code: host.text(path) === '5000/tcp' ? 0 : 1 },
+    );
+    on(host, `${start} --add-port=5000/tcp`, () => off() ?? void host.put(path, '5000/tcp'));
+    on(host, `${start} --remove-port=5000/tcp`, () => off() ?? void host.put(path, ''));
+  }
+}
