@@ -100,7 +100,7 @@ describe('addresses', () => {
       ...host.machine,
       addresses: [
         at('docker0', '172.17.0.1'),
-        at('br-1234', '172.18.0.1'),
+        at('br-0123456789ab', '172.18.0.1'),
         at('eth0', '10.0.0.1'),
         at('eth1', 'fd00::1', 6),
         at('eth1', '10.0.1.1'),

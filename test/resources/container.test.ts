@@ -69,7 +69,8 @@ describe('a container', () => {
       '--security-opt no-new-privileges',
       '--pids-limit 512',
       '--restart unless-stopped',
-      '-p 0.0.0.0:5000:5000',
+      // Without an address: IPv6, too.
+      '-p 5000:5000',
       '-v /opt/registry/config:/etc/registry:ro',
       '-v /opt/registry/data:/var/lib/registry',
       '--label registry-setup.dir=/opt/registry',
