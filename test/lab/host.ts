@@ -93,9 +93,13 @@ export async function removeAll(): Promise<void> {
   await runLab(['down', ...owner]);
 }
 
-/** `internal`: no way out of it. Gives the name for startHost(). */
-export function createNetwork(name: string, options: { internal?: boolean } = {}): Promise<string> {
-  return runLab(['network', name, ...owner, ...(options.internal ? ['--internal'] : [])]);
+/** `internal`: no way out of it; `ipv6`: with addresses of both kinds. Gives the name for startHost(). */
+export function createNetwork(
+  name: string,
+  options: { internal?: boolean; ipv6?: boolean } = {},
+): Promise<string> {
+  const flags = [...(options.internal ? ['--internal'] : []), ...(options.ipv6 ? ['--ipv6'] : [])];
+  return runLab(['network', name, ...owner, ...flags]);
 }
 
 let unnamed = 0;

@@ -37,7 +37,7 @@ full_name() { echo "lab-${owner_pid:+$owner_pid-}$1"; }   # NAME
 cgroup_tree() { if [[ -d /sys/fs/cgroup/unified ]]; then echo /sys/fs/cgroup/unified; else echo /sys/fs/cgroup; fi; }
 
 parse() { # ARGUMENTS → args and the options
-  args=() images=() owner=keep owner_pid='' network='' containerd_store='' internal='' no_systemd=''
+  args=() images=() owner=keep owner_pid='' network='' containerd_store='' internal='' no_systemd='' ipv6=''
   while [[ $# -gt 0 ]]; do
     case $1 in
       --image) images+=("$2"); shift ;;
@@ -45,6 +45,7 @@ parse() { # ARGUMENTS → args and the options
       --owner-pid) owner_pid=$2 owner=$(owner_of_pid "$2"); shift ;;
       --containerd-store) containerd_store=yes ;;
       --internal) internal=yes ;;
+      --ipv6) ipv6=yes ;;
       --no-systemd) no_systemd=yes ;;
       -*) die "lab does not know $1." "lab help" ;;
       *) args+=("$1") ;;
@@ -54,9 +55,12 @@ parse() { # ARGUMENTS → args and the options
 }
 
 make_network() { # NAME → its full name
-  local name
+  local name sum subnet=''
   name=$(full_name "$1")
-  engine network create --label "$label=$owner" ${internal:+--internal} "$name" >/dev/null
+  # Older engines want to be told which addresses.
+  sum=$(cksum <<<"$name" | cut -d' ' -f1)
+  if [[ $ipv6 ]]; then subnet=$(printf 'fd7e:%x:%x::/64' $((sum >> 16)) $((sum & 65535))); fi
+  engine network create --label "$label=$owner" ${internal:+--internal} ${ipv6:+--ipv6 --subnet "$subnet"} "$name" >/dev/null
   echo "$name"
 }
 
