@@ -4,7 +4,7 @@ import { ownAddresses } from './addresses.ts';
 import { localEndpoint } from './checks.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
-import type { Host } from './host.ts';
+import type { Host, RunResult } from './host.ts';
 import type { Finding } from './preflight.ts';
 import type { ResourceOf } from './resource.ts';
 import type { Settings } from './settings.ts';
@@ -18,12 +18,21 @@ export type Leads = { to: 'here' } | { to: 'nowhere' } | { to: 'elsewhere'; addr
 const isOwn = (host: Host, address: string) =>
   /^127\.|^::1$/.test(address) || host.machine.addresses.some((own) => own.address === address);
 
+/** A name server that does not answer takes the libc ten seconds to give up: it is asked once in a run. */
+const asked = new WeakMap<Host, Map<string, Promise<RunResult>>>();
+function askOnce(host: Host, name: string): Promise<RunResult> {
+  const known = asked.get(host) ?? new Map<string, Promise<RunResult>>();
+  asked.set(host, known);
+  const answer = known.get(name) ?? host.run('getent', ['ahosts', name], { timeout: 12_000 });
+  known.set(name, answer);
+  return answer;
+}
+
 /** By the words of the whole system (nsswitch.conf): name servers, hosts file, mDNS. Undefined where that cannot be asked. */
 export async function whereLeads(host: Host, name: string): Promise<Leads | undefined> {
   const plain = bare(name);
   if (isIP(plain)) return isOwn(host, plain) ? { to: 'here' } : { to: 'elsewhere', address: plain };
-  // A name server that does not answer is as good as none: the libc waits for 5 seconds, and tries twice.
-  const { code, stdout } = await host.run('getent', ['ahosts', plain], { timeout: 12_000 });
+  const { code, stdout } = await askOnce(host, plain);
   if (code === 127 || code === 126) return undefined;
   const found = stdout.split('\n').flatMap((line) => line.split(/\s+/)[0] || []);
   const [first] = found;
@@ -41,7 +50,7 @@ async function mayWriteHosts(host: Host): Promise<boolean> {
 /** Somebody wrote down where that name is: a second line would only contradict it. */
 async function isInHosts(host: Host, name: string): Promise<boolean> {
   const lines = (await host.read(HOSTS))?.toString().split('\n') ?? [];
-  return lines.some((line) => line.replace(/#.*/, '').split(/\s+/).slice(1).includes(name));
+  return lines.some((line) => line.toLowerCase().replace(/#.*/, '').split(/\s+/).slice(1).includes(name));
 }
 
 /** What is offered: `good` is the answer that Enter gives; undefined: nothing is missing, or nothing can be done. */

@@ -9,7 +9,8 @@ import { resolveSettings, type Settings } from '../src/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { fakeFirewalld, fakeUfw, tuple } from './helpers/fake-system.ts';
-import { machine } from './helpers/plans.ts';
+import { machine, smallPlan } from './helpers/plans.ts';
+import { failing, follow } from './helpers/run.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
 vi.mock('../src/checks.ts', async (original) => ({
@@ -180,6 +181,15 @@ test('--yes opens it, a second run has nothing to do, what vanished is drift, an
   await runCommand(host, '--yes');
   expect(rules(host)).toBe(opened);
   await runCommand(host, 'uninstall --yes');
+  expect(host.snapshot()).toEqual(before);
+});
+
+test('a run that fails leaves no rule behind', async () => {
+  const host = server();
+  const before = host.snapshot();
+  const rule = { kind: 'firewall', program: 'ufw', port: 5000 } as const;
+  const failed = follow(host, [...smallPlan(), rule], { more: [failing(new Error('no answer'))] });
+  await expect(failed).rejects.toThrow();
   expect(host.snapshot()).toEqual(before);
 });
 

@@ -1,7 +1,8 @@
 // A server that does not find itself under its own name: what is offered, what is said, and the line that leads back here.
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { nameFindings, whereLeads } from '../src/own-name.ts';
+import { gatherFacts } from '../src/facts.ts';
+import { addressed, nameFindings, whereLeads } from '../src/own-name.ts';
 import type { Settings } from '../src/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
@@ -135,6 +136,22 @@ test.each<[string, object, string[], string]>([
   expect(parse(host.text('/opt/registry/settings.yml') ?? '')['hosts-line']).toBe(
     asked.length > 0 ? file !== BEFORE : undefined,
   );
+});
+
+test('podman has no IPv6 of its own: an address that no client would reach is refused', async () => {
+  const tell = async (line: string, network: string, rootless = false) => {
+    const host = fakeHost();
+    host.commands['podman info'] = { stdout: JSON.stringify({ host: { security: { rootless } } }) };
+    host.commands['podman network inspect podman'] = { stdout: `[{"ipv6_enabled": ${network}}]` };
+    const [name = '', bind = '0.0.0.0'] = line.split(' ');
+    const facts = await gatherFacts(host, '/opt/registry', 'podman');
+    return (await addressed({ host: name, bind } as Settings, facts, host)).map(({ flag }) => flag);
+  };
+  expect(await tell('[fd00::1]', 'false')).toEqual(['--host']);
+  expect(await tell('reg.example ::', 'false')).toEqual(['--bind']);
+  expect(await tell('[fd00::1]', 'true')).toEqual([]);
+  expect(await tell('[fd00::1]', 'false', true)).toEqual([]);
+  expect(await tell('10.0.3.17', 'false')).toEqual([]);
 });
 
 const said = async (name: string, answer: object, port = 5000) => {

@@ -25,13 +25,17 @@ async function shut(asking: Asking) {
 export const openPort: Question = {
   flag: 'open-port',
   label: 'Firewall',
-  when: async (asking) => (await shut(asking)).length > 0,
+  when: async (asking) => current(asking, 'open-port') !== undefined || (await shut(asking)).length > 0,
   async ask(asking) {
     const all = await shut(asking);
     const programs = [...new Set(all.map(({ program }) => program))].join(' and ');
     const ports = [...new Set(all.map(({ port }) => port))].join(' and ');
+    const message =
+      all.length > 0
+        ? `${programs} lets nobody in. Open port ${ports}?`
+        : 'Open its port where the firewall of this machine shuts it?';
     const answer = await asking.prompts.confirm({
-      message: `${programs} lets nobody in. Open port ${ports}?`,
+      message,
       default: current(asking, 'open-port') !== false,
     });
     put(asking, 'open-port', answer);
