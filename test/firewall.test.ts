@@ -236,7 +236,7 @@ test('one that is switched on later is no drift: nobody was asked', async () => 
 
 test('the wizard asks once, where there is something to open', async () => {
   const host = server();
-  const prompts = scripted(['Open port', false]);
+  const prompts = scripted(['Open it', false]);
   const { heard } = await runCommand(
     host,
     '--host a.example --port 5000 --tls insecure --auth none --storage /srv/x',
@@ -244,7 +244,7 @@ test('the wizard asks once, where there is something to open', async () => {
       prompts,
     },
   );
-  expect(prompts.transcript).toEqual(['ufw lets nobody in. Open port 5000? = no', 'Go ahead? = yes']);
+  expect(prompts.transcript).toEqual(['Port 5000 is shut by ufw. Open it? = no', 'Go ahead? = yes']);
   expect(heard.join('\n')).toContain('ufw allow 5000/tcp');
   expect(rules(host)).toBe('');
   expect(answered(host)).toBe(false);

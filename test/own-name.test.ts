@@ -115,13 +115,13 @@ test.each<[string, object, string[], string]>([
   [
     'yes where nobody knows it',
     NOWHERE,
-    ['This machine does not know reg.example. Lead it here, in its own /etc/hosts? = yes'],
+    ['reg.example is unknown here. Add it to /etc/hosts? = yes'],
     BEFORE + line(),
   ],
   [
     'no where it is elsewhere',
     ELSEWHERE,
-    ['reg.example is 203.0.113.7, not this machine. Lead it here, in its own /etc/hosts? = no'],
+    ['reg.example is 203.0.113.7, not this machine. Lead it here by /etc/hosts? = no'],
     BEFORE,
   ],
   ['nothing is asked where it is here', BOTH, [], BEFORE],

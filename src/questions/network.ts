@@ -29,11 +29,12 @@ export const openPort: Question = {
   async ask(asking) {
     const all = await shut(asking);
     const programs = [...new Set(all.map(({ program }) => program))].join(' and ');
-    const ports = [...new Set(all.map(({ port }) => port))].join(' and ');
+    const ports = [...new Set(all.map(({ port }) => port))];
+    const one = ports.length === 1;
     const message =
-      all.length > 0
-        ? `${programs} lets nobody in. Open port ${ports}?`
-        : 'Open its port where the firewall of this machine shuts it?';
+      ports.length === 0
+        ? 'Open its port where the firewall of this machine shuts it?'
+        : `Port${one ? '' : 's'} ${ports.join(' and ')} ${one ? 'is' : 'are'} shut by ${programs}. Open ${one ? 'it' : 'them'}?`;
     const answer = await asking.prompts.confirm({
       message,
       default: current(asking, 'open-port') !== false,
@@ -54,12 +55,12 @@ export const hostsLine: Question = {
   async ask(asking) {
     const name = current(asking, 'host');
     const found = await offer(asking);
-    const where =
+    const message =
       found?.leads.to === 'elsewhere'
-        ? `${name} is ${found.leads.address}, not this machine`
-        : `This machine does not know ${name}`;
+        ? `${name} is ${found.leads.address}, not this machine. Lead it here by /etc/hosts?`
+        : `${found ? `${name} is unknown here. Add it` : `Add ${name}`} to /etc/hosts?`;
     const answer = await asking.prompts.confirm({
-      message: `${found ? `${where}. ` : ''}Lead ${found ? 'it' : name} here, in its own /etc/hosts?`,
+      message,
       default: (current(asking, 'hosts-line') as boolean | undefined) ?? found?.good ?? false,
     });
     put(asking, 'hosts-line', answer);
