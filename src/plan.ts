@@ -131,10 +131,11 @@ function tokenService(
   { logins, token: pair, site, witness }: Material,
   facts: PlanFacts,
 ): Resource[] {
-  if (settings.auth !== 'token' || !pair || !witness) return [];
-  const known = { logins: [...logins, witness], pair, served: site?.chain ?? '' };
+  if (settings.auth !== 'token' || !pair) return [];
+  const known = { logins: witness ? [...logins, witness] : logins, pair, served: site?.chain ?? '' };
   const resources = authResources(settings, known, facts, runOptions(facts));
-  return [witnessFile(settings, witness), ...resources].flatMap((resource) => {
+  const own = witness ? [witnessFile(settings, witness)] : [];
+  return [...own, ...resources].flatMap((resource) => {
     if (resource.kind !== 'container') return [resource];
     const service = forEngine(resource.service, settings, facts);
     return containerOf(service, digestOf(JSON.stringify(service)), facts);
