@@ -6,10 +6,10 @@ import { DEFAULT_IMAGE } from './settings.ts';
 const READ_LIMIT = 120_000;
 
 /**
- * The names of the images in an archive; tar finds out by itself how it is compressed.
+ * The images in an archive; tar finds out by itself how it is compressed.
  * @throws CliError (exit 2) where the file is not such an archive
  */
-export async function archiveImages(host: Host, path: string): Promise<string[]> {
+export async function listArchive(host: Host, path: string): Promise<Listed[]> {
   const bad = (message: string, why?: string) =>
     new CliError(`--image-archive: ${message}`, {
       why,
@@ -19,7 +19,7 @@ export async function archiveImages(host: Host, path: string): Promise<string[]>
   const there = await host.stat(path);
   if (!there) throw bad(`there is no file ${path}.`);
   if (there.type !== 'file') throw bad(`${path} is not a file.`);
-  const inside = (file: string) => host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
+  const inside = (file: string) => fileInArchive(host, path, file);
   const { code, stdout, stderr } = await inside('manifest.json');
   const [, unpacker] = /(\w+): Cannot (?:exec|run)/.exec(stderr) ?? [];
   if (unpacker)
@@ -34,22 +34,49 @@ export async function archiveImages(host: Host, path: string): Promise<string[]>
     const found = await inside(file);
     return found.code === 0 ? found.stdout : undefined;
   };
-  let names: string[];
+  let images: Listed[];
   try {
-    const text = await readManifest(read, DEFAULT_IMAGE);
-    const images = JSON.parse(text) as Listed[];
-    names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
+    images = JSON.parse(await readManifest(read, DEFAULT_IMAGE)) as Listed[];
   } catch {
     throw bad(`${path} is not an image archive: its list of images cannot be read.`);
   }
-  if (names.length === 0) throw bad(`the image in ${path} has no name: it was saved by its id.`);
-  return names;
+  if (images.every(({ RepoTags }) => !RepoTags?.length))
+    throw bad(`the image in ${path} has no name: it was saved by its id.`);
+  return images;
+}
+
+const fileInArchive = (host: Host, path: string, file: string) =>
+  host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
+
+const namesOf = (images: Listed[]): string[] => images.flatMap(({ RepoTags }) => RepoTags ?? []);
+
+/** The names of the images in an archive. @throws as listArchive does */
+export const archiveImages = async (host: Host, path: string): Promise<string[]> =>
+  namesOf(await listArchive(host, path));
+
+/** A name as Docker shows it: without the registry that is meant anyway, with the tag that is. */
+export function plainName(name: string): string {
+  const short = name.replace(/^(docker\.io|index\.docker\.io|localhost)\//, '').replace(/^library\//, '');
+  return /[:@][^/]+$/.test(short) ? short : `${short}:latest`;
+}
+
+/** The image of that name in a list, whichever engine wrote it. */
+export const listed = (images: Listed[], ref: string): Listed | undefined =>
+  images.find((image) => namesOf([image]).some((name) => plainName(name) === plainName(ref)));
+
+/** What an image in an archive runs on: `amd64`. (OCI image-spec: config.md) */
+export async function architectureIn(host: Host, path: string, image: Listed): Promise<string> {
+  for (const file of [image.Config, `./${image.Config}`]) {
+    const { code, stdout } = await fileInArchive(host, path, file);
+    if (code === 0) return String((JSON.parse(stdout) as { architecture?: string }).architecture ?? '');
+  }
+  return '';
 }
 
 /** The image to start: the one that was asked for, when the archive holds it; the registry, or the first, when none was. */
 export function chooseImage(names: string[], path: string, wanted: string | undefined): string {
   if (wanted === undefined) return names.find((name) => /(^|\/)registry:/.test(name)) ?? (names[0] as string);
-  if (names.includes(wanted)) return wanted;
+  if (names.some((name) => plainName(name) === plainName(wanted))) return wanted;
   throw new CliError(`--image ${wanted}: ${path} does not hold it, but ${names.join(', ')}.`, {
     fix: `--image ${names[0]}`,
     exitCode: 2,
@@ -57,7 +84,7 @@ export function chooseImage(names: string[], path: string, wanted: string | unde
 }
 
 /** A line of manifest.json, which `docker save` writes and `docker load` reads. */
-interface Listed {
+export interface Listed {
   Config: string;
   RepoTags: string[] | null;
   Layers: string[];
@@ -71,13 +98,10 @@ interface Descriptor {
   platform?: { architecture: string; os: string };
 }
 
-const ARCHITECTURE: Record<string, string> = {
-  x64: 'amd64',
-  arm64: 'arm64',
-  arm: 'arm',
-  ppc64: 'ppc64le',
-  s390x: 's390x',
-};
+const ARCHITECTURE: Partial<Record<string, string>> = { x64: 'amd64', ppc64: 'ppc64le', ia32: '386' };
+
+/** This machine, as images call it. (nodejs.org/api/process.html, process.arch; go.dev/doc/install/source, GOARCH) */
+export const architecture = (): string => ARCHITECTURE[process.arch] ?? process.arch;
 
 /**
  * The list of images of an archive; of an OCI layout it is made from its index.
@@ -96,8 +120,7 @@ export async function readManifest(
   const parse = async (path: string) => JSON.parse((await either(path)) ?? '');
   const { manifests } = (await parse('index.json')) as { manifests: Descriptor[] };
   const here = (one: Descriptor) =>
-    !one.platform ||
-    (one.platform.os === 'linux' && one.platform.architecture === ARCHITECTURE[process.arch]);
+    !one.platform || (one.platform.os === 'linux' && one.platform.architecture === architecture());
   const list: Listed[] = [];
   for (const top of manifests.filter(here)) {
     let document = await parse(blob(top.digest));

@@ -15,6 +15,7 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
   status: async (context) => (await import('./commands/status.ts')).status(context),
   rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
   user: async (context) => (await import('./commands/user.ts')).user(context),
+  bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
 };
 

@@ -3,8 +3,10 @@ import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { ownAddresses } from './addresses.ts';
 import { type Answers, readAnswers } from './arguments.ts';
+import { carried, carriedAnswers } from './bundle/carried.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { type EngineWish, findEngine } from './engines/engine.ts';
+import type { Supply } from './engines/native.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import { listeningPorts } from './listening.ts';
@@ -28,15 +30,26 @@ export interface Facts {
 /**
  * @param dir the directory of the set-up, for what the last run left there
  * @param wish the engine that was asked for; that of the last run unless said
+ * @param archive images come out of a file: without an engine the registry's program does
  */
-export async function gatherFacts(host: Host, dir: string, wish?: EngineWish): Promise<Facts> {
+export async function gatherFacts(
+  host: Host,
+  dir: string,
+  wish?: EngineWish,
+  archive = false,
+): Promise<Facts> {
   const file = join(dir, 'settings.yml');
   const settingsText = (await host.read(file))?.toString();
   const last =
     settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file)));
+  const before = (last ?? carriedAnswers()).engine?.value as EngineWish | undefined;
+  // A program that runs here already is not changed for one that is carried along.
+  const kept = last?.engine?.value === 'native';
+  const first = archive || (carried() !== undefined && !kept);
+  const supply: Supply = { dir, archive: first ? 'first' : carried() && 'last' };
   const [release, engine, listening, addresses, enforce] = await Promise.all([
     host.read('/etc/os-release'),
-    findEngine(host, wish ?? (last?.engine?.value as EngineWish | undefined) ?? 'auto'),
+    findEngine(host, wish ?? before ?? 'auto', supply),
     listeningPorts(host),
     reachableAs(host),
     host.read('/sys/fs/selinux/enforce'),

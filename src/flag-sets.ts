@@ -6,7 +6,12 @@ import type { FlagName } from './flags.ts';
 import type { Auth, Tls } from './settings.ts';
 
 /** What only a container engine can do. */
-export function engineProblems(answers: Answers, engine: EngineKind, auth: Auth): Problem[] {
+export function engineProblems(
+  answers: Answers,
+  engine: EngineKind,
+  auth: Auth,
+  archive: string | undefined,
+): Problem[] {
   if (engine !== 'native') return [];
   const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
   const problems: Problem[] = [];
@@ -18,10 +23,8 @@ export function engineProblems(answers: Answers, engine: EngineKind, auth: Auth)
       message: `token ${needs}, ${why}`,
       fix: `${fix}; or --auth htpasswd`,
     });
-  for (const name of ['image', 'image-archive'] as const) {
-    const { where } = answers[name] ?? {};
-    if (where?.startsWith('--')) problems.push({ where, message: `${needs}, ${why}`, fix });
-  }
+  const { where } = answers.image ?? {};
+  if (where?.startsWith('--') && !archive) problems.push({ where, message: `${needs}, ${why}`, fix });
   return problems;
 }
 

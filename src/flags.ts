@@ -8,6 +8,7 @@ export const COMMANDS = [
   'image',
   'status',
   'doctor',
+  'bundle',
   'uninstall',
 ] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -28,8 +29,8 @@ export interface Flag {
   word?: string;
 }
 
-const server: Command[] = ['setup'];
-const joint: Command[] = ['setup', 'client'];
+const server: Command[] = ['setup', 'bundle'];
+const joint: Command[] = ['setup', 'client', 'bundle'];
 const served: Command[] = ['setup', 'rotate'];
 const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
 
@@ -66,7 +67,7 @@ export const FLAGS = {
   reader: list(
     'NAME[:REPO]',
     'who may pull and not push: everything, or REPO (team/app, team/*); token mode',
-    ['setup', 'user'],
+    ['setup', 'user', 'bundle'],
     SETTING,
   ),
   'anonymous-pull': toggle('everybody may pull without login; token mode', server, SETTING),
@@ -75,7 +76,7 @@ export const FLAGS = {
   'token-key': toggle('the key that signs tokens as well; logins and pushes go on', ['rotate']),
   tls: choice(['insecure', 'self-signed', 'ca-signed'], 'encryption (ca-signed)', server, SETTING),
   san: list('NAME|IP', 'one more name or address for the certificate; again for more', server, SETTING),
-  days: number('N', 'how long a site certificate lasts (397)', served, SETTING),
+  days: number('N', 'how long a site certificate lasts (397)', ['setup', 'rotate', 'bundle'], SETTING),
   cert: file('FILE', 'a ready certificate: PEM or DER with its chain, or PFX', served, SETTING),
   key: file('FILE', 'its key', served, SETTING),
   'ca-cert': file('FILE', 'an existing CA that signs the site certificate', served, SETTING),
@@ -89,7 +90,11 @@ export const FLAGS = {
   renew: toggle('no timer that renews the certificate before it ends', server, { ...ON, ...SETTING }),
   delete: toggle('images can be pushed, never removed', server, { ...ON, ...SETTING }),
   image: text('REF', 'the registry image; a mirror is fine (registry:3)', server, SETTING),
-  'image-archive': file('FILE', 'take the image from a `docker save` file, gzip or not', server),
+  'image-archive': file(
+    'FILE',
+    'take the images from a file: `docker save`, or an OCI layout; packed or not',
+    server,
+  ),
   engine: choice(['auto', 'docker', 'podman', 'native'], 'what runs it (auto)', server, SETTING),
   name: text('NAME', 'name of the container (registry)', server, SETTING),
   'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [

@@ -45,11 +45,28 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
   },
   image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
+  bundle: {
+    usage: 'registry-setup bundle FILE [flags]',
+    says: 'One file for a server without network: this program, the images, your answers. No password.',
+    examples: [
+      'registry-setup bundle registry.run',
+      'registry-setup bundle registry.run --auth token --host registry.corp.example',
+      'sh registry.run      (on the server; it takes the same flags)',
+    ],
+  },
   doctor: { usage: 'registry-setup doctor', says: 'Every check.', examples: [] },
 };
 
 /** Commands that work in this version, in the order of the help. */
-export const BUILT: readonly Command[] = ['setup', 'client', 'rotate', 'user', 'status', 'uninstall'];
+export const BUILT: readonly Command[] = [
+  'setup',
+  'client',
+  'rotate',
+  'user',
+  'status',
+  'bundle',
+  'uninstall',
+];
 
 const WIDTH = 80;
 /** Where the explanations begin. */

@@ -7,7 +7,7 @@ import { quoted } from './shell.ts';
 import { digestOf, templateText } from './templates.ts';
 
 /** What the plan must know of it. */
-export type Native = Pick<NativeInfo, 'binary' | 'package' | 'keeper'> & {
+export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'keeper'> & {
   /** The user that it runs as; undefined: whoever sets it up, who is not root. */
   user?: string | undefined;
 };
@@ -19,6 +19,7 @@ const userName = ({ name }: Settings) =>
 export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Native => ({
   binary: info.binary,
   ...(info.package && { package: info.package }),
+  ...(info.fromImage && { fromImage: info.fromImage }),
   keeper: info.keeper,
   user: uid === 0 ? userName(settings) : undefined,
 });
@@ -28,6 +29,19 @@ export const nativeBefore = ({ package: pack, user }: Native): Resource[] => [
   ...(pack ? [{ kind: 'package', ...pack } as const] : []),
   ...(user ? [{ kind: 'account', name: user } as const] : []),
 ];
+
+/** A program out of an image lies below the set-up's directory, and goes with it. */
+export const nativeProgram = (
+  { image }: Settings,
+  { binary, fromImage }: Native,
+  archive: string | undefined,
+): Resource[] =>
+  fromImage
+    ? [
+        { kind: 'dir', path: dirname(binary), mode: 0o755 },
+        { kind: 'binary', path: binary, ref: image, archive },
+      ]
+    : [];
 
 /** What the registry itself reads. */
 const READS = ['config', 'config/config.yml', 'certs/site.key', 'auth', 'auth/htpasswd'];

@@ -4,7 +4,14 @@ import { PORTS_INSIDE } from './engines/docker.ts';
 import type { Keeper } from './engines/native.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
-import { type Native, nativeBefore, nativeService, readable, withLines } from './native-plan.ts';
+import {
+  type Native,
+  nativeBefore,
+  nativeProgram,
+  nativeService,
+  readable,
+  withLines,
+} from './native-plan.ts';
 import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
@@ -63,6 +70,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
   const resources: Resource[] = [
     ...(native ? nativeBefore(native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
+    ...(native ? nativeProgram(settings, native, facts.archive) : []),
     { kind: 'dir', path: at('config'), mode: 0o700 },
     {
       kind: 'file',

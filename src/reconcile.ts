@@ -5,6 +5,7 @@ import type { Oldest } from './journal.ts';
 import { type Output, SYMBOL } from './output.ts';
 import { type Drift, keyOf, type Provider, type Report, type Resource } from './resource.ts';
 import { account } from './resources/account.ts';
+import { binary } from './resources/binary.ts';
 import { container } from './resources/container.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
@@ -34,6 +35,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   owner,
   unit,
   process: background,
+  binary,
   image,
   container,
   daemonJson,
@@ -158,7 +160,7 @@ async function applyOne({ resource, title }: Change, host: Host, run: Run, repor
 }
 
 /** Runs the steps one after the other, each a line of progress; stops at the first that fails. */
-async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
+export async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
   const { Listr, ProcessOutput } = await import('listr2');
   const live = output.terminal && !output.quiet && !output.asJson;
   const seconds = (since: number) => {

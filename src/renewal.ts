@@ -14,29 +14,36 @@ export interface Renewal {
   schedule: 'systemd' | 'cron' | 'none';
   /** The Node that runs this program. */
   node: string;
-  /** The files of this program, by their path in the package. */
   files: Record<string, string>;
 }
 
-/** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
-export async function renewalFacts(host: Host): Promise<Renewal> {
+/** The files of this program, by their path in the package. */
+export async function programFiles(host: Host): Promise<Record<string, string>> {
   const root = new URL('..', import.meta.url).pathname;
-  const [systemd, cron, ...lists] = await Promise.all([
-    host.stat('/run/systemd/system'),
-    host.stat('/etc/cron.d'),
-    ...['dist', 'templates'].map(async (dir) =>
+  const lists = await Promise.all(
+    ['dist', 'templates'].map(async (dir) =>
       (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
     ),
-  ]);
+  );
   const names = ['package.json', ...lists.flat()];
   const texts = await Promise.all(
     names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
   );
+  return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
+}
+
+/** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
+export async function renewalFacts(host: Host): Promise<Renewal> {
+  const [systemd, cron, files] = await Promise.all([
+    host.stat('/run/systemd/system'),
+    host.stat('/etc/cron.d'),
+    programFiles(host),
+  ]);
   return {
     // Both belong to root.
     schedule: host.machine.uid !== 0 ? 'none' : systemd ? 'systemd' : cron ? 'cron' : 'none',
     node: process.execPath,
-    files: Object.fromEntries(names.map((name, i) => [name, texts[i] ?? ''])),
+    files,
   };
 }
 

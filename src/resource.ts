@@ -63,6 +63,8 @@ export type Resource =
   | { kind: 'unit'; name: string; text: string; own?: true; door?: Door }
   /** A program that a shell script keeps running where there is no systemd. */
   | { kind: 'process'; name: string; script: string; digest: string; door?: Door }
+  /** The registry's program, taken out of an image in an archive. */
+  | { kind: 'binary'; path: string; ref: string; archive?: string | undefined }
   | { kind: 'image'; ref: string; archive?: string | undefined; engine?: Program }
   | { kind: 'container'; service: Service; digest: string }
   /** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
@@ -219,6 +221,7 @@ export function keyOf(resource: Resource): string {
     case 'file':
     case 'owner':
     case 'program':
+    case 'binary':
       return `${resource.kind}:${resource.path}`;
     case 'image':
       return `${by(resource.engine)}image:${resource.ref}`;

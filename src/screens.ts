@@ -1,4 +1,6 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
+
+import { callWords, laterLines } from './bundle/carried.ts';
 import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { engineText } from './engines/engine.ts';
@@ -94,6 +96,7 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
     ...(fresh
       ? [`make ${dir} (${count(files.length, 'file')})`]
       : files.map(({ title }) => `change ${title}`)),
+    ...of('binary').map(({ drift }) => drift.details[0] ?? ''),
     ...of('package').map(({ title }) => `install the ${title}`),
     ...of('account').map(({ title }) => `add the ${title}`),
     ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
@@ -135,7 +138,8 @@ export function sameRun(settings: Settings): string {
     return [`--${name}`, String(value)];
   });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
-  return shellLine('registry-setup', ['--yes', ...dir, ...args]);
+  const [program = '', ...words] = callWords();
+  return shellLine(program, [...words, '--yes', ...dir, ...args]);
 }
 
 const day = (iso: string) => iso.slice(0, 10);
@@ -249,5 +253,6 @@ export function summaryLines(
     ...validLines(settings, material.site, renewByHand),
     '  The same again without questions:',
     `    ${sameRun(settings)}`,
+    ...laterLines(settings),
   ];
 }

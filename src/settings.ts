@@ -70,6 +70,8 @@ export interface Defaults {
   engine?: EngineKind | undefined;
   openPort?: boolean | undefined;
   hostsLine?: boolean | undefined;
+  /** There is an archive of images: without an engine the registry's program comes out of it. */
+  archive?: string | undefined;
 }
 
 export const DEFAULT_DIR = '/opt/registry';
@@ -124,7 +126,7 @@ export function resolveSettings(
   problems.push(...fileProblems(answers, tls));
   const said = take<string>('engine', 'auto') as EngineKind | 'auto';
   const engine = said === 'auto' ? (defaults.engine ?? 'docker') : said;
-  problems.push(...engineProblems(answers, engine, auth));
+  problems.push(...engineProblems(answers, engine, auth, defaults.archive));
   const settings: Settings = {
     host: take('host', defaults.host ?? '', checkHost).toLowerCase(),
     port: take('port', DEFAULT_PORT, checkPort),

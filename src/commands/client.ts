@@ -1,5 +1,6 @@
 // `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
-import { type Answers, readAnswers } from '../arguments.ts';
+import { answersFile } from '../answers-file.ts';
+import type { Answers } from '../arguments.ts';
 import { installedRoots } from '../client/certs-dir.ts';
 import { askLogin } from '../client/discover.ts';
 import { finderOf, findPerson, findTargets } from '../client/find.ts';
@@ -25,7 +26,6 @@ import { CliError, InputError, Interrupted } from '../errors.ts';
 import type { Resource } from '../resource.ts';
 import { clearText } from '../resources/login.ts';
 import { mergeAnswers } from '../settings.ts';
-import { readYaml } from '../templates.ts';
 import { undoClient } from './client-undo.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
 
@@ -93,11 +93,7 @@ async function allAnswers({ answers, operands, host }: Context): Promise<Answers
   const [word, surplus] = operands;
   if (surplus) throw new InputError([{ where: surplus, message: 'one registry at a time' }]);
   const positional: Answers = word ? { host: { value: word, where: word } } : {};
-  const file = answers.answers?.value as string | undefined;
-  if (!file) return mergeAnswers(answers, positional);
-  const bytes = await host.read(file);
-  if (!bytes) throw new InputError([{ where: '--answers', message: `there is no file ${file}` }]);
-  return mergeAnswers(answers, positional, readAnswers(file, readYaml(bytes.toString(), file)));
+  return mergeAnswers(answers, positional, await answersFile(answers, host));
 }
 
 /** What this user can do, and the commands for what root alone can. A target that waits for those is not used yet. */

@@ -1,10 +1,12 @@
 // `registry-setup`: sets the registry up, or changes the one that is here.
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import { archiveImages, chooseImage } from '../archive.ts';
-import { type Answers, readAnswers } from '../arguments.ts';
+import { answersFile } from '../answers-file.ts';
+import { architecture, archiveImages, chooseImage } from '../archive.ts';
+import type { Answers } from '../arguments.ts';
 import { aroundDefaults } from '../around.ts';
 import type { Prompts } from '../ask.ts';
+import { carried, carriedAnswers } from '../bundle/carried.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
@@ -25,7 +27,6 @@ import { banner, clientLine, foundLine, lacksLines, summaryLines } from '../scre
 import { carryOut, type Outcome, preview, type Wanted } from '../server.ts';
 import { address, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { type Keys, makeKeys } from '../site.ts';
-import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
 import { askEngine } from './engine.ts';
 import { changeOne, review } from './review.ts';
@@ -43,6 +44,7 @@ interface Collected {
 
 export async function setup(context: Context): Promise<void> {
   const { host, env } = context;
+  refuseForeign(context);
   const collected = await collect(context);
   if (!collected) return;
   const { asking, facts, interactive } = collected;
@@ -66,19 +68,19 @@ export async function setup(context: Context): Promise<void> {
 /** Reads what was said and what this machine is, and asks what is missing; undefined: the person wanted something else. */
 async function collect(context: Context): Promise<Collected | undefined> {
   const { host, output } = context;
-  const file = context.answers.answers;
-  const fromFile = file ? await answersFile(String(file.value), context) : {};
-  const said = mergeAnswers(context.answers, fromFile);
+  const said = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const dir = dirOf(said);
   const interactive = output.terminal && !isOn(context, 'yes');
   // Loading the questions takes as long as asking the engine: side by side.
   const prompts = interactive ? context.prompts() : undefined;
-  const found = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
+  const wish = said.engine?.value as EngineWish | undefined;
+  const found = await gatherFacts(host, dir, wish, said['image-archive'] !== undefined);
+  const before = found.last ?? carriedAnswers();
+  const answers = mergeAnswers(said, before);
   const asks = interactive && !isOn(context, 'dry-run');
-  const facts = asks ? await askEngine(context, found, said, dir) : found;
+  const facts = asks ? await askEngine(context, found, answers, dir) : found;
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
-  const answers = mergeAnswers(said, facts.last ?? {});
   // What was decided for the former name is nothing for another one.
   if (said.host && said.host.value !== facts.last?.host?.value && !said['hosts-line'])
     delete answers['hosts-line'];
@@ -127,9 +129,10 @@ async function firstWish(
 async function settle(context: Context, { asking, facts, engine, keys }: Collected): Promise<Wanted> {
   const { host, output } = context;
   const { answers, dir, passwords } = asking;
-  const { archive, ...defaults } = await imageSource(context, answers);
+  const source = await imageSource(context, answers);
+  const { archive } = source;
   const result = resolveSettings(answers, {
-    ...defaults,
+    ...source,
     host: facts.addresses[0]?.host,
     dir,
     engine: engine.kind,
@@ -156,9 +159,9 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
 async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
   if (engine.kind === 'docker') return [];
   const keeper = await keeperOf(host);
-  const { package: pack } = engine as NativeInfo;
+  const { package: pack, fromImage } = engine as NativeInfo;
   const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
-  const from = pack ? `, from the package ${pack.name}` : '';
+  const from = pack ? `, from the package ${pack.name}` : fromImage ? ', out of the image' : '';
   const warnings: string[] = [];
   if (engine.kind === 'native' && !chosen)
     warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
@@ -192,18 +195,26 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
     output.say(...summaryLines(settings, outcome, output.paint), ...(news.length > 0 ? ['', ...news] : []));
 }
 
-async function answersFile(path: string, { host }: Context): Promise<Answers> {
-  const bytes = await host.read(path);
-  if (!bytes) throw new InputError([{ where: '--answers', message: `there is no file ${path}` }]);
-  return readAnswers(path, readYaml(bytes.toString(), path));
-}
-
-async function imageSource({ host }: Context, answers: Answers) {
+async function imageSource(
+  { host }: Context,
+  answers: Answers,
+): Promise<{ archive?: string | undefined; image?: string }> {
   const given = answers['image-archive']?.value;
-  if (given === undefined) return {};
+  // What a bundle holds is known without a look into it.
+  if (given === undefined) return { archive: carried()?.file };
   const archive = resolve(String(given));
   const names = await archiveImages(host, archive);
   return { archive, image: chooseImage(names, archive, answers.image?.value as string | undefined) };
+}
+
+/** The images that are carried along run on one kind of machine. */
+function refuseForeign({ answers }: Context): void {
+  const wanted = carried()?.about.architecture ?? '';
+  if (wanted === '' || wanted === architecture() || answers['image-archive']) return;
+  throw new CliError(`This bundle is for ${wanted}, and this machine is ${architecture()}.`, {
+    fix: `Make one on a machine that is ${architecture()}:   registry-setup bundle FILE`,
+    exitCode: 2,
+  });
 }
 
 /** Nobody is there to ask: every question that has no answer yet, at once. */

@@ -4,7 +4,7 @@ import type { Host } from '../host.ts';
 import type { Settings } from '../settings.ts';
 import * as docker from './docker.ts';
 import { type EngineInfo, type EngineKind, engineInfo, NoEngine } from './docker.ts';
-import { keeperOf, nativeInfo, scriptFiles, scriptPath, scriptProcess } from './native.ts';
+import { keeperOf, nativeInfo, type Supply, scriptFiles, scriptPath, scriptProcess } from './native.ts';
 import { podmanInfo } from './podman.ts';
 
 export type EngineWish = EngineKind | 'auto';
@@ -18,8 +18,12 @@ const caught = (error: unknown): CliError => {
  * The engine that was asked for; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
  * An engine that is there and does not answer is told of: it may hold the port, and its person expects to find the registry in it.
  */
-export async function findEngine(host: Host, wish: EngineWish): Promise<EngineInfo | CliError> {
-  if (wish === 'native') return nativeInfo(host).catch(caught);
+export async function findEngine(
+  host: Host,
+  wish: EngineWish,
+  supply?: Supply,
+): Promise<EngineInfo | CliError> {
+  if (wish === 'native') return nativeInfo(host, supply).catch(caught);
   if (wish === 'podman') return podmanInfo(host).catch(caught);
   const first = await engineInfo(host).catch(caught);
   if (!(first instanceof CliError) || wish === 'docker') return first;
@@ -27,7 +31,7 @@ export async function findEngine(host: Host, wish: EngineWish): Promise<EngineIn
   if (!(second instanceof CliError)) return second;
   if (!(first instanceof NoEngine)) return first;
   if (!(second instanceof NoEngine)) return second;
-  const third = await nativeInfo(host).catch(caught);
+  const third = await nativeInfo(host, supply).catch(caught);
   return third instanceof CliError ? first : third;
 }
 

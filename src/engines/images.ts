@@ -1,6 +1,7 @@
 // Images: which are here, what is in them, and how one comes out of a file.
 
 import { readManifest } from '../archive.ts';
+import { archiveFile } from '../bundle/carried.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { ANSWERS_WITHIN, engine, type Program } from './docker.ts';
@@ -54,10 +55,11 @@ const load = (host: Host, archive: string, program: Program) =>
  */
 export async function loadImage(
   host: Host,
-  archive: string,
+  path: string,
   program: Program = 'docker',
   ref = 'registry:3',
 ): Promise<void> {
+  const archive = archiveFile(path);
   const failed = await load(host, archive, program).then(
     () => undefined,
     (error: unknown) => error,

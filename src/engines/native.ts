@@ -14,8 +14,21 @@ export interface NativeInfo extends EngineInfo {
   binary: string;
   /** What brings it, when it is not here. */
   package?: { manager: Manager; name: string; service: string };
+  /** It comes out of an archive of images, or came so. */
+  fromImage?: true;
   keeper: Keeper;
 }
+
+/** Where the registry's program can come from, beside this machine and its packages. */
+export interface Supply {
+  /** The set-up's directory: a program out of an image is kept there. */
+  dir: string;
+  /** There are images in a file; `last`: they are for when no program is on this machine. */
+  archive?: 'first' | 'last' | undefined;
+}
+
+/** A registry out of an image. */
+export const ownProgram = (dir: string): string => join(dir, 'bin/registry');
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** Debian calls it docker-registry, everybody else registry, as other programs are called, too. */
@@ -26,14 +39,22 @@ const VERSION = /distribution\S* v?(\d[\w.+~-]*)/;
 
 /** The program on this machine, and its version; undefined where there is none that is a registry. */
 async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {
-  for (const path of FOLDERS.flatMap((folder) => NAMES.map((name) => join(folder, name)))) {
-    const there = await host.stat(path);
-    if (there?.type !== 'file' || (there.mode & 0o111) === 0) continue;
-    const { stdout, stderr } = await host.run(path, ['--version'], { timeout: 5_000 });
-    const [, version] = VERSION.exec(`${stdout}\n${stderr}`) ?? [];
-    if (version) return { binary: path, version };
+  for (const binary of FOLDERS.flatMap((folder) => NAMES.map((name) => join(folder, name)))) {
+    const { version } = await registryVersion(host, binary);
+    if (version) return { binary, version };
   }
   return undefined;
+}
+
+/** What a program says of itself: its version, if it is there and a registry; else what keeps it from running. */
+export async function registryVersion(
+  host: Host,
+  path: string,
+): Promise<{ version?: string | undefined; why?: string }> {
+  const there = await host.stat(path);
+  if (there?.type !== 'file' || (there.mode & 0o111) === 0) return {};
+  const { stdout, stderr } = await host.run(path, ['--version'], { timeout: 5_000 });
+  return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: stderr.trim() };
 }
 
 /** systemd runs this machine (sd_booted(3)), or at least what this person does; else a script of ours has to do. */
@@ -43,11 +64,19 @@ export async function keeperOf(host: Host): Promise<Keeper> {
   return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
 }
 
-/** @throws CliError where there is no registry, and no package that brings one */
-export async function nativeInfo(host: Host): Promise<NativeInfo> {
-  const [found, manager, keeper] = await Promise.all([findBinary(host), managerOf(host), keeperOf(host)]);
+/**
+ * A program out of an image first, then one that is on this machine, then the package of the system.
+ * @throws CliError where there is none of them
+ */
+export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInfo> {
+  const keeper = await keeperOf(host);
   const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, proxy: '', keeper } as const;
+  const own = supply && { ...rest, binary: ownProgram(supply.dir), version: '', fromImage: true as const };
+  const { version } = own ? await registryVersion(host, own.binary) : {};
+  if (own && (version || supply?.archive === 'first')) return { ...own, version: version ?? '' };
+  const [found, manager] = await Promise.all([findBinary(host), managerOf(host)]);
   if (found) return { ...rest, ...found };
+  if (own && supply?.archive) return own;
   const bring: RegistryPackage | undefined = manager && MANAGERS[manager].registry;
   if (manager && bring && host.machine.uid === 0) {
     const { name, binary, service } = bring;
@@ -57,6 +86,7 @@ export async function nativeInfo(host: Host): Promise<NativeInfo> {
     why: bring ? 'The package that brings it can only be installed by root.' : undefined,
     fix: [
       ...(bring ? ['As root:                         sudo npx registry-setup'] : []),
+      'Out of an image, without engine: registry-setup --engine native --image-archive registry.tar',
       'Put the program on the PATH:     github.com/distribution/distribution/releases',
       'Or with a container engine:      registry-setup --engine docker      (or podman)',
     ],

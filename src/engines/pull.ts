@@ -1,5 +1,6 @@
 // Pulling an image, with bytes and per cent: the engine's own API tells them, its command line does not when it writes to a pipe.
 import { request } from 'node:http';
+import { carried } from '../bundle/carried.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { bytes } from '../output.ts';
@@ -108,7 +109,7 @@ export async function pullImage(
   const { proxy } = await engineInfo(host);
   throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
     why: [said, proxy && `The engine uses the proxy ${proxy}.`].filter(Boolean).join('\n'),
-    fix: elsewhere(),
+    fix: elsewhere(ref),
   });
 }
 
@@ -125,14 +126,20 @@ async function pullByPodman(host: Host, ref: string, report: Report): Promise<vo
   if (code === 0) return;
   throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
     why: stderr.trim().split('\n').slice(-3).join('\n'),
-    fix: elsewhere('podman'),
+    fix: elsewhere(ref, 'podman'),
   });
 }
 
 /** Where an image can come from when Docker Hub is out of reach, as it is for many. */
-export const elsewhere = (program: Program = 'docker'): string[] => [
+const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
+  ...(carried()
+    ? [`In the bundle:     registry-setup bundle FILE ${flagFor(ref)}     where there is network`]
+    : []),
   'From a mirror:     registry-setup --image MIRROR/library/registry:3',
   `From a file:       ${program} save -o registry.tar registry:3     where it can be pulled, then here`,
   '                   registry-setup --image-archive registry.tar',
   'Without an image:  registry-setup --engine native',
 ];
+
+/** What makes a bundle hold an image. */
+const flagFor = (ref: string) => (/docker_auth/.test(ref) ? '--auth token' : `--image ${ref}`);

@@ -1,0 +1,187 @@
+// `registry-setup bundle FILE`: this program, the images and the answers in one file, for a server without network.
+import { createHash, randomBytes } from 'node:crypto';
+import { basename, dirname, join, resolve } from 'node:path';
+import { answersFile } from '../answers-file.ts';
+import { archiveImages, chooseImage, listArchive } from '../archive.ts';
+import type { Answers } from '../arguments.ts';
+import { architectureOf, fetcher, fetchSteps, missingImages, plainTar, wantedIn } from '../bundle/images.ts';
+import { isBundle, packBundle } from '../bundle/pack.ts';
+import { type Context, isOn } from '../context.ts';
+import type { Program } from '../engines/docker.ts';
+import { CliError, InputError, Interrupted } from '../errors.ts';
+import { FLAG_NAMES, flag } from '../flags.ts';
+import { bytes } from '../output.ts';
+import { runSteps, type Step } from '../reconcile.ts';
+import { programFiles } from '../renewal.ts';
+import { DEFAULT_DIR, mergeAnswers, resolveSettings } from '../settings.ts';
+import { quoted } from '../shell.ts';
+import { VERSION } from '../version.ts';
+
+/** What goes into the file. */
+interface Wish {
+  refs: string[];
+  /** As they are said on the server, where nothing else is. */
+  answers: Record<string, unknown>;
+  archive: string | undefined;
+}
+
+interface Made {
+  file: string;
+  size: number;
+  sha256: string;
+  architecture: string;
+}
+
+export async function bundle(context: Context): Promise<void> {
+  const { host, calm, output, signal } = context;
+  const file = await target(context);
+  const wish = await readWish(context);
+  const program = wish.archive ? undefined : await fetcher(host);
+  const absent = program ? await missingImages(host, wish.refs, program) : [];
+  if (isOn(context, 'dry-run')) return showPlan(context, file, wish, absent);
+
+  await tryToWrite(context, file);
+  const { stdout, code, stderr } = await host.run('mktemp', ['-d']);
+  if (code !== 0) throw new CliError('There is no place for temporary files.', { why: stderr.trim() });
+  const folder = stdout.trim();
+  const made: Made = { file, size: 0, sha256: '', architecture: '' };
+  try {
+    await runSteps(steps(context, wish, made, { folder, program, absent }), output, signal);
+  } finally {
+    await calm.removeTree(folder);
+  }
+  tell(context, wish, made);
+}
+
+interface From {
+  folder: string;
+  program: Program | undefined;
+  absent: string[];
+}
+
+function steps({ host, signal }: Context, wish: Wish, made: Made, { folder, program, absent }: From): Step[] {
+  const { refs, answers, archive } = wish;
+  const saved = join(folder, 'images.tar');
+  const write: Step = {
+    title: made.file,
+    run: async () => {
+      const tar = await plainTar(host, archive ?? saved, folder);
+      made.architecture = await architectureOf(host, archive ?? saved, refs);
+      const contents = { version: VERSION, architecture: made.architecture, images: refs, answers };
+      const all = await packBundle({ ...contents, program: await programFiles(host), archive: tar });
+      if (signal.aborted) throw new Interrupted();
+      await host.write(made.file, all, { mode: 0o755 });
+      made.size = all.length;
+      made.sha256 = createHash('sha256').update(all).digest('hex');
+      return `${made.file}, ${bytes(all.length)}`;
+    },
+  };
+  return [...(program ? fetchSteps(host, refs, absent, program, saved) : []), write];
+}
+
+/** Where it goes: another bundle is replaced, anything else is not. */
+async function target({ operands, host }: Context): Promise<string> {
+  const [word, surplus] = operands;
+  const bad = (message: string, fix?: string) => new InputError([{ where: word ?? 'bundle', message, fix }]);
+  if (!word) throw bad('which file shall be written?', 'registry-setup bundle registry.run');
+  if (surplus) throw new InputError([{ where: surplus, message: 'one file at a time' }]);
+  const file = resolve(word);
+  const [there, parent] = await Promise.all([host.stat(file), host.stat(dirname(file))]);
+  if (there?.type === 'dir')
+    throw bad('is a directory', `registry-setup bundle ${quoted(join(word, 'registry.run'))}`);
+  if (there && there.type !== 'file') throw bad('is not a file', 'registry-setup bundle registry.run');
+  if (parent?.type !== 'dir')
+    throw bad(`there is no directory ${dirname(file)}`, `mkdir -p ${quoted(dirname(file))}`);
+  const before = there?.size ? await host.read(file) : undefined;
+  if (before && !isBundle(before))
+    throw bad('is there, and it is no bundle: it is not written over', 'Take another name.');
+  return file;
+}
+
+/** Better now than after a long download. */
+async function tryToWrite({ host }: Context, file: string): Promise<void> {
+  const probe = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+  await host.create(probe, '').catch(({ message }: CliError) => {
+    throw new CliError(message.replace(probe, file), { exitCode: 2 });
+  });
+  await host.remove(probe);
+}
+
+/** What was said, checked as on the server: better here than there. */
+async function readWish({ answers: said, host }: Context): Promise<Wish> {
+  const answers = mergeAnswers(said, await answersFile(said, host));
+  const given = answers['image-archive'];
+  const archive = given && resolve(String(given.value));
+  const image =
+    archive &&
+    chooseImage(await archiveImages(host, archive), archive, answers.image?.value as string | undefined);
+  // The address of the server may be asked for there.
+  const place = { dir: DEFAULT_DIR, host: 'registry.invalid', engine: 'docker' as const };
+  const result = resolveSettings(answers, { ...place, image, archive: 'bundle' });
+  if ('problems' in result) throw new InputError(result.problems);
+  const { settings } = result;
+  const refs = settings.auth === 'token' ? [settings.image, settings.authImage] : [settings.image];
+  refuseOthers(answers, refs);
+  if (archive) wantedIn(await listArchive(host, archive), refs, archive);
+  return { refs, archive, answers: { ...told(answers), image: settings.image } };
+}
+
+/** What cannot travel. */
+function refuseOthers(answers: Answers, refs: string[]): void {
+  const problems = refs
+    .filter((ref) => ref.includes('@'))
+    .map((ref) => ({
+      where: ref,
+      message: 'a file of images knows names, not digests',
+      fix: `Give it a name first:   docker tag ${ref} registry:3`,
+    }));
+  const dir = answers.dir;
+  if (dir)
+    problems.push({ where: dir.where, message: 'is said on the server', fix: `sh FILE --dir ${dir.value}` });
+  if (problems.length > 0) throw new InputError(problems);
+}
+
+/** Every setting that was given, under its name. */
+const told = (answers: Answers): Record<string, unknown> =>
+  Object.fromEntries(
+    FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [
+      name,
+      answers[name]?.value,
+    ]),
+  );
+
+function showPlan(
+  { output }: Context,
+  file: string,
+  { refs, answers, archive }: Wish,
+  absent: string[],
+): void {
+  const images = refs.map((ref) => ({ ref, here: !absent.includes(ref) }));
+  output.json({ ok: true, dryRun: true, file, images, answers });
+  const from = (here: boolean) => (archive ? `out of ${archive}` : here ? 'here already' : 'will be pulled');
+  output.out(
+    `${output.paint('bold', file)}   new`,
+    `  registry-setup ${VERSION}`,
+    ...images.map(({ ref, here }) => `  image ${ref}   (${from(here)})`),
+    ...Object.entries(answers).map(([name, value]) => `  ${name}: ${value}`),
+    '',
+    'Nothing was changed.',
+  );
+}
+
+function tell({ output, operands }: Context, { refs, answers }: Wish, made: Made): void {
+  const { file, size, sha256, architecture } = made;
+  output.json({ ok: true, file, bytes: size, sha256, architecture, images: refs, answers });
+  const name = quoted(basename(operands[0] ?? file));
+  const names = Object.keys(answers).filter((key) => key !== 'image');
+  output.say(
+    '',
+    `  In it: registry-setup ${VERSION}, ${refs.join(', ')} (linux/${architecture})${names.length > 0 ? `, answers: ${names.join(', ')}` : ''}. No password.`,
+    '',
+    '  Copy it to the server, which needs Node 20.17 and no network. There, as root:',
+    `    sh ${name}                 asks; with --yes it does not`,
+    `    sh ${name} status          and every other command, also later: keep the file`,
+    '  On a developer machine without network:',
+    `    sh ${name} --client --host …   (the line that the server prints)`,
+  );
+}
