@@ -11,7 +11,7 @@ for node in node nodejs /usr/local/bin/node /opt/node/bin/node; do
   node=
 done
 if [ -z "$node" ]; then
-  echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH of $(id -un)." >&2
+  echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH." >&2
   echo "  Carry one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
   exit 2
 fi
