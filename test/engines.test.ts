@@ -102,10 +102,33 @@ describe('--engine native', () => {
     expect(found.fix.join('\n')).toContain('sudo');
   });
 
+  test('a program out of an image comes first; one that is on the machine before an archive that is carried along', async () => {
+    const host = withPackages(fakeHost());
+    const own = { binary: '/srv/reg/bin/registry', fromImage: true };
+    const supply = (archive?: 'first' | 'last') => ({ dir: '/srv/reg', archive });
+    expect(await findEngine(host, 'native', supply())).toMatchObject({ package: { manager: 'apt' } });
+    expect(await findEngine(host, 'native', supply('last'))).toMatchObject(own);
+    host.put('/usr/bin/docker-registry', '', 0o755);
+    host.commands['/usr/bin/docker-registry --version'] = { stdout: DEBIAN };
+    expect(await findEngine(host, 'native', supply('last'))).not.toHaveProperty('fromImage');
+    expect(await findEngine(host, 'native', supply('first'))).toMatchObject(own);
+    host.put('/srv/reg/bin/registry', '', 0o755);
+    host.commands['/srv/reg/bin/registry --version'] = { stdout: DEBIAN };
+    expect(await findEngine(host, 'native', supply())).toMatchObject({ ...own, version: '2.8.3+ds1' });
+  });
+
+  test('an archive of images is enough, also to choose one of them', () => {
+    const answers = {
+      engine: { value: 'native', where: '--engine' },
+      image: { value: 'registry:2', where: '--image' },
+    };
+    const place = { host: '10.0.0.1', dir: '/opt/registry', archive: '/x.tar' };
+    expect(resolveSettings(answers, place)).toHaveProperty('settings');
+  });
+
   test.each([
     ['auth', 'token'],
     ['image', 'registry:2'],
-    ['image-archive', 'x.tar'],
   ] as const)('--%s %s needs a container engine', (name, value) => {
     const answers = {
       engine: { value: 'native', where: '--engine' },
