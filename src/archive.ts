@@ -35,13 +35,14 @@ export async function listArchive(host: Host, path: string): Promise<Listed[]> {
     return found.code === 0 ? found.stdout : undefined;
   };
   let images: Listed[];
+  let named: boolean;
   try {
     images = JSON.parse(await readManifest(read, DEFAULT_IMAGE)) as Listed[];
+    named = namesOf(images).length > 0;
   } catch {
     throw bad(`${path} is not an image archive: its list of images cannot be read.`);
   }
-  if (images.every(({ RepoTags }) => !RepoTags?.length))
-    throw bad(`the image in ${path} has no name: it was saved by its id.`);
+  if (!named) throw bad(`the image in ${path} has no name: it was saved by its id.`);
   return images;
 }
 
