@@ -97,6 +97,7 @@ export const FLAGS = {
   ),
   engine: choice(['auto', 'docker', 'podman', 'native'], 'what runs it (auto)', server, SETTING),
   name: text('NAME', 'name of the container (registry)', server, SETTING),
+  'with-node': toggle('put the node of this machine in, too, for a server that has none', ['bundle']),
   'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [
     'setup',
     'client',

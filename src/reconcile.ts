@@ -7,6 +7,7 @@ import { type Drift, keyOf, type Provider, type Report, type Resource } from './
 import { account } from './resources/account.ts';
 import { binary } from './resources/binary.ts';
 import { container } from './resources/container.ts';
+import { copy } from './resources/copy.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
 import { file } from './resources/file.ts';
@@ -36,6 +37,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   unit,
   process: background,
   binary,
+  copy,
   image,
   container,
   daemonJson,

@@ -1,5 +1,6 @@
 // Renewal by itself: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
+import { carried } from './bundle/carried.ts';
 import type { Host } from './host.ts';
 import type { Resource } from './resource.ts';
 import { DEFAULT_DIR, type Settings } from './settings.ts';
@@ -14,6 +15,8 @@ export interface Renewal {
   schedule: 'systemd' | 'cron' | 'none';
   /** The Node that runs this program. */
   node: string;
+  /** It is to be copied there, from where it is gone when this program ends. */
+  nodeFrom?: string;
   files: Record<string, string>;
 }
 
@@ -33,7 +36,9 @@ export async function programFiles(host: Host): Promise<Record<string, string>> 
 }
 
 /** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
-export async function renewalFacts(host: Host): Promise<Renewal> {
+export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
+  const kept = join(dir, 'program/node');
+  const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
   const [systemd, cron, files] = await Promise.all([
     host.stat('/run/systemd/system'),
     host.stat('/etc/cron.d'),
@@ -42,7 +47,8 @@ export async function renewalFacts(host: Host): Promise<Renewal> {
   return {
     // Both belong to root.
     schedule: host.machine.uid !== 0 ? 'none' : systemd ? 'systemd' : cron ? 'cron' : 'none',
-    node: process.execPath,
+    node: nodeFrom ? kept : process.execPath,
+    ...(nodeFrom && { nodeFrom }),
     files,
   };
 }
@@ -67,6 +73,9 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
   const line = renewLine(settings, renewal);
   const program: Resource[] = [
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
+    ...(renewal.nodeFrom
+      ? [{ kind: 'copy', path: renewal.node, from: renewal.nodeFrom, mode: 0o755 } as const]
+      : []),
     { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
   ];
   if (renewal.schedule === 'systemd') {

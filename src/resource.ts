@@ -63,8 +63,9 @@ export type Resource =
   | { kind: 'unit'; name: string; text: string; own?: true; door?: Door }
   /** A program that a shell script keeps running where there is no systemd. */
   | { kind: 'process'; name: string; script: string; digest: string; door?: Door }
-  /** The registry's program, taken out of an image in an archive. */
+  /** The registry's program, taken out of an image in an archive; another program, from where it is not for long. */
   | { kind: 'binary'; path: string; ref: string; archive?: string | undefined }
+  | { kind: 'copy'; path: string; from: string; mode: number }
   | { kind: 'image'; ref: string; archive?: string | undefined; engine?: Program }
   | { kind: 'container'; service: Service; digest: string }
   /** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
@@ -222,6 +223,7 @@ export function keyOf(resource: Resource): string {
     case 'owner':
     case 'program':
     case 'binary':
+    case 'copy':
       return `${resource.kind}:${resource.path}`;
     case 'image':
       return `${by(resource.engine)}image:${resource.ref}`;

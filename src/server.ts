@@ -47,7 +47,8 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   const { logDriver, userns } = engine;
   const { uid } = context.host.machine;
   const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
-  const renewal = certificates.site && settings.renew ? await renewalFacts(context.host) : undefined;
+  const renewal =
+    certificates.site && settings.renew ? await renewalFacts(context.host, settings.dir) : undefined;
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'

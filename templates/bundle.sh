@@ -2,18 +2,49 @@
 ':' /* A bundle of registry-setup, to set up a registry where there is no network. Run it:   sh FILE   or   node FILE
 # sh reads these lines, for node they are a comment; what node reads comes after them, and sh never gets there.
 first=0 last=0
+# A node for a machine that has none: where it lies in this file, how long it is, its SHA-256.
+node_from=0 node_size=0 node_sum=none
 if [ ! -f "$0" ]; then
   echo "✖ Run it as a file:   sh FILE" >&2
   exit 2
 fi
-for node in node nodejs /usr/local/bin/node /opt/node/bin/node; do
-  command -v "$node" >/dev/null 2>&1 && break
+serves() {
+  command -v "$1" >/dev/null 2>&1 || return 1
+  [ "$node_size" -eq 0 ] || "$1" -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b > 16) ? 0 : 1)'
+}
+unpack_node() {
+  umask 077
+  folder=$(mktemp -d "${TMPDIR:-/var/tmp}/registry-setup-XXXXXX") || exit 2
+  trap 'rm -rf "$folder"; exit 130' INT TERM HUP
+  node=$folder/node
+  if ! tail -c "+$node_from" "$0" | head -c "$node_size" | base64 -d 2>/dev/null | gzip -dc >"$node" 2>/dev/null ||
+    { command -v sha256sum >/dev/null 2>&1 && [ "$(sha256sum <"$node" | cut -c1-64)" != "$node_sum" ]; }; then
+    echo "✖ $0 is cut off or damaged, or there is no room in ${TMPDIR:-/var/tmp}." >&2
+    echo "  Copy it again; TMPDIR=DIR sh $0 takes another place." >&2
+    rm -rf "$folder"
+    exit 2
+  fi
+  chmod 700 "$node"
+  if ! why=$("$node" -e 0 2>&1); then
+    echo "✖ The node in $0 does not run on this machine: $why" >&2
+    echo "  Put Node 20.17 or newer on the PATH (nodejs.org/en/download)." >&2
+    rm -rf "$folder"
+    exit 2
+  fi
+  export REGISTRY_SETUP_CARRIED_NODE="$folder"
+}
+for node in node nodejs /usr/local/bin/node /opt/node/bin/node /opt/registry/program/node; do
+  serves "$node" && break
   node=
 done
 if [ -z "$node" ]; then
-  echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH." >&2
-  echo "  Carry one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
-  exit 2
+  if [ "$node_size" -eq 0 ]; then
+    echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH." >&2
+    echo "  Carry one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
+    echo "  Or make the bundle with one in it:                    registry-setup bundle FILE --with-node" >&2
+    exit 2
+  fi
+  unpack_node
 fi
 exec "$node" -e "$(head -n "$last" "$0" | tail -n "+$first")" -- "$0" "$@"
 exit 126
@@ -34,12 +65,18 @@ exit 126
     return refuse(`registry-setup needs Node 20.17 or newer; this is ${process.version}.`, 'https://nodejs.org/en/download');
   const [fs, os, path, url, crypto, zlib] = ['fs', 'os', 'path', 'url', 'crypto', 'zlib'].map((name) => process.getBuiltinModule(name));
   const file = path.resolve(given);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(name, () => process.listenerCount(name) === 1 && process.exit(130));
+  // Where sh has put the node of this file, if it did.
+  const node = process.env.REGISTRY_SETUP_CARRIED_NODE;
+  delete process.env.REGISTRY_SETUP_CARRIED_NODE;
+  if (node) process.on('exit', () => fs.rmSync(node, { recursive: true, force: true }));
 
   const payload = () => {
     const bytes = fs.readFileSync(file);
     const mark = '\n//payload:';
-    const start = bytes.indexOf(mark) + mark.length;
-    return bytes.subarray(start, start + about.length);
+    const at = bytes.indexOf(mark);
+    return at < 0 ? bytes.subarray(0, 0) : bytes.subarray(at + mark.length, at + mark.length + about.length);
   };
   // A line comment has no ends of lines in it: they, the first byte of two more, and the sign itself are behind a sign.
   const part = ({ at, length }) => {
@@ -62,8 +99,6 @@ exit 126
   }
 
   const base = process.env.TMPDIR || ['/var/tmp'].find((dir) => fs.existsSync(dir)) || os.tmpdir();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(name, () => process.listenerCount(name) === 1 && process.exit(130));
   let folder;
   try {
     folder = fs.mkdtempSync(path.join(base, 'registry-setup-'));
@@ -82,6 +117,6 @@ exit 126
     return images;
   };
   // src/bundle/carried.ts finds it there.
-  globalThis[Symbol.for('registry-setup.bundle')] = { file, about, unpack };
+  globalThis[Symbol.for('registry-setup.bundle')] = { file, about, unpack, node: node && process.execPath };
   await import(url.pathToFileURL(path.join(folder, 'program/dist/cli.js')).href);
 })();

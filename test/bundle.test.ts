@@ -25,6 +25,7 @@ function carriedOn(host: FakeHost, about: Partial<About> = {}): FakeHost {
   host.docker.archives['/var/tmp/x/images.tar'] = Object.fromEntries(
     told.images.map((ref) => [ref, imageIdOf(ref)]),
   );
+  host.commands['tar -tf /var/tmp/x/images.tar manifest.json'] = { stdout: 'manifest.json' };
   return host;
 }
 afterEach(() => carry(undefined));

@@ -19,6 +19,8 @@ export interface About {
   /** Of the images, as container engines call it: `amd64`. */
   architecture: string;
   images: string[];
+  /** The version of the node that is in it, for a machine that has none. */
+  node?: string;
   /** Names and values as in an answers file. */
   answers: Record<string, unknown>;
   program: Part;
@@ -35,6 +37,8 @@ export interface Carried {
   about: About;
   /** Writes the images to a private file that goes when this program ends; once. @throws Error, as node:fs does */
   unpack(): string;
+  /** The node that was carried along and runs this; it goes when this program ends. */
+  node?: string | undefined;
 }
 
 const PLACE = Symbol.for('registry-setup.bundle');

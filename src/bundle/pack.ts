@@ -1,7 +1,7 @@
 // Writes a bundle: the lines of templates/bundle.sh, which sh and node both read, and the payload behind them as one long comment.
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { brotliCompress, constants } from 'node:zlib';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { templateText } from '../templates.ts';
 import type { About } from './carried.ts';
 
@@ -40,27 +40,53 @@ const FIRST = templateText('bundle.sh').slice(0, 48);
 /** Whether a file that begins so is one of ours, and may be replaced by another. */
 export const isBundle = (bytes: Buffer): boolean => bytes.subarray(0, FIRST.length).toString() === FIRST;
 
-/** The template with what is in it, and with the lines that sh hands to node. */
-function head(about: About): string {
+/** The template with what is in it, with the lines that sh hands to node, and a node in letters that sh can take out by itself. */
+function head(about: About, node: PackedNode | undefined): string {
   const text = templateText('bundle.sh').trimEnd();
   const lines = text.split('\n');
   const first = lines.indexOf('*/') + 2;
-  return text
+  const filled = text
     .replace(/^first=0 last=0$/m, `first=${first} last=${lines.length}`)
     .replace(/^( *)const about = \{\};$/m, (_, space) => `${space}const about = ${JSON.stringify(about)};`);
+  if (!node) return filled;
+  const at = (from: number) =>
+    filled.replace(
+      /^node_from=.*$/m,
+      // A number of fixed width: what it tells does not change where it lies.
+      `node_from=${String(from).padStart(9, '0')} node_size=${node.letters.length} node_sum=${node.sha256}`,
+    ) + NODE_MARK;
+  return at(Buffer.byteLength(at(0)) + 1) + node.letters;
+}
+
+const NODE_MARK = '\n//node:';
+
+interface PackedNode {
+  letters: string;
+  sha256: string;
+}
+
+/** Packed so that sh takes it out with what every machine has: base64, gzip. */
+async function packedNode(binary: Buffer): Promise<PackedNode> {
+  const letters = (await promisify(gzip)(binary)).toString('base64');
+  return { letters, sha256: createHash('sha256').update(binary).digest('hex') };
 }
 
 /** What a bundle is made of. */
-export interface Contents extends Pick<About, 'version' | 'architecture' | 'images' | 'answers'> {
+export interface Contents extends Pick<About, 'version' | 'architecture' | 'images' | 'answers' | 'node'> {
   /** The files of this program, by their path in the package. */
   program: Record<string, string>;
   /** What `docker save` wrote, not compressed. */
   archive: Buffer;
+  nodeBinary?: Buffer | undefined;
 }
 
 /** The bytes of a bundle. */
-export async function packBundle({ program, archive, ...told }: Contents): Promise<Buffer> {
-  const parts = await Promise.all([packed(Buffer.from(JSON.stringify(program))), packed(archive)]);
+export async function packBundle({ program, archive, nodeBinary, ...told }: Contents): Promise<Buffer> {
+  const [node, ...parts] = await Promise.all([
+    nodeBinary && packedNode(nodeBinary),
+    packed(Buffer.from(JSON.stringify(program))),
+    packed(archive),
+  ]);
   const payload = Buffer.concat(parts);
   const [first, second] = parts.map(({ length }) => length) as [number, number];
   const about: About = {
@@ -70,5 +96,5 @@ export async function packBundle({ program, archive, ...told }: Contents): Promi
     length: payload.length,
     sha256: createHash('sha256').update(payload).digest('hex'),
   };
-  return Buffer.concat([Buffer.from(head(about) + MARK), payload]);
+  return Buffer.concat([Buffer.from(head(about, node) + MARK), payload]);
 }

@@ -5,6 +5,7 @@ import { answersFile } from '../answers-file.ts';
 import { archiveImages, chooseImage, listArchive } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
 import { architectureOf, fetcher, fetchSteps, missingImages, plainTar, wantedIn } from '../bundle/images.ts';
+import { thisNode } from '../bundle/node.ts';
 import { isBundle, packBundle } from '../bundle/pack.ts';
 import { type Context, isOn } from '../context.ts';
 import type { Program } from '../engines/docker.ts';
@@ -23,6 +24,8 @@ interface Wish {
   /** As they are said on the server, where nothing else is. */
   answers: Record<string, unknown>;
   archive: string | undefined;
+  /** The node of this machine, where it is wanted. */
+  node: Buffer | undefined;
 }
 
 interface Made {
@@ -60,14 +63,20 @@ interface From {
 }
 
 function steps({ host, signal }: Context, wish: Wish, made: Made, { folder, program, absent }: From): Step[] {
-  const { refs, answers, archive } = wish;
+  const { refs, answers, archive, node } = wish;
   const saved = join(folder, 'images.tar');
   const write: Step = {
     title: made.file,
     run: async () => {
       const tar = await plainTar(host, archive ?? saved, folder);
       made.architecture = await architectureOf(host, archive ?? saved, refs);
-      const contents = { version: VERSION, architecture: made.architecture, images: refs, answers };
+      const contents = {
+        version: VERSION,
+        architecture: made.architecture,
+        images: refs,
+        answers,
+        ...(node && { node: process.versions.node, nodeBinary: node }),
+      };
       const all = await packBundle({ ...contents, program: await programFiles(host), archive: tar });
       if (signal.aborted) throw new Interrupted();
       await host.write(made.file, all, { mode: 0o755 });
@@ -123,7 +132,8 @@ async function readWish({ answers: said, host }: Context): Promise<Wish> {
   const refs = settings.auth === 'token' ? [settings.image, settings.authImage] : [settings.image];
   refuseOthers(answers, refs);
   if (archive) wantedIn(await listArchive(host, archive), refs, archive);
-  return { refs, archive, answers: { ...told(answers), image: settings.image } };
+  const node = answers['with-node']?.value === true ? await thisNode(host) : undefined;
+  return { refs, archive, node, answers: { ...told(answers), image: settings.image } };
 }
 
 /** What cannot travel. */
@@ -153,7 +163,7 @@ const told = (answers: Answers): Record<string, unknown> =>
 function showPlan(
   { output }: Context,
   file: string,
-  { refs, answers, archive }: Wish,
+  { refs, answers, archive, node }: Wish,
   absent: string[],
 ): void {
   const images = refs.map((ref) => ({ ref, here: !absent.includes(ref) }));
@@ -161,7 +171,7 @@ function showPlan(
   const from = (here: boolean) => (archive ? `out of ${archive}` : here ? 'here already' : 'will be pulled');
   output.out(
     `${output.paint('bold', file)}   new`,
-    `  registry-setup ${VERSION}`,
+    `  registry-setup ${VERSION}${nodeText(node)}`,
     ...images.map(({ ref, here }) => `  image ${ref}   (${from(here)})`),
     ...Object.entries(answers).map(([name, value]) => `  ${name}: ${value}`),
     '',
@@ -169,16 +179,18 @@ function showPlan(
   );
 }
 
-function tell({ output, operands }: Context, { refs, answers }: Wish, made: Made): void {
+const nodeText = (node: Buffer | undefined) => (node ? `, node ${process.versions.node}` : '');
+
+function tell({ output, operands }: Context, { refs, answers, node }: Wish, made: Made): void {
   const { file, size, sha256, architecture } = made;
   output.json({ ok: true, file, bytes: size, sha256, architecture, images: refs, answers });
   const name = quoted(basename(operands[0] ?? file));
   const names = Object.keys(answers).filter((key) => key !== 'image');
   output.say(
     '',
-    `  In it: registry-setup ${VERSION}, ${refs.join(', ')} (linux/${architecture})${names.length > 0 ? `, answers: ${names.join(', ')}` : ''}. No password.`,
+    `  In it: registry-setup ${VERSION}${nodeText(node)}, ${refs.join(', ')} (linux/${architecture})${names.length > 0 ? `, answers: ${names.join(', ')}` : ''}. No password.`,
     '',
-    '  Copy it to the server, which needs Node 20.17 and no network. There, as root:',
+    `  Copy it to the server, which needs ${node ? 'nothing else' : 'Node 20.17'} and no network. There, as root:`,
     `    sh ${name}                 asks; with --yes it does not`,
     `    sh ${name} status          and every other command, also later: keep the file`,
     '  On a developer machine without network:',

@@ -50,7 +50,7 @@ const load = (host: Host, archive: string, program: Program) =>
 
 /**
  * Loads an archive. Engines unpack gzip, bzip2 and xz by themselves, and read what `docker save` writes; what they do not all know
- * (zstd, an OCI layout without Docker's own list) is packed anew for them.
+ * (zstd), or name as they like (an OCI layout without Docker's own list: podman calls it localhost/TAG), is packed anew for them.
  * @param ref what an image without a name is called
  */
 export async function loadImage(
@@ -60,16 +60,15 @@ export async function loadImage(
   ref = 'registry:3',
 ): Promise<void> {
   const archive = archiveFile(path);
-  const failed = await load(host, archive, program).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!failed && (await imageId(host, ref, program))) return;
   const { code } = await host.run('tar', ['-tf', archive, 'manifest.json'], { timeout: LOAD_LIMIT });
   const listed = code === 0;
-  if (listed && !(failed && archive.endsWith('zst'))) {
-    if (failed) throw failed;
-    return;
+  if (listed) {
+    const failed = await load(host, archive, program).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (!failed) return;
+    if (!archive.endsWith('zst')) throw failed;
   }
   const { stdout } = await host.run('mktemp', ['-d']);
   const folder = stdout.trim();
@@ -85,6 +84,8 @@ export async function loadImage(
         ref,
       );
       await host.write(`${folder}/manifest.json`, list, { mode: 0o600 });
+      // Both of the formats in one: podman would take the one without the name.
+      for (const name of ['index.json', 'oci-layout']) await host.remove(`${folder}/${name}`);
     }
     await must(['-C', folder, '-cf', `${folder}.tar`, '.']);
     await load(host, `${folder}.tar`, program);

@@ -55,6 +55,7 @@ describe('an image from a file', () => {
       name: 'not here',
       prepare: (host) => {
         host.docker.archives['/tmp/registry.tar'] = { [ref]: imageIdOf(ref) };
+        host.commands['tar -tf /tmp/registry.tar manifest.json'] = { stdout: 'manifest.json' };
       },
       takes: 'create',
     },
