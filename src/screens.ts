@@ -1,6 +1,6 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
 
-import { callWords, laterLines } from './bundle/carried.ts';
+import { laterLines } from './bundle/contents.ts';
 import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
 import { engineText } from './engines/engine.ts';
@@ -138,8 +138,7 @@ export function sameRun(settings: Settings): string {
     return [`--${name}`, String(value)];
   });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
-  const [program = '', ...words] = callWords();
-  return shellLine(program, [...words, '--yes', ...dir, ...args]);
+  return shellLine('registry-setup', ['--yes', ...dir, ...args]);
 }
 
 const day = (iso: string) => iso.slice(0, 10);

@@ -27,7 +27,7 @@ unpack_node() {
   chmod 700 "$node"
   if ! why=$("$node" -e 0 2>&1); then
     echo "✖ The node in $0 does not run on this machine: $why" >&2
-    echo "  Put Node 20.17 or newer on the PATH (nodejs.org/en/download)." >&2
+    echo "  TMPDIR=DIR sh $0 takes another place; or put Node 20.17 on the PATH (nodejs.org/en/download)." >&2
     rm -rf "$folder"
     exit 2
   fi

@@ -1,7 +1,7 @@
 // The file that `bundle` writes, run as a person runs it: by sh and by node, whole, cut off and damaged.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { isBundle, packBundle } from '../src/bundle/pack.ts';
@@ -32,14 +32,15 @@ const PROGRAM = `
     }));
     process.exit(process.argv[2] === 'fail' ? 7 : 0);
   }`;
-const bundle = packBundle({
+const contents = {
   version: '1.2.3',
   architecture: 'amd64',
   images: ['registry:3'],
   answers: { host: "it's `here` $(no) */ ✖", user: ['a'] },
   program: { 'package.json': '{"type":"module"}', 'dist/cli.js': PROGRAM, 'templates/a.yml': 'a: ü\n' },
   archive: IMAGES,
-});
+};
+const bundle = packBundle(contents);
 
 let place: string;
 let temporary: string;
@@ -160,4 +161,53 @@ test('a bundle is known by its first line, and nothing else is', async () => {
   expect(isBundle(await bundle)).toBe(true);
   expect(isBundle(Buffer.from('#!/bin/sh\necho hello\n'))).toBe(false);
   expect(isBundle(Buffer.alloc(0))).toBe(false);
+});
+
+describe('with a node in it', () => {
+  // What matters of a node here: it runs, and is not on the PATH.
+  const script = `#!/bin/sh\nexec ${process.execPath} "$@"\n`;
+  const withNode = (text: string) =>
+    packBundle({ ...contents, node: '20.17.0', nodeBinary: Buffer.from(text) });
+  /** A machine that has what sh needs to take it out, and no node. */
+  const tools = () => {
+    const bin = join(place, 'bin');
+    mkdirSync(bin);
+    for (const name of ['sh', 'mktemp', 'tail', 'head', 'base64', 'gzip', 'chmod', 'rm', 'cut', 'sha256sum'])
+      symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name));
+    return bin;
+  };
+  const sh = async (bytes: Promise<Buffer>, change = (all: Buffer) => all, more = {}) => {
+    writeFileSync(join(place, 'registry.run'), change(await bytes));
+    return run(['sh', 'registry.run', 'a b'], { PATH: tools(), ...more });
+  };
+
+  test('sh takes it out where there is none', async () => {
+    const { status, stdout, stderr } = await sh(withNode(script));
+    expect([status, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({ words: ['a b'], images: hash(IMAGES) });
+  });
+
+  test('one that is here and new enough is taken; node reads the file, too', async () => {
+    writeFileSync(join(place, 'registry.run'), await withNode('not this one'));
+    for (const shell of ['sh', process.execPath]) expect(run([shell, 'registry.run']).status).toBe(0);
+  });
+
+  test('one that does not run here is told, and nothing is left', async () => {
+    const foreign = await sh(withNode('#!/nowhere/interpreter\n'));
+    expect([foreign.status, foreign.stderr]).toEqual([
+      2,
+      expect.stringContaining('does not run on this machine'),
+    ]);
+  });
+
+  test.each<[string, (all: Buffer) => Buffer]>([
+    ['in the node', (all) => all.subarray(0, all.indexOf('\n//node:') + 30)],
+    ['before the node', (all) => all.subarray(0, all.indexOf('\n//node:'))],
+    ['after the node', (all) => all.subarray(0, all.indexOf('\n//payload:'))],
+  ])('a copy that is cut off %s says so', async (_, cut) => {
+    const { status, stderr } = await sh(withNode(script), cut);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^✖ registry\.run is cut off[^\n]*\n {2}Copy it again[^\n]*\n$/);
+    expect(run([process.execPath, 'registry.run']).stderr).toMatch(/^✖ \S+registry\.run is cut off/);
+  });
 });

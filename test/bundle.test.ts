@@ -1,7 +1,7 @@
 // What a bundle means on the server that runs it, and what is asked of the machine that makes it.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { architecture, listed, plainName } from '../src/archive.ts';
-import { type About, carry } from '../src/bundle/carried.ts';
+import { type About, asCalled, carry } from '../src/bundle/carried.ts';
 import { fetcher, plainTar, wantedIn } from '../src/bundle/images.ts';
 import { CliError } from '../src/errors.ts';
 import { runCommand } from './helpers/context.ts';
@@ -86,6 +86,37 @@ describe('a set-up out of a bundle', () => {
         expect.stringContaining('registry-setup bundle FILE --image other/registry:3'),
       ]),
     });
+  });
+
+  test('another image than the one that runs is no wish, and is told', async () => {
+    const host = carriedOn(fakeHost());
+    await runCommand(host, SETUP);
+    carriedOn(host, { images: ['registry:3.1'], answers: { image: 'registry:3.1' } });
+    const { heard } = await runCommand(host, '--yes');
+    expect(heard.join()).toContain('To take it:   registry-setup --yes --image registry:3.1');
+    expect(settings(host)).toContain('image: registry:3\n');
+    await runCommand(host, '--yes --image registry:3.1');
+    expect(settings(host)).toContain('image: registry:3.1\n');
+  });
+
+  test('lines to be pasted call the bundle, for nothing is on the PATH; files and developer machines are shown as they are', () => {
+    expect(asCalled('registry-setup --yes')).toBe('registry-setup --yes');
+    carriedOn(fakeHost());
+    const here = `sh ${FILE}`;
+    expect(asCalled('Set one up:   registry-setup\nAs root:  sudo npx registry-setup')).toBe(
+      `Set one up:   ${here}\nAs root:  sudo ${here}`,
+    );
+    expect(asCalled('`registry-setup user password admin` makes another; registry-setup --yes')).toBe(
+      `\`${here} user password admin\` makes another; ${here} --yes`,
+    );
+    for (const text of [
+      'npx registry-setup --client --host a',
+      'registry-setup · a private image registry',
+      '  +# by registry-setup --no-renew',
+      'add the timer registry-setup-renew',
+      'registry-setup bundle FILE --auth token',
+    ])
+      expect(asCalled(text)).toBe(text);
   });
 
   test('another kind of machine: exit 2, nothing is touched', async () => {

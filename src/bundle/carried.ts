@@ -1,9 +1,5 @@
 // What this program was carried here with, when it runs out of a bundle: templates/bundle.sh leaves it in a known place.
-import { basename } from 'node:path';
-import { plainName } from '../archive.ts';
-import { type Answers, readAnswers } from '../arguments.ts';
-import { CliError } from '../errors.ts';
-import { DEFAULT_DIR } from '../settings.ts';
+import { stripVTControlCharacters } from 'node:util';
 import { shellLine } from '../shell.ts';
 
 /** Where a part of the payload lies, as it stands in the file. */
@@ -51,50 +47,16 @@ export function carry(bundle: Carried | undefined): void {
   (globalThis as { [PLACE]?: Carried | undefined })[PLACE] = bundle;
 }
 
-/** How this program is called here, for lines that can be pasted. */
-export const callWords = (): string[] => {
-  const bundle = carried();
-  return bundle ? ['sh', bundle.file] : ['registry-setup'];
-};
+/** A command of ours that a person would paste; not `bundle`, which is for where there is network, nor `--client`, for another machine. */
+const COMMAND = /\b(npx )?registry-setup(?= --(?!client)| (?:status|user|rotate|uninstall)\b|$)/g;
+/** A line of a diff shows a file as it is. */
+const inDiff = (line: string) => /^\s*[-+@]/.test(stripVTControlCharacters(line));
 
-/**
- * Answers that came with the bundle. They count where no registry is set up yet: on a later run the settings of this server are the
- * newer ones, and a run that says nothing must take nothing back, least of all a user.
- */
-export function carriedAnswers(): Answers {
+/** A text with the commands as they are called here: out of a bundle, nothing is on the PATH. */
+export function asCalled(text: string): string {
   const bundle = carried();
-  return bundle ? readAnswers(bundle.file, bundle.about.answers) : {};
-}
-
-/** Whether to look for an image in an archive: what a bundle holds is known. */
-export function mayHold(archive: string, ref: string): boolean {
-  const bundle = carried();
-  if (archive !== bundle?.file) return true;
-  return bundle.about.images.some((name) => plainName(name) === plainName(ref));
-}
-
-/** The archive as a file: the images of a bundle are unpacked first. */
-export function archiveFile(archive: string): string {
-  const bundle = carried();
-  if (archive !== bundle?.file) return archive;
-  try {
-    return bundle.unpack();
-  } catch (error) {
-    throw new CliError(`The images in ${archive} cannot be unpacked.`, {
-      why: (error as Error).message,
-      fix: `TMPDIR=DIR sh ${archive} …      takes another place for them`,
-    });
-  }
-}
-
-/** Nothing is installed where this came in a bundle: how it is called another time, there and on developer machines. */
-export function laterLines({ dir }: { dir: string }): string[] {
-  const bundle = carried();
-  if (!bundle) return [];
-  const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
-  return [
-    '  Later, and on a developer machine without network (carry the file there, too):',
-    `    ${shellLine('sh', [bundle.file, 'status', ...where])}`,
-    `    ${shellLine('sh', [basename(bundle.file), '--client'])} …`,
-  ];
+  if (!bundle) return text;
+  const words = shellLine('sh', [bundle.file]);
+  const lines = text.split('\n');
+  return lines.map((line) => (inDiff(line) ? line : line.replace(COMMAND, () => words))).join('\n');
 }

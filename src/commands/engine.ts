@@ -33,7 +33,8 @@ export async function askEngine(context: Context, facts: Facts, said: Answers, d
 async function withoutEngine(context: Context, facts: Facts, dir: string): Promise<Facts> {
   const { host, output } = context;
   const manager = host.machine.uid === 0 ? await managerOf(host) : undefined;
-  const pack = (facts.engine as NativeInfo).package;
+  const { package: pack, fromImage } = facts.engine as NativeInfo;
+  const from = pack ? `the package ${pack.name}` : fromImage ? 'the program out of the image' : '';
   const words = manager && MANAGERS[manager].docker;
   const { select } = await context.prompts();
   output.say('  Neither Docker nor podman is on this machine.');
@@ -43,7 +44,7 @@ async function withoutEngine(context: Context, facts: Facts, dir: string): Promi
       {
         value: 'native',
         name: 'the machine itself: a service without containers',
-        description: pack ? `The smallest change: the package ${pack.name}.` : 'The smallest change.',
+        description: `The smallest change${from ? `: ${from}` : ''}.`,
         short: 'the machine itself',
       },
       ...(words

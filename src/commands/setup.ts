@@ -6,7 +6,8 @@ import { architecture, archiveImages, chooseImage } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
 import { aroundDefaults } from '../around.ts';
 import type { Prompts } from '../ask.ts';
-import { carried, carriedAnswers } from '../bundle/carried.ts';
+import { carried } from '../bundle/carried.ts';
+import { carriedAnswers, otherImage } from '../bundle/contents.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
@@ -146,6 +147,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
+    ...otherImage(settings, facts.last),
     ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']

@@ -1,7 +1,7 @@
 // The registry's program out of an image in a file: for a machine without an engine, whose packages cannot be reached either.
 import { join } from 'node:path';
 import { listArchive, listed } from '../archive.ts';
-import { archiveFile } from '../bundle/carried.ts';
+import { archiveFile } from '../bundle/contents.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 

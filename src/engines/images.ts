@@ -1,7 +1,7 @@
 // Images: which are here, what is in them, and how one comes out of a file.
 
 import { readManifest } from '../archive.ts';
-import { archiveFile } from '../bundle/carried.ts';
+import { archiveFile } from '../bundle/contents.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { ANSWERS_WITHIN, engine, type Program } from './docker.ts';

@@ -1,5 +1,5 @@
 // The image that a service is started from: there already, or pulled, or loaded from an archive.
-import { mayHold } from '../bundle/carried.ts';
+import { mayHold } from '../bundle/contents.ts';
 import * as images from '../engines/images.ts';
 import { pullImage } from '../engines/pull.ts';
 import type { Provider, ResourceOf } from '../resource.ts';

@@ -240,3 +240,37 @@ describe('a server with Node, and nothing else', () => {
     expect((await leftovers(bare)).stdout).toBe('');
   });
 });
+
+describe('a server without Node, too', () => {
+  const program = '/opt/registry/program';
+  beforeAll(async () => {
+    await make('registry.run', '--with-node');
+    await carry('registry.run', bare);
+    await bare.sh('mv /usr/bin/node /usr/bin/node.away');
+  });
+  afterAll(() => bare.sh('mv /usr/bin/node.away /usr/bin/node'));
+
+  it('the node of the bundle runs it all, and the timer goes on with a copy of it', async () => {
+    const { stderr } = await sh(bare, '--yes');
+    expect(stderr).toContain('A test image pushed, pulled and removed');
+    expect((await sh(bare, '--yes')).stderr).toContain('Nothing to do');
+    expect((await leftovers(bare)).stdout).toBe('');
+    await bare.sh(`mv ${FILE} /var/tmp/
+      systemctl start registry-setup-renew.service
+      ${program}/node ${program}/*/dist/cli.js status
+      ${program}/node ${program}/*/dist/cli.js rotate --yes
+      mv /var/tmp/registry.run ${FILE}`);
+    expect((await sh(bare, 'status')).stdout).toContain('answers');
+    await sh(bare, 'uninstall --yes --purge');
+    expect((await bare.sh('ls -A /opt')).stdout).toBe('');
+    expect((await leftovers(bare)).stdout).toBe('');
+  });
+
+  it('a node that needs libraries of its own is refused when the bundle is made', async () => {
+    await carry('registry.run', dev);
+    const line = 'bundle x.run --with-node --image lab/hello:1';
+    const { code, stderr } = await dev.sh(`cd /root; node registry.run ${line}`, { check: false });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('would not run on another machine')]);
+    await dev.sh(`rm ${FILE}`);
+  });
+});
