@@ -19,7 +19,7 @@ export async function listArchive(host: Host, path: string): Promise<Listed[]> {
   const there = await host.stat(path);
   if (!there) throw bad(`there is no file ${path}.`);
   if (there.type !== 'file') throw bad(`${path} is not a file.`);
-  const inside = (file: string) => fileInArchive(host, path, file);
+  const inside = (file: string) => host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
   const { code, stdout, stderr } = await inside('manifest.json');
   const [, unpacker] = /(\w+): Cannot (?:exec|run)/.exec(stderr) ?? [];
   if (unpacker)
@@ -46,9 +46,6 @@ export async function listArchive(host: Host, path: string): Promise<Listed[]> {
   return images;
 }
 
-const fileInArchive = (host: Host, path: string, file: string) =>
-  host.run('tar', ['-xOf', path, file], { timeout: READ_LIMIT });
-
 const namesOf = (images: Listed[]): string[] => images.flatMap(({ RepoTags }) => RepoTags ?? []);
 
 /** The names of the images in an archive. @throws as listArchive does */
@@ -64,15 +61,6 @@ export function plainName(name: string): string {
 /** The image of that name in a list, whichever engine wrote it. */
 export const listed = (images: Listed[], ref: string): Listed | undefined =>
   images.find((image) => namesOf([image]).some((name) => plainName(name) === plainName(ref)));
-
-/** What an image in an archive runs on: `amd64`. (OCI image-spec: config.md) */
-export async function architectureIn(host: Host, path: string, image: Listed): Promise<string> {
-  for (const file of [image.Config, `./${image.Config}`]) {
-    const { code, stdout } = await fileInArchive(host, path, file);
-    if (code === 0) return String((JSON.parse(stdout) as { architecture?: string }).architecture ?? '');
-  }
-  return '';
-}
 
 /** The image to start: the one that was asked for, when the archive holds it; the registry, or the first, when none was. */
 export function chooseImage(names: string[], path: string, wanted: string | undefined): string {

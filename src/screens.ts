@@ -92,7 +92,7 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
   const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
   const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
   const lines = [
-    ...of('image').map(({ drift }) => drift.details[0] ?? ''),
+    ...new Set(of('image').map(({ drift }) => drift.details[0] ?? '')),
     ...(fresh
       ? [`make ${dir} (${count(files.length, 'file')})`]
       : files.map(({ title }) => `change ${title}`)),

@@ -2,11 +2,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { architecture, listed, plainName } from '../src/archive.ts';
 import { type About, asCalled, carry } from '../src/bundle/carried.ts';
-import { fetcher, plainTar, wantedIn } from '../src/bundle/images.ts';
+import { commonArchive, fetcher, wantedIn } from '../src/bundle/images.ts';
 import { CliError } from '../src/errors.ts';
 import { runCommand } from './helpers/context.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
+import { on } from './helpers/fake-system.ts';
 
 vi.mock('../src/checks.ts', async (original) => ({
   ...(await original<typeof import('../src/checks.ts')>()),
@@ -14,13 +15,14 @@ vi.mock('../src/checks.ts', async (original) => ({
 }));
 
 const FILE = '/root/registry.run';
-function carriedOn(host: FakeHost, about: Partial<About> = {}): FakeHost {
+function carriedOn(host: FakeHost, about: Partial<About> = {}, node?: string): FakeHost {
   const part = { at: 0, length: 0 };
   const told = { version: '1', architecture: architecture(), images: ['registry:3'], answers: {}, ...about };
   carry({
     file: FILE,
     about: { ...told, program: part, archive: part, length: 0, sha256: '' },
     unpack: () => '/var/tmp/x/images.tar',
+    node,
   });
   host.docker.archives['/var/tmp/x/images.tar'] = Object.fromEntries(
     told.images.map((ref) => [ref, imageIdOf(ref)]),
@@ -119,6 +121,20 @@ describe('a set-up out of a bundle', () => {
       expect(asCalled(text)).toBe(text);
   });
 
+  test('the node that came with it is kept for the timer', async () => {
+    const host = carriedOn(fakeHost(), {}, '/var/tmp/x/node');
+    host.put('/run/systemd/system/.keep', '');
+    host.put('/var/tmp/x/node', 'ELF', 0o700);
+    const { documents } = await runCommand(host, '--yes --tls self-signed --dry-run');
+    const { changes } = documents[0] as { changes: { kind: string; details: string[] }[] };
+    expect(changes.find(({ kind }) => kind === 'copy')?.details).toEqual([
+      'install -m 0755 /var/tmp/x/node /opt/registry/program/node',
+    ]);
+    expect(changes.find(({ kind }) => kind === 'timer')?.details.join()).toContain(
+      '+ExecStart=/opt/registry/program/node /opt/registry/program/',
+    );
+  });
+
   test('another kind of machine: exit 2, nothing is touched', async () => {
     const host = carriedOn(fakeHost(), { architecture: 'm68k' });
     const failed = runCommand(host, SETUP);
@@ -148,15 +164,43 @@ describe('the images of a bundle', () => {
     );
   });
 
-  test('packed archives travel as a plain one; the server needs nothing to unpack it', async () => {
+  test('whichever engine wrote them, they travel with whole names, and nothing beside them does', async () => {
     const host = fakeHost();
-    host.put('/plain.tar', 'a tar');
-    expect((await plainTar(host, '/plain.tar', '/tmp/f')).toString()).toBe('a tar');
-    host.put('/x.tar.zst', '');
-    await host.write('/x.tar.zst', Buffer.from('28b52ffd00', 'hex'), { mode: 0o600 });
-    host.put('/tmp/f/plain.tar', 'unpacked');
-    host.commands['sh -c exec "$@" >"$0" /tmp/f/plain.tar zstd -dc /x.tar.zst'] = {};
-    expect((await plainTar(host, '/x.tar.zst', '/tmp/f')).toString()).toBe('unpacked');
+    const written = [
+      { Config: 'a.json', RepoTags: ['localhost/registry:3'], Layers: ['1.tar', '2.tar'] },
+      { Config: 'x.json', RepoTags: ['other:1'], Layers: ['9.tar'] },
+      { Config: 'b.json', RepoTags: ['cesanta/docker_auth:1'], Layers: ['1.tar', '3.tar'] },
+    ];
+    const unpack = (authFor: string) => (): undefined => {
+      host.put('/f/inside/manifest.json', JSON.stringify(written));
+      host.put('/f/inside/a.json', '{"architecture":"arm64"}');
+      host.put('/f/inside/b.json', `{"architecture":"${authFor}"}`);
+    };
+    host.put('/f/.keep', '');
+    on(host, 'tar -C /f/inside -xf /x.tar', unpack('arm64'));
+    const files = 'manifest.json a.json 1.tar 2.tar b.json 3.tar';
+    on(host, `tar -C /f/inside -chf /f/plain.tar ${files}`, () => void host.put('/f/plain.tar', 'a tar'));
+    const refs = ['registry:3', 'cesanta/docker_auth:1'];
+    const { tar, architecture: found } = await commonArchive(host, '/x.tar', refs, '/f');
+    expect([tar.toString(), found]).toEqual(['a tar', 'arm64']);
+    const list = JSON.parse(host.text('/f/inside/manifest.json') ?? '') as { RepoTags: string[] }[];
+    expect(list.map(({ RepoTags }) => RepoTags[0])).toEqual([
+      'docker.io/library/registry:3',
+      'docker.io/cesanta/docker_auth:1',
+    ]);
+    on(host, 'tar -C /f/inside -xf /x.tar', unpack('amd64'));
+    await host.removeTree('/f/inside');
+    await expect(commonArchive(host, '/x.tar', refs, '/f')).rejects.toThrow(
+      'registry:3 is for arm64, and cesanta/docker_auth:1 is for amd64.',
+    );
+  });
+
+  test('a list that names files outside of the archive is none', async () => {
+    const host = fakeHost();
+    host.put('/f/.keep', '');
+    const list = [{ Config: '../../etc/shadow', RepoTags: ['registry:3'], Layers: [] }];
+    on(host, 'tar -C /f/inside -xf', () => void host.put('/f/inside/manifest.json', JSON.stringify(list)));
+    await expect(commonArchive(host, '/x.tar', ['registry:3'], '/f')).rejects.toThrow('outside of it');
   });
 
   test('podman fetches where there is no Docker; without both the way out is a file', async () => {

@@ -1,15 +1,14 @@
 // Where the images of a bundle come from: the engine of this machine, or an archive.
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { architectureIn, type Listed, listArchive, listed } from '../archive.ts';
+import { type Listed, listed, plainName, readManifest } from '../archive.ts';
 import { engine, NoEngine, type Program, TITLE } from '../engines/docker.ts';
 import { findEngine } from '../engines/engine.ts';
 import { imageId } from '../engines/images.ts';
-import { pullImage } from '../engines/pull.ts';
+import { fullName, pullImage } from '../engines/pull.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Step } from '../reconcile.ts';
+import { DEFAULT_IMAGE } from '../settings.ts';
 
 const LIMIT = 30 * 60_000;
 const FROM_FILE = 'From a file:     registry-setup bundle FILE --image-archive registry.tar';
@@ -82,25 +81,6 @@ async function intoFile(host: Host, to: string, words: string[], failed: string)
   if (code !== 0) throw new CliError(failed, { why: stderr.trim() });
 }
 
-/** How a packed file begins (file(1), magic), and what unpacks it where node cannot. */
-const PACKED: [string, string][] = [
-  ['fd377a585a00', 'xz'],
-  ['425a68', 'bzip2'],
-  ['28b52ffd', 'zstd'],
-];
-
-/** The archive as a plain tar, for which the server needs no program. */
-export async function plainTar(host: Host, path: string, folder: string): Promise<Buffer> {
-  const bytes = (await host.read(path)) ?? Buffer.alloc(0);
-  const start = bytes.subarray(0, 6).toString('hex');
-  if (start.startsWith('1f8b')) return promisify(gunzip)(bytes);
-  const [, program] = PACKED.find(([sign]) => start.startsWith(sign)) ?? [];
-  if (!program) return bytes;
-  const plain = join(folder, 'plain.tar');
-  await intoFile(host, plain, [program, '-dc', path], `${path} cannot be unpacked.`);
-  return (await host.read(plain)) ?? bytes;
-}
-
 /** The lines of an archive's list that are wanted. @throws CliError (exit 2) that names what it does not hold */
 export function wantedIn(images: Listed[], refs: string[], path: string): Listed[] {
   const lost = refs.filter((ref) => !listed(images, ref));
@@ -112,16 +92,42 @@ export function wantedIn(images: Listed[], refs: string[], path: string): Listed
   });
 }
 
-/** What the images of an archive run on. @throws CliError where they differ */
-export async function architectureOf(host: Host, path: string, refs: string[]): Promise<string> {
-  const images = wantedIn(await listArchive(host, path), refs, path);
-  const found = await Promise.all(images.map((image) => architectureIn(host, path, image)));
-  const [first = ''] = found;
-  if (found.every((one) => one === first)) return first;
-  throw new CliError(
-    `The images are for different machines: ${refs.map((ref, i) => `${ref} for ${found[i]}`).join(', ')}.`,
-    {
-      fix: `docker pull --platform linux/${first} ${refs.at(-1)}`,
-    },
-  );
+/**
+ * The images of an archive as every engine reads them, whichever wrote it: Docker's list alone, whole names (podman puts localhost/
+ * before short ones), not packed, nothing else in it.
+ * @param folder for what is unpacked; the caller removes it
+ * @throws CliError where they are for different machines
+ */
+export async function commonArchive(
+  host: Host,
+  path: string,
+  refs: string[],
+  folder: string,
+): Promise<{ tar: Buffer; architecture: string }> {
+  const inside = join(folder, 'inside');
+  const plain = join(folder, 'plain.tar');
+  await host.mkdir(inside, 0o700);
+  await tar(host, ['-C', inside, '-xf', path], path);
+  const read = async (name: string) => (await host.read(join(inside, name)))?.toString();
+  const images = wantedIn(JSON.parse(await readManifest(read, DEFAULT_IMAGE)) as Listed[], refs, path);
+  const files = [...new Set(images.flatMap(({ Config, Layers }) => [Config, ...Layers]))];
+  if (files.some((name) => name.split('/').includes('..') || name.startsWith('-')))
+    throw new CliError(`${path} is not an image archive: its list names files outside of it.`);
+  const list = images.map((image, i) => ({ ...image, RepoTags: [fullName(plainName(refs[i] ?? ''))] }));
+  await host.write(join(inside, 'manifest.json'), JSON.stringify(list), { mode: 0o600 });
+  // A layer that two images share is a link in one of them.
+  await tar(host, ['-C', inside, '-chf', plain, 'manifest.json', ...files], path);
+  const configs = await Promise.all(images.map(({ Config }) => read(Config)));
+  const [first = '', ...others] = configs.map((text) => String(JSON.parse(text ?? '{}').architecture));
+  const other = others.findIndex((one) => one !== first);
+  if (other >= 0)
+    throw new CliError(`${refs[0]} is for ${first}, and ${refs[other + 1]} is for ${others[other]}.`, {
+      fix: `docker pull --platform linux/${first} ${refs[other + 1]}`,
+    });
+  return { tar: (await host.read(plain)) ?? Buffer.alloc(0), architecture: first };
+}
+
+async function tar(host: Host, words: string[], path: string): Promise<void> {
+  const { code, stderr } = await host.run('tar', words, { timeout: LIMIT });
+  if (code !== 0) throw new CliError(`${path} cannot be packed anew.`, { why: stderr.trim() });
 }

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { answersFile } from '../answers-file.ts';
 import { archiveImages, chooseImage, listArchive } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
-import { architectureOf, fetcher, fetchSteps, missingImages, plainTar, wantedIn } from '../bundle/images.ts';
+import { commonArchive, fetcher, fetchSteps, missingImages, wantedIn } from '../bundle/images.ts';
 import { thisNode } from '../bundle/node.ts';
 import { isBundle, packBundle } from '../bundle/pack.ts';
 import { type Context, isOn } from '../context.ts';
@@ -68,11 +68,11 @@ function steps({ host, signal }: Context, wish: Wish, made: Made, { folder, prog
   const write: Step = {
     title: made.file,
     run: async () => {
-      const tar = await plainTar(host, archive ?? saved, folder);
-      made.architecture = await architectureOf(host, archive ?? saved, refs);
+      const { tar, architecture } = await commonArchive(host, archive ?? saved, refs, folder);
+      made.architecture = architecture;
       const contents = {
         version: VERSION,
-        architecture: made.architecture,
+        architecture,
         images: refs,
         answers,
         ...(node && { node: process.versions.node, nodeBinary: node }),
