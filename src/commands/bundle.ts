@@ -1,5 +1,6 @@
 // `registry-setup bundle FILE`: this program, the images and the answers in one file, for a server without network.
 import { createHash, randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { answersFile } from '../answers-file.ts';
 import { archiveImages, chooseImage, listArchive } from '../archive.ts';
@@ -44,9 +45,10 @@ export async function bundle(context: Context): Promise<void> {
   if (isOn(context, 'dry-run')) return showPlan(context, file, wish, absent);
 
   await tryToWrite(context, file);
-  const { stdout, code, stderr } = await host.run('mktemp', ['-d']);
-  if (code !== 0) throw new CliError('There is no place for temporary files.', { why: stderr.trim() });
-  const folder = stdout.trim();
+  // On a disk, and not in memory as /tmp often is; made without another program, so that no Ctrl-C comes between it and its name.
+  const base = context.env.TMPDIR || ((await host.stat('/var/tmp')) ? '/var/tmp' : tmpdir());
+  const folder = join(base, `registry-setup-${randomBytes(8).toString('hex')}`);
+  await host.mkdir(folder, 0o700);
   const made: Made = { file, size: 0, sha256: '', architecture: '' };
   try {
     await runSteps(steps(context, wish, made, { folder, program, absent }), output, signal);
