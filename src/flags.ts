@@ -107,6 +107,9 @@ export const FLAGS = {
   'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
   undo: toggle('take back what was done for that registry', ['client']),
   purge: toggle('remove the images as well', ['uninstall']),
+  'with-engine': toggle('remove the Docker that was installed for it, or stop the one that was started', [
+    'uninstall',
+  ]),
   dir: text('DIR', 'where everything is kept (/opt/registry)', daily),
   answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
   yes: toggle('take every default and go ahead', 'all'),

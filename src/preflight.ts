@@ -11,6 +11,7 @@ import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { notOurs } from './resources/container.ts';
+import { startsWithMachine } from './resources/engine.ts';
 import { unitPath } from './resources/unit.ts';
 import type { Settings } from './settings.ts';
 import { authName } from './token-auth.ts';
@@ -181,6 +182,16 @@ const firewall: Check = async ({ port: wanted, authPort, auth, bind }, { engine:
   return (await firewallNews(host, ports, found)).flatMap(({ message, fix }) => warn(message, fix));
 };
 
+/** Docker starts its containers when it starts; who starts it is for systemd to know. Said when it is set up. */
+const boot: Check = async (_, { engine: found, last }, host) => {
+  if (last || found instanceof CliError || found.kind !== 'docker' || found.bring || found.rootless)
+    return [];
+  if (host.machine.uid !== 0 || (await startsWithMachine(host))) return [];
+  return warn('Docker does not start with this machine, and the registry would not either.', [
+    'systemctl enable docker',
+  ]);
+};
+
 const clock: Check = async () =>
   Date.now() > WRITTEN
     ? []
@@ -208,11 +219,31 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [engine, permission, lowPort, port, name, storage, moved, firewall, clock, lock];
+const CHECKS: Check[] = [
+  engine,
+  permission,
+  lowPort,
+  port,
+  name,
+  storage,
+  moved,
+  boot,
+  firewall,
+  clock,
+  lock,
+];
+
+/** What only an engine that runs can tell. */
+export const IN_THE_ENGINE: Check[] = [port, name];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
-export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {
-  return (await Promise.all(CHECKS.map((check) => check(settings, facts, host)))).flat();
+export async function preflight(
+  settings: Settings,
+  facts: Facts,
+  host: Host,
+  checks: Check[] = CHECKS,
+): Promise<Finding[]> {
+  return (await Promise.all(checks.map((check) => check(settings, facts, host)))).flat();
 }
 
 /** All errors in one; exit 2 when each comes from something that was given, else 1. */

@@ -8,6 +8,7 @@ import { account } from './resources/account.ts';
 import { container } from './resources/container.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
+import { engine } from './resources/engine.ts';
 import { file } from './resources/file.ts';
 import { gone } from './resources/gone.ts';
 import { hosts } from './resources/hosts.ts';
@@ -29,6 +30,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   program,
   timer,
   package: pack,
+  engine,
   account,
   owner,
   unit,
@@ -196,8 +198,8 @@ async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Pro
 
 export interface Apply {
   steps: Step[];
-  /** Steps that are only known when the first ones are done. */
-  afterwards?: () => Promise<Step[]>;
+  /** Steps that are only known when the ones before them are done. */
+  afterwards?: (() => Promise<Step[]>)[];
   run: Run;
   output: Output;
   signal: AbortSignal;
@@ -212,8 +214,10 @@ export interface Apply {
 export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
   try {
     if (steps.length > 0) await runSteps(steps, output, signal);
-    const more = (await afterwards?.()) ?? [];
-    if (more.length > 0) await runSteps(more, output, signal);
+    for (const next of afterwards ?? []) {
+      const more = await next();
+      if (more.length > 0) await runSteps(more, output, signal);
+    }
     if (signal.aborted) throw new Interrupted();
     await run.commit(calm);
   } catch (error) {

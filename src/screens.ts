@@ -6,6 +6,7 @@ import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
+import type { Resource } from './resource.ts';
 import { everyone, readersOf } from './roles.ts';
 import type { Outcome } from './server.ts';
 import {
@@ -59,6 +60,10 @@ export function reviewLines(
   engine: EngineInfo,
 ): string[] {
   const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
+  // One that was stopped may have it.
+  const fetched = engine.bring?.every(({ kind }) => kind === 'engine')
+    ? 'fetched unless it is here'
+    : 'will be fetched';
   const rows = [
     ['Address', address(settings)],
     ['Images', settings.storage],
@@ -68,7 +73,7 @@ export function reviewLines(
       'Engine',
       settings.engine === 'native'
         ? `${engineText(engine)}: a service of this machine`
-        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
+        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
     ],
     ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
   ];
@@ -86,12 +91,17 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
   const files = of('file');
   const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
   const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+  const packages = of('package').map((change) => {
+    const brings = change.resource.kind === 'package' && change.resource.engine;
+    return `install the ${change.title}${brings ? ' and what it needs' : ''}`;
+  });
   const lines = [
+    ...packages,
+    ...of('engine').map(({ resource }) => startText(resource)),
     ...of('image').map(({ drift }) => drift.details[0] ?? ''),
     ...(fresh
       ? [`make ${dir} (${count(files.length, 'file')})`]
       : files.map(({ title }) => `change ${title}`)),
-    ...of('package').map(({ title }) => `install the ${title}`),
     ...of('account').map(({ title }) => `add the ${title}`),
     ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
       const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
@@ -102,6 +112,9 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 }
+
+const startText = (resource: Resource) =>
+  `start Docker${resource.kind === 'engine' && resource.boot ? ', now and with the machine' : ''}`;
 
 /** The flags that give these settings again; what is the default is left out. */
 export function sameRun(settings: Settings): string {

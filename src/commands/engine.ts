@@ -1,82 +1,125 @@
-// Before the questions of the wizard: an engine that is not running, or none at all, is seen to while somebody is there to ask.
+// Before the questions of the wizard: an engine that is not running, or none at all, is decided on. Nothing is done here: what it
+// takes is part of the plan.
 import type { Answers } from '../arguments.ts';
+import { fromPackage, startedDocker } from '../bring.ts';
 import type { Context } from '../context.ts';
-import { StoppedEngine } from '../engines/docker.ts';
+import { type EngineInfo, NoEngine, type Program, StoppedEngine, TITLE } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
-import type { NativeInfo } from '../engines/native.ts';
-import { MANAGERS, managerOf } from '../engines/packages.ts';
+import { type EnginePackage, enginePackage } from '../engines/packages.ts';
 import { CliError, Interrupted } from '../errors.ts';
-import { type Facts, gatherFacts } from '../facts.ts';
-import type { Host } from '../host.ts';
-import { install } from '../resources/package.ts';
-import { shellLine } from '../shell.ts';
+import type { Facts } from '../facts.ts';
+import { startsWithMachine } from '../resources/engine.ts';
 
-const STARTS_WITHIN = 30_000;
-
-/** @returns the facts, with an engine if the person wished for one */
-export async function askEngine(context: Context, facts: Facts, said: Answers, dir: string): Promise<Facts> {
-  const { host, output } = context;
+/** Which engine was asked for by name, in this run. */
+const named = (said: Answers): Program | undefined => {
   const wish = said.engine?.value as EngineWish | undefined;
-  if (facts.engine instanceof StoppedEngine && host.machine.uid === 0) {
-    const { confirm } = await context.prompts();
-    output.say(facts.engine.message);
-    if (!(await confirm({ message: 'Start it now, and with the machine?', default: true })))
-      throw facts.engine;
-    await startDocker(host);
-    return gatherFacts(host, dir, wish);
+  return wish === 'docker' || wish === 'podman' ? wish : undefined;
+};
+
+/**
+ * The engine of the run, where none answers: asked for where somebody is there; else taken from `--engine NAME`, which is a request
+ * to install or start it.
+ * @param asks somebody is there to ask
+ * @returns the facts; their engine may be one that is still to come
+ */
+export async function decideEngine(
+  context: Context,
+  facts: Facts,
+  said: Answers,
+  asks: boolean,
+): Promise<Facts> {
+  const { host } = context;
+  const { engine } = facts;
+  if (host.machine.uid !== 0) return facts;
+  if (engine instanceof StoppedEngine) {
+    if (asks) return { ...facts, engine: await askToStart(context, engine) };
+    if (named(said)) return { ...facts, engine: startedDocker(true) };
+    const fix = [...engine.fix.slice(0, 1), 'Or let it be started:   registry-setup --yes --engine docker'];
+    return {
+      ...facts,
+      engine: new StoppedEngine(engine.message, { why: engine.why, fix: [...fix, ...engine.fix.slice(1)] }),
+    };
   }
-  const free = facts.last === undefined && (wish === undefined || wish === 'auto');
-  if (!free || facts.engine instanceof CliError || facts.engine.kind !== 'native') return facts;
-  return withoutEngine(context, facts, dir);
+  const wish = named(said);
+  const none = engine instanceof NoEngine;
+  if (wish && none) {
+    const pack = await enginePackage(host, wish);
+    return pack ? { ...facts, engine: fromPackage(pack) } : facts;
+  }
+  const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
+  if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native'))) return facts;
+  return { ...facts, engine: await askWithout(context, engine) };
 }
 
-async function withoutEngine(context: Context, facts: Facts, dir: string): Promise<Facts> {
+const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
+const leave = () => new Interrupted('Nothing was changed.');
+
+/** Docker is here and does not run. */
+async function askToStart(context: Context, stopped: StoppedEngine): Promise<EngineInfo> {
   const { host, output } = context;
-  const manager = host.machine.uid === 0 ? await managerOf(host) : undefined;
-  const pack = (facts.engine as NativeInfo).package;
-  const words = manager && MANAGERS[manager].docker;
+  const boots = await startsWithMachine(host);
+  const { select } = await context.prompts();
+  output.say(`  ${stopped.message}`);
+  if (!boots) output.say('  It does not start with this machine either.');
+  const choice = await select({
+    message: 'What shall run the registry?',
+    choices: [
+      {
+        value: 'start',
+        name: boots ? 'Docker: start it' : 'Docker: start it, now and with the machine',
+        description: 'Its other containers may start with it. It goes off again if the set-up fails.',
+        short: 'Docker, started',
+      },
+      ...(boots
+        ? []
+        : [
+            {
+              value: 'once',
+              name: 'Docker: start it this once',
+              description: 'After a restart of this machine the registry does not come back by itself.',
+              short: 'Docker, started this once',
+            },
+          ]),
+      NOTHING,
+    ],
+  });
+  if (choice === 'stop') throw leave();
+  return startedDocker(choice === 'start' && !boots);
+}
+
+/** Neither Docker nor podman is here. */
+async function askWithout(context: Context, found: EngineInfo | CliError): Promise<EngineInfo> {
+  const { host, output } = context;
+  const pack = await enginePackage(host);
+  const native = found instanceof CliError ? undefined : found;
+  if (!pack && !native) throw found;
+  const bring = (native as { package?: { name: string } } | undefined)?.package;
   const { select } = await context.prompts();
   output.say('  Neither Docker nor podman is on this machine.');
   const choice = await select({
     message: 'What shall run the registry?',
     choices: [
-      {
-        value: 'native',
-        name: 'the machine itself: a service without containers',
-        description: pack ? `The smallest change: the package ${pack.name}.` : 'The smallest change.',
-        short: 'the machine itself',
-      },
-      ...(words
+      ...(native
         ? [
             {
-              value: 'docker',
-              name: 'Docker, from the packages of this system',
-              description: `${shellLine(words[0] ?? '', words.slice(1))}, now. It stays when the registry is removed.`,
-              short: 'Docker',
+              value: 'native',
+              name: 'the machine itself: a service without containers',
+              description: `The smallest change${bring ? `: the package ${bring.name}` : ''}.`,
+              short: 'the machine itself',
             },
           ]
         : []),
-      { value: 'stop', name: 'nothing: I install an engine myself', short: 'nothing' },
+      ...(pack ? [packageChoice(pack)] : []),
+      NOTHING,
     ],
   });
-  if (choice === 'stop') throw new Interrupted('Nothing was changed.');
-  if (choice === 'native' || !words || !manager) return facts;
-  output.say(`  ${words.join(' ')} …`);
-  await install(host, manager, words);
-  await startDocker(host);
-  return gatherFacts(host, dir, 'docker');
+  if (choice === 'stop') throw leave();
+  return choice === 'native' || !pack ? (native as EngineInfo) : fromPackage(pack);
 }
 
-/** Its package may have started it already; where there is no systemd, a script of the system does. */
-async function startDocker(host: Host): Promise<void> {
-  const systemd = await host.stat('/run/systemd/system');
-  const words = systemd ? ['systemctl', 'enable', '--now', 'docker'] : ['service', 'docker', 'start'];
-  const { code, stderr } = await host.run(words[0] ?? '', words.slice(1), { timeout: 90_000 });
-  if (code !== 0)
-    throw new CliError('Docker does not start.', { why: stderr.trim(), fix: 'journalctl -u docker -n 50' });
-  for (let waited = 0; waited < STARTS_WITHIN; waited += 250) {
-    if ((await host.run('docker', ['version'], { timeout: 5_000 })).code === 0) return;
-    await new Promise((done) => setTimeout(done, 250));
-  }
-  throw new CliError('Docker was started, and does not answer.', { fix: 'journalctl -u docker -n 50' });
-}
+const packageChoice = ({ program, name }: EnginePackage) => ({
+  value: 'package',
+  name: `${TITLE[program]}, from the packages of this system`,
+  description: `The package ${name} and what it needs. It stays when the registry is removed, unless you say so.`,
+  short: TITLE[program],
+});

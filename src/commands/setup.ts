@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { archiveImages, chooseImage } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
 import type { Prompts } from '../ask.ts';
+import { withoutEngine } from '../bring.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
@@ -26,7 +27,7 @@ import { address, mergeAnswers, resolveSettings, type Settings } from '../settin
 import { type Keys, makeKeys } from '../site.ts';
 import { readYaml } from '../templates.ts';
 import { showDryRun } from './dry-run.ts';
-import { askEngine } from './engine.ts';
+import { decideEngine } from './engine.ts';
 import { changeOne, review } from './review.ts';
 
 /** What is known before anything is decided. */
@@ -74,7 +75,7 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const prompts = interactive ? context.prompts() : undefined;
   const found = await gatherFacts(host, dir, said.engine?.value as EngineWish | undefined);
   const asks = interactive && !isOn(context, 'dry-run');
-  const facts = asks ? await askEngine(context, found, said, dir) : found;
+  const facts = await decideEngine(context, found, said, asks);
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   const answers = mergeAnswers(said, facts.last ?? {});
@@ -92,7 +93,8 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const collected = { asking, facts, engine, keys, interactive, changing: false };
   if (!interactive) return collected;
   output.say(...banner(output.paint));
-  if (facts.last) {
+  // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
+  if (facts.last && !engine.bring) {
     const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
     if (plain && (await (await import('./again.ts')).again(context)) === 'done') return undefined;
     return { ...collected, changing: plain };
@@ -132,7 +134,8 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   });
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
-  const findings = await preflight(settings, facts, host);
+  const seen = engine.bring && engine.kind !== 'native' ? withoutEngine(host, engine.kind) : host;
+  const findings = await preflight(settings, facts, seen);
   const failed = findingsError(findings);
   if (failed) throw failed;
   const certificates = await certificatesFor(context, settings, keys, {});
@@ -150,7 +153,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
 
 /** What a person may not expect of the engine that was found. */
 async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
-  if (engine.kind === 'docker') return [];
+  if (engine.kind === 'docker') return bringWarnings(engine);
   const keeper = await keeperOf(host);
   const { package: pack } = engine as NativeInfo;
   const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
@@ -165,6 +168,13 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
   if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
     warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
   return warnings;
+}
+
+function bringWarnings({ bring = [] }: EngineInfo): string[] {
+  if (bring.some(({ kind }) => kind === 'package')) return [];
+  const [start] = bring;
+  if (start?.kind !== 'engine') return [];
+  return ['What is in a Docker that does not run is not known yet: it is looked at when it does.'];
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

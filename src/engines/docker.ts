@@ -2,7 +2,7 @@
 // honoured. Where the two differ it says so.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Service } from '../resource.ts';
+import type { Resource, Service } from '../resource.ts';
 
 /** Two command lines with the same words. */
 export type Program = 'docker' | 'podman';
@@ -25,6 +25,8 @@ export interface EngineInfo {
   userns: boolean;
   rootless: boolean;
   proxy: string;
+  /** It is not there, or does not run: what has to be done before anything can be asked of it. The rest is what a fresh one says. */
+  bring?: Resource[];
 }
 
 /** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */
@@ -81,8 +83,8 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
   if (code === 127)
     throw new NoEngine('Docker is not installed on this machine.', {
       fix: [
-        'Install it from the packages of the system:',
-        '  apt-get install docker.io      (Debian, Ubuntu)',
+        'As root it is installed from the packages of the system:',
+        '  registry-setup --engine docker',
         'Or without Docker:',
         '  registry-setup --engine native',
       ],

@@ -30,6 +30,13 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
     `${engine} rmi ${ref}      (if nothing else uses it)`,
   package: ({ manager, name }: { manager: Manager; name: string }) =>
     MANAGERS[manager].remove([name]).join(' '),
+  engine: ({ units }: UndoStep & { do: 'engine' }) => {
+    const of = (was: 'active' | 'enabled') => units.filter((unit) => !unit[was]).map(({ name }) => name);
+    return [
+      ...(of('active').length > 0 ? [`stop ${of('active').join(' ')}`] : []),
+      ...(of('enabled').length > 0 ? [`disable ${of('enabled').join(' ')}`] : []),
+    ].join('; ');
+  },
   account: ({ name }: { name: string }) => `userdel ${name}`,
   owner: ({ path, uid }: { path: string; uid: number }) => `chown -R ${uid} ${path}`,
   unit: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
@@ -42,6 +49,7 @@ export const gone: Provider<ResourceOf<'gone'>> = {
     of
       .replace(/^(dir|file|kept|daemonJson|hosts|moved|trust):/, '')
       .replace(/^package:/, 'package ')
+      .replace(/^engine$/, 'Docker')
       .replace(/^account:/, 'user ')
       .replace(/^owner:/, 'ownership of ')
       .replace(/^process:/, 'background process ')

@@ -1,4 +1,6 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
+import { TITLE } from '../engines/docker.ts';
+import { othersIn } from '../engines/others.ts';
 import { isInstalled, MANAGERS } from '../engines/packages.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -42,31 +44,48 @@ async function userNames(host: Host): Promise<string[]> {
 export const pack: Provider<Package> = {
   title: ({ name }) => `package ${name}`,
 
-  async check({ manager, name, service }, host) {
+  async check({ manager, name, service, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
-    const line = shellLine(...split(MANAGERS[manager].install(name)));
+    const line = shellLine(...split(MANAGERS[manager].install(name, engine !== undefined)));
     const held = service ? [`its own service ${service} is masked and never starts`] : [];
     return { what: 'create', details: [line, ...held] };
   },
 
-  async undo({ manager, name, service }, host) {
+  async undo({ manager, name, service, engine }, host) {
     if (await isInstalled(host, manager, name)) return { steps: [] };
     const [program = '', ...args] = MANAGERS[manager].list;
     const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
     const before = { packages: stdout.split('\n').filter(Boolean), users };
-    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }) }] };
+    const brings = engine && { engine: { program: engine, ...(await beforeEngine(host)) } };
+    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }), ...brings }] };
   },
 
-  async apply({ manager, name, service }, host, report) {
+  async apply({ manager, name, service, engine }, host, report) {
     const systemd = await hasSystemd(host);
     if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
     await quietly(host, service !== undefined && !systemd, () =>
-      install(host, manager, MANAGERS[manager].install(name), report),
+      install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
     );
     // A machine with init scripts would start it when it starts itself.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
   },
 };
+
+/** Where engines keep what is in them. */
+const STORES = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/containers', '/etc/docker'];
+const GROUP = /^docker:/m;
+
+/** What an engine will leave behind when its package goes: directories of its own, and the group that may talk to it. */
+async function beforeEngine(host: Host): Promise<{ empty: string[]; group: boolean }> {
+  const [groups, ...lists] = await Promise.all([
+    host.read('/etc/group'),
+    ...STORES.map((path) => host.list(path)),
+  ]);
+  return {
+    empty: STORES.filter((_, i) => lists[i]?.length === 0),
+    group: GROUP.test(groups?.toString() ?? ''),
+  };
+}
 
 /** While it does so, no package starts or stops anything, where no systemd can mask it. */
 async function quietly(host: Host, needed: boolean, work: () => Promise<void>): Promise<void> {
@@ -100,9 +119,11 @@ export async function install(
 }
 
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
-export async function undoPackage({ manager, name, before, service }: Step, host: Host): Promise<void> {
+export async function undoPackage(step: Step, host: Host): Promise<void> {
+  const { manager, name, before, service, engine } = step;
   const systemd = await hasSystemd(host);
   if (await isInstalled(host, manager, name)) {
+    if (engine) await mustBeUnused(host, step, engine.program);
     const came = (other: string) => other !== name && !before.packages.includes(other);
     const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
     await quietly(host, service !== undefined && !systemd, async () => {
@@ -111,14 +132,42 @@ export async function undoPackage({ manager, name, before, service }: Step, host
   }
   const users = await userNames(host);
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
+  if (engine) await sweepEngine(host, engine);
   if (!service || !systemd) return;
   await host.remove(maskPath(service));
   await host.run('systemctl', ['daemon-reload']);
 }
 
+/** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */
+async function mustBeUnused(host: Host, { manager, name }: Step, program: 'docker' | 'podman') {
+  const [first] = (await othersIn(host, program)) ?? [];
+  if (!first) return;
+  throw new CliError(`${TITLE[program]} stays: ${first} is in it.`, {
+    why: `By hand, when it is not needed any more: ${MANAGERS[manager].remove([name]).join(' ')}`,
+  });
+}
+
+async function sweepEngine(host: Host, { empty, group }: NonNullable<Step['engine']>): Promise<void> {
+  for (const path of empty) {
+    for (const entry of await host.list(path)) await host.removeTree(`${path}/${entry}`);
+    await host.rmdir(path);
+  }
+  if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))
+    await host.run('groupdel', ['docker']);
+  // Its bridge outlives it until the machine starts again.
+  if (empty.includes('/var/lib/docker')) await host.run('ip', ['link', 'delete', 'docker0']);
+}
+
+/** What only is recommended by others came for it as well. (apt.conf(5)) */
+const STRICT = ['Recommends', 'Suggests'].flatMap((kind) => [
+  '-o',
+  `APT::AutoRemove::${kind}Important=false`,
+]);
+
 /** What apt would take away with it, because it came for it and nothing else needs it. */
 async function nowUnneeded(host: Host, name: string): Promise<string[]> {
-  const { stdout } = await host.run('apt-get', ['purge', '-s', '-q', '--auto-remove', name], { env: QUIET });
+  const words = ['purge', '-s', '-q', ...STRICT, '--auto-remove', name];
+  const { stdout } = await host.run('apt-get', words, { env: QUIET });
   return [...stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map(([, found = '']) => found);
 }
 
