@@ -1,6 +1,8 @@
 // Renewal by itself: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
+import { keeperOf } from './engines/native.ts';
 import type { Host } from './host.ts';
+import { withLines } from './native-plan.ts';
 import type { Resource } from './resource.ts';
 import { DEFAULT_DIR, type Settings } from './settings.ts';
 import { shellLine } from './shell.ts';
@@ -10,8 +12,8 @@ import { digestOf, templateText } from './templates.ts';
 export const RENEW_WITHIN = 30;
 
 export interface Renewal {
-  /** What runs it: a systemd timer, a file in cron.d, or nothing that is known on this machine. */
-  schedule: 'systemd' | 'cron' | 'none';
+  /** What runs it: a timer of systemd or of the person's own, a file in cron.d, or nothing that is known on this machine. */
+  schedule: 'systemd' | 'own systemd' | 'cron' | 'none';
   /** The Node that runs this program. */
   node: string;
   /** The files of this program, by their path in the package. */
@@ -21,8 +23,8 @@ export interface Renewal {
 /** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
 export async function renewalFacts(host: Host): Promise<Renewal> {
   const root = new URL('..', import.meta.url).pathname;
-  const [systemd, cron, ...lists] = await Promise.all([
-    host.stat('/run/systemd/system'),
+  const [keeper, cron, ...lists] = await Promise.all([
+    keeperOf(host),
     host.stat('/etc/cron.d'),
     ...['dist', 'templates'].map(async (dir) =>
       (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
@@ -33,8 +35,8 @@ export async function renewalFacts(host: Host): Promise<Renewal> {
     names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
   );
   return {
-    // Both belong to root.
-    schedule: host.machine.uid !== 0 ? 'none' : systemd ? 'systemd' : cron ? 'cron' : 'none',
+    // cron.d belongs to root.
+    schedule: keeper !== 'script' ? keeper : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: process.execPath,
     files: Object.fromEntries(names.map((name, i) => [name, texts[i] ?? ''])),
   };
@@ -62,11 +64,17 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
     { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
   ];
-  if (renewal.schedule === 'systemd') {
-    const service = templateText('renew.service').replace(/^ExecStart=.*$/m, () => `ExecStart=${line}`);
+  if (renewal.schedule === 'systemd' || renewal.schedule === 'own systemd') {
+    const own = renewal.schedule === 'own systemd';
+    const service = withLines(templateText('renew.service'), {
+      ExecStart: line,
+      // A person's systemd knows nothing of the units of the machine.
+      ...(own && { After: undefined, Wants: undefined }),
+    });
+    const timer = templateText('renew.timer');
     return [
       ...program,
-      { kind: 'timer', name: unitName(settings), service, timer: templateText('renew.timer') },
+      { kind: 'timer', name: unitName(settings), service, timer, ...(own && { own: true as const }) },
     ];
   }
   if (renewal.schedule === 'none') return program;

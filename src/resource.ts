@@ -49,8 +49,8 @@ export type Resource =
   | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined; group?: string }
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
-  /** A systemd timer and the service that it starts; the texts of both units. */
-  | { kind: 'timer'; name: string; service: string; timer: string }
+  /** A systemd timer and the service that it starts; the texts of both units; `own`: of the person's own systemd. */
+  | { kind: 'timer'; name: string; service: string; timer: string; own?: true }
   /** A package of the system; `service`: what it would start by itself, and must not; `engine`: what it brings, for all. */
   | { kind: 'package'; manager: Manager; name: string; service?: string; engine?: Program }
   /** The Docker of this machine runs; `boot`: and starts with it. */
@@ -144,7 +144,7 @@ export type UndoStep =
   | { do: 'process'; name: string; script: string; digest?: string }
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
-  | { do: 'timer'; name: string; on: boolean }
+  | { do: 'timer'; name: string; on: boolean; own?: true }
   | ({
       do: 'daemonJson';
       daemon: Daemon;

@@ -68,7 +68,7 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'rename':
       return (await host.stat(step.from)) ? host.rename(step.from, step.to) : undefined;
     case 'timer':
-      return switchTimer(host, step.name, step.on);
+      return switchTimer(host, step, step.on);
     case 'daemonJson':
       return undoDaemonJson(step, host);
     case 'trustStore':
@@ -130,7 +130,7 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'removeTree':
       return (await host.stat(step.path)) !== undefined;
     case 'timer':
-      return (await host.stat(unitPaths(step.name).timer)) !== undefined;
+      return (await host.stat(unitPaths(step).timer)) !== undefined;
     case 'container':
       return (await ours(step, host)) !== undefined;
     case 'image':
@@ -200,7 +200,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
       cleanup: [{ do: 'removeTree', path: aside }],
     };
   }
-  if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
+  if (step.do === 'timer') return { steps: [{ ...step, on: !step.on }] };
   // After everything else is back, whichever way that was.
   if (step.do === 'restart' || step.do === 'trustStore') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };

@@ -64,10 +64,10 @@ describe('--engine auto', () => {
     expect(found.fix).toContain('systemctl start docker');
   });
 
-  test('nothing that could run a registry: the way to Docker is said', async () => {
+  test('nothing that could run a registry: the way to an engine is said', async () => {
     const found = await findEngine(machine(NONE, NONE), 'auto');
     expect(found).toBeInstanceOf(NoEngine);
-    expect((found as CliError).fix.join('\n')).toContain('apt-get install docker.io');
+    expect((found as CliError).fix.join('\n')).toContain('registry-setup --engine docker');
   });
 });
 

@@ -55,7 +55,7 @@ describe('the engine', () => {
       'not installed',
       { code: 127, stderr: 'docker: not found' },
       'Docker is not installed',
-      'apt-get install docker.io',
+      'registry-setup --engine docker',
     ],
     [
       'not running (since 28)',

@@ -8,6 +8,7 @@ import type { EngineWish } from '../engines/engine.ts';
 import { type EnginePackage, enginePackage } from '../engines/packages.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Facts } from '../facts.ts';
+import type { Host } from '../host.ts';
 import { startsWithMachine } from '../resources/engine.ts';
 
 /** Which engine was asked for by name, in this run. */
@@ -34,22 +35,39 @@ export async function decideEngine(
   if (engine instanceof StoppedEngine) {
     if (asks) return { ...facts, engine: await askToStart(context, engine) };
     if (named(said)) return { ...facts, engine: startedDocker(true) };
-    const fix = [...engine.fix.slice(0, 1), 'Or let it be started:   registry-setup --yes --engine docker'];
-    return {
-      ...facts,
-      engine: new StoppedEngine(engine.message, { why: engine.why, fix: [...fix, ...engine.fix.slice(1)] }),
-    };
+    return { ...facts, engine: await howToStart(engine, host) };
   }
   const wish = named(said);
   const none = engine instanceof NoEngine;
   if (wish && none) {
     const pack = await enginePackage(host, wish);
-    return pack ? { ...facts, engine: fromPackage(pack) } : facts;
+    return { ...facts, engine: pack ? fromPackage(pack) : noPackage(wish) };
   }
   const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
   if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native'))) return facts;
   return { ...facts, engine: await askWithout(context, engine) };
 }
+
+async function howToStart({ message, why }: StoppedEngine, host: Host): Promise<StoppedEngine> {
+  const boots = await startsWithMachine(host);
+  const fix = [
+    `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
+    'Or let it be started:  registry-setup --yes --engine docker',
+    'Or without Docker:     registry-setup --engine native',
+  ];
+  return new StoppedEngine(message, {
+    why: boots ? why : `${why}\nIt does not start with this machine either.`,
+    fix,
+  });
+}
+
+const noPackage = (program: Program): NoEngine =>
+  new NoEngine(`${TITLE[program]} is not here, and no package manager that is known here has it.`, {
+    fix: [
+      program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.',
+      'Or without it:   registry-setup --engine native',
+    ],
+  });
 
 const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
 const leave = () => new Interrupted('Nothing was changed.');

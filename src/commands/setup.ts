@@ -9,7 +9,7 @@ import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
-import type { EngineInfo } from '../engines/docker.ts';
+import { type EngineInfo, TITLE } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
 import { keeperOf, type NativeInfo } from '../engines/native.ts';
 import { CliError, InputError } from '../errors.ts';
@@ -122,7 +122,10 @@ async function firstWish(
 }
 
 /** Settings and certificates from the answers, with every check that can be made before anything is touched. */
-async function settle(context: Context, { asking, facts, engine, keys }: Collected): Promise<Wanted> {
+async function settle(
+  context: Context,
+  { asking, facts, engine, keys, interactive }: Collected,
+): Promise<Wanted> {
   const { host, output } = context;
   const { answers, dir, passwords } = asking;
   const { archive, ...defaults } = await imageSource(context, answers);
@@ -142,6 +145,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
+    ...(interactive ? [] : bringWarnings(engine)),
     ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
@@ -153,7 +157,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
 
 /** What a person may not expect of the engine that was found. */
 async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
-  if (engine.kind === 'docker') return bringWarnings(engine);
+  if (engine.kind === 'docker') return [];
   const keeper = await keeperOf(host);
   const { package: pack } = engine as NativeInfo;
   const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
@@ -170,11 +174,15 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
   return warnings;
 }
 
-function bringWarnings({ bring = [] }: EngineInfo): string[] {
-  if (bring.some(({ kind }) => kind === 'package')) return [];
-  const [start] = bring;
-  if (start?.kind !== 'engine') return [];
-  return ['What is in a Docker that does not run is not known yet: it is looked at when it does.'];
+/** Nobody was asked about it: `--engine NAME` is a request to see to that engine. */
+function bringWarnings({ kind, bring = [] }: EngineInfo): string[] {
+  const [first] = bring;
+  if (!first || kind === 'native') return [];
+  if (first.kind === 'package')
+    return [
+      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays for good.`,
+    ];
+  return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

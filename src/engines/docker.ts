@@ -79,7 +79,8 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
   const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
   // podman-docker is podman under the name of docker: it is spoken to by its own.
   if (code === 0 && 'host' in info && 'version' in info) throw new NoEngine('Docker is podman here.');
-  const refusal = [stderr, ...((info.ServerErrors as string[] | undefined) ?? [])].join('\n').trim();
+  const errors = ((info.ServerErrors as string[] | undefined) ?? []).filter((line) => !stderr.includes(line));
+  const refusal = [stderr, ...errors].join('\n').trim();
   if (code === 127)
     throw new NoEngine('Docker is not installed on this machine.', {
       fix: [

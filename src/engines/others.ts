@@ -23,7 +23,7 @@ export async function othersIn(host: Host, program: Program, ours?: string[]): P
       .map((line) => line.split('\t'))
       .filter(([owner]) => !owner)
       .map(([, name]) => `the container ${name}`),
-    ...volumes.map((name) => `the volume ${name}`),
+    ...volumes.map((name) => `the volume ${/^[0-9a-f]{64}$/.test(name) ? name.slice(0, 12) : name}`),
     ...images.filter((name) => !known.has(name)).map((name) => `the image ${name}`),
   ];
 }

@@ -18,8 +18,8 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   discard: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} rm -fv ${id.slice(0, 12)}`,
   removeTree: ({ path }: { path: string }) => `rm -r ${path}`,
   rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
-  timer: ({ name, on }: { name: string; on: boolean }) =>
-    `systemctl ${on ? 'enable' : 'disable'} --now ${name}.timer`,
+  timer: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
+    `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.timer`,
   daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
     `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
   restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,

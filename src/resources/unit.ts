@@ -46,6 +46,10 @@ export async function switchUnit(host: Host, { name, own, on }: Unit & { on: boo
   await systemctl(host, unit, 'restart', file);
 }
 
+/** The way back from folders that are made for a unit, as in the home of a person. */
+export const foldersOf = async (path: string, host: Host): Promise<UndoStep[]> =>
+  (await missing(dirname(path), host)).map((folder) => ({ do: 'rmdir', path: folder }));
+
 export const unit: Provider<ResourceOf<'unit'>> = {
   title: ({ name }) => `service ${name}`,
 
@@ -77,6 +81,7 @@ export const unit: Provider<ResourceOf<'unit'>> = {
           { ...step, on: false },
           { do: 'remove', path },
           { ...step, on: false },
+          ...(await foldersOf(path, host)),
         ],
       };
     const { mode, uid, gid } = there;

@@ -5,6 +5,8 @@ default_flavours=(bookworm trixie forky)
 all_flavours=("${default_flavours[@]}" bookworm-bare trixie-bare bookworm-podman trixie-podman)
 
 host_packages() { # FLAVOUR
+  # What podman without root wants: a systemd of the user's own, ranges of user ids, a network.
+  local rootless=libpam-systemd,dbus-user-session,uidmap,fuse-overlayfs
   local base=systemd,systemd-sysv,dbus,ca-certificates,iproute2,procps,curl,openssl,apache2-utils,python3-minimal
   case $1 in
     # Node 18 of bookworm is too old: those hosts get this machine's node. Its docker.io holds the client too.
@@ -13,8 +15,8 @@ host_packages() { # FLAVOUR
     bookworm-bare) echo "$base" ;;
     trixie-bare) echo "$base,nodejs" ;;
     # Its crun raises a limit, which asks for CAP_SYS_RESOURCE.
-    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,runc" ;;
-    trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs" ;;
+    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,runc,$rootless,slirp4netns" ;;
+    trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs,$rootless,passt" ;;
     *) die "There is no host flavour '$1'." "one of: ${all_flavours[*]}" ;;
   esac
 }
@@ -99,6 +101,8 @@ customize_host() { # WORK-FOLDER ROOT
   if [[ -x $root/usr/bin/podman ]]; then
     mkdir -p "$root/etc/containers/containers.conf.d"
     printf '[containers]\npids_limit = 0\n' >"$root/etc/containers/containers.conf.d/lab.conf"
+    # The network of a container without root goes through it; a machine has it.
+    printf 'd /dev/net 0755\nc /dev/net/tun 0666 root root - 10:200\nc /dev/fuse 0666 root root - 10:229\n' >"$root/etc/tmpfiles.d/lab.conf"
     [[ -x $root/usr/bin/crun ]] || printf '[engine]\nruntime = "runc"\n' >"$root/etc/containers/containers.conf.d/runc.conf"
   fi
 }
