@@ -58,7 +58,8 @@ export async function engineLines(engine: Oldest, gone: boolean, host: Host): Pr
   for (const step of stepsOf(engine)) left.push(await wouldChange(step, host));
   if (!left.includes(true)) return [];
   const line = pack ? MANAGERS[pack.manager].remove([pack.name]).join(' ') : 'systemctl disable --now docker';
-  return [
-    `${title} ${gone ? 'could not be taken away' : 'stays'}. To ${pack ? 'remove' : 'stop'} it:   ${line}`,
-  ];
+  const says = gone
+    ? 'could not be taken away'
+    : `was ${pack ? 'installed' : 'started'} for the registry, and stays`;
+  return [`${title} ${says}. To ${pack ? 'remove' : 'stop'} it:   ${line}`];
 }

@@ -101,8 +101,6 @@ customize_host() { # WORK-FOLDER ROOT
   if [[ -x $root/usr/bin/podman ]]; then
     mkdir -p "$root/etc/containers/containers.conf.d"
     printf '[containers]\npids_limit = 0\n' >"$root/etc/containers/containers.conf.d/lab.conf"
-    # The network of a container without root goes through it; a machine has it.
-    printf 'd /dev/net 0755\nc /dev/net/tun 0666 root root - 10:200\nc /dev/fuse 0666 root root - 10:229\n' >"$root/etc/tmpfiles.d/lab.conf"
     [[ -x $root/usr/bin/crun ]] || printf '[engine]\nruntime = "runc"\n' >"$root/etc/containers/containers.conf.d/runc.conf"
   fi
 }

@@ -90,6 +90,7 @@ up() { # FLAVOUR NAME
   fi
   create_host "$flavour" "$name" "$network" || die "$container cannot be made." "if it is there already: lab down $name"
   hold_cgroup | engine cp - "$container:/etc/systemd/"
+  if [[ $flavour = *-podman ]]; then rootless_devices | engine cp - "$container:/etc/"; fi
   if [[ $containerd_store ]]; then daemon_json '{"features":{"containerd-snapshotter":true}}' | engine cp - "$container:/etc/"; fi
   engine start "$container" >/dev/null
   if [[ ! $no_systemd ]] && ! inside "$container" boot "${images[@]}" >&2; then
@@ -123,6 +124,16 @@ DefaultDependencies=no
 ExecStart=/bin/sh -c 'echo 0 >"/sys/fs/cgroup$(sed -n "s#/init.scope##; s/^0:://p" /proc/1/cgroup)/cgroup.procs"; exec sleep infinity'
 UNIT
   tar -C "$dir" -c system
+  rm -r "$dir"
+}
+
+# What a machine has and a container has not: without root, the network of podman's containers goes through it.
+rootless_devices() { # → tar, to stdout
+  local dir
+  dir=$(mktemp -d)
+  mkdir "$dir/tmpfiles.d"
+  printf 'd /dev/net 0755\nc /dev/net/tun 0666 root root - 10:200\nc /dev/fuse 0666 root root - 10:229\n' >"$dir/tmpfiles.d/lab.conf"
+  tar -C "$dir" -c tmpfiles.d
   rm -r "$dir"
 }
 
