@@ -17,7 +17,6 @@ const fresh = (kind: Program, version: string, bring: Resource[]): EngineInfo =>
   logDriver: kind === 'docker' ? 'json-file' : 'journald',
   userns: false,
   rootless: false,
-  proxy: '',
   bring,
 });
 

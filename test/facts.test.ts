@@ -29,7 +29,6 @@ describe('the engine', () => {
     const info = {
       LoggingDriver: 'local',
       SecurityOptions: ['name=userns', 'name=rootless'],
-      HttpProxy: 'http://p',
     };
     expect(await engineOf((host) => Object.assign(host.docker.info, info))).toEqual({
       kind: 'docker',
@@ -37,13 +36,11 @@ describe('the engine', () => {
       logDriver: 'local',
       userns: true,
       rootless: true,
-      proxy: 'http://p',
     });
     expect(await engineOf(() => {})).toMatchObject({
       logDriver: 'json-file',
       userns: false,
       rootless: false,
-      proxy: '',
     });
     expect(
       await engineOf((host) => Object.assign(host.docker.info, { SecurityOptions: null })),

@@ -10,7 +10,6 @@ const engine = (kind: EngineInfo['kind'], rootless = false): EngineInfo => ({
   version: '1',
   logDriver: '',
   userns: false,
-  proxy: '',
 });
 const OPEN = '### tuple ### allow tcp 5000 0.0.0.0/0 any 0.0.0.0/0 in\n';
 

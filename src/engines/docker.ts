@@ -24,7 +24,6 @@ export interface EngineInfo {
   /** User namespaces: the container's root cannot read our 0600 files. */
   userns: boolean;
   rootless: boolean;
-  proxy: string;
   /** It is not there, or does not run: what has to be done before anything can be asked of it. The rest is what a fresh one says. */
   bring?: Resource[];
 }
@@ -111,7 +110,6 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
     logDriver: String(info.LoggingDriver ?? ''),
     userns: security.some((option) => option.includes('name=userns')),
     rootless: security.some((option) => option.includes('name=rootless')),
-    proxy: String(info.HttpsProxy || info.HttpProxy || ''),
   };
 }
 

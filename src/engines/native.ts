@@ -46,7 +46,7 @@ export async function keeperOf(host: Host): Promise<Keeper> {
 /** @throws CliError where there is no registry, and no package that brings one */
 export async function nativeInfo(host: Host): Promise<NativeInfo> {
   const [found, manager, keeper] = await Promise.all([findBinary(host), managerOf(host), keeperOf(host)]);
-  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, proxy: '', keeper } as const;
+  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, keeper } as const;
   if (found) return { ...rest, ...found };
   const bring: RegistryPackage | undefined = manager && MANAGERS[manager].registry;
   if (manager && bring && host.machine.uid === 0) {
