@@ -9,6 +9,7 @@ import {
   removeAll,
   startHost,
 } from '../lab/host.ts';
+import { age } from './certificates.ts';
 import { install, login, pull, push, until } from './machines.ts';
 
 const DIR = '--dir /home/ann/registry';
@@ -67,15 +68,21 @@ describe.each<Flavour>(['trixie-podman', 'bookworm-podman'])('%s', (flavour) => 
   it('its timer runs the renewal, and a new certificate needs no new trust', async () => {
     expect((await ann('systemctl --user list-timers')).stdout).toContain('registry-setup-renew.timer');
     await ann('systemctl --user start registry-setup-renew.service');
-    const served = `openssl s_client -connect ${address} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint`;
+    const fire = 'systemctl --user start registry-setup-renew.service';
+    const served = `openssl s_client -connect ${address} </dev/null 2>/dev/null | openssl x509 -noout -enddate`;
     const before = (await server.sh(served)).stdout;
-    // What the timer would do on the last days of the certificate.
-    const unit = '~/.config/systemd/user/registry-setup-renew.service';
-    await ann(`sed -i 's/--if-expiring 30/--if-expiring 400/' ${unit} && systemctl --user daemon-reload`);
-    await ann('systemctl --user start registry-setup-renew.service');
-    expect((await server.sh(served)).stdout).not.toBe(before);
+    await ann(fire);
+    expect((await server.sh(served)).stdout, 'it is not time yet').toBe(before);
+    // The openssl of Debian 12 makes no certificate that began in the past.
+    if (flavour.startsWith('bookworm')) return;
+    await server.sh(age({ life: 397, left: 10 }).replaceAll('/opt/registry', '/home/ann/registry'));
+    await server.sh('chown -R ann: /home/ann/registry/certs');
+    await ann(`registry-setup --yes ${DIR} --days 397`);
+    const old = (await server.sh(served)).stdout;
+    expect(old).not.toBe(before);
+    await ann(fire);
+    expect((await server.sh(served)).stdout).not.toBe(old);
     await login(dev, address, 'admin', 'horse');
-    await ann(`registry-setup --yes ${DIR}`);
     await ann(`registry-setup status ${DIR}`);
   });
 
@@ -89,7 +96,7 @@ describe.each<Flavour>(['trixie-podman', 'bookworm-podman'])('%s', (flavour) => 
   it('uninstall leaves nothing', async () => {
     await ann(`registry-setup uninstall --yes --purge ${DIR}`);
     expect((await ann('podman ps -aq; podman images -q')).stdout).toBe('');
-    expect((await ann('systemctl --user list-unit-files "registry*" --no-legend')).stdout).toBe('');
+    expect((await ann('systemctl --user list-unit-files "registry*" --no-legend || true')).stdout).toBe('');
     const { stdout } = await ann('find ~ -path ~/.local -prune -o -newer /etc/sysctl.d/lab.conf -print');
     expect(stdout.split('\n').filter((path) => path && path !== '/home/ann')).toEqual(['/home/ann/.config']);
   });
