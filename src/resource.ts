@@ -51,8 +51,8 @@ export type Resource =
   | { kind: 'program'; path: string; files: Record<string, string> }
   /** A systemd timer and the service that it starts; the texts of both units; `own`: of the person's own systemd. */
   | { kind: 'timer'; name: string; service: string; timer: string; own?: true }
-  /** A package of the system; `service`: what it would start by itself, and must not; `engine`: what it brings, for all. */
-  | { kind: 'package'; manager: Manager; name: string; service?: string; engine?: Program }
+  /** `service`: what it would start by itself, and must not; `runtime`: ours takes its name; `engine`: what it brings, for all. */
+  | { kind: 'package'; manager: Manager; name: string; service?: string; runtime?: true; engine?: Program }
   /** The Docker of this machine runs; `boot`: and starts with it. */
   | { kind: 'engine'; boot: boolean }
   /** A user of the system and its group, both of that name. */

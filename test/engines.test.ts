@@ -94,6 +94,20 @@ describe('--engine native', () => {
     expect(await findEngine(host, 'native')).toMatchObject({ binary: '/usr/bin/docker-registry' });
   });
 
+  test.each([
+    ['registry github.com/docker/distribution v2.8.3+unknown', '2.8.3+unknown'],
+    ['registry github.com/distribution/distribution/v3 v3.1.1', '3.1.1'],
+    ['registry of the Slackware distribution 15', undefined],
+    ['npm-registry 4.2', undefined],
+  ])('"%s" is %s', async (stdout, version) => {
+    const host = fakeHost();
+    host.put('/usr/bin/registry', '', 0o755);
+    host.commands['/usr/bin/registry --version'] = { stdout };
+    const found = await findEngine(host, 'native');
+    if (version) expect(found).toMatchObject({ binary: '/usr/bin/registry', version });
+    else expect(found).toBeInstanceOf(CliError);
+  });
+
   test('who is not root installs no package', async () => {
     const host = withPackages(fakeHost());
     host.machine.uid = 1000;

@@ -22,7 +22,7 @@ const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '
 const NAMES = ['registry', 'docker-registry'];
 
 /** `docker-registry github.com/docker/distribution 2.8.2+ds1`, `registry github.com/distribution/distribution/v3 v3.1.1` */
-const VERSION = /distribution\S* v?(\d[\w.+~-]*)/;
+const VERSION = /\b(?:docker|distribution)\/distribution\S* v?(\d[\w.+~-]*)/;
 
 /** The program on this machine, and its version; undefined where there is none that is a registry. */
 async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {

@@ -9,6 +9,8 @@ export interface RegistryPackage {
   name: string;
   binary: string;
   service: string;
+  /** What to look at when the system has no package of that name. */
+  hint?: string;
 }
 
 /** The way back from a package. */
@@ -18,6 +20,7 @@ export interface PackageUndo {
   /** Packages and users that were there: what came with it goes with it, and nothing else. */
   before: { packages: string[]; users: string[] };
   service?: string;
+  runtime?: true;
   /** It brought a container engine, which others may use by now; `empty`: directories of it that were not there, or empty. */
   engine?: { program: Program; empty: string[]; group: boolean };
 }
@@ -28,6 +31,8 @@ interface Row {
   /** `full`: with what the system recommends beside it. */
   install(name: string, full?: boolean): string[];
   remove(names: string[]): string[];
+  /** Fetches the lists of packages, where installing does not do so by itself. */
+  refresh?: string[];
   /** Exit code 0 and, with `state`, these words: it is installed. */
   installed(name: string): { words: string[]; state?: RegExp };
   /** Every package that is there, one a line. */
@@ -62,6 +67,7 @@ export const MANAGERS: Record<Manager, Row> = {
       name,
     ],
     remove: (names) => ['apt-get', 'purge', '-y', '-q', ...names],
+    refresh: ['apt-get', 'update', '-q'],
     installed: (name) => ({ words: ['dpkg', '-s', name], state: /^Status: install ok installed$/m }),
     list: ['dpkg-query', '-W', '-f', PACKAGE],
     candidate: (name) => ({
@@ -82,7 +88,12 @@ export const MANAGERS: Record<Manager, Row> = {
     installed: (name) => ({ words: ['rpm', '-q', name] }),
     list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
     candidate: (name) => ({ words: ['dnf', '-q', 'info', name], version: VERSION }),
-    registry: { name: 'docker-distribution', binary: '/usr/bin/registry', service: 'docker-distribution' },
+    registry: {
+      name: 'docker-distribution',
+      binary: '/usr/bin/registry',
+      service: 'docker-distribution',
+      hint: 'On RHEL and its kin it comes from EPEL:   dnf install epel-release',
+    },
     engines: { docker: 'moby-engine', podman: 'podman' },
   },
   zypper: {
@@ -104,6 +115,7 @@ export const MANAGERS: Record<Manager, Row> = {
     install: (name) => ['apk', 'add', name],
     // What only it needed goes with it.
     remove: ([name = '']) => ['apk', 'del', name],
+    refresh: ['apk', 'update'],
     installed: (name) => ({ words: ['apk', 'info', '-e', name] }),
     list: ['apk', 'info'],
     candidate: (name) => ({ words: ['apk', 'policy', name], version: /^ {2}(\S+):$/m }),

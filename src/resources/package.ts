@@ -33,7 +33,9 @@ async function must(host: Host, words: string[], doing: string, report?: (text: 
 }
 
 const hasSystemd = async (host: Host) => (await host.stat('/run/systemd/system')) !== undefined;
-const maskPath = (service: string) => `/etc/systemd/system/${service}.service`;
+/** For good in /etc; for now in /run, where a unit of that name in /etc is stronger. (systemctl(1), mask --runtime) */
+const maskPath = (service: string, runtime?: true) =>
+  `/${runtime ? 'run' : 'etc'}/systemd/system/${service}.service`;
 
 /** Users that are there now; a package may make one, and leave it behind. */
 async function userNames(host: Host): Promise<string[]> {
@@ -44,25 +46,28 @@ async function userNames(host: Host): Promise<string[]> {
 export const pack: Provider<Package> = {
   title: ({ name }) => `package ${name}`,
 
-  async check({ manager, name, service, engine }, host) {
+  async check({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
     const line = shellLine(...split(MANAGERS[manager].install(name, engine !== undefined)));
-    const held = service ? [`its own service ${service} is masked and never starts`] : [];
+    const fate = runtime ? 'does not start, and ours takes its place' : 'is masked and never starts';
+    const held = service ? [`its own service ${service} ${fate}`] : [];
     return { what: 'create', details: [line, ...held] };
   },
 
-  async undo({ manager, name, service, engine }, host) {
+  async undo({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return { steps: [] };
     const [program = '', ...args] = MANAGERS[manager].list;
     const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
     const before = { packages: stdout.split('\n').filter(Boolean), users };
     const brings = engine && { engine: { program: engine, ...(await beforeEngine(host)) } };
-    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }), ...brings }] };
+    const masked = { ...(service && { service }), ...(runtime && { runtime }) };
+    return { steps: [{ do: 'package', manager, name, before, ...masked, ...brings }] };
   },
 
-  async apply({ manager, name, service, engine }, host, report) {
+  async apply({ manager, name, service, runtime, engine }, host, report) {
     const systemd = await hasSystemd(host);
-    if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
+    const mask = ['systemctl', 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`];
+    if (service && systemd) await must(host, mask, 'systemctl mask');
     await quietly(host, service !== undefined && !systemd, () =>
       install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
     );
@@ -108,19 +113,24 @@ export async function install(
   report?: (text: string) => void,
 ): Promise<void> {
   const doing = `Installing the package ${words.at(-1)}`;
-  if (manager !== 'apt') return void (await must(host, words, doing, report));
+  const { refresh, registry } = MANAGERS[manager];
   try {
     await must(host, words, doing, report);
   } catch (error) {
     if (!(error instanceof CliError) || error.exitCode === 130) throw error;
-    await must(host, ['apt-get', 'update', '-q'], 'apt-get update', report);
+    if (!refresh)
+      throw registry?.hint && words.at(-1) === registry.name ? hinted(error, registry.hint) : error;
+    await must(host, refresh, refresh.join(' '), report);
     await must(host, words, doing, report);
   }
 }
 
+const hinted = ({ message, why, fix }: CliError, hint: string) =>
+  new CliError(message, { why, fix: [...fix, hint] });
+
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
 export async function undoPackage(step: Step, host: Host): Promise<void> {
-  const { manager, name, before, service, engine } = step;
+  const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
   if (await isInstalled(host, manager, name)) {
     if (engine) await mustBeUnused(host, step, engine.program);
@@ -134,7 +144,7 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
   if (engine) await sweepEngine(host, engine);
   if (!service || !systemd) return;
-  await host.remove(maskPath(service));
+  await host.remove(maskPath(service, runtime));
   await host.run('systemctl', ['daemon-reload']);
 }
 

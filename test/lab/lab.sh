@@ -64,7 +64,7 @@ make_network() { # NAME → its full name
 create_host() { # FLAVOUR NAME NETWORK
   engine create --name "$(full_name "$2")" --hostname "$2" --network "$3" --network-alias "$2" \
     --label "$label=$owner" --label "$label.flavour=$1" \
-    --tmpfs /run --tmpfs /tmp --stop-signal SIGRTMIN+3 \
+    --tmpfs /run --tmpfs /tmp:exec --stop-signal SIGRTMIN+3 \
     --cap-add ALL --cap-drop SYS_RESOURCE --device-cgroup-rule 'a *:* rwm' \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
     --cgroupns host -v "$(cgroup_tree):/sys/fs/cgroup:rw" -v "$archives:/lab:ro" \
