@@ -84,7 +84,12 @@ export const FLAGS = {
   delete: toggle('images can be pushed, never removed', server, { ...ON, ...SETTING }),
   image: text('REF', 'the registry image; a mirror is fine (registry:3)', server, SETTING),
   'image-archive': file('FILE', 'take the image from a `docker save` file, gzip or not', server),
-  engine: choice(['auto', 'docker', 'podman', 'native'], 'what runs it (auto)', server, SETTING),
+  engine: choice(
+    ['auto', 'docker', 'podman', 'native'],
+    'what runs it (auto); one that is named is installed, if need be',
+    server,
+    SETTING,
+  ),
   name: text('NAME', 'name of the container (registry)', server, SETTING),
   'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [
     'setup',

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { runCommand } from './helpers/context.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
-import { type EngineState, fakeEngine } from './helpers/fake-engine.ts';
+import { type EngineState, fakeEngine, NO_DAEMON } from './helpers/fake-engine.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
@@ -165,6 +165,22 @@ describe('a Docker that does not run', () => {
     await runCommand(host, PLAIN, { prompts: scripted() });
     expect(heard).toContain('systemctl enable --quiet docker.service');
   });
+});
+
+test('the command line of Docker without an engine is no Docker: it is installed when it is asked for', async () => {
+  machine({ installed: false });
+  let there = false;
+  const { run } = host;
+  host.run = async (command, args, options) => {
+    there ||= command === 'apt-get' && args.includes('install');
+    if (there) return run(command, args, options);
+    if (command === 'docker') return { code: 1, stdout: '', stderr: NO_DAEMON };
+    if (args[0] === 'cat') return { code: 1, stdout: '', stderr: 'No files found for docker.service.' };
+    return run(command, args, options);
+  };
+  await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('no engine that it reaches');
+  await runCommand(host, `--yes --engine docker ${PLAIN}`);
+  expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
 });
 
 test('one that runs and does not start with the machine is told of', async () => {

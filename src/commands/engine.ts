@@ -5,11 +5,12 @@ import { fromPackage, startedDocker } from '../bring.ts';
 import type { Context } from '../context.ts';
 import { type EngineInfo, NoEngine, type Program, StoppedEngine, TITLE } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
+import { type NativeInfo, nativeInfo } from '../engines/native.ts';
 import { type EnginePackage, enginePackage } from '../engines/packages.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Facts } from '../facts.ts';
 import type { Host } from '../host.ts';
-import { startsWithMachine } from '../resources/engine.ts';
+import { canStart, startsWithMachine } from '../resources/engine.ts';
 
 /** Which engine was asked for by name, in this run. */
 const named = (said: Answers): Program | undefined => {
@@ -30,10 +31,14 @@ export async function decideEngine(
   asks: boolean,
 ): Promise<Facts> {
   const { host } = context;
-  const { engine } = facts;
   if (host.machine.uid !== 0) return facts;
+  const { engine } = await withoutDaemon(facts, host);
   if (engine instanceof StoppedEngine) {
-    if (asks) return { ...facts, engine: await askToStart(context, engine) };
+    if (asks)
+      return {
+        ...facts,
+        engine: await askToStart(context, engine, facts.last === undefined && !named(said)),
+      };
     if (named(said)) return { ...facts, engine: startedDocker(true) };
     return { ...facts, engine: await howToStart(engine, host) };
   }
@@ -44,8 +49,18 @@ export async function decideEngine(
     return { ...facts, engine: pack ? fromPackage(pack) : noPackage(wish) };
   }
   const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
-  if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native'))) return facts;
+  if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native')))
+    return { ...facts, engine };
   return { ...facts, engine: await askWithout(context, engine) };
+}
+
+/** The command line of Docker alone is no engine. */
+async function withoutDaemon(facts: Facts, host: Host): Promise<Facts> {
+  const { engine } = facts;
+  if (!(engine instanceof StoppedEngine) || (await canStart(host))) return facts;
+  const { why, fix } = engine;
+  const message = 'The command line of Docker is here, and no engine that it reaches.';
+  return { ...facts, engine: new NoEngine(message, { why, fix: fix.slice(1) }) };
 }
 
 async function howToStart({ message, why }: StoppedEngine, host: Host): Promise<StoppedEngine> {
@@ -72,9 +87,23 @@ const noPackage = (program: Program): NoEngine =>
 const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
 const leave = () => new Interrupted('Nothing was changed.');
 
-/** Docker is here and does not run. */
-async function askToStart(context: Context, stopped: StoppedEngine): Promise<EngineInfo> {
+/** The registry as a program of this machine, where that is possible. */
+const nativeOn = (host: Host): Promise<NativeInfo | undefined> => nativeInfo(host).catch(() => undefined);
+
+const nativeChoice = ({ package: pack }: NativeInfo) => ({
+  value: 'native',
+  name: 'the machine itself: a service without containers',
+  description: `The smallest change${pack ? `: the package ${pack.name}` : ''}.`,
+  short: 'the machine itself',
+});
+
+/**
+ * Docker is here and does not run.
+ * @param free nothing is decided yet: it may also do without
+ */
+async function askToStart(context: Context, stopped: StoppedEngine, free: boolean): Promise<EngineInfo> {
   const { host, output } = context;
+  const native = free ? await nativeOn(host) : undefined;
   const boots = await startsWithMachine(host);
   const { select } = await context.prompts();
   output.say(`  ${stopped.message}`);
@@ -98,38 +127,29 @@ async function askToStart(context: Context, stopped: StoppedEngine): Promise<Eng
               short: 'Docker, started this once',
             },
           ]),
+      ...(native ? [nativeChoice(native)] : []),
       NOTHING,
     ],
   });
   if (choice === 'stop') throw leave();
+  if (choice === 'native' && native) return native;
   return startedDocker(choice === 'start' && !boots);
 }
 
 /** Neither Docker nor podman is here. */
 async function askWithout(context: Context, found: EngineInfo | CliError): Promise<EngineInfo> {
   const { host, output } = context;
-  const pack = await enginePackage(host);
-  const native = found instanceof CliError ? undefined : found;
+  const [pack, native] = [await enginePackage(host), await nativeOn(host)];
   if (!pack && !native) throw found;
-  const bring = (native as { package?: { name: string } } | undefined)?.package;
   const { select } = await context.prompts();
-  output.say('  Neither Docker nor podman is on this machine.');
+  output.say(
+    found instanceof CliError && !found.message.includes('not installed')
+      ? `  ${found.message}`
+      : '  Neither Docker nor podman is on this machine.',
+  );
   const choice = await select({
     message: 'What shall run the registry?',
-    choices: [
-      ...(native
-        ? [
-            {
-              value: 'native',
-              name: 'the machine itself: a service without containers',
-              description: `The smallest change${bring ? `: the package ${bring.name}` : ''}.`,
-              short: 'the machine itself',
-            },
-          ]
-        : []),
-      ...(pack ? [packageChoice(pack)] : []),
-      NOTHING,
-    ],
+    choices: [...(native ? [nativeChoice(native)] : []), ...(pack ? [packageChoice(pack)] : []), NOTHING],
   });
   if (choice === 'stop') throw leave();
   return choice === 'native' || !pack ? (native as EngineInfo) : fromPackage(pack);

@@ -71,6 +71,12 @@ export async function startsWithMachine(host: Host): Promise<boolean> {
   return init.boot === undefined || says(host, init.boot.is(DOCKER(init)));
 }
 
+/** Whether there is a Docker on this machine to start: its command line may be here alone, for an engine elsewhere. */
+export async function canStart(host: Host): Promise<boolean> {
+  if ((await initOf(host)) === SYSTEMD) return says(host, ['systemctl', 'cat', 'docker.service']);
+  return (await host.stat('/etc/init.d/docker')) !== undefined;
+}
+
 const answers = async (host: Host) => (await host.run('docker', ['version'], { timeout: 5_000 })).code === 0;
 
 export const engine: Provider<ResourceOf<'engine'>> = {
