@@ -32,10 +32,9 @@ export async function switchTimer(host: Host, timer: Timer, on: boolean): Promis
   const unit = `${timer.name}.timer`;
   if (on && !(await host.stat(unitPaths(timer).timer))) return;
   if (!on) await host.run('systemctl', words(timer, 'disable', '--now', unit));
+  if (on) await systemctl(host, timer, 'enable', '--no-reload', unit);
   await systemctl(host, timer, 'daemon-reload');
-  if (!on) return;
-  await systemctl(host, timer, 'enable', unit);
-  await systemctl(host, timer, 'restart', unit);
+  if (on) await systemctl(host, timer, 'restart', unit);
 }
 
 export const timer: Provider<ResourceOf<'timer'>> = {

@@ -32,7 +32,7 @@ async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
   return (await Promise.all(asks)).every(({ code }) => code === 0);
 }
 
-/** On, or off; systemd reads its files anew first. What is off already, or has no file, is left so. */
+/** On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so. */
 export async function switchUnit(host: Host, { name, own, on }: Unit & { on: boolean }): Promise<void> {
   const unit = { name, ...(own && { own }) };
   const file = `${name}.service`;
@@ -40,10 +40,10 @@ export async function switchUnit(host: Host, { name, own, on }: Unit & { on: boo
   if (on && !there) return;
   if (!on && there)
     await host.run('systemctl', [...own_(own), 'disable', '--now', file], { timeout: 120_000 });
+  // By itself it would read everything anew, which takes its time and is done below.
+  if (on) await systemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
   await systemctl(host, unit, 'daemon-reload');
-  if (!on) return;
-  await systemctl(host, unit, 'enable', '--quiet', file);
-  await systemctl(host, unit, 'restart', file);
+  if (on) await systemctl(host, unit, 'restart', file);
 }
 
 /** The way back from folders that are made for a unit, as in the home of a person. */

@@ -26,8 +26,8 @@ function withSystemd(host: FakeHost): FakeHost {
     if (word === 'daemon-reload')
       read = [paths, unitPaths(own)].some(({ timer: path }) => host.text(path) !== undefined);
     else if (word === 'disable') on.enabled = on.active = false;
-    else if (!read) return { ...is(false), stderr: `Unit ${name}.timer not found.` };
     else if (word === 'enable') on.enabled = true;
+    else if (!read) return { ...is(false), stderr: `Unit ${name}.timer not found.` };
     else if (word === 'restart') on.active = true;
     return is(true);
   };
