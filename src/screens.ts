@@ -1,7 +1,7 @@
 // The screens of the server's wizard: what was found, what will be done, what the person needs next. 80 columns.
 import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
-import { engineText } from './engines/engine.ts';
+import { engineText, isNew } from './engines/engine.ts';
 import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
@@ -29,8 +29,10 @@ export const banner = (paint: Paint): string[] => [
 
 /** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
+  const kind = engine.kind === 'podman' ? 'podman' : 'Docker';
+  const found = engine.bring ? (isNew(engine) ? `no ${kind} yet` : 'Docker is stopped') : engineText(engine);
   const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
-  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), engineText(engine), `${bytes(free)} free`, port].join(' · ')}`;
+  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), found, `${bytes(free)} free`, port].join(' · ')}`;
 }
 
 /** Who may do what, in one line. */
@@ -61,9 +63,7 @@ export function reviewLines(
 ): string[] {
   const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
   // One that was stopped may have it.
-  const fetched = engine.bring?.every(({ kind }) => kind === 'engine')
-    ? 'fetched unless it is here'
-    : 'will be fetched';
+  const fetched = engine.bring && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
     ['Address', address(settings)],
     ['Images', settings.storage],

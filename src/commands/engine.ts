@@ -158,6 +158,6 @@ async function askWithout(context: Context, found: EngineInfo | CliError): Promi
 const packageChoice = ({ program, name }: EnginePackage) => ({
   value: 'package',
   name: `${TITLE[program]}, from the packages of this system`,
-  description: `The package ${name} and what it needs. It stays when the registry is removed, unless you say so.`,
+  description: `The package ${name} and what it needs. \`uninstall\` leaves it, unless told.`,
   short: TITLE[program],
 });

@@ -180,7 +180,7 @@ function bringWarnings({ kind, bring = [] }: EngineInfo): string[] {
   if (!first || kind === 'native') return [];
   if (first.kind === 'package')
     return [
-      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays for good.`,
+      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays when the registry goes.`,
     ];
   return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
 }

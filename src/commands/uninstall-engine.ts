@@ -61,5 +61,5 @@ export async function engineLines(engine: Oldest, gone: boolean, host: Host): Pr
   const says = gone
     ? 'could not be taken away'
     : `was ${pack ? 'installed' : 'started'} for the registry, and stays`;
-  return [`${title} ${says}. To ${pack ? 'remove' : 'stop'} it:   ${line}`];
+  return [`${title} ${says}. To ${pack ? 'remove' : 'stop'} it:`, `  ${line}`];
 }

@@ -31,13 +31,16 @@ export async function findEngine(host: Host, wish: EngineWish): Promise<EngineIn
   return third instanceof CliError ? first : third;
 }
 
+/** Its package is still to be installed; one that is not new is here, and does not run. */
+export const isNew = ({ bring = [] }: EngineInfo): boolean => bring.some(({ kind }) => kind === 'package');
+
 /** `Docker 26.1.5`, `podman 5.4.2`; without one, the registry itself. */
 export function engineText(engine: EngineInfo): string {
   const version = engine.version.split('+')[0] ?? '';
-  const pack = engine.bring?.find((resource) => resource.kind === 'package');
-  if (pack && engine.kind !== 'native')
-    return `${docker.TITLE[engine.kind]} ${version}, from the package ${pack.name}`;
-  if (engine.bring) return 'Docker, which does not run yet';
+  if (engine.bring && engine.kind !== 'native')
+    return isNew(engine)
+      ? `${`${docker.TITLE[engine.kind]} ${version}`.trim()}, not here yet`
+      : 'Docker, not running yet';
   if (engine.kind !== 'native') return `${docker.TITLE[engine.kind]} ${version}`;
   return version ? `no container engine, registry ${version}` : 'no container engine';
 }

@@ -17,7 +17,13 @@ export async function othersIn(host: Host, program: Program, ours?: string[]): P
     ours ? ask('images', '--format', '{{.Repository}}:{{.Tag}}') : [],
   ]);
   if (!containers || !volumes || !images) return undefined;
-  const known = new Set(ours?.flatMap((ref) => [ref, `docker.io/library/${ref}`, `docker.io/${ref}`]));
+  // podman says in full where an image is from.
+  const known = new Set(
+    ours?.flatMap((ref) => [
+      ref,
+      ...['docker.io/library', 'docker.io', 'localhost'].map((from) => `${from}/${ref}`),
+    ]),
+  );
   return [
     ...containers
       .map((line) => line.split('\t'))

@@ -60,7 +60,10 @@ const says = async (host: Host, words: string[] | undefined) =>
 async function must(host: Host, [program = '', ...args]: string[]): Promise<void> {
   const { code, stderr } = await host.run(program, args, LIMIT);
   if (code !== 0)
-    throw new CliError(`${[program, ...args].join(' ')} failed.`, { why: stderr.trim(), fix: LOOK });
+    throw new CliError(`${[program, ...args].join(' ')} failed.`, {
+      why: stderr.trim(),
+      fix: program === 'systemctl' ? LOOK : [],
+    });
 }
 
 const LOOK = 'journalctl -u docker -n 50';

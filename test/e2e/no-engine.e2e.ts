@@ -107,12 +107,19 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
   if (flavour === 'trixie-bare') it('Docker goes again when the set-up fails half-way', onFailure);
 
   it('Docker from the packages: a registry that another machine can use; uninstall leaves Docker, unless told', async () => {
-    const pty = spawnPty(server, `registry-setup ${ARCHIVE}`);
+    const pty = spawnPty(server, `registry-setup ${ARCHIVE}`, { cols: 120, rows: 40 });
     await choose(pty, 1);
     await question(pty, GO);
     pty.key('enter');
     await pty.waitFor(/Started Docker/, 180_000);
     expect(await pty.exitCode, pty.screen()).toBe(0);
+    const isCommand = (line: string) => /^ {4}(npx |docker |registry-setup )/.test(line);
+    expect(
+      pty
+        .history()
+        .split('\n')
+        .filter((line) => line.length > 80 && !isCommand(line)),
+    ).toEqual([]);
     await prove(pty.screen());
     await server.reboot();
     await server.sh('for i in {1..60}; do registry-setup status && exit 0; sleep 0.5; done; exit 1');
