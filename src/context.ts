@@ -24,7 +24,16 @@ export interface Context {
 
 export const isOn = (
   { answers }: Pick<Context, 'answers'>,
-  name: 'yes' | 'dry-run' | 'verbose' | 'purge' | 'undo' | 'restart-docker' | 'mirror' | 'with-node',
+  name:
+    | 'yes'
+    | 'dry-run'
+    | 'verbose'
+    | 'purge'
+    | 'with-engine'
+    | 'undo'
+    | 'restart-docker'
+    | 'mirror'
+    | 'with-node',
 ): boolean => answers[name]?.value === true;
 
 export const dirOf = (answers: Answers): string => resolve(String(answers.dir?.value ?? DEFAULT_DIR));

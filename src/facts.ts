@@ -26,6 +26,8 @@ export interface Facts {
   settingsText: string | undefined;
   /** SELinux is on. Not only while it is enforcing: a change of its mode must not start the containers anew. */
   selinux: boolean;
+  /** Where the registry's program can come from, without an engine. */
+  supply?: Supply;
 }
 
 /**
@@ -63,6 +65,7 @@ export async function gatherFacts(
     settingsText,
     last,
     selinux: enforce !== undefined,
+    supply,
   };
 }
 

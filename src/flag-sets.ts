@@ -16,7 +16,7 @@ export function engineProblems(
   const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
   const problems: Problem[] = [];
   const needs = 'needs a container engine';
-  const fix = '--engine docker      (apt-get install docker.io), or --engine podman';
+  const fix = '--engine docker      (it is installed), or --engine podman';
   if (auth === 'token')
     problems.push({
       where: answers.auth?.where ?? '--auth',

@@ -95,7 +95,12 @@ export const FLAGS = {
     'take the images from a file: `docker save`, or an OCI layout; packed or not',
     server,
   ),
-  engine: choice(['auto', 'docker', 'podman', 'native'], 'what runs it (auto)', server, SETTING),
+  engine: choice(
+    ['auto', 'docker', 'podman', 'native'],
+    'what runs it (auto); one that is named is installed, if need be',
+    server,
+    SETTING,
+  ),
   name: text('NAME', 'name of the container (registry)', server, SETTING),
   'with-node': toggle('put the node of this machine in, too, for a server that has none', ['bundle']),
   'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [
@@ -119,6 +124,9 @@ export const FLAGS = {
   'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
   undo: toggle('take back what was done for that registry', ['client']),
   purge: toggle('remove the images as well', ['uninstall']),
+  'with-engine': toggle('remove the Docker that was installed for it, or stop the one that was started', [
+    'uninstall',
+  ]),
   dir: text('DIR', 'where everything is kept (/opt/registry)', daily),
   answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
   yes: toggle('take every default and go ahead', 'all'),

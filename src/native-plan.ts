@@ -25,8 +25,11 @@ export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Nat
 });
 
 /** What has to be there before the files: they belong to the group of the user. */
-export const nativeBefore = ({ package: pack, user }: Native): Resource[] => [
-  ...(pack ? [{ kind: 'package', ...pack } as const] : []),
+export const nativeBefore = ({ name }: Settings, { package: pack, user }: Native): Resource[] => [
+  // A service of ours that has the name of the package's own takes its place: a mask for good would mask ours.
+  ...(pack
+    ? [{ kind: 'package', ...pack, ...(pack.service === name ? { runtime: true as const } : {}) } as const]
+    : []),
   ...(user ? [{ kind: 'account', name: user } as const] : []),
 ];
 

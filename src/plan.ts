@@ -68,7 +68,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
   const at = (path: string) => join(dir, path);
   const inputs = [config, ...readAtStart(settings, material)];
   const resources: Resource[] = [
-    ...(native ? nativeBefore(native) : images(settings, facts)),
+    ...(native ? nativeBefore(settings, native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
     ...(native ? nativeProgram(settings, native, facts.archive) : []),
     { kind: 'dir', path: at('config'), mode: 0o700 },

@@ -12,6 +12,7 @@ import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { addressed, nameFindings } from './own-name.ts';
 import { notOurs } from './resources/container.ts';
+import { startsWithMachine } from './resources/engine.ts';
 import { unitPath } from './resources/unit.ts';
 import { labels } from './selinux.ts';
 import type { Settings } from './settings.ts';
@@ -185,6 +186,15 @@ const firewall: Check = async (settings, { engine: found, last }, host) => {
 /** Said of each host once. */
 const hostName: Check = async (settings, { last }, host) =>
   last?.host?.value === settings.host ? [] : nameFindings(settings, host);
+/** Docker starts its containers when it starts; who starts it is for systemd to know. Said when it is set up. */
+const boot: Check = async (_, { engine: found, last }, host) => {
+  if (last || found instanceof CliError || found.kind !== 'docker' || found.bring || found.rootless)
+    return [];
+  if (host.machine.uid !== 0 || (await startsWithMachine(host))) return [];
+  return warn('Docker does not start with this machine, and the registry would not either.', [
+    'systemctl enable docker',
+  ]);
+};
 
 const clock: Check = async () =>
   Date.now() > WRITTEN
@@ -223,15 +233,24 @@ const CHECKS: Check[] = [
   moved,
   labels,
   addressed,
+  boot,
   firewall,
   hostName,
   clock,
   lock,
 ];
 
+/** What only an engine that runs can tell. */
+export const IN_THE_ENGINE: Check[] = [port, name];
+
 /** Runs them all, side by side; the order of the findings is that of the checks. */
-export async function preflight(settings: Settings, facts: Facts, host: Host): Promise<Finding[]> {
-  return (await Promise.all(CHECKS.map((check) => check(settings, facts, host)))).flat();
+export async function preflight(
+  settings: Settings,
+  facts: Facts,
+  host: Host,
+  checks: Check[] = CHECKS,
+): Promise<Finding[]> {
+  return (await Promise.all(checks.map((check) => check(settings, facts, host)))).flat();
 }
 
 /** All errors in one; exit 2 when each comes from something that was given, else 1. */

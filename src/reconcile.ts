@@ -11,6 +11,7 @@ import { container } from './resources/container.ts';
 import { copy } from './resources/copy.ts';
 import { daemonJson } from './resources/daemon-json.ts';
 import { dir } from './resources/dir.ts';
+import { engine } from './resources/engine.ts';
 import { file } from './resources/file.ts';
 import { firewall } from './resources/firewall.ts';
 import { gone } from './resources/gone.ts';
@@ -33,6 +34,7 @@ const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K
   program,
   timer,
   package: pack,
+  engine,
   account,
   owner,
   unit,
@@ -203,8 +205,8 @@ export async function runSteps(steps: Step[], output: Output, signal: AbortSigna
 
 export interface Apply {
   steps: Step[];
-  /** Steps that are only known when the first ones are done. */
-  afterwards?: () => Promise<Step[]>;
+  /** Steps that are only known when the ones before them are done. */
+  afterwards?: (() => Promise<Step[]>)[];
   run: Run;
   output: Output;
   signal: AbortSignal;
@@ -219,8 +221,10 @@ export interface Apply {
 export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
   try {
     if (steps.length > 0) await runSteps(steps, output, signal);
-    const more = (await afterwards?.()) ?? [];
-    if (more.length > 0) await runSteps(more, output, signal);
+    for (const next of afterwards ?? []) {
+      const more = await next();
+      if (more.length > 0) await runSteps(more, output, signal);
+    }
     if (signal.aborted) throw new Interrupted();
     await run.commit(calm);
   } catch (error) {

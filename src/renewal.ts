@@ -1,7 +1,9 @@
 // Renewal by itself: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
 import { carried } from './bundle/carried.ts';
+import { keeperOf } from './engines/native.ts';
 import type { Host } from './host.ts';
+import { withLines } from './native-plan.ts';
 import type { Resource } from './resource.ts';
 import { DEFAULT_DIR, type Settings } from './settings.ts';
 import { shellLine } from './shell.ts';
@@ -11,8 +13,8 @@ import { digestOf, templateText } from './templates.ts';
 export const RENEW_WITHIN = 30;
 
 export interface Renewal {
-  /** What runs it: a systemd timer, a file in cron.d, or nothing that is known on this machine. */
-  schedule: 'systemd' | 'cron' | 'none';
+  /** What runs it: a timer of systemd or of the person's own, a file in cron.d, or nothing that is known on this machine. */
+  schedule: 'systemd' | 'own systemd' | 'cron' | 'none';
   /** The Node that runs this program. */
   node: string;
   /** It is to be copied there, from where it is gone when this program ends. */
@@ -39,14 +41,14 @@ export async function programFiles(host: Host): Promise<Record<string, string>> 
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
-  const [systemd, cron, files] = await Promise.all([
-    host.stat('/run/systemd/system'),
+  const [keeper, cron, files] = await Promise.all([
+    keeperOf(host),
     host.stat('/etc/cron.d'),
     programFiles(host),
   ]);
   return {
-    // Both belong to root.
-    schedule: host.machine.uid !== 0 ? 'none' : systemd ? 'systemd' : cron ? 'cron' : 'none',
+    // cron.d belongs to root.
+    schedule: keeper !== 'script' ? keeper : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: nodeFrom ? kept : process.execPath,
     ...(nodeFrom && { nodeFrom }),
     files,
@@ -78,11 +80,17 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
       : []),
     { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
   ];
-  if (renewal.schedule === 'systemd') {
-    const service = templateText('renew.service').replace(/^ExecStart=.*$/m, () => `ExecStart=${line}`);
+  if (renewal.schedule === 'systemd' || renewal.schedule === 'own systemd') {
+    const own = renewal.schedule === 'own systemd';
+    const service = withLines(templateText('renew.service'), {
+      ExecStart: line,
+      // A person's systemd knows nothing of the units of the machine.
+      ...(own && { After: undefined, Wants: undefined }),
+    });
+    const timer = templateText('renew.timer');
     return [
       ...program,
-      { kind: 'timer', name: unitName(settings), service, timer: templateText('renew.timer') },
+      { kind: 'timer', name: unitName(settings), service, timer, ...(own && { own: true as const }) },
     ];
   }
   if (renewal.schedule === 'none') return program;

@@ -24,6 +24,8 @@ export function keyOf(resource: Resource): string {
     // Only uninstall takes a package away: with another engine it may be wanted again.
     case 'package':
       return `kept:package:${resource.name}`;
+    case 'engine':
+      return 'kept:engine';
     case 'container':
       return `${by(resource.service.engine)}container:${resource.service.name}`;
     case 'daemonJson':

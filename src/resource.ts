@@ -1,7 +1,7 @@
 // The types of the mechanism: what should be (Resource), what differs (Drift), how to go back (Undo).
 import type { Door } from './door.ts';
 import type { Program } from './engines/docker.ts';
-import type { Manager } from './engines/packages.ts';
+import type { Manager, PackageUndo } from './engines/packages.ts';
 import type { Opening, Part } from './firewall.ts';
 import type { Host } from './host.ts';
 import type { Secret } from './secret.ts';
@@ -51,10 +51,12 @@ export type Resource =
   | { kind: 'file'; path: string; content: string; mode: number; mask?: Mask | undefined; group?: string }
   /** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
   | { kind: 'program'; path: string; files: Record<string, string> }
-  /** A systemd timer and the service that it starts; the texts of both units. */
-  | { kind: 'timer'; name: string; service: string; timer: string }
-  /** A package of the system; `service`: what it would start by itself, and must not. */
-  | { kind: 'package'; manager: Manager; name: string; service?: string }
+  /** A systemd timer and the service that it starts; the texts of both units; `own`: of the person's own systemd. */
+  | { kind: 'timer'; name: string; service: string; timer: string; own?: true }
+  /** `service`: what it would start by itself, and must not; `runtime`: ours takes its name; `engine`: what it brings, for all. */
+  | { kind: 'package'; manager: Manager; name: string; service?: string; runtime?: true; engine?: Program }
+  /** The Docker of this machine runs; `boot`: and starts with it. */
+  | { kind: 'engine'; boot: boolean }
   /** A user of the system and its group, both of that name. */
   | { kind: 'account'; name: string }
   /** A directory for images, and what a registry keeps in it: whose they are. */
@@ -139,21 +141,16 @@ export type UndoStep =
   | ({ do: 'start'; id: string } & By)
   | ({ do: 'discard'; id: string; unless?: string } & By)
   | ({ do: 'image'; ref: string } & By)
-  /** `before`: packages and users that were there: what came with it goes with it, and nothing else. */
-  | {
-      do: 'package';
-      manager: Manager;
-      name: string;
-      before: { packages: string[]; users: string[] };
-      service?: string;
-    }
+  | ({ do: 'package' } & PackageUndo)
+  /** How each service of Docker was: the socket first, since it would start the others again. */
+  | { do: 'engine'; units: { name: string; active: boolean; enabled: boolean }[] }
   | { do: 'account'; name: string }
   | { do: 'owner'; path: string; uid: number; gid: number }
   | { do: 'unit'; name: string; on: boolean; own?: true }
   | { do: 'process'; name: string; script: string; digest?: string }
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
-  | { do: 'timer'; name: string; on: boolean }
+  | { do: 'timer'; name: string; on: boolean; own?: true }
   | ({
       do: 'daemonJson';
       daemon: Daemon;

@@ -3,11 +3,12 @@
 import { laterLines } from './bundle/contents.ts';
 import { type CertificateFacts, certificateFacts } from './certificate-facts.ts';
 import type { EngineInfo } from './engines/docker.ts';
-import { engineText } from './engines/engine.ts';
+import { engineText, isNew } from './engines/engine.ts';
 import type { Facts } from './facts.ts';
 import type { Material } from './material.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
+import type { Resource } from './resource.ts';
 import { everyone, readersOf } from './roles.ts';
 import type { Outcome } from './server.ts';
 import {
@@ -30,8 +31,10 @@ export const banner = (paint: Paint): string[] => [
 
 /** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
+  const kind = engine.kind === 'podman' ? 'podman' : 'Docker';
+  const found = engine.bring ? (isNew(engine) ? `no ${kind} yet` : 'Docker is stopped') : engineText(engine);
   const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
-  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), engineText(engine), `${bytes(free)} free`, port].join(' · ')}`;
+  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), found, `${bytes(free)} free`, port].join(' · ')}`;
 }
 
 /** Who may do what, in one line. */
@@ -61,6 +64,8 @@ export function reviewLines(
   engine: EngineInfo,
 ): string[] {
   const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
+  // One that was stopped may have it.
+  const fetched = engine.bring && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
     ['Address', address(settings)],
     ['Images', settings.storage],
@@ -70,7 +75,7 @@ export function reviewLines(
       'Engine',
       settings.engine === 'native'
         ? `${engineText(engine)}: a service of this machine`
-        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : 'will be fetched'})`,
+        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
     ],
     ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
   ];
@@ -91,13 +96,18 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
   const files = of('file');
   const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
   const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+  const packages = of('package').map((change) => {
+    const brings = change.resource.kind === 'package' && change.resource.engine;
+    return `install the ${change.title}${brings ? ' and what it needs' : ''}`;
+  });
   const lines = [
+    ...packages,
+    ...of('engine').map(({ resource }) => startText(resource)),
     ...new Set(of('image').map(({ drift }) => drift.details[0] ?? '')),
     ...(fresh
       ? [`make ${dir} (${count(files.length, 'file')})`]
       : files.map(({ title }) => `change ${title}`)),
     ...of('binary').map(({ drift }) => drift.details[0] ?? ''),
-    ...of('package').map(({ title }) => `install the ${title}`),
     ...of('account').map(({ title }) => `add the ${title}`),
     ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
       const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
@@ -110,6 +120,9 @@ export function changeLines({ dir, port }: Settings, changes: Change[]): string[
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 }
+
+const startText = (resource: Resource) =>
+  `start Docker${resource.kind === 'engine' && resource.boot ? ', now and with the machine' : ''}`;
 
 /** The flags that give these settings again; what is the default is left out. */
 export function sameRun(settings: Settings): string {

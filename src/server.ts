@@ -1,6 +1,7 @@
 // One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
 import { join } from 'node:path';
 import { around } from './around.ts';
+import { brought, withoutEngine } from './bring.ts';
 import type { Certificates } from './certificates.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
@@ -44,15 +45,16 @@ export interface Prepared {
 export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
-  const { logDriver, userns } = engine;
+  const { logDriver, userns, bring = [], kind } = engine;
   const { uid } = context.host.machine;
+  const host = bring.length > 0 && kind !== 'native' ? withoutEngine(context.host, kind) : context.host;
   const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
   const renewal =
     certificates.site && settings.renew ? await renewalFacts(context.host, settings.dir) : undefined;
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'
-      ? await images.registryMajor(context.host, settings.image, settings.engine)
+      ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
   const plan = serverPlan(settings, material, {
     logDriver,
@@ -67,7 +69,11 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
     keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
-  return { changes: await diff([...plan, ...orphans(plan, oldest)], context.host), material, renewByHand };
+  const [first, rest] = await Promise.all([
+    diff(bring, context.host),
+    diff([...plan, ...orphans(plan, oldest)], host),
+  ]);
+  return { changes: [...first, ...rest], material, renewByHand };
 }
 
 /** A look without the lock: for the review, and for --dry-run. */
@@ -121,15 +127,26 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     // First, so that the directory of the images can go again, if it was made by the run that was killed.
     if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, settings.dir, run);
-    let prepared = await prepare(wanted, context, run.oldest);
-    const images = prepared.changes.filter(({ resource }) => resource.kind === 'image');
+    let now = wanted;
+    let prepared = await prepare(now, context, run.oldest);
+    const { bring = [] } = now.engine;
+    const engine = prepared.changes.filter(({ resource }) => bring.includes(resource));
+    let images: Change[] = [];
+    const fetch = async (): Promise<Step[]> => {
+      // What was assumed of an engine that was not there is asked, now that it is.
+      if (bring.length > 0) {
+        now = { ...now, ...(await brought(host, settings, now.facts)) };
+        prepared = await prepare(now, context, run.oldest);
+      }
+      images = prepared.changes.filter(({ resource }) => resource.kind === 'image');
+      return stepsOf(images, settings.dir, host, run);
+    };
     const others = async (): Promise<Step[]> => {
       // What docker_auth is told depends on the registry in the image: the plan is made anew when it is here.
-      if (images.length > 0 && settings.auth === 'token')
-        prepared = await prepare(wanted, context, run.oldest);
+      if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
       const { changes, material } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
-      const proof = changes.length > 0 || passwords.size > 0;
+      const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
       return [
         ...stepsOf(rest, settings.dir, host, run),
         ...(proof ? liveChecks(settings, material, changes, host) : []),
@@ -140,13 +157,13 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     };
     const passwordFile = ({ generated }: Material) =>
       generated.size > 0 && !output.terminal ? join(settings.dir, 'generated-passwords') : undefined;
-    const steps = stepsOf(images, settings.dir, host, run);
-    await applyOrUndo({ steps, afterwards: others, run, output, signal, calm });
+    const steps = stepsOf(engine, settings.dir, host, run);
+    await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, calm });
     const { changes, material, renewByHand } = prepared;
     const written = passwordFile(material);
     return {
       renewByHand,
-      changes: [...images.filter((c) => !changes.includes(c)), ...changes],
+      changes: [...new Set([...engine, ...images, ...changes])],
       material,
       ...(written && { passwordFile: written }),
     };

@@ -49,6 +49,10 @@ async function write(path: string, content: string | Buffer, { mode, uid, gid }:
   let temporary: string | undefined;
   try {
     const file = await target(path);
+    // A link to a device: a service that is masked is one to /dev/null, which nobody wants replaced.
+    const there = await stat(file);
+    if (there && there.type !== 'file')
+      throw new Error(there.type === 'dir' ? 'it is a directory' : 'it is no regular file');
     temporary = join(dirname(file), `.${basename(file)}.${sign}`);
     const handle = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {

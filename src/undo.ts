@@ -10,6 +10,7 @@ import type { Undo, UndoStep, Vault } from './resource.ts';
 import { undoAccount, userIds } from './resources/account.ts';
 import { setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
+import { engineLeft, undoEngine } from './resources/engine.ts';
 import { inverseFirewall, ruleLeft, undoFirewall } from './resources/firewall.ts';
 import { lineLeft, undoLine } from './resources/hosts.ts';
 import { loginLeft, undoLogin } from './resources/login.ts';
@@ -53,6 +54,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return images.removeImage(host, step.ref, step.engine);
     case 'package':
       return undoPackage(step, host);
+    case 'engine':
+      return undoEngine(step, host);
     case 'account':
       return undoAccount(step, host);
     case 'owner':
@@ -66,7 +69,7 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'rename':
       return (await host.stat(step.from)) ? host.rename(step.from, step.to) : undefined;
     case 'timer':
-      return switchTimer(host, step.name, step.on);
+      return switchTimer(host, step, step.on);
     case 'daemonJson':
       return undoDaemonJson(step, host);
     case 'trustStore':
@@ -130,13 +133,15 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'removeTree':
       return (await host.stat(step.path)) !== undefined;
     case 'timer':
-      return (await host.stat(unitPaths(step.name).timer)) !== undefined;
+      return (await host.stat(unitPaths(step).timer)) !== undefined;
     case 'container':
       return (await ours(step, host)) !== undefined;
     case 'image':
       return (await images.imageId(host, step.ref, step.engine)) !== undefined;
     case 'package':
       return packageLeft(step, host);
+    case 'engine':
+      return engineLeft(step, host);
     case 'account':
       return (await userIds(host, step.name)) !== undefined;
     case 'owner':
@@ -161,6 +166,13 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
   }
 }
 
+/** It goes when the run is over: with the container, or the files, that hold on to it. */
+const atTheEnd = (step: UndoStep): boolean =>
+  step.do === 'image' ||
+  step.do === 'account' ||
+  step.do === 'engine' ||
+  ('engine' in step && step.do === 'package');
+
 /** What takes a step back again: uninstall and the removal of a part that is no longer wanted can fail half-way, too. */
 export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise<Undo> {
   if (step.do === 'container') {
@@ -174,8 +186,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
       cleanup: [{ do: 'discard', id, ...by }],
     };
   }
-  // It goes with the container, or the files, that hold on to it: when the run is over.
-  if (step.do === 'image' || step.do === 'account') return { steps: [], cleanup: [step] };
+  if (atTheEnd(step)) return { steps: [], cleanup: [step] };
   if (step.do === 'owner') {
     const { uid, gid } = (await host.stat(step.path)) ?? step;
     return { steps: [{ ...step, uid, gid }] };
@@ -194,7 +205,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
       cleanup: [{ do: 'removeTree', path: aside }],
     };
   }
-  if (step.do === 'timer') return { steps: [{ do: 'timer', name: step.name, on: !step.on }] };
+  if (step.do === 'timer') return { steps: [{ ...step, on: !step.on }] };
   // After everything else is back, whichever way that was.
   if (step.do === 'restart' || step.do === 'trustStore') return { steps: [], last: [step] };
   if (step.do === 'daemonJson') return { steps: await inverseDaemonJson(step, host, vault) };
@@ -221,7 +232,7 @@ const ASIDE = '.going';
 
 /** A step on the way out: what cannot be made again is set aside and not yet removed, so that there is a way back until the run is over. */
 export async function performReversibly(step: UndoStep, host: Host): Promise<void> {
-  if (step.do === 'image' || step.do === 'account') return;
+  if (atTheEnd(step)) return;
   if (step.do === 'removeTree')
     return (await host.stat(step.path)) ? host.rename(step.path, `${step.path}${ASIDE}`) : undefined;
   if (step.do !== 'container' || step.former) return perform(step, host);

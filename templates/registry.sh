@@ -11,7 +11,7 @@ OTEL_TRACES_EXPORTER=none
 export OTEL_TRACES_EXPORTER
 umask 027
 if [ -z "$user" ]; then :
-elif command -v setpriv >/dev/null; then
+elif setpriv --reuid="$user" --regid="$user" --clear-groups true 2>/dev/null; then # busybox has one that cannot
   set -- setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs -- "$@"
 else
   set -- su -s /bin/sh "$user" -c 'exec "$0" "$@"' -- "$@"

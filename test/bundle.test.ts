@@ -125,6 +125,7 @@ describe('a set-up out of a bundle', () => {
     const host = carriedOn(fakeHost(), {}, '/var/tmp/x/node');
     host.put('/run/systemd/system/.keep', '');
     host.put('/var/tmp/x/node', 'ELF', 0o700);
+    host.commands['systemctl is-enabled'] = {};
     const { documents } = await runCommand(host, '--yes --tls self-signed --dry-run');
     const { changes } = documents[0] as { changes: { kind: string; details: string[] }[] };
     expect(changes.find(({ kind }) => kind === 'copy')?.details).toEqual([

@@ -64,10 +64,10 @@ describe('--engine auto', () => {
     expect(found.fix).toContain('systemctl start docker');
   });
 
-  test('nothing that could run a registry: the way to Docker is said', async () => {
+  test('nothing that could run a registry: the way to an engine is said', async () => {
     const found = await findEngine(machine(NONE, NONE), 'auto');
     expect(found).toBeInstanceOf(NoEngine);
-    expect((found as CliError).fix.join('\n')).toContain('apt-get install docker.io');
+    expect((found as CliError).fix.join('\n')).toContain('registry-setup --engine docker');
   });
 });
 
@@ -92,6 +92,20 @@ describe('--engine native', () => {
     host.commands['/usr/local/bin/registry --version'] = { stdout: 'registry 1.0 (of deeds)' };
     host.commands['/usr/bin/docker-registry --version'] = { stdout: DEBIAN };
     expect(await findEngine(host, 'native')).toMatchObject({ binary: '/usr/bin/docker-registry' });
+  });
+
+  test.each([
+    ['registry github.com/docker/distribution v2.8.3+unknown', '2.8.3+unknown'],
+    ['registry github.com/distribution/distribution/v3 v3.1.1', '3.1.1'],
+    ['registry of the Slackware distribution 15', undefined],
+    ['npm-registry 4.2', undefined],
+  ])('"%s" is %s', async (stdout, version) => {
+    const host = fakeHost();
+    host.put('/usr/bin/registry', '', 0o755);
+    host.commands['/usr/bin/registry --version'] = { stdout };
+    const found = await findEngine(host, 'native');
+    if (version) expect(found).toMatchObject({ binary: '/usr/bin/registry', version });
+    else expect(found).toBeInstanceOf(CliError);
   });
 
   test('who is not root installs no package', async () => {

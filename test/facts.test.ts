@@ -30,7 +30,6 @@ describe('the engine', () => {
     const info = {
       LoggingDriver: 'local',
       SecurityOptions: ['name=userns', 'name=rootless'],
-      HttpProxy: 'http://p',
     };
     expect(await engineOf((host) => Object.assign(host.docker.info, info))).toEqual({
       kind: 'docker',
@@ -38,13 +37,11 @@ describe('the engine', () => {
       logDriver: 'local',
       userns: true,
       rootless: true,
-      proxy: 'http://p',
     });
     expect(await engineOf(() => {})).toMatchObject({
       logDriver: 'json-file',
       userns: false,
       rootless: false,
-      proxy: '',
     });
     expect(
       await engineOf((host) => Object.assign(host.docker.info, { SecurityOptions: null })),
@@ -56,7 +53,7 @@ describe('the engine', () => {
       'not installed',
       { code: 127, stderr: 'docker: not found' },
       'Docker is not installed',
-      'apt-get install docker.io',
+      'registry-setup --engine docker',
     ],
     [
       'not running (since 28)',

@@ -28,7 +28,6 @@ const engine = (kind: EngineInfo['kind'], rootless = false): EngineInfo => ({
   version: '1',
   logDriver: '',
   userns: false,
-  proxy: '',
 });
 
 function settings(line = ''): Settings {

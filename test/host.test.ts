@@ -1,5 +1,5 @@
 // The door to the machine, on a real one; and the fake host beside it, which must behave in the same way.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -161,6 +161,15 @@ describe('a write', () => {
       expect(lstatSync(join(dir, link)).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(dir, 'real/old'), 'utf8')).toBe('changed');
     expect(readFileSync(join(dir, 'real/new'), 'utf8')).toBe('made');
+  });
+
+  test('to what is no file is refused: a link to a device is what a masked service is', async () => {
+    const dir = temporaryDirectory();
+    execFileSync('mkfifo', [join(dir, 'pipe')]);
+    symlinkSync('pipe', join(dir, 'masked'));
+    await expect(host.write(join(dir, 'masked'), '', { mode: 0o600 })).rejects.toThrow('no regular file');
+    expect(lstatSync(join(dir, 'pipe')).isFIFO()).toBe(true);
+    expect(readdirSync(dir)).toEqual(['masked', 'pipe']);
   });
 
   test('through links in a circle is refused in words', async () => {

@@ -6,13 +6,14 @@ import { architecture, archiveImages, chooseImage } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
 import { aroundDefaults } from '../around.ts';
 import type { Prompts } from '../ask.ts';
+import { withoutEngine } from '../bring.ts';
 import { carried } from '../bundle/carried.ts';
 import { carriedAnswers, otherImage } from '../bundle/contents.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
-import type { EngineInfo } from '../engines/docker.ts';
+import { type EngineInfo, TITLE } from '../engines/docker.ts';
 import type { EngineWish } from '../engines/engine.ts';
 import { keeperOf, type NativeInfo } from '../engines/native.ts';
 import { CliError, InputError } from '../errors.ts';
@@ -29,7 +30,7 @@ import { carryOut, type Outcome, preview, type Wanted } from '../server.ts';
 import { address, mergeAnswers, resolveSettings, type Settings } from '../settings.ts';
 import { type Keys, makeKeys } from '../site.ts';
 import { showDryRun } from './dry-run.ts';
-import { askEngine } from './engine.ts';
+import { decideEngine } from './engine.ts';
 import { changeOne, review } from './review.ts';
 
 /** What is known before anything is decided. */
@@ -79,7 +80,7 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const before = found.last ?? carriedAnswers();
   const answers = mergeAnswers(said, before);
   const asks = interactive && !isOn(context, 'dry-run');
-  const facts = asks ? await askEngine(context, found, answers, dir) : found;
+  const facts = await decideEngine(context, found, answers, asks);
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   // What was decided for the former name is nothing for another one.
@@ -99,7 +100,8 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const collected = { asking, facts, engine, keys, interactive, changing: false };
   if (!interactive) return collected;
   output.say(...banner(output.paint));
-  if (facts.last) {
+  // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
+  if (facts.last && !engine.bring) {
     const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
     if (plain && (await (await import('./again.ts')).again(context)) === 'done') return undefined;
     return { ...collected, changing: plain };
@@ -127,7 +129,10 @@ async function firstWish(
 }
 
 /** Settings and certificates from the answers, with every check that can be made before anything is touched. */
-async function settle(context: Context, { asking, facts, engine, keys }: Collected): Promise<Wanted> {
+async function settle(
+  context: Context,
+  { asking, facts, engine, keys, interactive }: Collected,
+): Promise<Wanted> {
   const { host, output } = context;
   const { answers, dir, passwords } = asking;
   const source = await imageSource(context, answers);
@@ -140,7 +145,8 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
   });
   if ('problems' in result) throw new InputError(result.problems);
   const settings = { ...result.settings, ...(await aroundDefaults(result.settings, engine, facts, host)) };
-  const findings = await preflight(settings, facts, host);
+  const seen = engine.bring && engine.kind !== 'native' ? withoutEngine(host, engine.kind) : host;
+  const findings = await preflight(settings, facts, seen);
   const failed = findingsError(findings);
   if (failed) throw failed;
   const certificates = await certificatesFor(context, settings, keys, {});
@@ -148,6 +154,7 @@ async function settle(context: Context, { asking, facts, engine, keys }: Collect
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
     ...otherImage(settings, facts.last),
+    ...(interactive ? [] : bringWarnings(engine)),
     ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
@@ -174,6 +181,17 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
   if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
     warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
   return warnings;
+}
+
+/** Nobody was asked about it: `--engine NAME` is a request to see to that engine. */
+function bringWarnings({ kind, bring = [] }: EngineInfo): string[] {
+  const [first] = bring;
+  if (!first || kind === 'native') return [];
+  if (first.kind === 'package')
+    return [
+      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays when the registry goes.`,
+    ];
+  return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

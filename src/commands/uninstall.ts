@@ -11,6 +11,7 @@ import { beginRun } from '../state.ts';
 import { readYaml } from '../templates.ts';
 import { sweepLeftovers } from '../test-image.ts';
 import { changeDetails, showDryRun } from './dry-run.ts';
+import { askEngine, engineLines, engineOf, usedByOthers } from './uninstall-engine.ts';
 
 export async function uninstall(context: Context): Promise<void> {
   const { host, output, signal, calm } = context;
@@ -27,19 +28,27 @@ export async function uninstall(context: Context): Promise<void> {
   }
   const images = join(settings.storage, 'docker/registry');
   const imagesThere = (await host.stat(images)) !== undefined;
-  const changes = await diff(wayBack(oldest), host);
+  const engine = engineOf(oldest);
+  const before = new Map([...oldest].filter(([key]) => !engine.has(key)));
+  let changes = await diff(wayBack(isOn(context, 'with-engine') ? oldest : before), host);
   if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
 
+  const inUse = engine.size > 0 ? await usedByOthers(oldest, host) : undefined;
+  let withEngine = isOn(context, 'with-engine');
+  if (withEngine && inUse) throw inUse;
   if (!isOn(context, 'yes')) {
     if (!output.terminal)
       throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
     output.say('', ...changeDetails(changes, output.paint));
     await confirmed(context, purge && imagesThere ? images : undefined, settings.host);
+    if (engine.size > 0 && !withEngine && !inUse) withEngine = await askEngine(context, engine);
+    if (withEngine) changes = await diff(wayBack(oldest), host);
   }
   const run = await beginRun(host, dir, context.line);
   try {
     if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, dir, run);
+    if (!withEngine) for (const key of engine.keys()) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
     // The one thing with no way back comes last, when nothing else can fail any more.
@@ -55,10 +64,14 @@ export async function uninstall(context: Context): Promise<void> {
     ok: true,
     changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
     imagesKept: imagesThere && !purge,
+    ...(engine.size > 0 && { engineKept: !withEngine }),
   });
   output.say(
     '',
-    imagesThere && !purge ? `The images are kept in ${settings.storage}.` : 'Everything is as it was before.',
+    imagesThere && !purge
+      ? `The images are kept in ${settings.storage}.`
+      : `Everything is as it was before${engine.size > 0 && !withEngine ? ', but for the engine' : ''}.`,
+    ...(await engineLines(engine, withEngine, host)),
   );
 }
 

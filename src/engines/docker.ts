@@ -2,7 +2,7 @@
 // honoured. Where the two differ it says so.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Service } from '../resource.ts';
+import type { Resource, Service } from '../resource.ts';
 
 /** Two command lines with the same words. */
 export type Program = 'docker' | 'podman';
@@ -27,7 +27,8 @@ export interface EngineInfo {
   /** User namespaces: the container's root cannot read our 0600 files. */
   userns: boolean;
   rootless: boolean;
-  proxy: string;
+  /** It is not there, or does not run: what has to be done before anything can be asked of it. The rest is what a fresh one says. */
+  bring?: Resource[];
 }
 
 /** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */
@@ -82,12 +83,13 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
   const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
   // podman-docker is podman under the name of docker: it is spoken to by its own.
   if (code === 0 && 'host' in info && 'version' in info) throw new NoEngine('Docker is podman here.');
-  const refusal = [stderr, ...((info.ServerErrors as string[] | undefined) ?? [])].join('\n').trim();
+  const errors = ((info.ServerErrors as string[] | undefined) ?? []).filter((line) => !stderr.includes(line));
+  const refusal = [stderr, ...errors].join('\n').trim();
   if (code === 127)
     throw new NoEngine('Docker is not installed on this machine.', {
       fix: [
-        'Install it from the packages of the system:',
-        '  apt-get install docker.io      (Debian, Ubuntu)',
+        'As root it is installed from the packages of the system:',
+        '  registry-setup --engine docker',
         'Or without Docker:',
         '  registry-setup --engine native',
       ],
@@ -113,7 +115,6 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
     logDriver: String(info.LoggingDriver ?? ''),
     userns: security.some((option) => option.includes('name=userns')),
     rootless: security.some((option) => option.includes('name=rootless')),
-    proxy: String(info.HttpsProxy || info.HttpProxy || ''),
   };
 }
 

@@ -35,9 +35,16 @@ export async function findEngine(
   return third instanceof CliError ? first : third;
 }
 
+/** Its package is still to be installed; one that is not new is here, and does not run. */
+export const isNew = ({ bring = [] }: EngineInfo): boolean => bring.some(({ kind }) => kind === 'package');
+
 /** `Docker 26.1.5`, `podman 5.4.2`; without one, the registry itself. */
 export function engineText(engine: EngineInfo): string {
   const version = engine.version.split('+')[0] ?? '';
+  if (engine.bring && engine.kind !== 'native')
+    return isNew(engine)
+      ? `${`${docker.TITLE[engine.kind]} ${version}`.trim()}, not here yet`
+      : 'Docker, not running yet';
   if (engine.kind !== 'native') return `${docker.TITLE[engine.kind]} ${version}`;
   return version ? `no container engine, registry ${version}` : 'no container engine';
 }

@@ -35,7 +35,7 @@ const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '
 const NAMES = ['registry', 'docker-registry'];
 
 /** `docker-registry github.com/docker/distribution 2.8.2+ds1`, `registry github.com/distribution/distribution/v3 v3.1.1` */
-const VERSION = /distribution\S* v?(\d[\w.+~-]*)/;
+const VERSION = /\b(?:docker|distribution)\/distribution\S* v?(\d[\w.+~-]*)/;
 
 /** The program on this machine, and its version; undefined where there is none that is a registry. */
 async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {
@@ -70,7 +70,7 @@ export async function keeperOf(host: Host): Promise<Keeper> {
  */
 export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInfo> {
   const keeper = await keeperOf(host);
-  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, proxy: '', keeper } as const;
+  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, keeper } as const;
   const own = supply && { ...rest, binary: ownProgram(supply.dir), version: '', fromImage: true as const };
   const { version } = own ? await registryVersion(host, own.binary) : {};
   if (own && (version || supply?.archive === 'first')) return { ...own, version: version ?? '' };

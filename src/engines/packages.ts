@@ -1,5 +1,6 @@
 // The package managers: how a package is looked for, installed and taken away, and what each calls the registry.
 import type { Host } from '../host.ts';
+import type { Program } from './docker.ts';
 
 export type Manager = 'apt' | 'dnf' | 'zypper' | 'apk' | 'pacman';
 
@@ -8,20 +9,39 @@ export interface RegistryPackage {
   name: string;
   binary: string;
   service: string;
+  /** What to look at when the system has no package of that name. */
+  hint?: string;
+}
+
+/** The way back from a package. */
+export interface PackageUndo {
+  manager: Manager;
+  name: string;
+  /** Packages and users that were there: what came with it goes with it, and nothing else. */
+  before: { packages: string[]; users: string[] };
+  service?: string;
+  runtime?: true;
+  /** It brought a container engine, which others may use by now; `empty`: directories of it that were not there, or empty. */
+  engine?: { program: Program; empty: string[]; group: boolean };
 }
 
 interface Row {
   /** Where the manager is: that is how a system is known to have it. */
   at: string;
-  install(name: string): string[];
+  /** `full`: with what the system recommends beside it. */
+  install(name: string, full?: boolean): string[];
   remove(names: string[]): string[];
+  /** Fetches the lists of packages, where installing does not do so by itself. */
+  refresh?: string[];
   /** Exit code 0 and, with `state`, these words: it is installed. */
   installed(name: string): { words: string[]; state?: RegExp };
   /** Every package that is there, one a line. */
   list: string[];
+  /** What it would install, without being root; the first group is the version. No match: it has none of that name. */
+  candidate(name: string): { words: string[]; version: RegExp };
   registry?: RegistryPackage;
-  /** Docker from the same source, with what the system recommends beside it. */
-  docker: string[];
+  /** The engines that it has, the first is the one that is offered. */
+  engines: Partial<Record<Program, string>>;
 }
 
 const docker = { binary: '/usr/bin/docker-registry', service: 'docker-registry' };
@@ -29,48 +49,78 @@ const docker = { binary: '/usr/bin/docker-registry', service: 'docker-registry' 
 /** dpkg-query(1) replaces it; a template string it is not. */
 const PACKAGE = '$'.concat('{Package}\\n');
 
+/** `Version : 26.1.5`, as dnf, zypper and pacman say it. */
+const VERSION = /^Version\s*: (\S+)/m;
+
 /**
- * apt-get(8), dpkg(1), dnf(8), zypper(8), apk(8), pacman(8).
+ * apt-get(8), apt-cache(8), dpkg(1), dnf(8) (4 and 5), zypper(8), apk(8), apk-policy(8), pacman(8).
  * The names: packages.debian.org/docker-registry, packages.fedoraproject.org/pkgs/docker-distribution (EPEL as well),
- * pkgs.alpinelinux.org/package/edge/community/x86_64/docker-registry, software.opensuse.org/package/distribution-registry.
+ * pkgs.alpinelinux.org/package/edge/community/x86_64/docker-registry, software.opensuse.org/package/distribution-registry;
+ * packages.fedoraproject.org/pkgs/moby-engine, which RHEL and EPEL do not have: there it is podman.
  */
 export const MANAGERS: Record<Manager, Row> = {
   apt: {
     at: '/usr/bin/apt-get',
-    install: (name) => ['apt-get', 'install', '-y', '-q', '--no-install-recommends', name],
+    install: (name, full) => [
+      ...['apt-get', 'install', '-y', '-q'],
+      ...(full ? [] : ['--no-install-recommends']),
+      name,
+    ],
     remove: (names) => ['apt-get', 'purge', '-y', '-q', ...names],
+    refresh: ['apt-get', 'update', '-q'],
     installed: (name) => ({ words: ['dpkg', '-s', name], state: /^Status: install ok installed$/m }),
     list: ['dpkg-query', '-W', '-f', PACKAGE],
+    candidate: (name) => ({
+      words: ['apt-cache', 'policy', name],
+      version: /^ {2}Candidate: (?!\(none\))(\S+)/m,
+    }),
     registry: { name: 'docker-registry', ...docker },
-    docker: ['apt-get', 'install', '-y', '-q', 'docker.io'],
+    engines: { docker: 'docker.io', podman: 'podman' },
   },
   dnf: {
     at: '/usr/bin/dnf',
-    install: (name) => ['dnf', 'install', '-y', '--setopt=install_weak_deps=False', name],
+    install: (name, full) => [
+      ...['dnf', 'install', '-y'],
+      ...(full ? [] : ['--setopt=install_weak_deps=False']),
+      name,
+    ],
     remove: (names) => ['dnf', 'remove', '-y', '--noautoremove', ...names],
     installed: (name) => ({ words: ['rpm', '-q', name] }),
     list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
-    registry: { name: 'docker-distribution', binary: '/usr/bin/registry', service: 'docker-distribution' },
-    docker: ['dnf', 'install', '-y', 'moby-engine'],
+    candidate: (name) => ({ words: ['dnf', '-q', 'info', name], version: VERSION }),
+    registry: {
+      name: 'docker-distribution',
+      binary: '/usr/bin/registry',
+      service: 'docker-distribution',
+      hint: 'On RHEL and its kin it comes from EPEL:   dnf install epel-release',
+    },
+    engines: { docker: 'moby-engine', podman: 'podman' },
   },
   zypper: {
     at: '/usr/bin/zypper',
-    install: (name) => ['zypper', '--non-interactive', 'install', '--no-recommends', name],
+    install: (name, full) => [
+      ...['zypper', '--non-interactive', 'install'],
+      ...(full ? [] : ['--no-recommends']),
+      name,
+    ],
     remove: (names) => ['zypper', '--non-interactive', 'remove', ...names],
     installed: (name) => ({ words: ['rpm', '-q', name] }),
     list: ['rpm', '-qa', '--qf', '%{NAME}\n'],
+    candidate: (name) => ({ words: ['zypper', '--non-interactive', 'info', name], version: VERSION }),
     registry: { name: 'distribution-registry', binary: '/usr/bin/registry', service: 'registry' },
-    docker: ['zypper', '--non-interactive', 'install', 'docker'],
+    engines: { docker: 'docker', podman: 'podman' },
   },
   apk: {
     at: '/sbin/apk',
     install: (name) => ['apk', 'add', name],
     // What only it needed goes with it.
     remove: ([name = '']) => ['apk', 'del', name],
+    refresh: ['apk', 'update'],
     installed: (name) => ({ words: ['apk', 'info', '-e', name] }),
     list: ['apk', 'info'],
+    candidate: (name) => ({ words: ['apk', 'policy', name], version: /^ {2}(\S+):$/m }),
     registry: { name: 'docker-registry', ...docker },
-    docker: ['apk', 'add', 'docker'],
+    engines: { docker: 'docker', podman: 'podman' },
   },
   // Arch has no registry in its repositories: there the program is taken from PATH, or a container engine.
   pacman: {
@@ -79,7 +129,8 @@ export const MANAGERS: Record<Manager, Row> = {
     remove: (names) => ['pacman', '-R', '--noconfirm', ...names],
     installed: (name) => ({ words: ['pacman', '-Q', name] }),
     list: ['pacman', '-Qq'],
-    docker: ['pacman', '-S', '--noconfirm', '--needed', 'docker'],
+    candidate: (name) => ({ words: ['pacman', '-Si', name], version: VERSION }),
+    engines: { docker: 'docker', podman: 'podman' },
   },
 };
 
@@ -96,3 +147,43 @@ export async function isInstalled(host: Host, manager: Manager, name: string): P
   const { code, stdout } = await host.run(program, args);
   return code === 0 && (!state || state.test(stdout));
 }
+
+/** What a package manager would install under a name, in its own words for a version; undefined: it knows of none. */
+async function candidate(host: Host, manager: Manager, name: string): Promise<string | undefined> {
+  const { words, version } = MANAGERS[manager].candidate(name);
+  const [program = '', ...args] = words;
+  const { stdout } = await host.run(program, args, { env: { LC_ALL: 'C.UTF-8' } });
+  return version.exec(stdout)?.[1];
+}
+
+/** A container engine that the system has as a package. */
+export interface EnginePackage {
+  manager: Manager;
+  program: Program;
+  name: string;
+  /** Empty where the manager has no list of packages yet. */
+  version: string;
+}
+
+/**
+ * The engine that the packages of this system bring: the one that is wanted, else Docker, else podman.
+ * @returns undefined where the manager is not known, or has none of them
+ */
+export async function enginePackage(host: Host, wish?: Program): Promise<EnginePackage | undefined> {
+  const manager = await managerOf(host);
+  if (!manager) return undefined;
+  const programs: Program[] = wish ? [wish] : ['docker', 'podman'];
+  for (const program of programs) {
+    const name = MANAGERS[manager].engines[program];
+    const version = name && (await candidate(host, manager, name));
+    if (name && version) return { manager, program, name, version };
+  }
+  // A fresh Debian has no list of packages before the first `apt-get update`: its names are known, its versions are not.
+  const [program] = programs;
+  const name = program && MANAGERS[manager].engines[program];
+  if (!program || !name || manager !== 'apt' || (await hasLists(host))) return undefined;
+  return { manager, program, name, version: '' };
+}
+
+const hasLists = async (host: Host) =>
+  (await host.list('/var/lib/apt/lists')).some((name) => name.includes('Packages'));

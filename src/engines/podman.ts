@@ -24,7 +24,6 @@ export async function podmanInfo(host: Host): Promise<EngineInfo> {
     logDriver: String(at?.logDriver ?? ''),
     userns: false,
     rootless: at?.security?.rootless === true,
-    proxy: '',
   };
 }
 

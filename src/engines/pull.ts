@@ -5,9 +5,12 @@ import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { bytes } from '../output.ts';
 import type { Report } from '../resource.ts';
-import { engineInfo, type Program } from './docker.ts';
+import type { Program } from './docker.ts';
+import { pullTrouble, registryOf } from './pull-trouble.ts';
 
 const PULL_LIMIT = 30 * 60_000;
+/** An engine that is at work says so every second or two; one that says nothing for so long waits for what does not come. */
+const SILENT_FOR = 3 * 60_000;
 
 /** One line of the answer of POST /images/create. (docs.docker.com/reference/api/engine, ImageCreate) */
 interface Message {
@@ -49,11 +52,16 @@ function pullBySocket(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const layers = new Map<string, { current: number; total: number }>();
+  const since = performance.now();
+  const waiting = setInterval(() => {
+    const waited = Math.round((performance.now() - since) / 1000);
+    if (layers.size === 0 && waited >= 3) report(`no answer from ${registryOf(ref)} yet (${waited} s)`);
+  }, 1_000);
   // Without a tag the API pulls every one.
   const one = /[:@][^/]+$/.test(ref) ? ref : `${ref}:latest`;
   const path = `/images/create?fromImage=${encodeURIComponent(one)}`;
-  return new Promise((resolve, reject) => {
-    const options = { socketPath, path, method: 'POST', timeout: PULL_LIMIT, ...(signal && { signal }) };
+  return new Promise<string | undefined>((resolve, reject) => {
+    const options = { socketPath, path, method: 'POST', timeout: SILENT_FOR, ...(signal && { signal }) };
     const sent = request(options, (reply) => {
       let text = '';
       let failed: string | undefined;
@@ -78,8 +86,9 @@ function pullBySocket(
       });
     });
     sent.on('error', reject);
+    sent.on('timeout', () => sent.destroy(new Error(`nothing came for ${SILENT_FOR / 60_000} minutes`)));
     sent.end();
-  });
+  }).finally(() => clearInterval(waiting));
 }
 
 /** The engine asks for a login, which only the command line knows. */
@@ -106,10 +115,14 @@ export async function pullImage(
     if (code === 0) return;
     said = stderr.trim();
   }
-  const { proxy } = await engineInfo(host);
-  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
-    why: [said, proxy && `The engine uses the proxy ${proxy}.`].filter(Boolean).join('\n'),
-    fix: elsewhere(ref),
+  throw await notPulled(host, 'docker', ref, said);
+}
+
+async function notPulled(host: Host, program: Program, ref: string, said: string): Promise<CliError> {
+  const { why, fix } = await pullTrouble(host, program, ref, said);
+  return new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
+    why: [said, ...why].join('\n'),
+    fix: [...fix, ...elsewhere(ref, program)],
   });
 }
 
@@ -124,10 +137,8 @@ async function pullByPodman(host: Host, ref: string, report: Report): Promise<vo
   const onLine = (line: string) => report(line.slice(0, 70));
   const { code, stderr } = await host.run('podman', ['pull', fullName(ref)], { timeout: PULL_LIMIT, onLine });
   if (code === 0) return;
-  throw new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
-    why: stderr.trim().split('\n').slice(-3).join('\n'),
-    fix: elsewhere(ref, 'podman'),
-  });
+  const said = code === 124 ? `no end within ${PULL_LIMIT / 60_000} minutes: timeout` : stderr.trim();
+  throw await notPulled(host, 'podman', ref, said.split('\n').slice(-3).join('\n'));
 }
 
 /** Where an image can come from when Docker Hub is out of reach, as it is for many. */

@@ -19,8 +19,8 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   discard: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} rm -fv ${id.slice(0, 12)}`,
   removeTree: ({ path }: { path: string }) => `rm -r ${path}`,
   rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
-  timer: ({ name, on }: { name: string; on: boolean }) =>
-    `systemctl ${on ? 'enable' : 'disable'} --now ${name}.timer`,
+  timer: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
+    `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.timer`,
   daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
     `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
   restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
@@ -33,6 +33,13 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
     `${engine} rmi ${ref}      (if nothing else uses it)`,
   package: ({ manager, name }: { manager: Manager; name: string }) =>
     MANAGERS[manager].remove([name]).join(' '),
+  engine: ({ units }: UndoStep & { do: 'engine' }) => {
+    const of = (was: 'active' | 'enabled') => units.filter((unit) => !unit[was]).map(({ name }) => name);
+    return [
+      ...(of('active').length > 0 ? [`stop ${of('active').join(' ')}`] : []),
+      ...(of('enabled').length > 0 ? [`disable ${of('enabled').join(' ')}`] : []),
+    ].join('; ');
+  },
   account: ({ name }: { name: string }) => `userdel ${name}`,
   owner: ({ path, uid }: { path: string; uid: number }) => `chown -R ${uid} ${path}`,
   unit: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
@@ -50,6 +57,7 @@ export const gone: Provider<ResourceOf<'gone'>> = {
       .replace(/^(dir|file|kept|daemonJson|moved|trust):/, '')
       .replace(/^hosts:(.*)/, 'line for $1 in the hosts file')
       .replace(/^package:/, 'package ')
+      .replace(/^engine$/, 'Docker')
       .replace(/^account:/, 'user ')
       .replace(/^owner:/, 'ownership of ')
       .replace(/^process:/, 'background process ')

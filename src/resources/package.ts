@@ -1,4 +1,6 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
+import { TITLE } from '../engines/docker.ts';
+import { othersIn } from '../engines/others.ts';
 import { isInstalled, MANAGERS } from '../engines/packages.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -31,7 +33,9 @@ async function must(host: Host, words: string[], doing: string, report?: (text: 
 }
 
 const hasSystemd = async (host: Host) => (await host.stat('/run/systemd/system')) !== undefined;
-const maskPath = (service: string) => `/etc/systemd/system/${service}.service`;
+/** For good in /etc; for now in /run, where a unit of that name in /etc is stronger. (systemctl(1), mask --runtime) */
+const maskPath = (service: string, runtime?: true) =>
+  `/${runtime ? 'run' : 'etc'}/systemd/system/${service}.service`;
 
 /** Users that are there now; a package may make one, and leave it behind. */
 async function userNames(host: Host): Promise<string[]> {
@@ -42,31 +46,51 @@ async function userNames(host: Host): Promise<string[]> {
 export const pack: Provider<Package> = {
   title: ({ name }) => `package ${name}`,
 
-  async check({ manager, name, service }, host) {
+  async check({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
-    const line = shellLine(...split(MANAGERS[manager].install(name)));
-    const held = service ? [`its own service ${service} is masked and never starts`] : [];
+    const line = shellLine(...split(MANAGERS[manager].install(name, engine !== undefined)));
+    const fate = runtime ? 'does not start, and ours takes its place' : 'is masked and never starts';
+    const held = service ? [`its own service ${service} ${fate}`] : [];
     return { what: 'create', details: [line, ...held] };
   },
 
-  async undo({ manager, name, service }, host) {
+  async undo({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return { steps: [] };
     const [program = '', ...args] = MANAGERS[manager].list;
     const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
     const before = { packages: stdout.split('\n').filter(Boolean), users };
-    return { steps: [{ do: 'package', manager, name, before, ...(service && { service }) }] };
+    const brings = engine && { engine: { program: engine, ...(await beforeEngine(host)) } };
+    const masked = { ...(service && { service }), ...(runtime && { runtime }) };
+    return { steps: [{ do: 'package', manager, name, before, ...masked, ...brings }] };
   },
 
-  async apply({ manager, name, service }, host, report) {
+  async apply({ manager, name, service, runtime, engine }, host, report) {
     const systemd = await hasSystemd(host);
-    if (service && systemd) await must(host, ['systemctl', 'mask', `${service}.service`], 'systemctl mask');
+    const mask = ['systemctl', 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`];
+    if (service && systemd) await must(host, mask, 'systemctl mask');
     await quietly(host, service !== undefined && !systemd, () =>
-      install(host, manager, MANAGERS[manager].install(name), report),
+      install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
     );
     // A machine with init scripts would start it when it starts itself.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
   },
 };
+
+/** Where engines keep what is in them. */
+const STORES = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/containers', '/etc/docker'];
+const GROUP = /^docker:/m;
+
+/** What an engine will leave behind when its package goes: directories of its own, and the group that may talk to it. */
+async function beforeEngine(host: Host): Promise<{ empty: string[]; group: boolean }> {
+  const [groups, ...lists] = await Promise.all([
+    host.read('/etc/group'),
+    ...STORES.map((path) => host.list(path)),
+  ]);
+  return {
+    empty: STORES.filter((_, i) => lists[i]?.length === 0),
+    group: GROUP.test(groups?.toString() ?? ''),
+  };
+}
 
 /** While it does so, no package starts or stops anything, where no systemd can mask it. */
 async function quietly(host: Host, needed: boolean, work: () => Promise<void>): Promise<void> {
@@ -89,20 +113,27 @@ export async function install(
   report?: (text: string) => void,
 ): Promise<void> {
   const doing = `Installing the package ${words.at(-1)}`;
-  if (manager !== 'apt') return void (await must(host, words, doing, report));
+  const { refresh, registry } = MANAGERS[manager];
   try {
     await must(host, words, doing, report);
   } catch (error) {
     if (!(error instanceof CliError) || error.exitCode === 130) throw error;
-    await must(host, ['apt-get', 'update', '-q'], 'apt-get update', report);
+    if (!refresh)
+      throw registry?.hint && words.at(-1) === registry.name ? hinted(error, registry.hint) : error;
+    await must(host, refresh, refresh.join(' '), report);
     await must(host, words, doing, report);
   }
 }
 
+const hinted = ({ message, why, fix }: CliError, hint: string) =>
+  new CliError(message, { why, fix: [...fix, hint] });
+
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
-export async function undoPackage({ manager, name, before, service }: Step, host: Host): Promise<void> {
+export async function undoPackage(step: Step, host: Host): Promise<void> {
+  const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
   if (await isInstalled(host, manager, name)) {
+    if (engine) await mustBeUnused(host, step, engine.program);
     const came = (other: string) => other !== name && !before.packages.includes(other);
     const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
     await quietly(host, service !== undefined && !systemd, async () => {
@@ -111,14 +142,42 @@ export async function undoPackage({ manager, name, before, service }: Step, host
   }
   const users = await userNames(host);
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
+  if (engine) await sweepEngine(host, engine);
   if (!service || !systemd) return;
-  await host.remove(maskPath(service));
+  await host.remove(maskPath(service, runtime));
   await host.run('systemctl', ['daemon-reload']);
 }
 
+/** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */
+async function mustBeUnused(host: Host, { manager, name }: Step, program: 'docker' | 'podman') {
+  const [first] = (await othersIn(host, program)) ?? [];
+  if (!first) return;
+  throw new CliError(`${TITLE[program]} stays: ${first} is in it.`, {
+    why: `By hand, when it is not needed any more: ${MANAGERS[manager].remove([name]).join(' ')}`,
+  });
+}
+
+async function sweepEngine(host: Host, { empty, group }: NonNullable<Step['engine']>): Promise<void> {
+  for (const path of empty) {
+    for (const entry of await host.list(path)) await host.removeTree(`${path}/${entry}`);
+    await host.rmdir(path);
+  }
+  if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))
+    await host.run('groupdel', ['docker']);
+  // Its bridge outlives it until the machine starts again.
+  if (empty.includes('/var/lib/docker')) await host.run('ip', ['link', 'delete', 'docker0']);
+}
+
+/** What only is recommended by others came for it as well. (apt.conf(5)) */
+const STRICT = ['Recommends', 'Suggests'].flatMap((kind) => [
+  '-o',
+  `APT::AutoRemove::${kind}Important=false`,
+]);
+
 /** What apt would take away with it, because it came for it and nothing else needs it. */
 async function nowUnneeded(host: Host, name: string): Promise<string[]> {
-  const { stdout } = await host.run('apt-get', ['purge', '-s', '-q', '--auto-remove', name], { env: QUIET });
+  const words = ['purge', '-s', '-q', ...STRICT, '--auto-remove', name];
+  const { stdout } = await host.run('apt-get', words, { env: QUIET });
   return [...stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map(([, found = '']) => found);
 }
 

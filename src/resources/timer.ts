@@ -1,38 +1,48 @@
 // A systemd timer of ours: its two units, switched on and running.
+import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { missing } from './dir.ts';
+import { foldersOf, unitPath } from './unit.ts';
 
-export const unitPaths = (name: string) => ({
-  service: `/etc/systemd/system/${name}.service`,
-  timer: `/etc/systemd/system/${name}.timer`,
-});
+type Timer = Pick<ResourceOf<'timer'>, 'name' | 'own'>;
 
-async function systemctl(host: Host, args: string[]): Promise<void> {
-  const { code, stderr } = await host.run('systemctl', args);
-  if (code !== 0) throw new CliError(`systemctl ${args.join(' ')} failed.`, { why: stderr.trim() });
+/** Its two units, of the machine or of the person who runs this. */
+export const unitPaths = ({ name, own }: Timer) => {
+  const service = unitPath({ name, ...(own && { own }) });
+  return { service, timer: service.replace(/\.service$/, '.timer') };
+};
+
+const words = ({ own }: Timer, ...args: string[]) => [...(own ? ['--user'] : []), ...args];
+
+async function systemctl(host: Host, timer: Timer, ...args: string[]): Promise<void> {
+  const said = words(timer, ...args);
+  const { code, stderr } = await host.run('systemctl', said);
+  if (code !== 0) throw new CliError(`systemctl ${said.join(' ')} failed.`, { why: stderr.trim() });
 }
 
-const isOn = async (host: Host, name: string) =>
-  (await host.run('systemctl', ['is-active', '--quiet', `${name}.timer`])).code === 0 &&
-  (await host.run('systemctl', ['is-enabled', '--quiet', `${name}.timer`])).code === 0;
+const isOn = async (host: Host, timer: Timer) =>
+  (await host.run('systemctl', words(timer, 'is-active', '--quiet', `${timer.name}.timer`))).code === 0 &&
+  (await host.run('systemctl', words(timer, 'is-enabled', '--quiet', `${timer.name}.timer`))).code === 0;
 
 /** Switches a timer on, or off; systemd reads its files anew first. */
-export async function switchTimer(host: Host, name: string, on: boolean): Promise<void> {
-  if (on && !(await host.stat(unitPaths(name).timer))) return;
-  if (!on) await host.run('systemctl', ['disable', '--now', `${name}.timer`]);
-  await systemctl(host, ['daemon-reload']);
-  if (!on) return;
-  await systemctl(host, ['enable', `${name}.timer`]);
-  await systemctl(host, ['restart', `${name}.timer`]);
+export async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
+  const unit = `${timer.name}.timer`;
+  if (on && !(await host.stat(unitPaths(timer).timer))) return;
+  if (!on) await host.run('systemctl', words(timer, 'disable', '--now', unit));
+  if (on) await systemctl(host, timer, 'enable', '--no-reload', unit);
+  await systemctl(host, timer, 'daemon-reload');
+  if (on) await systemctl(host, timer, 'restart', unit);
 }
 
 export const timer: Provider<ResourceOf<'timer'>> = {
   title: ({ name }) => `timer ${name}`,
 
-  async check({ name, service, timer: text }, host) {
-    const paths = unitPaths(name);
+  async check(resource, host) {
+    const { name, service, timer: text } = resource;
+    const paths = unitPaths(resource);
     const [serviceThere, timerThere] = await Promise.all([host.read(paths.service), host.read(paths.timer)]);
     const details = [
       ...(serviceThere?.toString() === service
@@ -42,13 +52,15 @@ export const timer: Provider<ResourceOf<'timer'>> = {
     ];
     if (!serviceThere && !timerThere) return { what: 'create', details };
     if (details.length > 0) return { what: 'change', details };
-    if (await isOn(host, name)) return undefined;
-    return { what: 'start', details: [`it is switched off: systemctl enable --now ${name}.timer`] };
+    if (await isOn(host, resource)) return undefined;
+    const line = ['systemctl', ...words(resource, 'enable', '--now', `${name}.timer`)].join(' ');
+    return { what: 'start', details: [`it is switched off: ${line}`] };
   },
 
-  async undo({ name }, host, vault) {
+  async undo(resource, host, vault) {
+    const { name, own } = resource;
     const steps: UndoStep[] = [];
-    for (const path of Object.values(unitPaths(name))) {
+    for (const path of Object.values(unitPaths(resource))) {
       const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
       if (!there || !bytes) steps.push({ do: 'remove', path });
       else
@@ -61,16 +73,19 @@ export const timer: Provider<ResourceOf<'timer'>> = {
           gid: there.gid,
         });
     }
-    const on = await isOn(host, name);
+    const on = await isOn(host, resource);
     // Off while its files are still there, on when they are back.
-    const off: UndoStep = { do: 'timer', name, on: false };
-    return { steps: on ? [...steps, { do: 'timer', name, on }] : [off, ...steps, off] };
+    const turn = (way: boolean): UndoStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
+    const folders = await foldersOf(unitPaths(resource).timer, host);
+    return { steps: on ? [...steps, turn(true)] : [turn(false), ...steps, turn(false), ...folders] };
   },
 
-  async apply({ name, service, timer: text }, host) {
-    const paths = unitPaths(name);
-    await host.write(paths.service, service, { mode: 0o644 });
-    await host.write(paths.timer, text, { mode: 0o644 });
-    await switchTimer(host, name, true);
+  async apply(resource, host) {
+    const paths = unitPaths(resource);
+    for (const folder of (await missing(dirname(paths.timer), host)).toReversed())
+      await host.mkdir(folder, 0o755);
+    await host.write(paths.service, resource.service, { mode: 0o644 });
+    await host.write(paths.timer, resource.timer, { mode: 0o644 });
+    await switchTimer(host, resource, true);
   },
 };

@@ -34,7 +34,7 @@ async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
 }
 
 /**
- * On, or off; systemd reads its files anew first. What is off already, or has no file, is left so.
+ * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so.
  * @param door of a service that runs: who comes while it is started again waits
  */
 export async function switchUnit(
@@ -47,14 +47,19 @@ export async function switchUnit(
   if (on && !there) return;
   if (!on && there)
     await host.run('systemctl', [...own_(own), 'disable', '--now', file], { timeout: 120_000 });
+  // By itself it would read everything anew, which takes its time and is done below.
+  if (on) await systemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
   await systemctl(host, unit, 'daemon-reload');
   if (!on) return;
-  await systemctl(host, unit, 'enable', '--quiet', file);
   await whileTheyWait(host, door ? [door] : [], async () => {
     await systemctl(host, unit, 'restart', file);
     if (door) await untilListening(host, door.port);
   });
 }
+
+/** The way back from folders that are made for a unit, as in the home of a person. */
+export const foldersOf = async (path: string, host: Host): Promise<UndoStep[]> =>
+  (await missing(dirname(path), host)).map((folder) => ({ do: 'rmdir', path: folder }));
 
 export const unit: Provider<ResourceOf<'unit'>> = {
   title: ({ name }) => `service ${name}`,
@@ -87,6 +92,7 @@ export const unit: Provider<ResourceOf<'unit'>> = {
           { ...step, on: false },
           { do: 'remove', path },
           { ...step, on: false },
+          ...(await foldersOf(path, host)),
         ],
       };
     const { mode, uid, gid } = there;

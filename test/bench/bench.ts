@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, it } from 'vitest';
-import { startServer } from '../e2e/machines.ts';
-import { type Host, removeAll, spawnPty } from '../lab/host.ts';
+import { install, startServer } from '../e2e/machines.ts';
+import { createNetwork, type Host, removeAll, spawnPty, startHost } from '../lab/host.ts';
 
 const load = () => loadavg()[0]?.toFixed(1);
 const print = (line = '') => process.stdout.write(`${line}\n`);
@@ -34,16 +34,40 @@ async function rows(count: number, measures: Record<string, () => Promise<number
 }
 
 let server: Host;
+let bare: Host;
 beforeAll(async () => {
   server = await startServer();
+  bare = await startHost({ flavour: 'trixie-bare', name: 'bare', network: await createNetwork('bare') });
+  await install(bare);
+  // What the package manager takes is told apart.
+  await bare.write('/usr/local/bin/apt-get', TIMED_APT, 0o755);
+  await bare.sh('apt-get update -q');
   return removeAll;
 });
 
+const TIMED_APT = `#!/bin/bash
+from=\${EPOCHREALTIME//[.,]/}
+/usr/bin/apt-get "$@"
+code=$?
+echo $(((\${EPOCHREALTIME//[.,]/} - from) / 1000)) >>/run/apt-ms
+exit $code
+`;
+
+/** From nothing but Node to a verified push, less the time of apt. */
+async function fromNothing(): Promise<number> {
+  await bare.sh('registry-setup uninstall --yes --purge >/dev/null 2>&1; rm -f /run/apt-ms', {
+    seconds: 300,
+  });
+  const whole = await inHost('registry-setup --yes >/dev/null 2>&1', bare);
+  const apt = (await bare.read('/run/apt-ms')).split('\n').reduce((sum, ms) => sum + Number(ms), 0);
+  return whole - apt;
+}
+
 /** A script in the host, by the host's own clock. */
-async function inHost(script: string): Promise<number> {
+async function inHost(script: string, host = server): Promise<number> {
   const clock = 'echo "took $((($EPOCHREALTIME_END - $EPOCHREALTIME_START) / 1000))"';
   const now = (name: string) => `EPOCHREALTIME_${name}=\${EPOCHREALTIME//[.,]/}`;
-  const { stdout } = await server.sh(`${now('START')}\n${script}\n${now('END')}\n${clock}`);
+  const { stdout } = await host.sh(`${now('START')}\n${script}\n${now('END')}\n${clock}`);
   return Number(/^took (\d+)$/m.exec(stdout)?.[1]);
 }
 
@@ -108,6 +132,9 @@ it('prints its numbers', async () => {
     'the `systemctl restart docker` of the tutorials, on top',
     await times(2, () => inHost('systemctl restart docker')),
   );
+
+  print('\nA Debian 13 host without an engine, from nothing to a verified push, ms');
+  await rows(3, { 'registry-setup --yes, without the time of apt': fromNothing });
 
   print('\nA second run with nothing to do, ms');
   await setUp('--yes --tls insecure');

@@ -1,9 +1,10 @@
 // A person at a terminal of 80 columns and 24 rows.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeAll, spawnPty } from '../lab/host.ts';
-import type { Pty, PtyOptions } from '../lab/pty.ts';
+import type { PtyOptions } from '../lab/pty.ts';
 import { portThief } from './faults.ts';
 import { ask, login, pull, push, run, startTeam, type Team } from './machines.ts';
+import { accept, answer, enterUntil, GO, PATIENCE, question } from './terminal.ts';
 
 let team: Team;
 beforeAll(async () => {
@@ -15,43 +16,8 @@ beforeEach(async () => {
 });
 afterAll(removeAll);
 
-const PATIENCE = 30_000;
 const start = (line: string, options?: PtyOptions) =>
   spawnPty(team.server, `registry-setup ${line}`, options);
-const GO = 'Go ahead';
-
-/** The first word of the question that is open: what follows it is drawn anew while it is answered. */
-const openWord = (screen: string) => /^\? (\w+)/m.exec(screen)?.[1] ?? '';
-
-/** Waits for a question that begins so, and leaves it open; gives the screen. */
-const question = (pty: Pty, words: string) => pty.waitFor(new RegExp(`^\\? ${words}`, 'm'), PATIENCE);
-const gone = (pty: Pty, word: string) =>
-  pty.waitFor(new RegExp(`(?<![^])(?![^]*(^|\\n)\\? ${word})`), PATIENCE);
-
-/** Answers a question that begins so. */
-async function answer(pty: Pty, words: string, text: string) {
-  await question(pty, words);
-  pty.type(`${text}\r`);
-  await gone(pty, words);
-}
-
-/** Takes what every question offers, up to the one that begins so; gives the screen. */
-async function enterUntil(pty: Pty, words: string): Promise<string> {
-  for (;;) {
-    const screen = await pty.waitFor(/^\? /m, PATIENCE);
-    if (screen.includes(`\n? ${words}`)) return screen;
-    pty.key('enter');
-    await gone(pty, openWord(screen));
-  }
-}
-
-/** Ends at the review with yes; gives the last screen. */
-async function accept(pty: Pty): Promise<string> {
-  await question(pty, GO);
-  pty.key('enter');
-  expect(await pty.exitCode, pty.screen()).toBe(0);
-  return pty.screen();
-}
 
 describe('Enter all the way through', () => {
   it('gives a registry that another machine can use', async () => {

@@ -72,7 +72,7 @@ export function fakeSystemd(
     host.put(`/etc/systemd/system/${name}.service`, '');
     return {};
   });
-  on(host, `systemctl enable --quiet ${name}.service`, () => void flag(host, enabled, true));
+  on(host, `systemctl enable --quiet --no-reload ${name}.service`, () => void flag(host, enabled, true));
   on(host, `systemctl restart ${name}.service`, () => void flag(host, active, true));
   on(host, `systemctl disable --now ${name}.service`, () => {
     flag(host, enabled, false);

@@ -5,6 +5,8 @@ default_flavours=(bookworm trixie forky)
 all_flavours=("${default_flavours[@]}" bookworm-bare trixie-bare bookworm-podman trixie-podman)
 
 host_packages() { # FLAVOUR
+  # What podman without root wants: a systemd of the user's own, ranges of user ids, a network.
+  local rootless=libpam-systemd,dbus-user-session,uidmap,fuse-overlayfs
   local base=systemd,systemd-sysv,dbus,ca-certificates,iproute2,procps,curl,openssl,apache2-utils,python3-minimal
   case $1 in
     # Node 18 of bookworm is too old: those hosts get this machine's node. Its docker.io holds the client too.
@@ -13,8 +15,8 @@ host_packages() { # FLAVOUR
     bookworm-bare) echo "$base" ;;
     trixie-bare) echo "$base,nodejs" ;;
     # Its crun raises a limit, which asks for CAP_SYS_RESOURCE.
-    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,runc" ;;
-    trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs" ;;
+    bookworm-podman) echo "$base,podman,netavark,aardvark-dns,iptables,runc,$rootless,slirp4netns" ;;
+    trixie-podman) echo "$base,podman,netavark,aardvark-dns,nftables,crun,nodejs,$rootless,passt" ;;
     *) die "There is no host flavour '$1'." "one of: ${all_flavours[*]}" ;;
   esac
 }

@@ -68,7 +68,7 @@ make_network() { # NAME → its full name
 create_host() { # FLAVOUR NAME NETWORK
   engine create --name "$(full_name "$2")" --hostname "$2" --network "$3" --network-alias "$2" \
     --label "$label=$owner" --label "$label.flavour=$1" \
-    --tmpfs /run --tmpfs /tmp --stop-signal SIGRTMIN+3 \
+    --tmpfs /run --tmpfs /tmp:exec --stop-signal SIGRTMIN+3 \
     --cap-add ALL --cap-drop SYS_RESOURCE --device-cgroup-rule 'a *:* rwm' \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
     --cgroupns host -v "$(cgroup_tree):/sys/fs/cgroup:rw" -v "$archives:/lab:ro" \
@@ -94,6 +94,7 @@ up() { # FLAVOUR NAME
   fi
   create_host "$flavour" "$name" "$network" || die "$container cannot be made." "if it is there already: lab down $name"
   hold_cgroup | engine cp - "$container:/etc/systemd/"
+  if [[ $flavour = *-podman ]]; then rootless_devices | engine cp - "$container:/etc/"; fi
   if [[ $containerd_store ]]; then daemon_json '{"features":{"containerd-snapshotter":true}}' | engine cp - "$container:/etc/"; fi
   engine start "$container" >/dev/null
   if [[ ! $no_systemd ]] && ! inside "$container" boot "${images[@]}" >&2; then
@@ -127,6 +128,16 @@ DefaultDependencies=no
 ExecStart=/bin/sh -c 'echo 0 >"/sys/fs/cgroup$(sed -n "s#/init.scope##; s/^0:://p" /proc/1/cgroup)/cgroup.procs"; exec sleep infinity'
 UNIT
   tar -C "$dir" -c system
+  rm -r "$dir"
+}
+
+# What a machine has and a container has not: without root, the network of podman's containers goes through it.
+rootless_devices() { # → tar, to stdout
+  local dir
+  dir=$(mktemp -d)
+  mkdir "$dir/tmpfiles.d"
+  printf 'd /dev/net 0755\nc /dev/net/tun 0666 root root - 10:200\nc /dev/fuse 0666 root root - 10:229\n' >"$dir/tmpfiles.d/lab.conf"
+  tar -C "$dir" -c tmpfiles.d
   rm -r "$dir"
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { MANAGERS } from '../../src/engines/packages.ts';
-import type { ResourceOf } from '../../src/resource.ts';
+import type { ResourceOf, UndoStep } from '../../src/resource.ts';
 import { pack } from '../../src/resources/package.ts';
 import { perform } from '../../src/undo.ts';
+import { fakeEngine } from '../helpers/fake-engine.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fakeApt, fakeSystemd, on, said } from '../helpers/fake-system.ts';
 import { fiveCases, vaultOn } from '../helpers/provider-cases.ts';
@@ -82,12 +82,71 @@ test('a list of packages that is too old is fetched, and the installation tried 
   expect(tries).toBe(2);
 });
 
-test.each([
-  ['apt', 'apt-get install -y -q --no-install-recommends docker-registry'],
-  ['dnf', 'dnf install -y --setopt=install_weak_deps=False docker-distribution'],
-  ['zypper', 'zypper --non-interactive install --no-recommends distribution-registry'],
-  ['apk', 'apk add docker-registry'],
-] as const)('%s: %s', (manager, line) => {
-  const { install, registry } = MANAGERS[manager];
-  expect(install(registry?.name ?? '').join(' ')).toBe(line);
+test('a service of ours that has its name: the mask is for now alone, and ours is no link to /dev/null', async () => {
+  const host = fakeHost();
+  fakeApt(host, 'docker-registry', false);
+  fakeSystemd(host, 'docker-registry', { active: false, enabled: false });
+  on(host, 'systemctl mask --runtime docker-registry.service', () => {
+    host.put('/run/systemd/system/docker-registry.service', '');
+    return {};
+  });
+  const ours: ResourceOf<'package'> = { ...resource, runtime: true };
+  const undo = await pack.undo(ours, host, vaultOn(host));
+  await pack.apply(ours, host);
+  expect(host.text('/etc/systemd/system/docker-registry.service')).toBeUndefined();
+  host.put('/etc/systemd/system/docker-registry.service', 'ours');
+  for (const step of undo.steps) await perform(step, host);
+  expect(host.text('/run/systemd/system/docker-registry.service')).toBeUndefined();
+  expect(host.text('/etc/systemd/system/docker-registry.service')).toBe('ours');
+});
+
+describe('a package that brings an engine', () => {
+  const docker: ResourceOf<'package'> = {
+    kind: 'package',
+    manager: 'apt',
+    name: 'docker.io',
+    engine: 'docker',
+  };
+  fiveCases(pack, docker, [
+    { name: 'none', prepare: (host) => void fakeEngine(host, { installed: false }), takes: 'create' },
+    {
+      name: 'there already',
+      prepare: (host) => void fakeEngine(host, { installed: true, active: true, enabled: true }),
+      takes: undefined,
+    },
+  ]);
+
+  test('goes with what it has stored, but for what was there before', async () => {
+    const host = fakeHost();
+    fakeEngine(host, { installed: false });
+    host.put('/var/lib/containerd/of-somebody', 'x');
+    const undo = await pack.undo(docker, host, vaultOn(host));
+    await pack.apply(docker, host);
+    host.put('/var/lib/docker/overlay2/layer', 'x');
+    for (const step of undo.steps) await perform(step, host);
+    expect(await host.list('/var/lib/docker')).toEqual([]);
+    expect(host.text('/var/lib/containerd/of-somebody')).toBe('x');
+  });
+
+  test('stays when somebody has put a container into it meanwhile', async () => {
+    const host = fakeHost();
+    fakeEngine(host, { installed: false });
+    const undo = await pack.undo(docker, host, vaultOn(host));
+    await pack.apply(docker, host);
+    host.docker.foreign('web');
+    const [step] = undo.steps;
+    await expect(perform(step as UndoStep, host)).rejects.toThrow(
+      'Docker stays: the container web is in it.',
+    );
+    expect(await pack.check(docker, host)).toBeUndefined();
+  });
+});
+
+test('RHEL has no registry of its own: where it comes from is said', async () => {
+  const host = fakeHost();
+  on(host, 'dnf install', () => ({ code: 1, stderr: 'Error: Unable to find a match: docker-distribution' }));
+  const wanted: ResourceOf<'package'> = { kind: 'package', manager: 'dnf', name: 'docker-distribution' };
+  await expect(pack.apply(wanted, host)).rejects.toMatchObject({
+    fix: expect.arrayContaining([expect.stringContaining('dnf install epel-release')]),
+  });
 });

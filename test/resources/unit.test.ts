@@ -32,8 +32,8 @@ describe('a service', () => {
     machine(undefined, false, false)(host);
     await unit.apply(resource, host);
     expect(said(host)).toEqual([
+      'systemctl enable --quiet --no-reload registry.service',
       'systemctl daemon-reload',
-      'systemctl enable --quiet registry.service',
       'systemctl restart registry.service',
     ]);
   });

@@ -1,0 +1,65 @@
+// An engine that was installed, or started, for the registry: others may use it by now, so that it goes only when that is asked for.
+import type { Context } from '../context.ts';
+import { type Program, TITLE } from '../engines/docker.ts';
+import { othersIn } from '../engines/others.ts';
+import { MANAGERS, type PackageUndo } from '../engines/packages.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Oldest } from '../journal.ts';
+import type { UndoStep } from '../resource.ts';
+import { wouldChange } from '../undo.ts';
+
+const stepsOf = (oldest: Oldest): UndoStep[] => [...oldest.values()].flatMap(({ undo }) => undo.steps);
+const isEngine = (step: UndoStep) =>
+  step.do === 'engine' || (step.do === 'package' && step.engine !== undefined);
+
+/** What was done to have an engine at all. */
+export const engineOf = (oldest: Oldest): Oldest =>
+  new Map([...oldest].filter(([, { undo }]) => undo.steps.some(isEngine)));
+
+const packageOf = (engine: Oldest): PackageUndo | undefined =>
+  stepsOf(engine).find((step) => step.do === 'package');
+const programOf = (engine: Oldest): Program => packageOf(engine)?.engine?.program ?? 'docker';
+
+/** Why it has to stay; undefined: nothing of anybody else is in it. */
+export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError | undefined> {
+  const engine = engineOf(oldest);
+  const program = programOf(engine);
+  // The package of Debian takes along whatever is in it; one that is only stopped keeps it all.
+  const ours = packageOf(engine)
+    ? stepsOf(oldest).flatMap((step) => (step.do === 'image' ? [step.ref] : []))
+    : undefined;
+  const [first, ...more] = (await othersIn(host, program, ours)) ?? [];
+  if (!first) return undefined;
+  const others = more.length > 0 ? `${first} and ${more.length} more` : first;
+  return new CliError(`${TITLE[program]} stays: ${others} would go with it, or stop.`, {
+    fix: 'Without it:   registry-setup uninstall',
+    exitCode: 2,
+  });
+}
+
+/** Whether it shall go, too. */
+export async function askEngine(context: Context, engine: Oldest): Promise<boolean> {
+  const pack = packageOf(engine);
+  const title = TITLE[programOf(engine)];
+  const { confirm } = await context.prompts();
+  const message = pack
+    ? `${title} was installed for it (the package ${pack.name}). Remove that, too?`
+    : `${title} was started for it. Stop it again?`;
+  return confirm({ message, default: false });
+}
+
+/** What is said of it at the end. */
+export async function engineLines(engine: Oldest, gone: boolean, host: Host): Promise<string[]> {
+  if (engine.size === 0) return [];
+  const pack = packageOf(engine);
+  const title = TITLE[programOf(engine)];
+  const left = [];
+  for (const step of stepsOf(engine)) left.push(await wouldChange(step, host));
+  if (!left.includes(true)) return [];
+  const line = pack ? MANAGERS[pack.manager].remove([pack.name]).join(' ') : 'systemctl disable --now docker';
+  const says = gone
+    ? 'could not be taken away'
+    : `was ${pack ? 'installed' : 'started'} for the registry, and stays`;
+  return [`${title} ${says}. To ${pack ? 'remove' : 'stop'} it:`, `  ${line}`];
+}
