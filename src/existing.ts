@@ -1,5 +1,6 @@
 // The registry that is here already: what status, rotate and their like start from.
 import type { Answers } from './arguments.ts';
+import { carried } from './bundle/carried.ts';
 import { certificatesFor } from './certificates.ts';
 import { type Context, dirOf } from './context.ts';
 import type { EngineWish } from './engines/engine.ts';
@@ -27,5 +28,6 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
   const certificates = await certificatesFor(context, settings, makeKeys(), renew);
-  return { settings, facts, engine: facts.engine, passwords: new Map(), certificates };
+  const archive = carried()?.file;
+  return { settings, facts, engine: facts.engine, passwords: new Map(), archive, certificates };
 }

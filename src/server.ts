@@ -128,7 +128,11 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, settings.dir, run);
     let now = wanted;
-    let prepared = await prepare(now, context, run.oldest);
+    // Nothing is done yet but the directory for the lock: an end here leaves none.
+    let prepared = await prepare(now, context, run.oldest).catch(async (error) => {
+      await run.rollBack(calm);
+      throw error;
+    });
     const { bring = [] } = now.engine;
     const engine = prepared.changes.filter(({ resource }) => bring.includes(resource));
     let images: Change[] = [];

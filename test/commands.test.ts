@@ -1,5 +1,6 @@
 // Whole commands on a fake host: set-up, re-run, change, drift, removal. The proof over HTTP is left out: checks.test.ts has it.
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { Interrupted } from '../src/errors.ts';
 import { Secret } from '../src/secret.ts';
 import { runCommand } from './helpers/context.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
@@ -361,4 +362,16 @@ describe('uninstall', () => {
     await expect(runCommand(host, 'uninstall')).rejects.toMatchObject({ exitCode: 2 });
     expect(host.snapshot()).toEqual(before);
   });
+});
+
+test('a run that ends between its lock and its first change leaves nothing', async () => {
+  const host = server();
+  const before = host.snapshot();
+  const { run } = host;
+  host.run = async (command, args, options) => {
+    if (args[0] === 'image') throw new Interrupted();
+    return run(command, args, options);
+  };
+  await expect(runCommand(host, SETUP)).rejects.toThrow('Interrupted.');
+  expect(host.snapshot()).toEqual(before);
 });

@@ -32,7 +32,10 @@ export async function takeProgram(host: Host, archive: string, ref: string, to: 
         const there = code === 0 ? await host.stat(join(aside, name)) : undefined;
         if (there?.type !== 'file') continue;
         await host.chmod(join(aside, name), 0o755);
-        return await host.rename(join(aside, name), to);
+        await host.rename(join(aside, name), to);
+        // Its place tells SELinux that it is a program, once it is asked.
+        if (await host.stat('/sys/fs/selinux/enforce')) await host.run('restorecon', [to]);
+        return;
       }
       await host.remove(join(aside, layer));
     }
