@@ -1,7 +1,7 @@
 // Requests to a registry as its clients make them: by its own name, with what they trust, and with a token where one is wanted.
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
 import { CliError } from './errors.ts';
 import { Secret } from './secret.ts';
 
@@ -16,6 +16,8 @@ export interface Endpoint {
   ca?: string[] | undefined;
   /** A look at what is there, before anything is trusted. Never with a password. */
   unverified?: true;
+  /** The way there goes through it: `http://proxy.corp:3128`; over TLS alone. */
+  proxy?: string | undefined;
 }
 
 export interface Credentials {
@@ -38,6 +40,8 @@ export interface Ask {
   body?: Buffer | string;
   /** Milliseconds without a word from the other side; 10 000 unless said. */
   timeout?: number;
+  /** Ends the request. */
+  signal?: AbortSignal | undefined;
 }
 
 const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
@@ -62,11 +66,12 @@ export async function ask(
   path: string,
   options: Ask = {},
 ): Promise<Reply> {
-  const { tls, host, port, connectTo, ca, unverified } = endpoint;
-  const { credentials, headers = {}, body, timeout = 10_000 } = options;
+  const { tls, host, port, connectTo, ca, unverified, proxy } = endpoint;
+  const { credentials, headers = {}, body, timeout = 10_000, signal } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
   const request = tls ? (await import('node:https')).request : httpRequest;
+  const socket = tls && proxy ? await tunnel(proxy, host, port, timeout) : undefined;
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -75,9 +80,13 @@ export async function ask(
         host: bare(connectTo ?? host),
         port,
         timeout,
-        agent: false,
+        // An agent would make a connection of its own.
+        ...(socket
+          ? { createConnection: () => connect({ ...identity(host, ca), socket }) }
+          : { agent: false as const }),
         ...(tls && identity(host, ca)),
         ...(unverified && { rejectUnauthorized: false }),
+        ...(signal && { signal }),
         headers: {
           host: `${host}:${port}`,
           ...(basic && { authorization: `Basic ${basic}` }),
@@ -97,6 +106,28 @@ export async function ask(
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
     sent.end(body);
+  });
+}
+
+/** A way through a proxy. (RFC 9110, 9.3.6) */
+function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
+  const { hostname, port: at, username, password } = new URL(proxy);
+  const login = [username, password].map(decodeURIComponent).join(':');
+  const headers = {
+    host: `${host}:${port}`,
+    ...(username && { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }),
+  };
+  const options = { host: bare(hostname), port: at || 80, method: 'CONNECT', path: `${host}:${port}` };
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ ...options, headers, timeout, agent: false });
+    sent.on('connect', ({ statusCode, statusMessage }, socket) =>
+      statusCode === 200
+        ? resolve(socket as Socket)
+        : reject(new Error(`the proxy ${hostname} refuses ${host}: ${statusCode} ${statusMessage}`)),
+    );
+    sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+    sent.on('error', reject);
+    sent.end();
   });
 }
 

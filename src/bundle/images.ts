@@ -13,17 +13,17 @@ import { DEFAULT_IMAGE } from '../settings.ts';
 const LIMIT = 30 * 60_000;
 const FROM_FILE = 'From a file:     registry-setup bundle FILE --image-archive registry.tar';
 
-/** The engine that fetches the images: a Docker that answers, else podman. @throws CliError where neither does */
-export async function fetcher(host: Host): Promise<Program> {
+/**
+ * The engine that fetches the images: a Docker that answers, else podman; undefined where neither is installed.
+ * @throws CliError where one is, and does not answer
+ */
+export async function fetcher(host: Host): Promise<Program | undefined> {
   const first = await findEngine(host, 'docker');
   if (!(first instanceof CliError)) return 'docker';
   const second = await findEngine(host, 'podman');
   if (!(second instanceof CliError)) return 'podman';
-  const told = first instanceof NoEngine && !(second instanceof NoEngine) ? second : first;
-  if (told instanceof NoEngine)
-    throw new CliError('Neither Docker nor podman is here to fetch the images with.', {
-      fix: ['Run this where one of them is.', FROM_FILE],
-    });
+  const told = first instanceof NoEngine ? second : first;
+  if (told instanceof NoEngine) return undefined;
   const fix = told.fix.filter((line) => !line.includes('native'));
   throw new CliError(told.message, { why: told.why, fix: [...fix, FROM_FILE] });
 }

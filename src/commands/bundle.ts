@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { answersFile } from '../answers-file.ts';
 import { archiveImages, chooseImage, listArchive } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
+import { fetchFromRegistry } from '../bundle/fetch.ts';
 import { commonArchive, fetcher, fetchSteps, missingImages, wantedIn } from '../bundle/images.ts';
 import { thisNode } from '../bundle/node.ts';
 import { isBundle, packBundle } from '../bundle/pack.ts';
@@ -41,7 +42,7 @@ export async function bundle(context: Context): Promise<void> {
   const file = await target(context);
   const wish = await readWish(context);
   const program = wish.archive ? undefined : await fetcher(host);
-  const absent = program ? await missingImages(host, wish.refs, program) : [];
+  const absent = program ? await missingImages(host, wish.refs, program) : wish.refs;
   if (isOn(context, 'dry-run')) return showPlan(context, file, wish, absent);
 
   await tryToWrite(context, file);
@@ -64,7 +65,12 @@ interface From {
   absent: string[];
 }
 
-function steps({ host, signal }: Context, wish: Wish, made: Made, { folder, program, absent }: From): Step[] {
+function steps(
+  { host, signal, env }: Context,
+  wish: Wish,
+  made: Made,
+  { folder, program, absent }: From,
+): Step[] {
   const { refs, answers, archive, node } = wish;
   const saved = join(folder, 'images.tar');
   const write: Step = {
@@ -87,7 +93,11 @@ function steps({ host, signal }: Context, wish: Wish, made: Made, { folder, prog
       return `${made.file}, ${bytes(all.length)}`;
     },
   };
-  return [...(program ? fetchSteps(host, refs, absent, program, saved) : []), write];
+  if (archive) return [write];
+  const fetch = program
+    ? fetchSteps(host, refs, absent, program, saved)
+    : fetchFromRegistry(host, refs, env, folder, saved);
+  return [...fetch, write];
 }
 
 /** Where it goes: another bundle is replaced, anything else is not. */
@@ -170,7 +180,7 @@ function showPlan(
 ): void {
   const images = refs.map((ref) => ({ ref, here: !absent.includes(ref) }));
   output.json({ ok: true, dryRun: true, file, images, answers });
-  const from = (here: boolean) => (archive ? `out of ${archive}` : here ? 'here already' : 'will be pulled');
+  const from = (here: boolean) => (archive ? `out of ${archive}` : here ? 'here already' : 'will be fetched');
   output.out(
     `${output.paint('bold', file)}   new`,
     `  registry-setup ${VERSION}${nodeText(node)}`,

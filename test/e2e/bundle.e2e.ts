@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createNetwork, type ExecOptions, type Host, removeAll, startHost } from '../lab/host.ts';
 import { roots, trustRoots } from './certificates.ts';
-import { ask, install, login, pull, push, refused, run, running, until } from './machines.ts';
+import { ask, install, login, pull, push, refused, run, running, trust, until } from './machines.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 });
 
@@ -269,5 +269,27 @@ describe('a server without Node, too', () => {
     const { code, stderr } = await dev.sh(`cd /root; node registry.run ${line}`, { check: false });
     expect([code, stderr]).toEqual([2, expect.stringContaining('would not run on another machine')]);
     await dev.sh(`rm ${FILE}`);
+  });
+});
+
+describe('made where there is no engine', () => {
+  it('its image comes straight from a registry, or out of a file; both set a registry up', async () => {
+    await make('registry.run');
+    await carry('registry.run', bare);
+    await sh(bare, '--yes --tls insecure --auth none');
+    const at = `${bare.ip}:5000`;
+    await dev.sh('docker load -qi /lab/registry-3.tar');
+    await trust(dev, at);
+    await dev.sh(`docker tag registry:3 ${at}/library/registry:3; docker push -q ${at}/library/registry:3`);
+    const { stderr } = await sh(bare, 'bundle other.run --image 127.0.0.1:5000/library/registry:3');
+    expect(stderr).toContain('Image 127.0.0.1:5000/library/registry:3 fetched');
+    await sh(bare, 'bundle third.run --image-archive /lab/registry-3.tar --tls insecure');
+    for (const name of ['other.run', 'third.run']) {
+      await sh(bare, 'uninstall --yes --purge');
+      await bare.sh(`mv ${name} registry.run`, { cwd: '/root' });
+      await sh(bare, '--yes --tls insecure --auth none');
+      expect(await ask(bare, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
+    }
+    await sh(bare, 'uninstall --yes --purge');
   });
 });

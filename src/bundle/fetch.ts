@@ -1,0 +1,153 @@
+// Images straight from a registry, for a machine that has neither Docker nor podman. (distribution-spec: Pulling manifests, Pulling blobs)
+import { join } from 'node:path';
+import { architecture, plainName } from '../archive.ts';
+import { leftOut } from '../client/proxy.ts';
+import { fullName } from '../engines/pull.ts';
+import { CliError, Interrupted } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { bytes } from '../output.ts';
+import type { Step } from '../reconcile.ts';
+import { ask, call, digest, type Endpoint, type Reply, refusal, STRANGER } from '../registry.ts';
+
+/** Lists of images for several machines, and images; Docker's own types are the older ones. */
+const TYPES = ['vnd.oci.image.index.v1', 'vnd.docker.distribution.manifest.list.v2']
+  .concat(['vnd.oci.image.manifest.v1', 'vnd.docker.distribution.manifest.v2'])
+  .map((type) => `application/${type}+json`)
+  .join(', ');
+const TIMEOUT = 60_000;
+const HOPS = 5;
+
+interface Part {
+  digest: string;
+  size: number;
+}
+interface Manifest {
+  manifests?: (Part & { platform?: { os: string; architecture: string } })[];
+  config?: Part;
+  layers?: Part[];
+}
+
+/** Where an image is fetched from: Docker Hub's own address; without TLS on this machine alone, as Docker does it. */
+export function placeOf(
+  ref: string,
+  env: NodeJS.ProcessEnv,
+): { at: Endpoint; repository: string; tag: string } {
+  const [, server = '', repository = '', tag = ''] =
+    /^([^/]+)\/(.+):([^:/]+)$/.exec(fullName(plainName(ref))) ?? [];
+  const { hostname, port } = new URL(`https://${server === 'docker.io' ? 'registry-1.docker.io' : server}`);
+  return { at: endpoint(hostname, port, !/^(localhost|127\.[\d.]+)$/.test(hostname), env), repository, tag };
+}
+
+function endpoint(host: string, port: string, tls: boolean, env: NodeJS.ProcessEnv): Endpoint {
+  const number = Number(port || (tls ? 443 : 80));
+  const proxy = env.HTTPS_PROXY || env.https_proxy;
+  const direct = leftOut(env.NO_PROXY || env.no_proxy || '', host, number);
+  return { tls, host, port: number, proxy: direct ? undefined : proxy };
+}
+
+/** An image, and how this machine gets at it. */
+interface Source {
+  ref: string;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal | undefined;
+}
+
+/** One thing of a repository; where the registry sends us elsewhere, no token goes with us. */
+async function get({ ref, env, signal }: Source, kind: 'manifests' | 'blobs', name: string): Promise<Reply> {
+  const { at, repository } = placeOf(ref, env);
+  const options = { timeout: TIMEOUT, signal, ...(kind === 'manifests' && { headers: { accept: TYPES } }) };
+  const path = `/v2/${repository}/${kind}/${name}`;
+  let reply = await call(at, 'GET', path, { ...options, credentials: STRANGER });
+  let base = `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`;
+  for (let hop = 0; hop < HOPS && reply.status >= 300 && reply.status < 400; hop++) {
+    const to = new URL(String(reply.headers.location), base);
+    base = to.origin;
+    const next = endpoint(to.hostname, to.port, to.protocol === 'https:', env);
+    reply = await ask(next, 'GET', to.pathname + to.search, options);
+  }
+  if (reply.status !== 200) throw new Error(refusal(reply));
+  if (name.startsWith('sha256:') && digest(reply.body) !== name)
+    throw new Error(`${name} came as something else`);
+  return reply;
+}
+
+/** The image for this kind of machine, out of a list if need be. */
+async function manifestOf(source: Source): Promise<Required<Pick<Manifest, 'config' | 'layers'>>> {
+  const read = async (name: string) =>
+    JSON.parse((await get(source, 'manifests', name)).body.toString()) as Manifest;
+  const first = await read(placeOf(source.ref, source.env).tag);
+  const fits = ({ platform }: Pick<NonNullable<Manifest['manifests']>[number], 'platform'>) =>
+    platform?.os === 'linux' && platform.architecture === architecture();
+  const chosen = first.manifests?.find(fits);
+  if (first.manifests && !chosen) throw new Error(`there is none for ${architecture()}`);
+  const { config, layers } = chosen ? await read(chosen.digest) : first;
+  if (!config || !layers) throw new Error('it is of a kind that is not known');
+  return { config, layers };
+}
+
+/** Fetches images, and writes them down as `docker save` does. Names and hashes are checked; nothing is executed. */
+export function fetchFromRegistry(
+  host: Host,
+  refs: string[],
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  to: string,
+): Step[] {
+  const inside = join(folder, 'fetched');
+  const list: { Config: string; RepoTags: string[]; Layers: string[] }[] = [];
+  const fetch = (ref: string): Step => ({
+    title: `Image ${ref} fetched`,
+    run: async (report) => {
+      const source = { ref, env, signal: host.signal };
+      try {
+        const { config, layers } = await manifestOf(source);
+        const all = [config, ...layers].reduce((sum, { size }) => sum + size, 0);
+        let done = 0;
+        for (const part of [config, ...layers]) {
+          report(`${bytes(done)} of ${bytes(all)}`);
+          const { body } = await get(source, 'blobs', part.digest);
+          await host.write(join(inside, fileOf(part)), body, { mode: 0o600 });
+          done += part.size;
+        }
+        list.push({ Config: fileOf(config), RepoTags: [ref], Layers: layers.map(fileOf) });
+        await host.write(join(inside, 'manifest.json'), JSON.stringify(list), { mode: 0o600 });
+      } catch (error) {
+        if (host.signal?.aborted) throw new Interrupted();
+        throw notFetched(ref, env, error as Error);
+      }
+      return undefined;
+    },
+  });
+  const begin: Step = {
+    title: 'Neither Docker nor podman is here: straight from the registry',
+    run: async () => {
+      await host.mkdir(inside, 0o700);
+      return undefined;
+    },
+  };
+  const save: Step = {
+    title: `${refs.join(', ')} in one archive`,
+    run: async () => {
+      const { code, stderr } = await host.run('tar', ['-C', inside, '-cf', to, '.'], { timeout: 0 });
+      if (code !== 0) throw new CliError('The images cannot be saved.', { why: stderr.trim() });
+      return undefined;
+    },
+  };
+  return [begin, ...refs.map(fetch), save];
+}
+
+const fileOf = ({ digest: name }: Part) => name.replace(/[^\w-]/g, '-');
+
+function notFetched(ref: string, env: NodeJS.ProcessEnv, error: Error): CliError {
+  if (error instanceof CliError) return error;
+  const { at } = placeOf(ref, env);
+  return new CliError(`The image ${ref} could not be fetched from ${at.host}.`, {
+    why: [error.message || String(error), at.proxy && `It goes through the proxy of HTTPS_PROXY.`]
+      .filter(Boolean)
+      .join('\n'),
+    fix: [
+      'From a mirror:   registry-setup bundle FILE --image MIRROR/library/registry:3',
+      'From a file:     registry-setup bundle FILE --image-archive registry.tar',
+    ],
+  });
+}
