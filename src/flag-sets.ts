@@ -1,4 +1,5 @@
 // Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
+import { isIP } from 'node:net';
 import type { Answer, Answers } from './arguments.ts';
 import type { EngineKind } from './engines/docker.ts';
 import type { Problem } from './errors.ts';
@@ -42,4 +43,14 @@ export function fileProblems(answers: Answers, tls: Tls): Problem[] {
     return problem(caKey, 'is the key of a CA that is not given', '--ca-cert FILE --ca-key FILE');
   if (cert && caKey) return problem(caKey, 'a ready certificate needs no key of a CA', 'Leave --ca-key out.');
   return [];
+}
+
+export const isAddress = (host: Answer | undefined): boolean =>
+  host === undefined || isIP(String(host.value).replace(/^\[(.*)\]$/, '$1')) !== 0;
+
+/** A hosts line is for a name. What was decided for a former name says nothing. */
+export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
+  if (!line?.value || line.last || !isAddress(host)) return [];
+  const message = `goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`;
+  return [{ where: line.where, message, fix: '--host NAME' }];
 }

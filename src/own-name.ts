@@ -76,6 +76,27 @@ export const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
   address: localEndpoint(settings).connectTo ?? '127.0.0.1',
 });
 
+/** A line that was asked for, and cannot be written. */
+export async function lineFindings(
+  { hostsLine: wanted, host: name }: Settings,
+  _: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (wanted !== true || (await mayWriteHosts(host)) || (await isInHosts(host, name))) return [];
+  const why = host.machine.uid === 0 ? 'a container engine mounts it' : 'only root may';
+  return [
+    {
+      level: 'error',
+      message: `${HOSTS} cannot be changed here: ${why}.`,
+      fix: [
+        `Write the line where it is made:   127.0.0.1 ${name}`,
+        'Or go without:                     --no-hosts-line',
+      ],
+      flag: '--hosts-line',
+    },
+  ];
+}
+
 /** podman's own network has no IPv6 unless somebody gave it some; without root it is not used. */
 export async function addressed(
   { host: name, bind }: Settings,

@@ -10,7 +10,7 @@ import { firewallNews } from './firewall.ts';
 import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
-import { addressed, nameFindings } from './own-name.ts';
+import { addressed, lineFindings, nameFindings } from './own-name.ts';
 import { notOurs } from './resources/container.ts';
 import { startsWithMachine } from './resources/engine.ts';
 import { unitPath } from './resources/unit.ts';
@@ -234,6 +234,7 @@ const CHECKS: Check[] = [
   labels,
   addressed,
   boot,
+  lineFindings,
   firewall,
   hostName,
   clock,

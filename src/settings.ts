@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Answer, Answers } from './arguments.ts';
 import type { EngineKind } from './engines/docker.ts';
 import type { Problem } from './errors.ts';
-import { engineProblems, fileProblems } from './flag-sets.ts';
+import { engineProblems, fileProblems, isAddress, nameProblems } from './flag-sets.ts';
 import type { FlagName } from './flags.ts';
 import { checkReader, readersOf } from './roles.ts';
 import {
@@ -127,6 +127,7 @@ export function resolveSettings(
   const said = take<string>('engine', 'auto') as EngineKind | 'auto';
   const engine = said === 'auto' ? (defaults.engine ?? 'docker') : said;
   problems.push(...engineProblems(answers, engine, auth, defaults.archive));
+  problems.push(...nameProblems(answers));
   const settings: Settings = {
     host: take('host', defaults.host ?? '', checkHost).toLowerCase(),
     port: take('port', DEFAULT_PORT, checkPort),
@@ -144,7 +145,7 @@ export function resolveSettings(
     days: take('days', DEFAULT_DAYS, checkDays),
     ...Object.fromEntries(Object.entries(files).filter(([, value]) => value !== undefined)),
     ...optional('openPort', answers['open-port'], defaults.openPort),
-    ...optional('hostsLine', answers['hosts-line'], defaults.hostsLine),
+    ...(isAddress(answers.host) ? {} : optional('hostsLine', answers['hosts-line'], defaults.hostsLine)),
     renew: take<boolean>('renew', true),
     delete: take<boolean>('delete', true),
     image: take('image', defaults.image ?? DEFAULT_IMAGE, checkImage),

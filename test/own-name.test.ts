@@ -103,6 +103,19 @@ test.each<[string, object, (host: FakeHost) => void]>([
   expect(host.text('/etc/hosts')).toBe(before);
 });
 
+test('a line that was asked for and cannot be is refused before anything is touched', async () => {
+  const host = server(NOWHERE);
+  host.put('/proc/self/mountinfo', '636 602 8:1 /x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n');
+  await expect(runCommand(host, `${SETUP} --hosts-line`)).rejects.toMatchObject({
+    message: '/etc/hosts cannot be changed here: a container engine mounts it.',
+    exitCode: 2,
+  });
+  await expect(runCommand(host, '--yes --host 10.0.3.17 --hosts-line')).rejects.toThrow(
+    '--hosts-line: goes with a name, and 10.0.3.17 is an address',
+  );
+  expect(host.done).toEqual([]);
+});
+
 test('a name server that is away later changes nothing', async () => {
   const host = server(BOTH);
   await runCommand(host, SETUP);

@@ -65,9 +65,15 @@ export const hasPort = (ports: string, port: number) =>
 const isOf = (rule: Rule, { port, inside }: Opening) =>
   rule.isRoute === (inside !== undefined) && hasPort(rule.ports, inside ?? port);
 
+/** Of ours, the one for this way in and no other. */
+const isExactly = (rule: Rule, opening: Opening) =>
+  rule.isOurs && isOf(rule, opening) && (opening.to ? rule.to === opening.to : ANYBODY.includes(rule.to));
+
 /** A rule that narrows who reaches this port was somebody's decision: it is not widened. */
 export async function ufwPassage(opening: Opening, host: Host): Promise<Passage> {
   for (const rule of await ufwRules(host, familyOf(opening))) {
+    // What we made for another address goes in the same run.
+    if (rule.isOurs && !isExactly(rule, opening)) continue;
     const named = isOf(rule, opening) && (ANYBODY.includes(rule.to) || !opening.to || rule.to === opening.to);
     const everything = rule.ports === 'any' && rule.isRoute === (opening.inside !== undefined);
     const forAll = ANYBODY.includes(rule.from) && ANYBODY.includes(rule.to) && rule.interface === '';
@@ -101,4 +107,4 @@ export const removeRule = (opening: Opening, host: Host): Promise<void> =>
 
 /** A rule of ours that somebody made anew without our mark is theirs. */
 export const ourRule = async (opening: Opening, host: Host): Promise<boolean> =>
-  (await ufwRules(host, familyOf(opening))).some((rule) => rule.isOurs && isOf(rule, opening));
+  (await ufwRules(host, familyOf(opening))).some((rule) => isExactly(rule, opening));

@@ -81,8 +81,9 @@ describe('a registry of the machine itself', () => {
     expect(await answer(5005)).toBe('401');
     await run(server, '--yes --bind 127.0.0.1');
     expect(await added()).toBe('(None)');
-    await run(server, '--yes --bind 0.0.0.0 --port 5000');
-    expect(await answer()).toBe('401');
+    await run(server, `--yes --bind ${server.ip}`);
+    await run(server, '--yes --bind 0.0.0.0');
+    expect(await answer(5005)).toBe('401');
   }, 240_000);
 
   it('ufw: uninstall shuts it, and leaves not a byte; what was there before us stays', async () => {

@@ -71,6 +71,18 @@ describe('ufw', () => {
     expect(await firewall.check(inUfw, host)).toBeUndefined();
   });
 
+  test('our own rule for one address opens nothing else, and goes alone', async () => {
+    const host = fakeHost();
+    const mark = 'comment=72656769737472792d7365747570';
+    const former = tuple(`allow tcp 5000 10.0.3.17 any 0.0.0.0/0 in ${mark}`);
+    fakeUfw(host, true, former);
+    expect((await firewall.check(inUfw, host))?.what).toBe('create');
+    await firewall.apply(inUfw, host);
+    const { steps } = await firewall.undo(inUfw, host, vaultOn(host));
+    await undoNow({ steps }, host);
+    expect(host.text('/etc/ufw/user.rules')).toBe(former);
+  });
+
   test('a rule that somebody made anew, without our mark, stays', async () => {
     const host = fakeHost();
     fakeUfw(host, true);
