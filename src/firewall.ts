@@ -2,9 +2,12 @@
 import { isIP } from 'node:net';
 import { ownAddresses } from './addresses.ts';
 import { type EngineInfo, PORTS_INSIDE } from './engines/docker.ts';
+import { CliError } from './errors.ts';
+import type { Facts } from './facts.ts';
 import { isFirewalldOn, shutParts, zoneOf } from './firewalls/firewalld.ts';
 import { isUfwOn, ufwPassage, ufwRule } from './firewalls/ufw.ts';
 import type { Host } from './host.ts';
+import type { Finding } from './preflight.ts';
 import type { Settings } from './settings.ts';
 import { bare } from './site-names.ts';
 
@@ -139,4 +142,15 @@ export async function firewallNews(
       });
   }
   return news;
+}
+
+/** The same, before anything is touched; on a re-run those ports are known. */
+export async function firewallFindings(
+  settings: Settings,
+  { engine, last }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (last || engine instanceof CliError) return [];
+  const news = await firewallNews(settings, engine, host);
+  return news.map((one) => ({ level: 'warning', ...one }));
 }

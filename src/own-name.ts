@@ -120,8 +120,13 @@ export async function addressed(
   ];
 }
 
-/** What clients will reach under the name, where that is not plainly this machine. */
-export async function nameFindings({ host: name, port }: Settings, host: Host): Promise<Finding[]> {
+/** What clients will reach under the name, where that is not plainly this machine. Said of each host once. */
+export async function nameFindings(
+  { host: name, port }: Settings,
+  { last }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (last?.host?.value === name) return [];
   const leads = await whereLeads(host, name);
   if (!leads || leads.to === 'here') return [];
   if (leads.to === 'elsewhere') {

@@ -6,7 +6,7 @@ import { isRunning } from './engines/engine.ts';
 import { publisher as publisherOf } from './engines/podman.ts';
 import { CliError } from './errors.ts';
 import { type Facts, portHolder } from './facts.ts';
-import { firewallNews } from './firewall.ts';
+import { firewallFindings } from './firewall.ts';
 import type { Host } from './host.ts';
 import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
@@ -177,15 +177,6 @@ const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
   return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
 };
 
-/** Said when it is set up; on a re-run that port is known. */
-const firewall: Check = async (settings, { engine: found, last }, host) => {
-  if (last || found instanceof CliError) return [];
-  return (await firewallNews(settings, found, host)).flatMap(({ message, fix }) => warn(message, fix));
-};
-
-/** Said of each host once. */
-const hostName: Check = async (settings, { last }, host) =>
-  last?.host?.value === settings.host ? [] : nameFindings(settings, host);
 /** Docker starts its containers when it starts; who starts it is for systemd to know. Said when it is set up. */
 const boot: Check = async (_, { engine: found, last }, host) => {
   if (last || found instanceof CliError || found.kind !== 'docker' || found.bring || found.rootless)
@@ -235,8 +226,8 @@ const CHECKS: Check[] = [
   addressed,
   boot,
   lineFindings,
-  firewall,
-  hostName,
+  firewallFindings,
+  nameFindings,
   clock,
   lock,
 ];

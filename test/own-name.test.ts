@@ -1,7 +1,7 @@
 // A server that does not find itself under its own name: what is offered, what is said, and the line that leads back here.
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { gatherFacts } from '../src/facts.ts';
+import { type Facts, gatherFacts } from '../src/facts.ts';
 import { addressed, nameFindings, whereLeads } from '../src/own-name.ts';
 import type { Settings } from '../src/settings.ts';
 import { runCommand } from './helpers/context.ts';
@@ -170,7 +170,7 @@ test('podman has no IPv6 of its own: an address that no client would reach is re
 const said = async (name: string, answer: object, port = 5000) => {
   const host = fakeHost();
   host.commands['getent ahosts'] = answer;
-  const found = await nameFindings({ host: name, port } as Settings, host);
+  const found = await nameFindings({ host: name, port } as Settings, { last: undefined } as Facts, host);
   return found.flatMap(({ level, message, fix }) => [level, message, ...fix]);
 };
 
