@@ -17,15 +17,17 @@ else
   set -- su -s /bin/sh "$user" -c 'exec "$0" "$@"' -- "$@"
 fi
 
-# The last one that was begun may not have a name yet.
+# What was begun a moment ago may not hear the first word: it is said until it has ended.
 finish() {
   trap '' TERM INT HUP
-  kill $child $trimmer $! 2>/dev/null
-  wait
+  last=$!
+  (while kill "$last" 2>/dev/null; do sleep 1; done) &
+  wait "$last"
+  kill -9 $! $trimmer 2>/dev/null
   rm -f "$pid"
   exit 0
 }
-child=
+trimmer=
 trap finish TERM INT HUP
 # The log of requests does not fill the disk.
 (
@@ -37,7 +39,6 @@ trimmer=$!
 echo $$ >"$pid"
 while :; do
   "$@" >>"$log" 2>&1 &
-  child=$!
-  wait $child
+  wait $!
   sleep 1
 done
