@@ -119,7 +119,7 @@ export async function pull(host: Host, name: string): Promise<string | undefined
     docker rmi --force ${name} lab/hello:1 >/dev/null
     docker pull ${name}
     docker tag ${name} lab/hello:1
-    docker run --rm ${name} | grep -qx 'hello from the lab'`);
+    test "$(docker run --rm ${name})" = 'hello from the lab'`);
   return digestIn(stdout);
 }
 
