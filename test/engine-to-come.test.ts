@@ -144,6 +144,14 @@ describe('a Docker that does not run', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  test('the settings of the last run are no request to start it', async () => {
+    await runCommand(host, `--yes --engine docker ${PLAIN}`);
+    await host.run('systemctl', ['stop', 'docker.service']);
+    const before = host.snapshot();
+    await expect(runCommand(host, '--yes')).rejects.toThrow('Docker is installed, but it is not running.');
+    expect(host.snapshot()).toEqual(before);
+  });
+
   test('a registry that is in it already is started with it, not made anew', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     const id = host.docker.containers[0]?.id;

@@ -1,6 +1,6 @@
 // What comes out of the bundle that this program runs out of: answers, images; and how it is called another time.
 import { basename } from 'node:path';
-import { plainName } from '../archive.ts';
+import { architecture, plainName } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
 import { CliError } from '../errors.ts';
 import { DEFAULT_DIR } from '../settings.ts';
@@ -59,4 +59,14 @@ export function otherImage(
   return [
     `The bundle holds ${held}, and this registry runs ${image}. To take it:   registry-setup --yes --image ${held}`,
   ];
+}
+
+/** @throws CliError (exit 2) where the images that are carried along are for another kind of machine, and no others are given */
+export function refuseForeign(answers: Answers): void {
+  const wanted = carried()?.about.architecture ?? '';
+  if (wanted === '' || wanted === architecture() || answers['image-archive']) return;
+  throw new CliError(`This bundle is for ${wanted}, and this machine is ${architecture()}.`, {
+    fix: `Make one on a machine that is ${architecture()}:   registry-setup bundle FILE`,
+    exitCode: 2,
+  });
 }

@@ -2,13 +2,13 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { answersFile } from '../answers-file.ts';
-import { architecture, archiveImages, chooseImage } from '../archive.ts';
+import { archiveImages, chooseImage } from '../archive.ts';
 import type { Answers } from '../arguments.ts';
 import { aroundDefaults } from '../around.ts';
 import type { Prompts } from '../ask.ts';
 import { withoutEngine } from '../bring.ts';
 import { carried } from '../bundle/carried.ts';
-import { carriedAnswers, otherImage } from '../bundle/contents.ts';
+import { carriedAnswers, otherImage, refuseForeign } from '../bundle/contents.ts';
 import { certificateFacts } from '../certificate-facts.ts';
 import { certificatesFor } from '../certificates.ts';
 import { clientNews, formerTrust } from '../client-news.ts';
@@ -46,7 +46,7 @@ interface Collected {
 
 export async function setup(context: Context): Promise<void> {
   const { host, env } = context;
-  refuseForeign(context);
+  refuseForeign(context.answers);
   const collected = await collect(context);
   if (!collected) return;
   const { asking, facts, interactive } = collected;
@@ -80,7 +80,8 @@ async function collect(context: Context): Promise<Collected | undefined> {
   const before = found.last ?? carriedAnswers();
   const answers = mergeAnswers(said, before);
   const asks = interactive && !isOn(context, 'dry-run');
-  const facts = await decideEngine(context, found, answers, asks);
+  // What came with a bundle is asked for in this run; what the last one settled is not.
+  const facts = await decideEngine(context, found, found.last ? said : answers, asks);
   if (facts.engine instanceof CliError) throw facts.engine;
   const { engine } = facts;
   // What was decided for the former name is nothing for another one.
@@ -225,16 +226,6 @@ async function imageSource(
   const archive = resolve(String(given));
   const names = await archiveImages(host, archive);
   return { archive, image: chooseImage(names, archive, answers.image?.value as string | undefined) };
-}
-
-/** The images that are carried along run on one kind of machine. */
-function refuseForeign({ answers }: Context): void {
-  const wanted = carried()?.about.architecture ?? '';
-  if (wanted === '' || wanted === architecture() || answers['image-archive']) return;
-  throw new CliError(`This bundle is for ${wanted}, and this machine is ${architecture()}.`, {
-    fix: `Make one on a machine that is ${architecture()}:   registry-setup bundle FILE`,
-    exitCode: 2,
-  });
 }
 
 /** Nobody is there to ask: every question that has no answer yet, at once. */
