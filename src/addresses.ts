@@ -16,6 +16,8 @@ const INNER = new RegExp(
   ].join('|')})`,
 );
 
+export const isInner = (device: string): boolean => INNER.test(device);
+
 /** Flags of an address in /proc/net/if_inet6 (linux/if_addr.h): a temporary one is gone within a day, a deprecated one is going. */
 const TEMPORARY = 0x01;
 const DEPRECATED = 0x20;
@@ -44,7 +46,7 @@ export async function ownAddresses(host: Host): Promise<OwnAddress[]> {
   const [first, going] = await Promise.all([defaultInterface(host), passing(host)]);
   const rank = (entry: OwnAddress) => (entry.interface === first ? 0 : 2) + (entry.family === 6 ? 1 : 0);
   return host.machine.addresses
-    .filter((entry) => !INNER.test(entry.interface))
+    .filter((entry) => !isInner(entry.interface))
     .filter(({ address, family }) => family === 4 || !going.has(ipBytes(address).toString('hex')))
     .sort((a, b) => rank(a) - rank(b));
 }

@@ -1,6 +1,6 @@
 // Firewalls of this machine: which of them judges the registry's ports, and what lets clients through.
 import { isIP } from 'node:net';
-import { ownAddresses } from './addresses.ts';
+import { isInner, ownAddresses } from './addresses.ts';
 import { type EngineInfo, PORTS_INSIDE } from './engines/docker.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
@@ -76,7 +76,11 @@ export async function openings(place: Place, engine: EngineInfo, host: Host): Pr
     { port, inside: PORTS_INSIDE.registry },
     ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
   ];
-  const isSix = called.startsWith('[') || isIP(bind) === 6;
+  const { addresses } = host.machine;
+  const isSix =
+    called.startsWith('[') ||
+    isIP(bind) === 6 ||
+    (addresses.length > 0 && addresses.every(({ family, interface: name }) => family === 6 || isInner(name)));
   const found: Opening[] = [];
   for (const program of ['ufw', 'firewalld'] as const) {
     const how = judged(engine, program, isSix);

@@ -82,6 +82,16 @@ test.each<[string, (host: FakeHost) => void, EngineInfo, string, object[]]>([
   expect(await openings(settings(line), info, host)).toEqual(wanted);
 });
 
+test('a machine without IPv4 is reached by IPv6 under its name, too', async () => {
+  const host = fakeHost();
+  fakeUfw(host, true);
+  host.machine.addresses = [
+    { address: '172.17.0.1', family: 4, interface: 'docker0' },
+    { address: 'fd00::1', family: 6, interface: 'eth0' },
+  ];
+  expect(await openings(settings('--host reg.example'), engine('docker'), host)).toHaveLength(1);
+});
+
 test('the zone is that of the interface that clients call', async () => {
   const host = fakeHost();
   fakeFirewalld(host);
