@@ -49,8 +49,20 @@ describe('a registry of the machine itself', () => {
 
   const added = async () => (await server.sh('ufw show added | tail -n +2')).stdout.trim();
 
-  it('ufw: after a no it is shut, and the command is shown', async () => {
+  it('ufw: a run that is killed when it has made its rule is put back, rule and all', async () => {
     await server.sh('ufw --force enable && cp -a /etc/ufw /tmp/ufw');
+    await server.sh(
+      `registry-setup --yes </dev/null &>/tmp/killed &
+      until grep -q 'allow tcp 5000' /etc/ufw/user.rules; do sleep 0.02; done
+      kill -9 $!`,
+      { seconds: 120 },
+    );
+    await run(server, 'uninstall --yes --purge', { seconds: 120 });
+    expect(await added()).toBe('(None)');
+    await server.sh('diff -r /etc/ufw /tmp/ufw');
+  }, 240_000);
+
+  it('ufw: after a no it is shut, and the command is shown', async () => {
     const { stderr } = await setUp('--no-open-port');
     expect(stderr).toContain('ufw is on: nobody else reaches port 5000');
     expect(stderr).toContain('ufw allow 5000/tcp');
