@@ -57,6 +57,7 @@ const VERSION = /^Version\s*: (\S+)/m;
  * The names: packages.debian.org/docker-registry, packages.fedoraproject.org/pkgs/docker-distribution (EPEL as well),
  * pkgs.alpinelinux.org/package/edge/community/x86_64/docker-registry, software.opensuse.org/package/distribution-registry;
  * packages.fedoraproject.org/pkgs/moby-engine, which RHEL and EPEL do not have: there it is podman.
+ * Debian starts the services of a package at once, Fedora and SUSE when a preset says so (systemd.preset(5)), Alpine never.
  */
 export const MANAGERS: Record<Manager, Row> = {
   apt: {
@@ -146,6 +147,26 @@ export async function isInstalled(host: Host, manager: Manager, name: string): P
   const [program = '', ...args] = words;
   const { code, stdout } = await host.run(program, args);
   return code === 0 && (!state || state.test(stdout));
+}
+
+/** Debian's word for a package of which nothing but its configuration is left. */
+const GONE = /^Status: \S+ \S+ (not-installed|config-files)$/m;
+
+/** Whether any of it is here: a manager that was cut off leaves it half installed. */
+export async function isThere(host: Host, manager: Manager, name: string): Promise<boolean> {
+  if (manager !== 'apt') return isInstalled(host, manager, name);
+  const { code, stdout } = await host.run('dpkg', ['-s', name]);
+  return code === 0 && !GONE.test(stdout);
+}
+
+const PROGRAMS = 'apt-get|dnf|dnf-3|dnf5|zypper|apk|pacman';
+const IDLE_WITHIN = 10 * 60_000;
+
+/** Waits for a package manager that still runs: one that a killed run has left behind goes on to its end. */
+export async function managerIdle(host: Host): Promise<void> {
+  const since = performance.now();
+  while ((await host.run('pgrep', ['-x', PROGRAMS])).code === 0 && performance.now() - since < IDLE_WITHIN)
+    await new Promise((done) => setTimeout(done, 500));
 }
 
 /** What a package manager would install under a name, in its own words for a version; undefined: it knows of none. */

@@ -1,7 +1,7 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
 import { TITLE } from '../engines/docker.ts';
 import { othersIn } from '../engines/others.ts';
-import { isInstalled, MANAGERS } from '../engines/packages.ts';
+import { isInstalled, isThere, MANAGERS, managerIdle } from '../engines/packages.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
@@ -132,7 +132,11 @@ const hinted = ({ message, why, fix }: CliError, hint: string) =>
 export async function undoPackage(step: Step, host: Host): Promise<void> {
   const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
-  if (await isInstalled(host, manager, name)) {
+  await managerIdle(host);
+  if (await isThere(host, manager, name)) {
+    // Cut off by a power cut, it has to be whole before anything can be removed. (dpkg(1))
+    if (!(await isInstalled(host, manager, name)))
+      await host.run('dpkg', ['--configure', '-a'], { timeout: LIMIT, env: QUIET });
     if (engine) await mustBeUnused(host, step, engine.program);
     const came = (other: string) => other !== name && !before.packages.includes(other);
     const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
@@ -182,4 +186,4 @@ async function nowUnneeded(host: Host, name: string): Promise<string[]> {
 }
 
 export const packageLeft = ({ manager, name }: Step, host: Host): Promise<boolean> =>
-  isInstalled(host, manager, name);
+  isThere(host, manager, name);

@@ -79,6 +79,7 @@ export function fakeEngine(host: FakeHost, state: EngineState): string[] {
       'dpkg-query': () => said('libc6\n'),
       ip: () => said(),
       groupdel: () => said(),
+      pgrep: () => said('', 1),
     };
     return known[command]?.() ?? run(command, args, options);
   };

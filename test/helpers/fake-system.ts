@@ -41,6 +41,7 @@ export function fakeApt(host: FakeHost, name: string, installed: boolean): void 
   on(host, `apt-get -o DPkg::Lock::Timeout=120 purge`, () => void flag(host, state, false));
   on(host, 'apt-get purge -s', () => ({ stdout: `Purg ${name} [1]\nPurg adduser [2]\nPurg bash [3]\n` }));
   on(host, 'update-rc.d', () => undefined);
+  on(host, 'pgrep -x', () => ({ code: 1 }));
 }
 
 /** useradd and userdel for one name. */

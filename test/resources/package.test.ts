@@ -142,6 +142,28 @@ describe('a package that brings an engine', () => {
   });
 });
 
+test('one that a killed run has left to apt, and then to a power cut: waited for, made whole, removed', async () => {
+  const host = fakeHost();
+  fakeApt(host, 'docker-registry', false);
+  const undo = await pack.undo(plain, host, vaultOn(host));
+  let rounds = 0;
+  on(host, 'pgrep -x', () => ({ code: ++rounds < 2 ? 0 : 1 }));
+  let state = 'install ok half-configured';
+  on(host, 'dpkg -s docker-registry', () => ({ stdout: `Status: ${state}\n` }));
+  on(host, 'dpkg --configure', () => {
+    state = 'install ok installed';
+    return {};
+  });
+  on(host, 'apt-get -o DPkg::Lock::Timeout=120 purge', () => {
+    state = 'deinstall ok config-files';
+    return {};
+  });
+  for (const step of undo.steps) await perform(step, host);
+  expect(rounds).toBe(2);
+  expect(said(host)).toContain('dpkg --configure');
+  expect(state).toBe('deinstall ok config-files');
+});
+
 test('RHEL has no registry of its own: where it comes from is said', async () => {
   const host = fakeHost();
   on(host, 'dnf install', () => ({ code: 1, stderr: 'Error: Unable to find a match: docker-distribution' }));
