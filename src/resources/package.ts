@@ -133,10 +133,8 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
   await managerIdle(host);
+  if (manager === 'apt') await makeWhole(host, step);
   if (await isThere(host, manager, name)) {
-    // Cut off by a power cut, it has to be whole before anything can be removed. (dpkg(1))
-    if (!(await isInstalled(host, manager, name)))
-      await host.run('dpkg', ['--configure', '-a'], { timeout: LIMIT, env: QUIET });
     if (engine) await mustBeUnused(host, step, engine.program);
     const came = (other: string) => other !== name && !before.packages.includes(other);
     const unneeded = manager === 'apt' ? (await nowUnneeded(host, name)).filter(came) : [];
@@ -150,6 +148,17 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   if (!service || !systemd) return;
   await host.remove(maskPath(service, runtime));
   await host.run('systemctl', ['daemon-reload']);
+}
+
+/** What dpkg was in the middle of when the power failed can neither be used nor removed before it is whole. (dpkg(1), --audit) */
+async function makeWhole(host: Host, { manager, name, engine }: Step): Promise<void> {
+  const { stdout } = await host.run('dpkg', ['--audit']);
+  if (stdout.trim() === '') return;
+  const limit = { timeout: LIMIT, env: QUIET };
+  await host.run('dpkg', ['--configure', '-a'], limit);
+  if ((await host.run('dpkg', ['--audit'])).stdout.trim() === '') return;
+  const [program = '', ...args] = patient(MANAGERS[manager].install(name, engine !== undefined));
+  await host.run(program, args, limit);
 }
 
 /** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */

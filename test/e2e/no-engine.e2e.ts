@@ -137,6 +137,20 @@ describe('without a terminal', () => {
   });
   afterAll(removeAll);
 
+  it('killed while apt works: the next run waits for apt, and takes Docker away', async () => {
+    await server.sh(
+      `registry-setup --yes --engine docker ${ARCHIVE} >/dev/null 2>&1 & run=$!
+       until pgrep -x dpkg >/dev/null; do sleep 0.1; done
+       kill -9 $run`,
+    );
+    const { stderr } = await run(server, 'uninstall --yes', { seconds: 240 });
+    expect(stderr).toContain('was cut off. Putting back');
+    const { stdout } = await server.sh(
+      'pgrep -x apt-get || true; dpkg --audit; command -v dockerd || true; ls -A /opt',
+    );
+    expect(stdout).toBe('');
+  });
+
   it('--engine docker installs it; uninstall --with-engine takes it away, unless others use it', async () => {
     await run(server, `--yes --engine docker ${ARCHIVE}`, { seconds: 240 });
     await server.sh('docker run -d --name web --entrypoint sleep registry:3 600');

@@ -75,7 +75,11 @@ export function fakeEngine(host: FakeHost, state: EngineState): string[] {
       'apt-get': () => packages(args),
       'apt-cache': () => said('docker.io:\n  Installed: (none)\n  Candidate: 26.1.5+dfsg1-9\n'),
       dpkg: () =>
-        args[1] === 'docker.io' && is('docker') ? said('Status: install ok installed\n') : said('', 1),
+        args[0] === '--audit'
+          ? said()
+          : args[1] === 'docker.io' && is('docker')
+            ? said('Status: install ok installed\n')
+            : said('', 1),
       'dpkg-query': () => said('libc6\n'),
       ip: () => said(),
       groupdel: () => said(),

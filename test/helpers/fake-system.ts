@@ -42,6 +42,7 @@ export function fakeApt(host: FakeHost, name: string, installed: boolean): void 
   on(host, 'apt-get purge -s', () => ({ stdout: `Purg ${name} [1]\nPurg adduser [2]\nPurg bash [3]\n` }));
   on(host, 'update-rc.d', () => undefined);
   on(host, 'pgrep -x', () => ({ code: 1 }));
+  on(host, 'dpkg --audit', () => undefined);
 }
 
 /** useradd and userdel for one name. */

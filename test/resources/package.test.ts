@@ -142,26 +142,38 @@ describe('a package that brings an engine', () => {
   });
 });
 
-test('one that a killed run has left to apt, and then to a power cut: waited for, made whole, removed', async () => {
-  const host = fakeHost();
-  fakeApt(host, 'docker-registry', false);
-  const undo = await pack.undo(plain, host, vaultOn(host));
-  let rounds = 0;
-  on(host, 'pgrep -x', () => ({ code: ++rounds < 2 ? 0 : 1 }));
-  let state = 'install ok half-configured';
-  on(host, 'dpkg -s docker-registry', () => ({ stdout: `Status: ${state}\n` }));
-  on(host, 'dpkg --configure', () => {
-    state = 'install ok installed';
-    return {};
+describe('a run that was cut off in the middle of the installation', () => {
+  /** `mends`: what makes it whole. */
+  async function undone(mends: string): Promise<string[]> {
+    const host = fakeHost();
+    fakeApt(host, 'docker-registry', false);
+    const undo = await pack.undo(plain, host, vaultOn(host));
+    let rounds = 0;
+    on(host, 'pgrep -x', () => ({ code: ++rounds < 2 ? 0 : 1 }));
+    let state = 'install reinstreq half-installed';
+    on(host, 'dpkg -s docker-registry', () => ({ stdout: `Status: ${state}\n` }));
+    on(host, 'dpkg --audit', () => ({ stdout: state.startsWith('install ok') ? '' : 'in a mess' }));
+    for (const words of ['dpkg --configure', 'apt-get -o DPkg::Lock::Timeout=120 install'])
+      on(host, words, () => {
+        if (words.includes(mends)) state = 'install ok installed';
+        return {};
+      });
+    on(host, 'apt-get -o DPkg::Lock::Timeout=120 purge', () => {
+      if (state === 'install ok installed') state = 'deinstall ok config-files';
+      return {};
+    });
+    for (const step of undo.steps) await perform(step, host);
+    expect(state).toBe('deinstall ok config-files');
+    expect(rounds, 'the manager that still ran was waited for').toBe(2);
+    return said(host);
+  }
+
+  test('what was left to configure is configured, then removed', async () => {
+    expect(await undone('--configure')).not.toContain('apt-get -o DPkg::Lock::Timeout=120 install');
   });
-  on(host, 'apt-get -o DPkg::Lock::Timeout=120 purge', () => {
-    state = 'deinstall ok config-files';
-    return {};
+  test('what was half unpacked is installed once more, then removed', async () => {
+    expect(await undone('install')).toContain('dpkg --configure');
   });
-  for (const step of undo.steps) await perform(step, host);
-  expect(rounds).toBe(2);
-  expect(said(host)).toContain('dpkg --configure');
-  expect(state).toBe('deinstall ok config-files');
 });
 
 test('RHEL has no registry of its own: where it comes from is said', async () => {
