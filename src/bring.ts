@@ -7,7 +7,7 @@ import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import type { Host } from './host.ts';
 import { listeningPorts } from './listening.ts';
-import { findingsError, IN_THE_ENGINE, preflight } from './preflight.ts';
+import { findingsError, INSIDE, preflight } from './preflight.ts';
 import type { Resource } from './resource.ts';
 import type { Settings } from './settings.ts';
 
@@ -55,7 +55,7 @@ export async function brought(
   const engine = await findEngine(host, settings.engine);
   if (engine instanceof CliError) throw engine;
   const now = { ...facts, engine, listening: await listeningPorts(host) };
-  const failed = findingsError(await preflight(settings, now, host, IN_THE_ENGINE));
+  const failed = findingsError(await preflight(settings, now, host, INSIDE));
   if (failed) throw failed;
   return { facts: now, engine };
 }

@@ -12,7 +12,7 @@ import { lockedBy, lockHolder } from './lock.ts';
 import { bytes } from './output.ts';
 import { addressed, lineFindings, nameFindings } from './own-name.ts';
 import { notOurs } from './resources/container.ts';
-import { startsWithMachine } from './resources/engine.ts';
+import { staysOff } from './resources/engine.ts';
 import { unitPath } from './resources/unit.ts';
 import { labels } from './selinux.ts';
 import type { Settings } from './settings.ts';
@@ -177,15 +177,13 @@ const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
   return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
 };
 
-/** Docker starts its containers when it starts; who starts it is for systemd to know. Said when it is set up. */
-const boot: Check = async (_, { engine: found, last }, host) => {
-  if (last || found instanceof CliError || found.kind !== 'docker' || found.bring || found.rootless)
-    return [];
-  if (host.machine.uid !== 0 || (await startsWithMachine(host))) return [];
-  return warn('Docker does not start with this machine, and the registry would not either.', [
-    'systemctl enable docker',
-  ]);
-};
+/** Said when it is set up. */
+const boot: Check = async (_, { engine: found, last }, host) =>
+  !last && !(found instanceof CliError) && (await staysOff(found, host))
+    ? warn('Docker does not start with this machine, and the registry would not either.', [
+        'systemctl enable docker',
+      ])
+    : [];
 
 const clock: Check = async () =>
   Date.now() > WRITTEN
@@ -214,26 +212,10 @@ const moved: Check = async ({ storage: path, name: container }, { last }, host) 
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
 
-const CHECKS: Check[] = [
-  engine,
-  permission,
-  lowPort,
-  port,
-  name,
-  storage,
-  moved,
-  labels,
-  addressed,
-  boot,
-  lineFindings,
-  firewallFindings,
-  nameFindings,
-  clock,
-  lock,
-];
-
 /** What only an engine that runs can tell. */
-export const IN_THE_ENGINE: Check[] = [port, name];
+export const INSIDE: Check[] = [port, name, boot];
+const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
+const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock, lock];
 
 /** Runs them all, side by side; the order of the findings is that of the checks. */
 export async function preflight(

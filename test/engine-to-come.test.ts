@@ -165,6 +165,15 @@ describe('a Docker that does not run', () => {
     expect(host.docker.containers).toMatchObject([{ id, running: true }]);
   });
 
+  test('in the wizard: without Docker, when nothing is decided yet', async () => {
+    const prompts = scripted([ENGINE, 'the machine itself'], ['Go ahead', 'no']);
+    const ran = await runCommand(host, PLAIN, { prompts });
+    expect(ran.heard.join('\n')).toContain('install the package docker-registry');
+    await expect(
+      runCommand(host, `--engine docker ${PLAIN}`, { prompts: scripted([ENGINE, 'the machine itself']) }),
+    ).rejects.toThrow('is no choice');
+  });
+
   test('in the wizard: with the machine, or this once', async () => {
     const once = scripted([ENGINE, 'this once'], ['Go ahead', 'no']);
     const ran = await runCommand(host, PLAIN, { prompts: once });

@@ -1,4 +1,5 @@
 // The Docker of this machine: running, and started with it. Others may use it as well, so that it goes off again only when it was off before.
+import type { EngineInfo } from '../engines/docker.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
@@ -78,6 +79,12 @@ export async function startsWithMachine(host: Host): Promise<boolean> {
 export async function canStart(host: Host): Promise<boolean> {
   if ((await initOf(host)) === SYSTEMD) return says(host, ['systemctl', 'cat', 'docker.service']);
   return (await host.stat('/etc/init.d/docker')) !== undefined;
+}
+
+/** Docker runs, and would not after a restart of the machine. Another service may start it, as a snap's does. */
+export async function staysOff({ kind, bring, rootless }: EngineInfo, host: Host): Promise<boolean> {
+  if (kind !== 'docker' || bring || rootless || host.machine.uid !== 0) return false;
+  return !(await startsWithMachine(host)) && (await canStart(host));
 }
 
 const answers = async (host: Host) => (await host.run('docker', ['version'], { timeout: 5_000 })).code === 0;
