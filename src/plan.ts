@@ -1,21 +1,15 @@
 // The plans: from settings, material and facts to resources. Pure data, no look at the machine.
 import { join } from 'node:path';
+import { containerOf, forEngine, INSIDE, runOptions } from './container-plan.ts';
 import { PORTS_INSIDE } from './engines/docker.ts';
 import type { Keeper } from './engines/native.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
-import {
-  type Native,
-  nativeBefore,
-  nativeProgram,
-  nativeService,
-  readable,
-  withLines,
-} from './native-plan.ts';
+import { type Native, nativeBefore, nativeProgram, nativeService, readable } from './native-plan.ts';
 import { type Renewal, renewalPlan } from './renewal.ts';
 import type { Resource, Service } from './resource.ts';
 import { asAnswers, type Settings } from './settings.ts';
-import { digestOf, editSettings, fillTemplate, templateText, type Value } from './templates.ts';
+import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
 import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
 import { witnessFile } from './witness.ts';
 
@@ -40,9 +34,6 @@ export interface PlanFacts {
   /** What the machine itself needs for the registry to be found. */
   around?: Resource[];
 }
-
-/** Where each directory is seen inside the container. */
-const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
 
 /** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
@@ -218,35 +209,3 @@ function registryService(settings: Settings, facts: PlanFacts): Service {
     options: runOptions(facts),
   };
 }
-
-/** What the engine of a container adds to it. */
-function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFacts): Service {
-  const by = engine === 'podman' ? { engine } : {};
-  // certs/ is read by two containers in token mode, everything else by one.
-  const mounts = service.mounts.map((mount) =>
-    selinux ? { ...mount, label: mount.target === INSIDE.certs ? ('z' as const) : ('Z' as const) } : mount,
-  );
-  return { ...service, mounts, ...by };
-}
-
-/** Docker starts its containers with the machine; podman has no process that could, so systemd is told to. */
-function containerOf(service: Service, digest: string, { keeper }: PlanFacts): Resource[] {
-  const { name, owner, engine } = service;
-  const container: Resource = { kind: 'container', service, digest };
-  if (engine !== 'podman' || keeper === undefined || keeper === 'script') return [container];
-  const own = keeper === 'own systemd' ? { own: true as const } : {};
-  const text = withLines(templateText('podman.service'), {
-    Description: `Private image registry in ${owner}: ${name}`,
-    ExecStart: `/usr/bin/podman start ${name}`,
-    ExecStop: `-/usr/bin/podman stop ${name}`,
-    WantedBy: own.own ? 'default.target' : 'multi-user.target',
-  });
-  return [container, { kind: 'unit', name, text, ...own }];
-}
-
-const runOptions = ({ logDriver, userns }: PlanFacts): string[] => [
-  ...(logDriver === 'json-file' ? ['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'] : []),
-  // podman's plain file, which it cuts by itself.
-  ...(logDriver === 'k8s-file' ? ['--log-opt', 'max-size=10m'] : []),
-  ...(userns ? ['--userns', 'host'] : []),
-];

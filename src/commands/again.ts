@@ -5,10 +5,10 @@ import type { Context } from '../context.ts';
 import { existing } from '../existing.ts';
 import { bytes } from '../output.ts';
 import { ask } from '../registry.ts';
-import { inDays, lacksLines } from '../screens.ts';
 import type { Wanted } from '../server.ts';
 import { address } from '../settings.ts';
 import { readServed } from '../site.ts';
+import { inDays, lacksLines } from '../summary.ts';
 
 const SOON = 30;
 

@@ -11,9 +11,9 @@ import { gapDuring } from '../gap.ts';
 import { readUnfinished } from '../journal.ts';
 import { SYMBOL } from '../output.ts';
 import { asRecovered } from '../recovered.ts';
-import { inDays } from '../screens.ts';
 import { carryOut, preview, type Wanted } from '../server.ts';
 import { readServed, type Site, splitPem } from '../site.ts';
+import { inDays } from '../summary.ts';
 import { showDryRun } from './dry-run.ts';
 
 const DAY = 86_400_000;

@@ -8,9 +8,10 @@ import { existing } from '../existing.ts';
 import { readUnfinished } from '../journal.ts';
 import { bytes, SYMBOL } from '../output.ts';
 import { ask } from '../registry.ts';
-import { certificateLines, clientLine, loginText } from '../screens.ts';
+import { loginText } from '../screens.ts';
 import { preview } from '../server.ts';
 import { address } from '../settings.ts';
+import { certificateLines, clientLine } from '../summary.ts';
 import { takesTokens } from '../witness.ts';
 import { changeDetails } from './dry-run.ts';
 

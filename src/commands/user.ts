@@ -6,11 +6,11 @@ import { existing } from '../existing.ts';
 import { givenPasswords } from '../passwords.ts';
 import { askPassword } from '../questions.ts';
 import { checkReader, everyone, readersOf } from '../roles.ts';
-import { loginLines } from '../screens.ts';
 import type { Secret } from '../secret.ts';
 import { carryOut, preview } from '../server.ts';
 import type { Settings } from '../settings.ts';
 import { shellLine } from '../shell.ts';
+import { loginLines } from '../summary.ts';
 import { checkUser } from '../validation.ts';
 import { showDryRun } from './dry-run.ts';
 
