@@ -13,11 +13,10 @@ import type { Facts } from './facts.ts';
 import { type Oldest, readOldest } from './journal.ts';
 import { loadMaterial, type Material } from './material.ts';
 import { nativeOf } from './native-plan.ts';
+import { passwordFile, passwordSteps } from './password-file.ts';
 import { serverPlan } from './plan.ts';
-import { applyOrUndo, type Change, diff, KEPT, orphans, type Step, stepsOf } from './reconcile.ts';
+import { applyOrUndo, type Change, diff, orphans, type Step, stepsOf } from './reconcile.ts';
 import { renewalFacts, renewLine } from './renewal.ts';
-import type { Resource } from './resource.ts';
-import { file as fileProvider } from './resources/file.ts';
 import type { Secret } from './secret.ts';
 import type { Settings } from './settings.ts';
 import { beginRun, type Run, recover } from './state.ts';
@@ -81,24 +80,6 @@ export async function preview(wanted: Wanted, context: Context): Promise<Prepare
   return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
 }
 
-/** What a generated password is written to where no terminal shows it. */
-function passwordStep(material: Material, path: string, context: Context, run: Run): Step {
-  const { host } = context;
-  return {
-    title: `Generated password in ${path}`,
-    run: async () => {
-      // Lines of an earlier run stay, unless this one made a new password for the same user.
-      const before = (await host.read(path))?.toString().split('\n').filter(Boolean) ?? [];
-      const kept = before.filter((line) => !material.generated.has(line.split(':')[0] ?? ''));
-      const made = [...material.generated].map(([name, password]) => `${name}:${password.reveal()}`);
-      const file: Resource = { kind: 'file', path, content: '', mode: 0o600 };
-      await run.record(`${KEPT}${path}`, path, await fileProvider.undo(file, host, run), false);
-      await host.write(path, `${[...kept, ...made].join('\n')}\n`, { mode: 0o600 });
-      return undefined;
-    },
-  };
-}
-
 export interface Outcome extends Prepared {
   /** Where a generated password was written, when no terminal showed it. */
   passwordFile?: string;
@@ -154,17 +135,13 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       return [
         ...stepsOf(rest, settings.dir, host, run),
         ...(proof ? liveChecks(settings, material, changes, host) : []),
-        ...(passwordFile(material)
-          ? [passwordStep(material, passwordFile(material) ?? '', context, run)]
-          : []),
+        ...(await passwordSteps(wanted, material, context, run)),
       ];
     };
-    const passwordFile = ({ generated }: Material) =>
-      generated.size > 0 && !output.terminal ? join(settings.dir, 'generated-passwords') : undefined;
     const steps = stepsOf(engine, settings.dir, host, run);
     await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, calm });
     const { changes, material, renewByHand } = prepared;
-    const written = passwordFile(material);
+    const written = passwordFile(wanted, material, context);
     return {
       renewByHand,
       changes: [...new Set([...engine, ...images, ...changes])],

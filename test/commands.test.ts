@@ -138,6 +138,22 @@ describe('a set-up', () => {
       expect(await passwordFits(new Secret(made.get(name) ?? ''), hash), name).toBe(true);
   });
 
+  test('a line of that file goes when it is not true any more, and the file with the last one', async () => {
+    const host = server();
+    const names = () => host.text(`${DIR}/generated-passwords`)?.match(/^[^:]+/gm);
+    await runCommand(host, `${SETUP} --user admin --user ci --user dev`);
+    await runCommand(host, '--yes --auth none');
+    expect(names()).toEqual(['admin', 'ci', 'dev']);
+    await runCommand(host, '--yes --auth htpasswd --user admin --user ci --user dev');
+    await runCommand(host, 'user remove dev --yes');
+    expect(names()).toEqual(['admin', 'ci']);
+    const env = { REGISTRY_SETUP_PASSWORD: 'geheim' };
+    await runCommand(host, 'user password ci --yes', { env });
+    expect(names()).toEqual(['admin']);
+    await runCommand(host, 'user password admin --yes', { env });
+    expect(names()).toBeUndefined();
+  });
+
   test('a password that was given is taken, and a second time changes nothing', async () => {
     const host = server();
     const env = { REGISTRY_SETUP_PASSWORD: 'geheim' };

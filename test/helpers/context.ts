@@ -9,6 +9,7 @@ const commands = {
   setup: async () => (await import('../../src/commands/setup.ts')).setup,
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
+  user: async () => (await import('../../src/commands/user.ts')).user,
 };
 
 export interface Ran {
