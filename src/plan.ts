@@ -151,7 +151,7 @@ function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
     resources.push(
       { kind: 'dir', path: join(dir, 'ca'), mode: 0o700 },
       file('ca/ca.crt', ca.cert, 0o644),
-      file('ca/ca.key', ca.key, 0o600, 'all'),
+      ...(ca.key === undefined ? [] : [file('ca/ca.key', ca.key, 0o600, 'all')]),
       ...(ca.cross.length > 0 ? [file('ca/cross.crt', ca.cross.join(''), 0o644)] : []),
     );
   if (site)

@@ -16,7 +16,8 @@ export interface SigningCa {
 /** The CA that the wizard made and keeps. */
 export interface OwnCa {
   cert: string;
-  key: string;
+  /** Undefined where it is kept off this machine: it is needed only to sign. */
+  key: string | undefined;
   /** After `rotate --ca`: this CA certified by the one before it, and that one's root; clients of the old root need both. */
   cross: string[];
 }
@@ -72,12 +73,12 @@ const join_ = (certificates: string[]) => certificates.map((pem) => `${pem.trim(
 
 const text = async (host: Host, path: string) => (await host.read(path))?.toString();
 
-/** The CA that was made in an earlier run, when its key is there and belongs to it. */
+/** The CA that was made in an earlier run; undefined where there is none, or a key that is not its own. */
 export async function readOwnCa(host: Host, dir: string): Promise<OwnCa | undefined> {
   const [cert, key, cross = ''] = await Promise.all(
     ['ca.crt', 'ca.key', 'cross.crt'].map((name) => text(host, join(dir, 'ca', name))),
   );
-  if (!cert || !key || !isPair(cert, key)) return undefined;
+  if (!cert || !(key === undefined ? isCertificate(cert) : isPair(cert, key))) return undefined;
   return { cert, key, cross: splitPem(cross) };
 }
 
@@ -91,6 +92,14 @@ export async function readServed(
   );
   const chain = splitPem(crt ?? '');
   return chain[0] && key && isPair(chain[0], key) ? { chain, key } : undefined;
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).ca;
+  } catch {
+    return false;
+  }
 }
 
 function isPair(cert: string, key: string): boolean {
@@ -185,25 +194,32 @@ export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, h
   const place = join(settings.dir, 'ca');
   // Never another one in silence: every client would have to be given it.
   if (!before && (await host.stat(join(place, 'ca.crt'))))
-    throw new CliError(
-      `The CA in ${place} cannot sign: ca.key is missing, or belongs to another certificate.`,
-      {
-        fix: [
-          'Put ca.crt and ca.key back from where you keep a copy.',
-          `Or start a new CA, which every client must be given:   rm -r ${place}`,
-        ],
-        exitCode: 2,
-      },
-    );
+    throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is none');
   const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
   if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
+  if (alive) keyOf(before, settings);
   const { makeCa, crossSign } = await import('./pki.ts');
   const key = await keys.ca();
   // The year tells two roots of one registry apart, for the person who looks at them in a trust store.
   const cert = makeCa({ name: `registry ${bare(settings.host)} ${now.getUTCFullYear()}`, keyPem: key, now });
   if (!alive) return { cert, key, cross: [] };
-  const cross = crossSign({ newCa: cert, oldCa: { certPem: before.cert, keyPem: before.key }, now });
+  const oldCa = { certPem: before.cert, keyPem: keyOf(before, settings) };
+  const cross = crossSign({ newCa: cert, oldCa, now });
   return { cert, key, cross: [cross, before.cert] };
+}
+
+const cannotSign = (place: string, why: string) =>
+  new CliError(`The CA in ${place} cannot sign: ${why}.`, {
+    fix: [
+      'Put ca.crt and ca.key back from where you keep a copy.',
+      `Or start a new CA, which every client must be given:   rm -r ${place}`,
+    ],
+    exitCode: 2,
+  });
+
+function keyOf({ key }: OwnCa, { dir }: Pick<Settings, 'dir'>): string {
+  if (key !== undefined) return key;
+  throw cannotSign(join(dir, 'ca'), 'ca.key is not there');
 }
 
 const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).validTo) < now.getTime();
@@ -212,6 +228,7 @@ const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).va
 export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; ca: OwnCa }> {
   const ca = await ownCa(wish, host);
   const tail = [...ca.cross, ca.cert];
-  const part = await signedSite(wish, host, { cert: ca.cert, tail, key: async () => ca.key });
+  const key = async () => keyOf(ca, wish.settings);
+  const part = await signedSite(wish, host, { cert: ca.cert, tail, key });
   return { ca, site: { ...part, roots: [ca.cert, ...ca.cross.slice(1)], warnings: [] } };
 }
