@@ -50,22 +50,26 @@ export async function roundTrip(client: Host, name: string): Promise<void> {
   if ((await pid(client)) !== before) throw new Error('the engine was restarted');
 }
 
-/** Asks the registry in a loop from a host, as fresh clients do; gives the longest time without an answer, milliseconds. */
-export async function gapSeenBy(client: Host, at: string, work: () => Promise<unknown>): Promise<number> {
+/** Asks the registry in a loop from a host, as fresh clients do: the longest time without an answer, milliseconds, and who had none. */
+export async function gapSeenBy(
+  client: Host,
+  at: string,
+  work: () => Promise<unknown>,
+): Promise<{ gap: number; failed: number }> {
   await client.write('/tmp/gap.mjs', GAP);
   await client.sh('rm -f /tmp/gap-started /tmp/gap-stop');
   const watching = client.exec(['node', '/tmp/gap.mjs', at]);
   await client.sh('until [ -e /tmp/gap-started ]; do sleep 0.05; done');
   await work();
   await client.sh('touch /tmp/gap-stop');
-  return Number((await watching).stdout);
+  return JSON.parse((await watching).stdout) as { gap: number; failed: number };
 }
 
 const GAP = `
 import { existsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 const [host, port] = process.argv[2].split(':');
-let last, gap = 0;
+let last, gap = 0, failed = 0;
 const probe = () => new Promise((done) => {
   const sent = request({ host, port, path: '/', agent: false, rejectUnauthorized: false, timeout: 5000 }, (reply) => {
     reply.resume().on('end', () => {
@@ -76,7 +80,7 @@ const probe = () => new Promise((done) => {
       done();
     });
   });
-  sent.on('timeout', () => sent.destroy()).on('error', done).end();
+  sent.on('timeout', () => sent.destroy()).on('error', () => { failed++; done(); }).end();
 });
 const pending = [];
 while (!existsSync('/tmp/gap-stop')) {
@@ -84,7 +88,7 @@ while (!existsSync('/tmp/gap-stop')) {
   await new Promise((done) => setTimeout(done, 20));
 }
 await Promise.all(pending);
-console.log(Math.round(gap));
+console.log(JSON.stringify({ gap: Math.round(gap), failed }));
 `;
 
 export interface Age {

@@ -66,7 +66,7 @@ it('--json: what was done, the certificate, the gap', async () => {
   expect(said.changed.map(({ title }: { title: string }) => title)).toContain('container registry');
 });
 
-it('while a client pushes in a loop: the gap, beside that of a bare docker restart', async () => {
+it('while a client pushes in a loop: nobody is refused; the gap, beside that of a bare docker restart', async () => {
   const client = dev();
   await push(client, `${at}/team/app:1`);
   await client.write(
@@ -75,17 +75,13 @@ it('while a client pushes in a loop: the gap, beside that of a bare docker resta
   );
   const loop = client.exec(['bash', '/tmp/loop.sh'], { check: false });
   const rotate = await gapSeenBy(client, at, () => run(server, 'rotate --yes'));
-  const restart = await gapSeenBy(client, at, () => server.sh('docker restart registry'));
   await client.sh('touch /tmp/stop');
   const { stdout, stderr } = await loop;
-  const failed = new Set(
-    stderr.match(/connection refused|reset by peer|EOF|timeout|no route to host|[^:\n]+$/gm),
-  );
-  console.log(`  Without an answer: rotate ${rotate} ms, docker restart ${restart} ms.`);
-  console.log(
-    `  Pushes in a loop: ${stdout.match(/sha256|app:1/g)?.length} done; failed: ${[...failed].join(', ') || 'none'}`,
-  );
-  expect(stderr).not.toMatch(/x509|certificate|unauthorized/);
+  const restart = await gapSeenBy(client, at, () => server.sh('docker restart registry'));
+  console.log(`  Without an answer: rotate ${rotate.gap} ms, docker restart ${restart.gap} ms.`);
+  console.log(`  Pushes in a loop: ${stdout.match(/sha256|app:1/g)?.length} done`);
+  expect(stderr).toBe('');
+  expect(rotate.failed).toBe(0);
   await push(client, `${at}/team/app:1`);
 });
 
