@@ -48,11 +48,13 @@ describe('the engine', () => {
     await run(server, SET_UP);
   });
 
-  it('is not there: said before anything is asked', async () => {
+  it('is not there, and cannot be installed: nothing of the try is left', async () => {
     const line = `env PATH=/nowhere /usr/bin/node /usr/local/bin/registry-setup ${SET_UP} --engine docker`;
     const { stderr, code } = await server.sh(line, { check: false });
-    expect(stderr).toContain('Docker is not installed on this machine.');
+    expect(stderr).toContain('Docker is not here: it is installed from the package docker.io');
+    expect(stderr).toContain('Everything was put back as it was.');
     expect(code).toBe(1);
+    expect(await server.changes()).toEqual([]);
   });
 });
 
