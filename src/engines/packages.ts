@@ -21,8 +21,8 @@ export interface PackageUndo {
   before: { packages: string[]; users: string[] };
   service?: string;
   runtime?: true;
-  /** It brought a container engine, which others may use by now; `empty`: directories of it that were not there, or empty. */
-  engine?: { program: Program; empty: string[]; group: boolean };
+  /** It brought a container engine, which others may use by now; `empty`: directories of it with nothing in them, `absent`: those of them that were not there. */
+  engine?: { program: Program; empty: string[]; absent: string[]; group: boolean };
 }
 
 interface Row {

@@ -81,13 +81,15 @@ const STORES = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/containers',
 const GROUP = /^docker:/m;
 
 /** What an engine will leave behind when its package goes: directories of its own, and the group that may talk to it. */
-async function beforeEngine(host: Host): Promise<{ empty: string[]; group: boolean }> {
-  const [groups, ...lists] = await Promise.all([
+async function beforeEngine(host: Host): Promise<{ empty: string[]; absent: string[]; group: boolean }> {
+  const [groups, lists, stats] = await Promise.all([
     host.read('/etc/group'),
-    ...STORES.map((path) => host.list(path)),
+    Promise.all(STORES.map((path) => host.list(path))),
+    Promise.all(STORES.map((path) => host.stat(path))),
   ]);
   return {
     empty: STORES.filter((_, i) => lists[i]?.length === 0),
+    absent: STORES.filter((_, i) => stats[i] === undefined),
     group: GROUP.test(groups?.toString() ?? ''),
   };
 }
@@ -144,7 +146,7 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   }
   const users = await userNames(host);
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
-  if (engine) await sweepEngine(host, engine);
+  if (engine && !(await hasDaemon(host, engine.program))) await sweepEngine(host, engine);
   if (!service || !systemd) return;
   await host.remove(maskPath(service, runtime));
   await host.run('systemctl', ['daemon-reload']);
@@ -170,10 +172,16 @@ async function mustBeUnused(host: Host, { manager, name }: Step, program: 'docke
   });
 }
 
-async function sweepEngine(host: Host, { empty, group }: NonNullable<Step['engine']>): Promise<void> {
+/** Another package may have brought the same engine since, and what lies in its directories is in use: its program tells. */
+async function hasDaemon(host: Host, program: 'docker' | 'podman'): Promise<boolean> {
+  const daemon = { docker: 'dockerd', podman: 'podman' }[program];
+  return (await host.run(daemon, ['--version'])).code !== 127;
+}
+
+async function sweepEngine(host: Host, { empty, absent, group }: NonNullable<Step['engine']>): Promise<void> {
   for (const path of empty) {
     for (const entry of await host.list(path)) await host.removeTree(`${path}/${entry}`);
-    await host.rmdir(path);
+    if (absent.includes(path)) await host.rmdir(path);
   }
   if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))
     await host.run('groupdel', ['docker']);

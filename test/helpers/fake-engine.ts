@@ -71,6 +71,7 @@ export function fakeEngine(host: FakeHost, state: EngineState): string[] {
     heard.push([command, ...args].join(' '));
     const known: Record<string, () => RunResult | undefined> = {
       docker: () => docker(args),
+      dockerd: () => said('', is('docker') || is('other-dockerd') ? 0 : 127),
       systemctl: () => systemctl(args),
       'apt-get': () => packages(args),
       'apt-cache': () => said('docker.io:\n  Installed: (none)\n  Candidate: 26.1.5+dfsg1-9\n'),

@@ -128,6 +128,26 @@ describe('a package that brings an engine', () => {
     expect(host.text('/var/lib/containerd/of-somebody')).toBe('x');
   });
 
+  test('an empty directory that was there before stays', async () => {
+    const host = fakeHost();
+    fakeEngine(host, { installed: false });
+    host.put('/etc/docker/daemon.json', '{}');
+    await host.remove('/etc/docker/daemon.json');
+    const undo = await pack.undo(docker, host, vaultOn(host));
+    for (const step of undo.steps) await perform(step, host);
+    expect(await host.stat('/etc/docker')).toMatchObject({ type: 'dir' });
+  });
+
+  test('another package has brought the same engine since: what it has stored stays', async () => {
+    const host = fakeHost();
+    fakeEngine(host, { installed: false });
+    const undo = await pack.undo(docker, host, vaultOn(host));
+    host.put('/var/lib/fake/other-dockerd', 'yes');
+    host.put('/var/lib/docker/overlay2/layer', 'x');
+    for (const step of undo.steps) await perform(step, host);
+    expect(host.text('/var/lib/docker/overlay2/layer')).toBe('x');
+  });
+
   test('stays when somebody has put a container into it meanwhile', async () => {
     const host = fakeHost();
     fakeEngine(host, { installed: false });
