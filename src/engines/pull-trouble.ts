@@ -1,4 +1,5 @@
 // Why an image did not come: which proxy the engine goes through, and whether this shell has one that the engine has not.
+import { leftOut } from '../client/proxy.ts';
 import type { Host } from '../host.ts';
 import { shellLine } from '../shell.ts';
 import type { Program } from './docker.ts';
@@ -25,13 +26,10 @@ export function registryOf(ref: string): string {
   return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'registry-1.docker.io';
 }
 
-/** Whether a list of NO_PROXY names a host: itself, a domain above it, or all. (golang.org/x/net/http/httpproxy) */
-function isExempt(host: string, list: string): boolean {
-  const name = host.replace(/:\d+$/, '');
-  return list
-    .split(',')
-    .map((entry) => entry.trim().replace(/^\*?\./, ''))
-    .some((entry) => entry === '*' || (entry !== '' && (name === entry || name.endsWith(`.${entry}`))));
+/** Whether NO_PROXY leaves it out; without a port a registry is on that of https. */
+function isExempt(registry: string, list: string): boolean {
+  const { hostname, port } = new URL(`https://${registry}`);
+  return leftOut(list, hostname, Number(port || 443));
 }
 
 /** Files of this machine that give dockerd a proxy. */
