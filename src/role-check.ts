@@ -48,6 +48,10 @@ export async function untilAuthServes(
   );
   if (!touched) return;
   const name = authName(settings);
+  const silent = async () =>
+    new CliError('docker_auth does not answer.', {
+      why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
+    });
   const since = performance.now();
   const serves = async (within: number): Promise<boolean> => {
     for (;;) {
@@ -57,6 +61,7 @@ export async function untilAuthServes(
       );
       if (last?.includes('Serving on')) return true;
       if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
+      if (!(await isRunning(host, settings, name))) throw await silent();
       if (performance.now() - since > within) return false;
       report('waiting for docker_auth to read its users anew');
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -65,11 +70,7 @@ export async function untilAuthServes(
   if (await serves(SETTLES)) return;
   // It cuts off whoever it is talking to. Who came before has ended by then, and who comes now waits.
   const door = { bind: settings.bind, port: settings.authPort };
-  const done = await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN));
-  if (done && (await isRunning(host, settings, name))) return;
-  throw new CliError('docker_auth does not answer.', {
-    why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
-  });
+  if (!(await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
 }
 
 type Known = Map<string, Secret>;
