@@ -52,21 +52,27 @@ function iptablesRules(doors: Door[], six: boolean): string {
 
 const FAMILIES = ['iptables', 'ip6tables'];
 
-/** Drops the first packet of new connections. False where this machine has no way to: there they are refused for a moment. */
-async function shut(host: Host, doors: Door[]): Promise<boolean> {
-  if (host.machine.uid !== 0) return false;
+/** What the rules were made with; nobody needs to ask the others to take them away. */
+type By = 'nft' | 'iptables';
+
+/** Drops the first packet of new connections. Undefined where this machine has no way to: there they are refused for a moment. */
+async function shut(host: Host, doors: Door[]): Promise<By | undefined> {
+  if (host.machine.uid !== 0) return undefined;
   const { code } = await host.run('nft', ['-f', '-'], { input: nftRules(doors) });
-  if (code === 0) return true;
+  if (code === 0) return 'nft';
   const done = await Promise.all(
     FAMILIES.map((tool, six) =>
       host.run(`${tool}-restore`, ['--noflush', '-w', '5'], { input: iptablesRules(doors, six === 1) }),
     ),
   );
-  return done.some((one) => one.code === 0);
+  return done.some((one) => one.code === 0) ? 'iptables' : undefined;
 }
 
-/** Takes the rules away, also those that a killed run left. What is not there is fine. */
-export async function letIn(host: Host): Promise<void> {
+/**
+ * Takes the rules away. What is not there is fine.
+ * @param by undefined: of a killed run, which may have used either
+ */
+export async function letIn(host: Host, by?: By): Promise<void> {
   if (host.machine.uid !== 0) return;
   const ours = async (tool: string) => {
     const { stdout } = await host.run(tool, ['-w', '5', '-t', 'raw', '-S']);
@@ -75,7 +81,10 @@ export async function letIn(host: Host): Promise<void> {
     const input = ['*raw', ...lines.map((line) => line.replace(/^-A/, '-D')), 'COMMIT', ''].join('\n');
     await host.run(`${tool}-restore`, ['--noflush', '-w', '5'], { input });
   };
-  await Promise.all([host.run('nft', ['delete', 'table', 'inet', MARK]), ...FAMILIES.map(ours)]);
+  await Promise.all([
+    ...(by === 'iptables' ? [] : [host.run('nft', ['delete', 'table', 'inet', MARK])]),
+    ...(by === 'nft' ? [] : FAMILIES.map(ours)),
+  ]);
 }
 
 /**
@@ -83,12 +92,12 @@ export async function letIn(host: Host): Promise<void> {
  * @throws what the work throws
  */
 export async function whileTheyWait<T>(host: Host, doors: Door[], work: () => Promise<T>): Promise<T> {
-  const waiting = doors.length > 0 && (await shut(host, doors));
+  const by = doors.length > 0 ? await shut(host, doors) : undefined;
   try {
     return await work();
   } finally {
     // After Ctrl-C no command can be run here: the roll-back lets them in.
-    if (waiting && !host.signal?.aborted) await letIn(host);
+    if (by && !host.signal?.aborted) await letIn(host, by);
   }
 }
 
