@@ -1,26 +1,19 @@
 // Images straight from a registry: a small one that wants a token, sends for blobs to another server, and can do it wrong.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { architecture } from '../src/archive.ts';
 import { fetchFromRegistry, placeOf } from '../src/bundle/fetch.ts';
 import { commonArchive } from '../src/bundle/images.ts';
 import { call, STRANGER } from '../src/http.ts';
 import { makeKey, makeSelfSigned } from '../src/pki.ts';
 import { realHost } from '../src/this-host.ts';
+import { listening } from './helpers/listening.ts';
 import { temporaryDirectory } from './helpers/tmp.ts';
-
-const servers: Server[] = [];
-afterEach(() => servers.splice(0).map((server) => server.close()));
-async function listening(server: Server): Promise<number> {
-  servers.push(server);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return (server.address() as AddressInfo).port;
-}
 
 const sha = (content: Buffer | string) => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 const part = (content: string) => ({ digest: sha(content), size: content.length });

@@ -1,8 +1,7 @@
 // The exchange of a token, with a registry and a token server of two lines each, and what is said when it does not work.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CliError } from '../src/errors.ts';
 import type { Host } from '../src/host.ts';
 import { call, type Endpoint, STRANGER } from '../src/http.ts';
@@ -10,15 +9,8 @@ import { makeKey, makeSelfSigned } from '../src/pki.ts';
 import { withCause } from '../src/role-check.ts';
 import { Secret } from '../src/secret.ts';
 import type { Settings } from '../src/settings.ts';
-
-const servers: Server[] = [];
-afterEach(() => servers.splice(0).map((server) => server.close()));
-
-async function listening(server: Server): Promise<number> {
-  servers.push(server);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return (server.address() as AddressInfo).port;
-}
+import { listening } from './helpers/listening.ts';
+import { freePort } from './helpers/registry-program.ts';
 
 const basic = (request: IncomingMessage) =>
   Buffer.from(request.headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString();
@@ -86,8 +78,7 @@ describe('a token server', () => {
     );
 
   test('that nobody reaches is named', async () => {
-    const port = await tokenServer();
-    for (const server of servers.splice(0)) server.close();
+    const port = await freePort();
     const error = await failure(`http://reg.example:${port}/auth`);
     expect(error).toBeInstanceOf(CliError);
     expect(error.message).toBe(
