@@ -23,11 +23,28 @@ host_packages() { # FLAVOUR
 
 needs_our_node() { [[ $1 = bookworm* ]]; }   # FLAVOUR
 
-# The first source of this machine, when it is a Debian; else mmdebstrap's own choice.
-mirror() {
+# The addresses of this machine's own Debian sources: of the distribution, and of its security updates.
+own_sources() { # '' or -security
   grep -qx 'ID=debian' /etc/os-release || return 0
   { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{sources,list} 2>/dev/null || true; } |
-    awk '{ sub(/\[[^]]*\]/, "") } $1 == "URIs:" || $1 == "deb" { print $2; exit }'
+    awk -v wanted="$1" '
+      { sub(/\[[^]]*\]/, "") }
+      $1 == "URIs:" { address = $2 }
+      $1 == "Suites:" && ($2 ~ /-security/) == (wanted != "") { print address; exit }
+      $1 == "deb" && ($3 ~ /-security/) == (wanted != "") { print $2; exit }'
+}
+
+# Lines for sources.list: what a server of that suite has after its updates, so that the hosts run the Node that people run.
+# Nothing where this machine is no Debian: then mmdebstrap chooses.
+sources() { # SUITE
+  local main security
+  main=$(own_sources '') security=$(own_sources -security)
+  [[ $main ]] || return 0
+  echo "deb $main $1 main"
+  # Testing gets its updates in itself.
+  [[ $1 != forky ]] || return 0
+  echo "deb $main $1-updates main"
+  [[ -z $security ]] || echo "deb $security $1-security main"
 }
 
 # How this machine's apt gets to its mirror (proxies, TLS), for apt inside the hosts.
@@ -43,7 +60,7 @@ apt_access() {
 host_recipe() { # FLAVOUR → its hash
   {
     declare -f host_files customize_host build_host_image
-    echo "$1 $(host_packages "$1") $(mirror)"
+    echo "$1 $(host_packages "$1") $(sources "${1%%-*}")"
     apt_access
     cat /usr/local/share/ca-certificates/*.crt 2>/dev/null || true
     if needs_our_node "$1"; then stat -Lc %s "$(command -v node)"; fi
@@ -74,8 +91,8 @@ build_host_image() { # FLAVOUR
 }
 
 host_files() { # FLAVOUR WORK-FOLDER → tar, to stdout
-  local flavour=$1 work=$2 mirror
-  mirror=$(mirror)
+  local flavour=$1 work=$2 lines=()
+  mapfile -t lines < <(sources "${flavour%%-*}")
   mkdir -p "$work/ca"
   apt_access >"$work/apt.conf"
   cp /usr/local/share/ca-certificates/*.crt "$work/ca/" 2>/dev/null || true
@@ -84,7 +101,7 @@ host_files() { # FLAVOUR WORK-FOLDER → tar, to stdout
     --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::GzipIndexes "true"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="bash '$lab_dir/host-images.sh' customize '$work' \"\$1\"" \
-    "${flavour%%-*}" - ${mirror:+"$mirror"} ||
+    "${flavour%%-*}" - "${lines[@]}" ||
     die "The host $flavour cannot be built." "read mmdebstrap's words above; it wants the packages mmdebstrap and debian-archive-keyring, and root"
 }
 
