@@ -1,7 +1,8 @@
 // What an image archive holds, without loading it: what `docker save` writes, or an OCI layout.
+import { plainName } from './engines/images/reference.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
-import { DEFAULT_IMAGE } from './settings.ts';
+import { DEFAULT_IMAGE } from './settings/settings.ts';
 
 const READ_LIMIT = 120_000;
 
@@ -51,12 +52,6 @@ const namesOf = (images: Listed[]): string[] => images.flatMap(({ RepoTags }) =>
 /** The names of the images in an archive. @throws as listArchive does */
 export const archiveImages = async (host: Host, path: string): Promise<string[]> =>
   namesOf(await listArchive(host, path));
-
-/** A name as Docker shows it: without the registry that is meant anyway, with the tag that is. */
-export function plainName(name: string): string {
-  const short = name.replace(/^(docker\.io|index\.docker\.io|localhost)\//, '').replace(/^library\//, '');
-  return /[:@][^/]+$/.test(short) ? short : `${short}:latest`;
-}
 
 /** The image of that name in a list, whichever engine wrote it. */
 export const listed = (images: Listed[], ref: string): Listed | undefined =>

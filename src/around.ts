@@ -1,12 +1,14 @@
 // What the machine itself needs for its registry to be found: a way through its firewall, a line in its hosts file.
-import type { EngineInfo } from './engines/docker.ts';
+import type { EngineInfo } from './engines/types.ts';
 import type { Facts } from './facts.ts';
-import { isLoopback, isOn, type Opening, openings, passageOf } from './firewall.ts';
+import { isLoopback, isOn, openings, passageOf } from './firewall.ts';
+import type { Opening } from './host/firewall/types.ts';
+import { hostsOffer } from './host/resolution.ts';
 import type { Host } from './host.ts';
-import type { Oldest } from './journal.ts';
-import { hostsLine, hostsOffer } from './own-name.ts';
+import { hostsLine } from './own-name.ts';
 import type { Resource } from './resource.ts';
-import type { Settings } from './settings.ts';
+import type { Oldest } from './resources/undo.ts';
+import type { Settings } from './settings/settings.ts';
 
 /** The ports that are wanted open and are shut, for whoever may open them. */
 export async function shutOpenings(settings: Settings, engine: EngineInfo, host: Host): Promise<Opening[]> {

@@ -1,47 +1,14 @@
 // An engine that is not there yet, or does not run: it is part of the plan. What it will say of itself is assumed, shown as
 // such, and asked again when it is there.
-import type { EngineInfo, Program } from './engines/docker.ts';
 import { findEngine } from './engines/engine.ts';
-import type { EnginePackage } from './engines/packages.ts';
+import type { EngineInfo } from './engines/types.ts';
 import { CliError } from './errors.ts';
 import type { Facts } from './facts.ts';
 import type { Host } from './host.ts';
 import { listeningPorts } from './listening.ts';
-import { findingsError, INSIDE, preflight } from './preflight.ts';
-import type { Resource } from './resource.ts';
-import type { Settings } from './settings.ts';
-
-/** What a fresh engine says, with nothing in its configuration. */
-const fresh = (kind: Program, version: string, bring: Resource[]): EngineInfo => ({
-  kind,
-  version,
-  logDriver: kind === 'docker' ? 'json-file' : 'journald',
-  userns: false,
-  rootless: false,
-  bring,
-});
-
-/** The engine that a package brings. */
-export function fromPackage({ manager, program, name, version }: EnginePackage): EngineInfo {
-  const pack: Resource = { kind: 'package', manager, name, engine: program };
-  return fresh(program, version, [
-    pack,
-    // podman has no process that would have to run.
-    ...(program === 'docker' ? [{ kind: 'engine', boot: true } as const] : []),
-  ]);
-}
-
-/** The Docker that is here and does not run. */
-export const startedDocker = (boot: boolean): EngineInfo => fresh('docker', '', [{ kind: 'engine', boot }]);
-
-/** A machine on which that engine has nothing in it yet: what is in one that is stopped is not known before it runs. */
-export const withoutEngine = (host: Host, program: Program): Host => ({
-  ...host,
-  run: async (command, args, options) =>
-    command === program
-      ? { code: 127, stdout: '', stderr: `${command}: not yet` }
-      : host.run(command, args, options),
-});
+import { INSIDE, preflight } from './preflight.ts';
+import { findingsError } from './server/checks/finding.ts';
+import type { Settings } from './settings/settings.ts';
 
 /**
  * The facts of an engine that is there by now.

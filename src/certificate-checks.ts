@@ -8,8 +8,6 @@ import { InputError } from './errors.ts';
 import { toAscii } from './host-names.ts';
 import type { KeyPem } from './pki.ts';
 
-export { coversName, describeCertificate } from './certificate-fields.ts';
-
 interface Given {
   /** PEM, in any order, the one of the key among them. */
   certificates: string[];

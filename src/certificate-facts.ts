@@ -1,6 +1,7 @@
 // What a person wants to know of the certificates that are served: names, dates, who signed, which roots clients may have.
 import { describeCertificate } from './certificate-fields.ts';
-import { type Site, splitPem } from './site.ts';
+import { splitPem } from './certificates/split.ts';
+import type { Site } from './site.ts';
 
 export interface CertificateFacts {
   site: {

@@ -1,9 +1,9 @@
 // What a certificate says about itself, as plain data.
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { children, content, decode, dissect, type Element, encode } from './certificates/asn1.ts';
 import { ipBytes, ipText, toAscii } from './host-names.ts';
 import { describeKey } from './key-kinds.ts';
-import { children, content, decode, dissect, type Element, encode } from './pki.ts';
 
 export interface Description {
   /** One line: `CN=registry 10.0.3.17, O=Example`. */

@@ -1,22 +1,8 @@
 // The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
-import { ownAddresses } from './addresses.ts';
-import type { Context } from './context.ts';
+import { type TokenPair, tokenPair } from './certificates/token-pair.ts';
 import type { Host } from './host.ts';
-import { asRecovered } from './recovered.ts';
-import { Secret } from './secret.ts';
-import type { Settings } from './settings.ts';
-import {
-  type Keys,
-  type OwnCa,
-  ownCaSite,
-  type Renew,
-  readOwnCa,
-  type Site,
-  selfSignedSite,
-  type Wish,
-} from './site.ts';
-import { siteNames } from './site-names.ts';
-import { type TokenPair, tokenPair } from './token-auth.ts';
+import type { Secret } from './secret.ts';
+import { type OwnCa, ownCaSite, readOwnCa, type Site, selfSignedSite, type Wish } from './site.ts';
 
 export interface Certificates {
   /** What is served over TLS; undefined where it is plain HTTP. */
@@ -51,24 +37,4 @@ async function servedCertificates(
   const { readySite, givenCaSite } = await import('./given-site.ts');
   const site = cert ? readySite(wish, host, askFor) : givenCaSite(wish, host, askFor);
   return { site: await site, ca: await kept() };
-}
-
-/** The same, with the names of this machine; a locked key is opened with REGISTRY_SETUP_PASSPHRASE, or a word that is asked for. */
-export async function certificatesFor(
-  context: Context,
-  settings: Settings,
-  keys: Keys,
-  renew: Renew,
-): Promise<Certificates> {
-  const { output, env } = context;
-  const host = await asRecovered(context.host, settings.dir);
-  const addresses = (await ownAddresses(host)).map(({ address }) => address);
-  const names = siteNames(settings, host.machine.hostname, addresses);
-  return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
-    const given = env.REGISTRY_SETUP_PASSPHRASE;
-    if (given) return new Secret(given);
-    if (!output.terminal) return undefined;
-    const prompts = await context.prompts();
-    return prompts.password({ message: `Passphrase of ${path}`, validate: () => true });
-  });
 }

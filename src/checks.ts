@@ -3,29 +3,25 @@ import { randomBytes } from 'node:crypto';
 import { isRunning, lastLines } from './engines/engine.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
+import { ask, type Credentials, type Endpoint } from './http.ts';
 import type { Material } from './material.ts';
-import type { Change, Step } from './reconcile.ts';
-import { ask, type Credentials, call, type Endpoint } from './registry.ts';
+import type { Step } from './reconcile/progress.ts';
+import type { Change } from './reconcile.ts';
+import { localEndpoint } from './registry/endpoint.ts';
+import { call } from './registry/token.ts';
 import type { Report } from './resource.ts';
 import { checkRoles, untilAuthServes, withCause } from './role-check.ts';
 import { Secret } from './secret.ts';
-import type { Settings } from './settings.ts';
+import { checkWitness } from './server/checks/tokens.ts';
+import type { Settings } from './settings/settings.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
 import { checkTls } from './tls-check.ts';
-import { checkWitness } from './witness.ts';
 
 /** How long a registry may take from its start to its first answer; milliseconds. */
 const UP_WITHIN = 30_000;
 /** Errors of a registry that is not up. */
 const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up|no answer/;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What the server itself connects to: the address that it listens on, whatever clients call it. */
-export function localEndpoint({ host, port, bind, tls }: Settings, roots?: string[]): Endpoint {
-  const anywhere: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  const ca = roots?.length ? { ca: roots } : {};
-  return { tls: tls !== 'insecure', host, port, connectTo: anywhere[bind] ?? bind, ...ca };
-}
 
 /** Causes that the registry's log gives away, in the words of the person; the first that matches. */
 function knownCause(log: string, { storage }: Settings): { message: string; fix: string[] } | undefined {

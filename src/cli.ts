@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
 import { setMaxListeners } from 'node:events';
 import { readArguments, readEnvironment } from './arguments.ts';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
+// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
 import type { Command } from './flags.ts';
 import { errorDocument, makeOutput } from './output.ts';
 import { VERSION } from './version.ts';

@@ -1,10 +1,11 @@
 // What a change on the server means for the machines that use it: nothing, or what each of them must do.
 import { join } from 'node:path';
+import { splitPem } from './certificates/split.ts';
 import type { Facts } from './facts.ts';
 import type { Host } from './host.ts';
 import { readersOf } from './roles.ts';
-import { address, type Settings } from './settings.ts';
-import { type Site, splitPem } from './site.ts';
+import { address, type Settings } from './settings/settings.ts';
+import type { Site } from './site.ts';
 
 /** What clients were told in the last run. */
 export interface Former {

@@ -1,7 +1,9 @@
+// The registry and docker_auth as containers: what they mount, and with which rights they run.
+import type { Service } from './engines/types.ts';
 import { withLines } from './native-plan.ts';
-import type { PlanFacts } from './plan.ts';
-import type { Resource, Service } from './resource.ts';
-import type { Settings } from './settings.ts';
+import type { Resource } from './resource.ts';
+import type { PlanFacts } from './server/plan/inputs.ts';
+import type { Settings } from './settings/settings.ts';
 import { templateText } from './templates.ts';
 
 /** Where each directory is seen inside the container. */

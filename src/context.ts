@@ -4,7 +4,7 @@ import type { Answers } from './arguments.ts';
 import type { Prompts } from './ask.ts';
 import type { Host } from './host.ts';
 import type { Output } from './output.ts';
-import { DEFAULT_DIR } from './settings.ts';
+import { DEFAULT_DIR } from './settings/settings.ts';
 
 export interface Context {
   /** Flags and environment, merged; without the answers file and the settings of the last run. */

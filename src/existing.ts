@@ -1,12 +1,12 @@
 // The registry that is here already: what status, rotate and their like start from.
 import type { Answers } from './arguments.ts';
 import { carried } from './bundle/carried.ts';
-import { certificatesFor } from './certificates.ts';
 import { type Context, dirOf } from './context.ts';
-import type { EngineWish } from './engines/engine.ts';
 import { CliError, InputError } from './errors.ts';
 import { gatherFacts } from './facts.ts';
-import type { Wanted } from './server.ts';
+import { certificatesFor } from './server/certificates.ts';
+import type { Wanted } from './server/wanted.ts';
+import type { EngineWish } from './settings/settings.ts';
 import { mergeAnswers, resolveSettings } from './settings.ts';
 import { makeKeys, type Renew } from './site.ts';
 

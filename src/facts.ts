@@ -5,12 +5,13 @@ import { ownAddresses } from './addresses.ts';
 import { type Answers, readAnswers } from './arguments.ts';
 import { carried } from './bundle/carried.ts';
 import { carriedAnswers } from './bundle/contents.ts';
-import type { EngineInfo } from './engines/docker.ts';
-import { type EngineWish, findEngine } from './engines/engine.ts';
+import { findEngine } from './engines/engine.ts';
 import type { Supply } from './engines/native.ts';
+import type { EngineInfo } from './engines/types.ts';
 import type { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import { listeningPorts } from './listening.ts';
+import type { EngineWish } from './settings/settings.ts';
 import { readYaml } from './templates.ts';
 
 export interface Facts {

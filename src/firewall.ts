@@ -1,33 +1,13 @@
 // Firewalls of this machine: which of them judges the registry's ports, and what lets clients through.
 import { isIP } from 'node:net';
 import { isInner, ownAddresses } from './addresses.ts';
-import { type EngineInfo, PORTS_INSIDE } from './engines/docker.ts';
-import { CliError } from './errors.ts';
-import type { Facts } from './facts.ts';
+import type { EngineInfo } from './engines/types.ts';
 import { isFirewalldOn, shutParts, zoneOf } from './firewalls/firewalld.ts';
 import { isUfwOn, ufwPassage, ufwRule } from './firewalls/ufw.ts';
+import type { Opening, Passage } from './host/firewall/types.ts';
 import type { Host } from './host.ts';
-import type { Finding } from './preflight.ts';
-import type { Settings } from './settings.ts';
+import { PORTS_INSIDE, type Settings } from './settings/settings.ts';
 import { bare } from './site-names.ts';
-
-/** One way in. Plain data: the plan and the way back carry it. */
-export interface Opening {
-  program: 'ufw' | 'firewalld';
-  port: number;
-  /** The one address that is listened on. */
-  to?: string;
-  /** The packets are handed on to a container: another chain judges them, by the port inside. */
-  inside?: number;
-  /** Of firewalld. */
-  zone?: string;
-}
-
-/** `denied`: a rule that somebody made refuses it, and a new one would come too late. */
-export type Passage = 'open' | 'shut' | 'denied';
-
-/** The two configurations of firewalld: what holds now, and what holds after its next start. */
-export type Part = 'now' | 'later';
 
 /** Listens for this machine alone: no firewall has a part in it. */
 export const isLoopback = (bind: string): boolean => bind.startsWith('127.') || bind === '::1';
@@ -109,52 +89,3 @@ export const closeCommand = (opening: Opening): string =>
   opening.program === 'ufw'
     ? `ufw ${ufwRule(opening, 'delete allow').join(' ')}`
     : firewallCmds(`--zone=${opening.zone} --remove-port=${opening.port}/tcp`);
-
-export interface FirewallNews {
-  message: string;
-  fix: string[];
-}
-
-/** What a person should know when nothing was, or could be, opened; and that Docker's ports go past ufw. */
-export async function firewallNews(
-  settings: Settings,
-  engine: EngineInfo,
-  host: Host,
-): Promise<FirewallNews[]> {
-  const news: FirewallNews[] = [];
-  const { kind, rootless } = engine;
-  const ports = [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])].join(' and ');
-  if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
-    news.push({
-      message: `ufw is on, and ports that Docker publishes go past it: whoever reaches this machine reaches port ${ports}.`,
-      fix: ['registry-setup --bind IP      listens on one address alone'],
-    });
-  const mayOpen = host.machine.uid === 0 && settings.openPort === true;
-  for (const opening of await openings(settings, engine, host)) {
-    const passage = await passageOf(opening, host);
-    const { program, port } = opening;
-    const sudo = host.machine.uid === 0 ? '' : 'sudo ';
-    if (passage === 'denied')
-      news.push({
-        message: `A rule of ${program} refuses port ${port}: nobody else reaches it.`,
-        fix: [`${sudo}${program === 'ufw' ? 'ufw status numbered' : 'firewall-cmd --list-all'}`],
-      });
-    if (passage === 'shut' && !mayOpen)
-      news.push({
-        message: `${program} is on: nobody else reaches port ${port} until it is opened.`,
-        fix: [openCommand(opening).replaceAll(/(^|&& )/g, `$1${sudo}`)],
-      });
-  }
-  return news;
-}
-
-/** The same, before anything is touched; on a re-run those ports are known. */
-export async function firewallFindings(
-  settings: Settings,
-  { engine, last }: Facts,
-  host: Host,
-): Promise<Finding[]> {
-  if (last || engine instanceof CliError) return [];
-  const news = await firewallNews(settings, engine, host);
-  return news.map((one) => ({ level: 'warning', ...one }));
-}

@@ -1,10 +1,9 @@
 // Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
 import { isIP } from 'node:net';
 import type { Answer, Answers } from './arguments.ts';
-import type { EngineKind } from './engines/docker.ts';
 import type { Problem } from './errors.ts';
 import type { FlagName } from './flags.ts';
-import type { Auth, Tls } from './settings.ts';
+import type { Auth, EngineKind, Tls } from './settings/settings.ts';
 
 /** What only a container engine can do. */
 export function engineProblems(

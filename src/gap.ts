@@ -1,5 +1,5 @@
 // How long clients had no answer while something was done.
-import { ask, type Endpoint } from './registry.ts';
+import { ask, type Endpoint } from './http.ts';
 
 /** A handshake costs the registry a signature: more often would slow down what is measured. */
 const EVERY = 20;

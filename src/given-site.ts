@@ -1,10 +1,11 @@
 // Certificates that a person brings along: a ready one with its key, or a CA that signs ours.
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import { splitPem } from './certificates/split.ts';
 import type { AskPassphrase } from './certificates.ts';
 import { InputError } from './errors.ts';
 import type { Host } from './host.ts';
-import { readServed, type Site, signedSite, splitPem, type Wish } from './site.ts';
+import { readServed, type Site, signedSite, type Wish } from './site.ts';
 import type { SiteNames } from './site-names.ts';
 
 async function file(host: Host, flag: string, path: string) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
 import { lockPath } from './lock.ts';
-import type { Undo } from './resource.ts';
+import type { Oldest, Undo } from './resources/undo.ts';
 
 /** What was done to one resource in a run, and the way back. */
 export interface Entry {
@@ -22,9 +22,6 @@ export interface Unfinished {
   /** It was over but for tidying up. */
   committed: boolean;
 }
-
-/** The oldest undo of each resource, in the order in which they were made. */
-export type Oldest = Map<string, { title: string; undo: Undo }>;
 
 /** Where everything is that is remembered of a directory. */
 export const paths = (dir: string) => {

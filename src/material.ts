@@ -6,9 +6,9 @@ import type { Host } from './host.ts';
 import type { Login } from './htpasswd.ts';
 import { everyone } from './roles.ts';
 import type { Secret } from './secret.ts';
-import type { Settings } from './settings.ts';
+import { authConfigLogins } from './server/auth/docker-auth.ts';
+import type { Settings } from './settings/settings.ts';
 import { readYaml } from './templates.ts';
-import { authConfigLogins } from './token-auth.ts';
 import type { Witness } from './witness.ts';
 
 export interface Material extends Certificates {

@@ -1,8 +1,9 @@
 // The registry as a program of this machine: its package, its user, and what keeps it running.
 import { dirname, join } from 'node:path';
-import { type NativeInfo, scriptFiles, scriptPath } from './engines/native.ts';
+import type { NativeInfo } from './engines/native.ts';
+import { scriptFiles, scriptPath } from './host/service-manager.ts';
 import type { Resource } from './resource.ts';
-import type { Settings } from './settings.ts';
+import type { Settings } from './settings/settings.ts';
 import { quoted } from './shell.ts';
 import { digestOf, templateText } from './templates.ts';
 

@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import type { Context } from './context.ts';
 import type { Material } from './material.ts';
-import { KEPT, type Step } from './reconcile.ts';
+import type { Step } from './reconcile/progress.ts';
+import { KEPT } from './reconcile.ts';
 import type { Resource } from './resource.ts';
 import { file as fileProvider } from './resources/file.ts';
 import { everyone } from './roles.ts';
-import type { Wanted } from './server.ts';
+import type { Wanted } from './server/wanted.ts';
 import type { Run } from './state.ts';
 
 const placeOf = ({ settings: { dir } }: Wanted) => join(dir, 'generated-passwords');

@@ -1,6 +1,7 @@
 // The two containers that Windows and Java hand out, and that Node does not open: PFX (PKCS#12) and PKCS#7.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { children, decode, type Element, encode, forge, type KeyPem, oidOf } from './pki.ts';
+import { children, decode, type Element, encode, forge, oidOf } from './certificates/asn1.ts';
+import type { KeyPem } from './pki.ts';
 
 export interface Pfx {
   /** Empty for a trust store, which has certificates alone. */

@@ -1,4 +1,4 @@
-// Certificates: makes them, and takes them apart where Node cannot. The only door to node-forge.
+// Certificates: makes them, and takes them apart where Node cannot.
 import {
   createHash,
   createPrivateKey,
@@ -11,7 +11,22 @@ import {
 } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
-import forge from 'node-forge';
+import {
+  asn1,
+  Class,
+  children,
+  content,
+  decode,
+  dissect,
+  type Element,
+  encode,
+  oid,
+  primitive,
+  sequence,
+  Type,
+  tagged,
+  text,
+} from './certificates/asn1.ts';
 import { CliError } from './errors.ts';
 import { asciiName, ipBytes } from './host-names.ts';
 import { keyFault, keyKind, SIGNATURES } from './key-kinds.ts';
@@ -22,23 +37,11 @@ export interface Issuer {
   certPem: string;
   keyPem: KeyPem;
 }
-export type Element = forge.asn1.Asn1;
 
 /** Ten years. */
 const CA_DAYS = 3650;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const { asn1 } = forge;
-const { Type, Class } = asn1;
-
-// Forge keeps bytes as text, one character a byte.
-const text = (bytes: Buffer) => bytes.toString('latin1');
-const bytes = (value: string) => Buffer.from(value, 'latin1');
-const primitive = (type: number, value: string) => asn1.create(Class.UNIVERSAL, type, false, value);
-const sequence = (...items: Element[]) => asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, items);
-const tagged = (tag: number, value: string | Element[]) =>
-  asn1.create(Class.CONTEXT_SPECIFIC, tag, Array.isArray(value), value);
-const oid = (dotted: string) => primitive(Type.OID, asn1.oidToDer(dotted).getBytes());
 
 const after = (days: number, now = new Date()) => new Date(now.getTime() + days * DAY);
 
@@ -48,37 +51,6 @@ function time(when: number): Element {
   return date.getUTCFullYear() < 2050
     ? primitive(Type.UTCTIME, asn1.dateToUtcTime(date))
     : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date));
-}
-
-/** An ASN.1 tree as DER. */
-export const encode = (element: Element) => bytes(asn1.toDer(element).getBytes());
-
-/** DER as a tree. Bit strings stay as they are: forge would else look inside a public key. (Its types lack the option.) */
-export const decode = (der: Buffer): Element => asn1.fromDer(text(der), { decodeBitStrings: false } as never);
-
-/** The parts of a constructed element; none for a primitive one. */
-export const children = (element: Element | undefined): Element[] =>
-  Array.isArray(element?.value) ? element.value : [];
-
-/** The bytes of a primitive element. */
-export const content = (element: Element | undefined): Buffer =>
-  bytes(typeof element?.value === 'string' ? element.value : '');
-
-export const oidOf = (element: Element | undefined): string => asn1.derToOid(text(content(element)));
-
-/** What Node's X509Certificate does not show: names as they are written, and each extension's DER under its OID. */
-export function dissect(cert: X509Certificate) {
-  const [tbs, algorithm] = children(decode(cert.raw));
-  const fields = children(tbs);
-  const first = fields[0]?.tagClass === Class.CONTEXT_SPECIFIC ? 1 : 0; // version 1 does not say its version
-  const list = fields.find((field) => field.tagClass === Class.CONTEXT_SPECIFIC && Number(field.type) === 3);
-  const extensions = new Map(
-    children(children(list)[0])
-      .map(children)
-      .map((parts) => [oidOf(parts[0]), content(parts.at(-1))]),
-  );
-  const [issuer, subject] = [fields[first + 2], fields[first + 4]] as [Element, Element];
-  return { issuer, subject, extensions, signatureOid: oidOf(children(algorithm)[0]) };
 }
 
 /**
@@ -236,8 +208,6 @@ export function crossSign({ newCa, oldCa, now }: { newCa: string; oldCa: Issuer;
   const rest = { id: idIn(cert), extensions: [isCa(0), SIGNS], now, end: new Date(cert.validTo) };
   return certificate({ subject, publicKey, ...rest }, oldCa);
 }
-
-export { forge }; // for pfx.ts, so that this file stays the only door
 
 /** `AA:BB:…`, the figure of `openssl x509 -fingerprint -sha256`. */
 export const fingerprint = (certPem: string): string => new X509Certificate(certPem).fingerprint256;

@@ -1,39 +1,17 @@
 // The plans: from settings, material and facts to resources. Pure data, no look at the machine.
 import { join } from 'node:path';
 import { containerOf, forEngine, INSIDE, runOptions } from './container-plan.ts';
-import { PORTS_INSIDE } from './engines/docker.ts';
-import type { Keeper } from './engines/native.ts';
+import type { Service } from './engines/types.ts';
 import { HASHES, htpasswdText } from './htpasswd.ts';
 import type { Material } from './material.ts';
-import { type Native, nativeBefore, nativeProgram, nativeService, readable } from './native-plan.ts';
-import { type Renewal, renewalPlan } from './renewal.ts';
-import type { Resource, Service } from './resource.ts';
-import { asAnswers, type Settings } from './settings.ts';
+import { nativeBefore, nativeProgram, nativeService, readable } from './native-plan.ts';
+import { renewalPlan } from './renewal.ts';
+import type { Resource } from './resource.ts';
+import type { PlanFacts } from './server/plan/inputs.ts';
+import { asAnswers, PORTS_INSIDE, type Settings } from './settings/settings.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from './templates.ts';
 import { authResources, bundleFile, registryTokenConfig } from './token-auth.ts';
 import { witnessFile } from './witness.ts';
-
-/** What the plan must know of the machine. */
-export interface PlanFacts {
-  /** `json-file` is the one that needs limits. */
-  logDriver: string;
-  userns: boolean;
-  archive?: string | undefined;
-  /** 2 or 3; undefined while the image is not here. */
-  registryMajor?: number | undefined;
-  /** Undefined where there is nothing to renew. */
-  renewal?: Renewal | undefined;
-  /** The settings file as it is; undefined where there is none. */
-  settingsText?: string | undefined;
-  /** The registry as a program of this machine, when that is the engine. */
-  native?: Native | undefined;
-  /** SELinux is on: what is mounted must be labelled for containers. */
-  selinux?: boolean;
-  /** What starts podman's containers with the machine. */
-  keeper?: Keeper | undefined;
-  /** What the machine itself needs for the registry to be found. */
-  around?: Resource[];
-}
 
 /** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {

@@ -5,9 +5,6 @@ import { hostsLine, openPort } from './questions/network.ts';
 import { host, port, storage } from './questions/place.ts';
 import type { Asking, Question } from './questions/question.ts';
 
-export { askPassword } from './questions/login.ts';
-export type { Asking, Question } from './questions/question.ts';
-
 export const QUESTIONS: Question[] = [
   host,
   port,

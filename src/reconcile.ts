@@ -1,57 +1,13 @@
 // From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
 import { CliError, Interrupted } from './errors.ts';
 import type { Host } from './host.ts';
-import type { Oldest } from './journal.ts';
-import { type Output, SYMBOL } from './output.ts';
-import type { Drift, Provider, Report, Resource } from './resource.ts';
+import type { Output } from './output.ts';
+import { runSteps, type Step } from './reconcile/progress.ts';
+import type { Drift, Report, Resource } from './resource.ts';
 import { keyOf } from './resource-key.ts';
-import { account } from './resources/account.ts';
-import { binary } from './resources/binary.ts';
-import { container } from './resources/container.ts';
-import { copy } from './resources/copy.ts';
-import { daemonJson } from './resources/daemon-json.ts';
-import { dir } from './resources/dir.ts';
-import { engine } from './resources/engine.ts';
-import { file } from './resources/file.ts';
-import { firewall } from './resources/firewall.ts';
-import { gone } from './resources/gone.ts';
-import { hosts } from './resources/hosts.ts';
-import { image } from './resources/image.ts';
-import { login } from './resources/login.ts';
-import { moved } from './resources/moved.ts';
-import { owner } from './resources/owner.ts';
-import { pack } from './resources/package.ts';
-import { background } from './resources/process.ts';
-import { program } from './resources/program.ts';
-import { timer } from './resources/timer.ts';
-import { trust } from './resources/trust.ts';
-import { unit } from './resources/unit.ts';
+import { providerOf } from './resources/providers.ts';
+import type { Oldest } from './resources/undo.ts';
 import type { Run } from './state.ts';
-
-const PROVIDERS: { [K in Resource['kind']]: Provider<Extract<Resource, { kind: K }>> } = {
-  dir,
-  file,
-  program,
-  timer,
-  package: pack,
-  engine,
-  account,
-  owner,
-  unit,
-  process: background,
-  binary,
-  copy,
-  image,
-  container,
-  daemonJson,
-  moved,
-  trust,
-  hosts,
-  firewall,
-  login,
-  gone,
-};
-const providerOf = (resource: Resource) => PROVIDERS[resource.kind] as Provider<Resource>;
 
 /** One resource that is not as it should be. */
 export interface Change {
@@ -87,14 +43,6 @@ export function orphans(plan: Resource[], oldest: Oldest): Resource[] {
 /** Everything that was ever done here, as something that goes: the last first. */
 export const wayBack = (oldest: Oldest): Resource[] =>
   [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
-
-/** A step of a run: some changes, or a proof. */
-export interface Step {
-  /** What it is about, as it reads when it is done: `9 files in /opt/registry`. */
-  title: string;
-  /** May return a better title, once it is known what was done. */
-  run(report: Report): Promise<string | undefined>;
-}
 
 /** Changes that belong together in one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
@@ -162,45 +110,6 @@ async function applyOne({ resource, title }: Change, host: Host, run: Run, repor
   // A container that has ended already is for the proof to tell of: it shows its last words.
   if (left && !(resource.kind === 'container' && left.what === 'start'))
     throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });
-}
-
-/** Runs the steps one after the other, each a line of progress; stops at the first that fails. */
-export async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
-  const { Listr, ProcessOutput } = await import('listr2');
-  const live = output.terminal && !output.quiet && !output.asJson;
-  const seconds = (since: number) => {
-    const passed = (performance.now() - since) / 1000;
-    return passed > 0.2 ? output.paint('dim', ` (${passed.toFixed(1)} s)`) : '';
-  };
-  const stderr = new ProcessOutput(process.stderr, process.stderr);
-  const tasks = new Listr(
-    steps.map((step) => ({
-      title: step.title,
-      task: async (_: unknown, task: { title?: string; output?: string }) => {
-        if (signal.aborted) throw new Interrupted();
-        const since = performance.now();
-        const better = await step.run((text) => {
-          task.output = text;
-        });
-        const title = `${better ?? step.title}${seconds(since)}`;
-        task.title = title;
-        if (!live) output.say(`${output.paint('green', SYMBOL.done)} ${title}`);
-      },
-    })),
-    {
-      concurrent: false,
-      exitOnError: true,
-      // The handler of cli.ts undoes; listr2's would leave at once.
-      registerSignalListeners: false,
-      renderer: live ? 'default' : 'silent',
-      rendererOptions: {
-        logger: new (await import('listr2')).ListrLogger({ useIcons: true, processOutput: stderr }),
-        showErrorMessage: false,
-        collapseErrors: true,
-      },
-    },
-  );
-  await tasks.run();
 }
 
 export interface Apply {

@@ -1,6 +1,7 @@
 // The registry's HTTP API, as far as it is used here. (github.com/opencontainers/distribution-spec/blob/main/spec.md)
 import { createHash } from 'node:crypto';
-import { ask, type Credentials, call, type Endpoint, identity, type Reply, STRANGER } from './http.ts';
+import { ask, type Credentials, type Endpoint, identity, type Reply, STRANGER } from './http.ts';
+import { call } from './registry/token.ts';
 
 export { ask, type Credentials, call, type Endpoint, identity, type Reply, STRANGER };
 

@@ -1,11 +1,12 @@
 // Renewal by itself: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
 import { carried } from './bundle/carried.ts';
-import { keeperOf } from './engines/native.ts';
+import { keeperOf } from './host/service-manager.ts';
 import type { Host } from './host.ts';
 import { withLines } from './native-plan.ts';
+import { programFiles } from './program/files.ts';
 import type { Resource } from './resource.ts';
-import { DEFAULT_DIR, type Settings } from './settings.ts';
+import { DEFAULT_DIR, type Settings } from './settings/settings.ts';
 import { shellLine } from './shell.ts';
 import { digestOf, templateText } from './templates.ts';
 
@@ -20,21 +21,6 @@ export interface Renewal {
   /** It is to be copied there, from where it is gone when this program ends. */
   nodeFrom?: string;
   files: Record<string, string>;
-}
-
-/** The files of this program, by their path in the package. */
-export async function programFiles(host: Host): Promise<Record<string, string>> {
-  const root = new URL('..', import.meta.url).pathname;
-  const lists = await Promise.all(
-    ['dist', 'templates'].map(async (dir) =>
-      (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
-    ),
-  );
-  const names = ['package.json', ...lists.flat()];
-  const texts = await Promise.all(
-    names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
-  );
-  return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
 }
 
 /** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */

@@ -1,6 +1,6 @@
 // What a resource is called in the journal.
-import type { Program } from './engines/docker.ts';
 import type { Resource } from './resource.ts';
+import type { Program } from './settings/settings.ts';
 
 /** Resources of one key take each other's place: the journal and the oldest undo are kept by it. */
 export function keyOf(resource: Resource): string {

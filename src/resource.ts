@@ -1,48 +1,13 @@
 // The types of the mechanism: what should be (Resource), what differs (Drift), how to go back (Undo).
+import type { Daemon, Directive } from './dockerd/types.ts';
 import type { Door } from './door.ts';
-import type { Program } from './engines/docker.ts';
-import type { Manager, PackageUndo } from './engines/packages.ts';
-import type { Opening, Part } from './firewall.ts';
+import type { Manager } from './engines/packages.ts';
+import type { Service } from './engines/types.ts';
+import type { Opening } from './host/firewall/types.ts';
 import type { Host } from './host.ts';
+import type { LoginTool, Undo, Vault } from './resources/undo.ts';
 import type { Secret } from './secret.ts';
-
-/** A container and everything that decides how it is started. Plain data: the plan is printed and compared. */
-export interface Service {
-  name: string;
-  image: string;
-  command: string[];
-  publish: { bind: string; port: number; to: number }[];
-  /** `label`: what SELinux lets in: Z one container, z several. */
-  mounts: { source: string; target: string; readOnly: boolean; label?: 'z' | 'Z' }[];
-  env: Record<string, string>;
-  /** The directory of the set-up that it belongs to; a label, so that a container is known as ours. */
-  owner: string;
-  /** More arguments for `docker run`, from facts: log rotation, user namespaces. */
-  options: string[];
-  /** docker unless said: it goes with the container to its end, whatever engine is wanted by then. */
-  engine?: Program;
-}
-
-/** A dockerd of this machine: where its files are, and how it hears that they changed. Plain data: a way back carries it. */
-export interface Daemon {
-  /** Its daemon.json. */
-  config: string;
-  /** The directory of trusted CAs, one directory a registry. */
-  certs: string;
-  /** The service, for systemctl. */
-  unit: string;
-  /** Whose service it is: of a rootless one, that user's. */
-  uid: number;
-  /** Docker Desktop: its files are read when the app starts, and nothing else makes it read them. */
-  app?: true;
-  /** What the command line is told to reach it by, when that is not its default. */
-  socket?: string;
-}
-
-/** Programs that keep a login. */
-export type LoginTool = 'docker' | 'podman' | 'buildah' | 'skopeo';
-
-export type Directive = 'insecure-registries' | 'registry-mirrors';
+import type { Program } from './settings/settings.ts';
 
 export type Resource =
   /** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up of ours made. */
@@ -128,74 +93,6 @@ export interface Drift {
   what: 'create' | 'change' | 'start' | 'remove';
   /** For the person: a unified diff, a command that will be run, a reason. Secrets are masked already. */
   details: string[];
-}
-
-/** One thing that goes back. Data, not a closure, so that it survives a crash; each can be done twice without harm. */
-export type UndoStep =
-  | { do: 'restore'; path: string; copy: string; mode: number; uid: number; gid: number }
-  | { do: 'remove'; path: string }
-  | { do: 'rmdir'; path: string }
-  | { do: 'chmod'; path: string; mode: number; uid: number; gid: number }
-  /** `owner`: one of that name which is somebody else's is never touched. */
-  | ({ do: 'container'; name: string; owner: string; former?: { id: string; running: boolean } } & By)
-  | ({ do: 'start'; id: string } & By)
-  | ({ do: 'discard'; id: string; unless?: string } & By)
-  | ({ do: 'image'; ref: string } & By)
-  | ({ do: 'package' } & PackageUndo)
-  /** How each service of Docker was: the socket first, since it would start the others again. */
-  | { do: 'engine'; units: { name: string; active: boolean; enabled: boolean }[] }
-  | { do: 'account'; name: string }
-  | { do: 'owner'; path: string; uid: number; gid: number }
-  | { do: 'unit'; name: string; on: boolean; own?: true }
-  | { do: 'process'; name: string; script: string; digest?: string }
-  | { do: 'removeTree'; path: string }
-  | { do: 'rename'; from: string; to: string }
-  | { do: 'timer'; name: string; on: boolean; own?: true }
-  | ({
-      do: 'daemonJson';
-      daemon: Daemon;
-      directive: Directive;
-      entry: string;
-      present: boolean;
-      /** A restart follows: nothing is reloaded and nothing is read back. */
-      quiet?: true;
-    } & Before)
-  | { do: 'trustStore'; store: 'debian' | 'redhat' | 'suse' | 'arch' }
-  /** It reads its flags when it starts, and only then. */
-  | { do: 'restart'; daemon: Daemon }
-  | ({ do: 'line'; path: string; line: string } & Before)
-  | { do: 'firewall'; opening: Opening; present: boolean; parts?: Part[] }
-  | ({ do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string });
-
-/** The engine of a container; docker unless said. */
-type By = { engine?: Program };
-
-/** A file that others write to as well, before we did: its bytes, for when nobody has touched it since. */
-export interface Before {
-  copy?: string;
-  mode: number;
-  uid: number;
-  gid: number;
-  /** SHA-256 of what we wrote; undefined: the copy counts whatever is there now. */
-  wrote?: string;
-  /** There was none; it goes when nothing is left in it. */
-  made: boolean;
-  /** Its key was not there; it goes, too. */
-  madeKey?: boolean;
-}
-
-export interface Undo {
-  steps: UndoStep[];
-  /** After every other step of the run: a service goes up again only when its files are back. */
-  last?: UndoStep[];
-  /** When the run has succeeded: what was kept aside for going back is thrown away. */
-  cleanup?: UndoStep[];
-}
-
-/** Where a provider keeps the bytes that an undo needs. */
-export interface Vault {
-  /** Stores a copy, 0600 and synced; returns its path. */
-  keep(content: Buffer): Promise<string>;
 }
 
 /** One a kind of resource: four functions, nothing else. */

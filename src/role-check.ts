@@ -3,19 +3,14 @@ import { whileTheyWait } from './door.ts';
 import { isRunning, lastLines } from './engines/engine.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
+import { type Credentials, type Endpoint, STRANGER } from './http.ts';
 import type { Change } from './reconcile.ts';
-import {
-  type Credentials,
-  call,
-  catalog,
-  deleteManifest,
-  digest,
-  type Endpoint,
-  STRANGER,
-} from './registry.ts';
+import { call } from './registry/token.ts';
+import { catalog, deleteManifest, digest } from './registry.ts';
 import { readersOf, sampleRepository } from './roles.ts';
 import type { Secret } from './secret.ts';
-import type { Settings } from './settings.ts';
+import { authName } from './server/auth/docker-auth.ts';
+import type { Settings } from './settings/settings.ts';
 import {
   deleteImage,
   makeTestImage,
@@ -26,7 +21,6 @@ import {
   type TestImage,
   testName,
 } from './test-image.ts';
-import { authName } from './token-auth.ts';
 
 /** docker_auth reads its file anew when it has been quiet for two seconds (auth_server/main.go): no sooner, and not much later. */
 const SETTLES = 1_000;

@@ -1,6 +1,5 @@
 // Who may do what in token mode: administrators, readers of everything or of some repositories, everybody.
-import type { Settings } from './settings.ts';
-import type { Value } from './templates.ts';
+import type { Settings } from './settings/settings.ts';
 import { checkUser, type Wrong, wrong } from './validation.ts';
 
 export interface Reader {
@@ -46,29 +45,6 @@ export function readersOf({ readers }: Pick<Settings, 'readers'>): Reader[] {
 export const everyone = (settings: Pick<Settings, 'users' | 'readers'>): string[] => [
   ...new Set([...settings.users, ...readersOf(settings).map(({ name }) => name)]),
 ];
-
-const escaped = (text: string) => text.replaceAll('.', String.raw`\.`);
-
-/** A pattern as docker_auth reads it: between slashes it is a regular expression, and must be anchored by hand. */
-const matching = (scope: string) =>
-  scope.endsWith('/*') ? `/^${escaped(scope.slice(0, -2))}/.+$/` : `/^${escaped(scope)}$/`;
-
-/** The rules, in order; the first that fits decides. (github.com/cesanta/docker_auth: auth_server/authz/acl.go) */
-export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousPull'>): Value[] {
-  const rules: Value[] = settings.users.map((account) => ({ match: { account }, actions: ['*'] }));
-  for (const { name: account, scopes } of readersOf(settings)) {
-    if (scopes.length === 0)
-      rules.push(
-        { match: { account, type: 'repository' }, actions: ['pull'] },
-        { match: { account, type: 'registry', name: 'catalog' }, actions: ['*'] },
-      );
-    // The catalog lists every repository, so it is not for one who may see some.
-    for (const scope of scopes)
-      rules.push({ match: { account, type: 'repository', name: matching(scope) }, actions: ['pull'] });
-  }
-  if (settings.anonymousPull) rules.push({ match: { type: 'repository' }, actions: ['pull'] });
-  return rules;
-}
 
 /** A repository that a reader may pull, for the proof: a name of its own where there is room for one. */
 export function sampleRepository({ scopes }: Reader, name: string): string {

@@ -1,12 +1,12 @@
 // The screens of the server's wizard: what was found, what was decided, what will be done. 80 columns.
-import type { EngineInfo } from './engines/docker.ts';
 import { engineText, isNew } from './engines/engine.ts';
+import type { EngineInfo } from './engines/types.ts';
 import type { Facts } from './facts.ts';
 import { bytes, type Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
 import type { Resource } from './resource.ts';
 import { everyone, readersOf } from './roles.ts';
-import { address, type Settings } from './settings.ts';
+import { address, type Settings } from './settings/settings.ts';
 
 export const banner = (paint: Paint): string[] => [
   `${paint('bold', 'registry-setup')} · a private image registry on this machine`,

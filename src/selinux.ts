@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { Facts } from './facts.ts';
 import type { Host } from './host.ts';
-import type { Finding } from './preflight.ts';
-import type { Settings } from './settings.ts';
+import type { Finding } from './server/checks/finding.ts';
+import type { Settings } from './settings/settings.ts';
 
 /** What the system's own programs read: with the label of a container they could not any more. Docker refuses some of these itself. */
 const SYSTEM = [

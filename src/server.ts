@@ -1,44 +1,25 @@
 // One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
-import { join } from 'node:path';
 import { around } from './around.ts';
-import { brought, withoutEngine } from './bring.ts';
-import type { Certificates } from './certificates.ts';
+import { brought } from './bring.ts';
 import { liveChecks } from './checks.ts';
 import type { Context } from './context.ts';
-import type { EngineInfo } from './engines/docker.ts';
 import * as images from './engines/images.ts';
-import { keeperOf, type NativeInfo } from './engines/native.ts';
-import { CliError } from './errors.ts';
-import type { Facts } from './facts.ts';
-import { type Oldest, readOldest } from './journal.ts';
-import { loadMaterial, type Material } from './material.ts';
+import type { NativeInfo } from './engines/native.ts';
+import { withoutEngine } from './engines/pending.ts';
+import { keeperOf } from './host/service-manager.ts';
+import { readOldest } from './journal.ts';
+import { loadMaterial } from './material.ts';
 import { nativeOf } from './native-plan.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
 import { serverPlan } from './plan.ts';
-import { applyOrUndo, type Change, diff, orphans, type Step, stepsOf } from './reconcile.ts';
+import type { Step } from './reconcile/progress.ts';
+import { recoverFirst } from './reconcile/recover.ts';
+import { applyOrUndo, type Change, diff, orphans, stepsOf } from './reconcile.ts';
 import { renewalFacts, renewLine } from './renewal.ts';
-import type { Secret } from './secret.ts';
-import type { Settings } from './settings.ts';
-import { beginRun, type Run, recover } from './state.ts';
+import type { Oldest } from './resources/undo.ts';
+import type { Outcome, Prepared, Wanted } from './server/wanted.ts';
+import { beginRun } from './state.ts';
 import { sweepLeftovers } from './test-image.ts';
-
-/** What was wanted, and what it takes. */
-export interface Wanted {
-  settings: Settings;
-  facts: Facts;
-  engine: EngineInfo;
-  /** By user; `new`: make one. */
-  passwords: Map<string, Secret | 'new'>;
-  archive?: string | undefined;
-  certificates: Certificates;
-}
-
-export interface Prepared {
-  changes: Change[];
-  material: Material;
-  /** What must be run every day by hand, where nothing on this machine can. */
-  renewByHand?: string | undefined;
-}
 
 /** The plan, compared with the machine. Reads only. */
 export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
@@ -78,25 +59,6 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
 /** A look without the lock: for the review, and for --dry-run. */
 export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
   return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
-}
-
-export interface Outcome extends Prepared {
-  /** Where a generated password was written, when no terminal showed it. */
-  passwordFile?: string;
-}
-
-/** What a run that was killed left is ended first: this run builds on a machine that is in order. */
-export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
-  const left = run.unfinished;
-  if (!left) return;
-  const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
-  context.output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
-  const failures = await recover(context.calm, dir, run, left);
-  if (failures.length === 0) return;
-  throw new CliError('What the run that was cut off had done could not be put back.', {
-    why: failures.join('\n'),
-    fix: ['Do that by hand, then let it be forgotten:', `  rm ${join(dir, '.state/journal')}`],
-  });
 }
 
 /** Takes the lock, makes the machine follow the settings, and proves it; or leaves everything as it was. */

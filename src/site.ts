@@ -1,9 +1,10 @@
 // The pair that is served, and what clients have to trust: what is there is kept while it fits, else it is made.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import { splitPem } from './certificates/split.ts';
 import { CliError } from './errors.ts';
 import type { Host } from './host.ts';
-import type { Settings } from './settings.ts';
+import type { Settings } from './settings/settings.ts';
 import { bare, fits, inOrder, lacking, type SiteNames } from './site-names.ts';
 
 /** A CA that can sign: its certificate, its issuers up to the root, its key. PEM. */
@@ -66,9 +67,6 @@ export interface Renew {
   /** The pair that signs tokens. */
   token?: boolean;
 }
-
-const SPLIT = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
-export const splitPem = (text: string): string[] => text.match(SPLIT) ?? [];
 const join_ = (certificates: string[]) => certificates.map((pem) => `${pem.trim()}\n`).join('');
 
 const text = async (host: Host, path: string) => (await host.read(path))?.toString();

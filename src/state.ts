@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { letIn } from './door.ts';
 import type { Host } from './host.ts';
-import { type Entry, type Oldest, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
+import { type Entry, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
 import { type LockHolder, takeLock, thisProcess } from './lock.ts';
-import type { Undo, UndoStep, Vault } from './resource.ts';
+import type { Oldest, Undo, UndoStep, Vault } from './resources/undo.ts';
 import { attempt } from './undo.ts';
 
 /** One run's hold on a directory: its lock, its journal, its copies. */

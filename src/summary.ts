@@ -5,7 +5,7 @@ import type { Material } from './material.ts';
 import type { Paint } from './output.ts';
 import type { Change } from './reconcile.ts';
 import { openedIn } from './screens.ts';
-import type { Outcome } from './server.ts';
+import type { Outcome } from './server/wanted.ts';
 import {
   address,
   asAnswers,
@@ -15,7 +15,7 @@ import {
   DEFAULT_IMAGE,
   DEFAULT_PORT,
   type Settings,
-} from './settings.ts';
+} from './settings/settings.ts';
 import { shellLine } from './shell.ts';
 import type { Site } from './site.ts';
 

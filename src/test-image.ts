@@ -2,11 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Host } from './host.ts';
+import type { Credentials, Endpoint } from './http.ts';
 import {
-  type Credentials,
   deleteManifest,
   digest,
-  type Endpoint,
   MANIFEST_TYPE,
   pullBlob,
   pullManifest,

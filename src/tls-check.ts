@@ -1,47 +1,10 @@
 // Real handshakes with what was just started: the registry loads its pair once, at its start, so the files prove nothing.
 import { X509Certificate } from 'node:crypto';
-import { connect } from 'node:tls';
+import { splitPem } from './certificates/split.ts';
 import { CliError } from './errors.ts';
-import { type Endpoint, identity } from './registry.ts';
-import { type Site, splitPem } from './site.ts';
-
-const LIMIT = 5_000;
-
-export interface Handshake {
-  /** Of the certificate on the wire, `AA:BB:…`. */
-  fingerprint: string;
-  /** Why a client that trusts these roots would refuse; undefined where it would not. */
-  refused: string | undefined;
-}
-
-/**
- * One handshake, as a client that calls the registry `name` and trusts `ca` alone.
- * @throws the socket's own error where there is no TLS at all
- */
-export function handshake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> {
-  return new Promise((resolve, reject) => {
-    const { checkServerIdentity, ...rest } = identity(name, ca);
-    // The certificate is looked at either way: a refusal is an answer here.
-    const options = {
-      ...rest,
-      host: at.connectTo ?? at.host,
-      port: at.port,
-      rejectUnauthorized: false,
-      timeout: LIMIT,
-    };
-    const socket = connect(options, () => {
-      const raw = socket.getPeerCertificate();
-      const fault = socket.authorized ? checkServerIdentity(name, raw) : socket.authorizationError;
-      resolve({
-        fingerprint: new X509Certificate(raw.raw).fingerprint256,
-        refused: fault instanceof Error ? fault.message : fault ? String(fault) : undefined,
-      });
-      socket.destroy();
-    });
-    socket.on('timeout', () => socket.destroy(new Error('no answer')));
-    socket.on('error', reject);
-  });
-}
+import type { Endpoint } from './http.ts';
+import { handshake } from './registry/handshake.ts';
+import type { Site } from './site.ts';
 
 /** The names of the certificate that a test can call it by; a wildcard stands for none of them. */
 function callable(leaf: string): string[] {

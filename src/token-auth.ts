@@ -1,71 +1,17 @@
 // Token mode: docker_auth beside the registry, the pair that signs its tokens, and what each of the two is told.
 import { join } from 'node:path';
-import { PORTS_INSIDE } from './engines/docker.ts';
-import type { Host } from './host.ts';
+import type { TokenPair } from './certificates/token-pair.ts';
+import type { Service } from './engines/types.ts';
 import type { Login } from './htpasswd.ts';
-import type { PlanFacts } from './plan.ts';
-import type { Resource, Service } from './resource.ts';
-import { aclOf } from './roles.ts';
-import { address, type Settings } from './settings.ts';
-import { type Keys, splitPem } from './site.ts';
-import { digestOf, fillTemplate, readYaml, type Value } from './templates.ts';
+import type { Resource } from './resource.ts';
+import { aclOf } from './server/auth/acl.ts';
+import { authName, ISSUER, realm } from './server/auth/docker-auth.ts';
+import type { PlanFacts } from './server/plan/inputs.ts';
+import { address, PORTS_INSIDE, type Settings } from './settings/settings.ts';
+import { digestOf, fillTemplate, type Value } from './templates.ts';
 
-export interface TokenPair {
-  cert: string;
-  key: string;
-  /** What the registry takes: this certificate, and the former one, whose tokens live for some minutes more. */
-  bundle: string[];
-}
-
-export const ISSUER = 'registry-setup';
 const CONFIG = '/config';
 const CERTS = '/certs';
-
-/**
- * The pair that signs tokens: kept, or made.
- * RSA: the key id of an EC key is reckoned differently by docker_auth 1.14 and registry 3.1.
- * @param renew make a new one; the former certificate stays in the bundle
- */
-export async function tokenPair(
-  { dir }: Settings,
-  host: Host,
-  keys: Keys,
-  renew: boolean,
-): Promise<TokenPair> {
-  const text = async (path: string) => (await host.read(join(dir, path)))?.toString() ?? '';
-  const [cert, key, bundle] = await Promise.all(
-    ['auth/token.crt', 'auth/token.key', 'config/token.crt'].map(text),
-  );
-  if (cert && key && !renew) {
-    const others = splitPem(bundle ?? '').filter((pem) => pem.trim() !== cert.trim());
-    return { cert, key, bundle: [cert, ...others.slice(0, 1)] };
-  }
-  const { makeCa } = await import('./pki.ts');
-  const made = await keys.token();
-  const fresh = makeCa({ name: 'registry tokens', keyPem: made });
-  return { cert: fresh, key: made, bundle: cert ? [fresh, cert] : [fresh] };
-}
-
-/** A hash as it stands in the file that we write. */
-const HASH_LINES = /^ {2}"?([A-Za-z0-9][\w.-]*)"?:\n {4}password: "?(\$2[aby]\$[^\s"]+)"?$/gm;
-
-/** Hashes that docker_auth knows, so that they are carried over to other modes; also from a file that was broken by hand. */
-export async function authConfigLogins(host: Host, dir: string): Promise<Login[]> {
-  const text = (await host.read(join(dir, 'auth/auth_config.yml')))?.toString();
-  if (!text) return [];
-  try {
-    const { users } = readYaml(text, 'auth_config.yml') as { users?: Record<string, { password?: string }> };
-    return Object.entries(users ?? {}).flatMap(([name, { password }]) =>
-      password ? [{ name, hash: password }] : [],
-    );
-  } catch {
-    return [...text.matchAll(HASH_LINES)].map(([, name = '', hash = '']) => ({ name, hash }));
-  }
-}
-
-/** Where clients fetch a token: the same host, another port. */
-export const realm = ({ host, authPort, tls }: Settings): string =>
-  `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
 
 /** `auth.token` of the registry's configuration. */
 export const registryTokenConfig = (settings: Settings, inside: string): Value => ({
@@ -76,8 +22,6 @@ export const registryTokenConfig = (settings: Settings, inside: string): Value =
     rootcertbundle: `${inside}/token.crt`,
   },
 });
-
-export const authName = ({ name }: Settings): string => `${name}-auth`;
 
 function authConfig(
   settings: Settings,

@@ -1,14 +1,19 @@
 // The steps back: how each is done, and what would take it back in turn.
 import { dirname } from 'node:path';
-import * as docker from './engines/docker.ts';
+import {
+  inspect,
+  removeContainer,
+  renameContainer,
+  startContainer,
+  stopContainer,
+} from './engines/containers.ts';
 import { restartDocker } from './engines/dockerd.ts';
 import * as images from './engines/images.ts';
-import { scriptProcess } from './engines/native.ts';
 import type { CliError } from './errors.ts';
+import { scriptProcess } from './host/service-manager.ts';
 import type { Host } from './host.ts';
-import type { Undo, UndoStep, Vault } from './resource.ts';
 import { undoAccount, userIds } from './resources/account.ts';
-import { setAsideName } from './resources/container.ts';
+import { ownContainer, putContainerBack, setAsideName } from './resources/container.ts';
 import { daemonJsonLeft, inverseDaemonJson, undoDaemonJson } from './resources/daemon-json.ts';
 import { engineLeft, undoEngine } from './resources/engine.ts';
 import { inverseFirewall, ruleLeft, undoFirewall } from './resources/firewall.ts';
@@ -19,6 +24,7 @@ import { packageLeft, undoPackage } from './resources/package.ts';
 import { undoProcess } from './resources/process.ts';
 import { switchTimer, unitPaths } from './resources/timer.ts';
 import { updateStore } from './resources/trust.ts';
+import type { Undo, UndoStep, Vault } from './resources/undo.ts';
 import { switchUnit, unitPath } from './resources/unit.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
@@ -43,11 +49,10 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
     case 'container':
       return putContainerBack(step, host);
     case 'start':
-      return void (await docker.startContainer(host, step.id, step.engine));
+      return void (await startContainer(host, step.id, step.engine));
     case 'discard': {
-      const kept =
-        step.unless === undefined ? undefined : await docker.inspect(host, step.unless, step.engine);
-      if (kept?.id !== step.id) await docker.removeContainer(host, step.id, step.engine);
+      const kept = step.unless === undefined ? undefined : await inspect(host, step.unless, step.engine);
+      if (kept?.id !== step.id) await removeContainer(host, step.id, step.engine);
       return;
     }
     case 'image':
@@ -105,27 +110,7 @@ export async function attempt(title: string, step: UndoStep, host: Host, failure
   }
 }
 
-type ContainerStep = UndoStep & { do: 'container' };
-
-/** The container that holds the name, if it is ours. */
-async function ours({ name, owner, engine }: ContainerStep, host: Host) {
-  const there = await docker.inspect(host, name, engine);
-  return there?.owner === owner ? there : undefined;
-}
-
-/** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
-async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
-  const there = await docker.inspect(host, name, engine);
-  if (there?.owner === owner && there.id !== former?.id) await docker.removeContainer(host, there.id, engine);
-  if (!former) return;
-  if (there && there.owner !== owner) throw new Error('another container has taken its name');
-  const before = await docker.inspect(host, former.id, engine);
-  if (!before) throw new Error(`the former container ${name} is gone`);
-  if (before.name !== name) await docker.renameContainer(host, former.id, name, engine);
-  if (before.running && !former.running) await docker.stopContainer(host, former.id, engine);
-}
-
-/** True when the step would change something: a thing of ours that is there still. */
+/** True when the step would change something: a thing of ownContainer that is there still. */
 export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> {
   switch (step.do) {
     case 'remove':
@@ -135,7 +120,7 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'timer':
       return (await host.stat(unitPaths(step).timer)) !== undefined;
     case 'container':
-      return (await ours(step, host)) !== undefined;
+      return (await ownContainer(step, host)) !== undefined;
     case 'image':
       return (await images.imageId(host, step.ref, step.engine)) !== undefined;
     case 'package':
@@ -176,7 +161,7 @@ const atTheEnd = (step: UndoStep): boolean =>
 /** What takes a step back again: uninstall and the removal of a part that is no longer wanted can fail half-way, too. */
 export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise<Undo> {
   if (step.do === 'container') {
-    const there = await ours(step, host);
+    const there = await ownContainer(step, host);
     if (!there) return { steps: [] };
     const { id, name, owner, running } = there;
     const by = step.engine && { engine: step.engine };
@@ -236,8 +221,8 @@ export async function performReversibly(step: UndoStep, host: Host): Promise<voi
   if (step.do === 'removeTree')
     return (await host.stat(step.path)) ? host.rename(step.path, `${step.path}${ASIDE}`) : undefined;
   if (step.do !== 'container' || step.former) return perform(step, host);
-  const there = await ours(step, host);
+  const there = await ownContainer(step, host);
   if (!there) return;
-  if (there.running) await docker.stopContainer(host, there.id, step.engine);
-  await docker.renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
+  if (there.running) await stopContainer(host, there.id, step.engine);
+  await renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
 }

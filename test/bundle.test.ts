@@ -1,8 +1,9 @@
 // What a bundle means on the server that runs it, and what is asked of the machine that makes it.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { architecture, listed, plainName } from '../src/archive.ts';
+import { architecture, listed } from '../src/archive.ts';
 import { type About, asCalled, carry } from '../src/bundle/carried.ts';
 import { commonArchive, fetcher, wantedIn } from '../src/bundle/images.ts';
+import { plainName } from '../src/engines/images/reference.ts';
 import { CliError } from '../src/errors.ts';
 import { runCommand } from './helpers/context.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';

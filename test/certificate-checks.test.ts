@@ -2,7 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { coversName, describeCertificate, verifyReadyCertificate } from '../src/certificate-checks.ts';
+import { verifyReadyCertificate } from '../src/certificate-checks.ts';
+import { coversName, describeCertificate } from '../src/certificate-fields.ts';
 import { crossSign, makeCa, makeSelfSigned, makeSite } from '../src/pki.ts';
 import { ADDRESS, authorities, HOST, inDays } from './helpers/authorities.ts';
 import { askGo, noGo } from './helpers/go-client.ts';

@@ -1,7 +1,8 @@
 // Ready certificates that are refused, and what openssl and Go say to the same ones.
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { describeCertificate, verifyReadyCertificate } from '../src/certificate-checks.ts';
+import { verifyReadyCertificate } from '../src/certificate-checks.ts';
+import { describeCertificate } from '../src/certificate-fields.ts';
 import { readCertificates } from '../src/certificate-files.ts';
 import { InputError } from '../src/errors.ts';
 import { makeSite } from '../src/pki.ts';

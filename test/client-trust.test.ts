@@ -1,5 +1,4 @@
 // Whom a developer machine trusts: real handshakes with servers whose chains are right, being replaced, or somebody else's.
-
 import { X509Certificate } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';

@@ -14,8 +14,8 @@ vi.mock('../src/checks.ts', async (original) => ({
   ...(await original<typeof import('../src/checks.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/registry.ts', async (original) => ({
-  ...(await original<typeof import('../src/registry.ts')>()),
+vi.mock('../src/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/http.ts')>()),
   ask: async () => ({ status: registry.status, headers: {}, body: Buffer.alloc(0) }),
 }));
 

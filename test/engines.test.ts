@@ -1,11 +1,11 @@
 // Which engine a machine has, and what is said where it has none that works.
 import { describe, expect, test } from 'vitest';
 import { readManifest } from '../src/archive.ts';
-import { NoEngine, StoppedEngine } from '../src/engines/docker.ts';
 import { engineText, findEngine } from '../src/engines/engine.ts';
+import { fullName } from '../src/engines/images/reference.ts';
 import type { NativeInfo } from '../src/engines/native.ts';
 import { publisher } from '../src/engines/podman.ts';
-import { fullName } from '../src/engines/pull.ts';
+import { NoEngine, StoppedEngine } from '../src/engines/types.ts';
 import { CliError } from '../src/errors.ts';
 import { resolveSettings } from '../src/settings.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';

@@ -3,9 +3,11 @@ import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { readArguments } from '../src/arguments.ts';
 import { around, shutOpenings } from '../src/around.ts';
-import type { EngineInfo } from '../src/engines/docker.ts';
-import { firewallNews, openings } from '../src/firewall.ts';
-import { resolveSettings, type Settings } from '../src/settings.ts';
+import type { EngineInfo } from '../src/engines/types.ts';
+import { openings } from '../src/firewall.ts';
+import { firewallNews } from '../src/server/checks/firewall.ts';
+import type { Settings } from '../src/settings/settings.ts';
+import { resolveSettings } from '../src/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { fakeFirewalld, fakeUfw, tuple } from './helpers/fake-system.ts';
@@ -17,8 +19,8 @@ vi.mock('../src/checks.ts', async (original) => ({
   ...(await original<typeof import('../src/checks.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/registry.ts', async (original) => ({
-  ...(await original<typeof import('../src/registry.ts')>()),
+vi.mock('../src/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/http.ts')>()),
   ask: async () => ({ status: 401, headers: {}, body: Buffer.alloc(0) }),
 }));
 

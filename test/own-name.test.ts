@@ -2,8 +2,9 @@
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { type Facts, gatherFacts } from '../src/facts.ts';
-import { addressed, nameFindings, whereLeads } from '../src/own-name.ts';
-import type { Settings } from '../src/settings.ts';
+import { whereLeads } from '../src/host/resolution.ts';
+import { addressed, nameFindings } from '../src/own-name.ts';
+import type { Settings } from '../src/settings/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { machine } from './helpers/plans.ts';
@@ -13,8 +14,8 @@ vi.mock('../src/checks.ts', async (original) => ({
   ...(await original<typeof import('../src/checks.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/registry.ts', async (original) => ({
-  ...(await original<typeof import('../src/registry.ts')>()),
+vi.mock('../src/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/http.ts')>()),
   ask: async () => ({ status: 401, headers: {}, body: Buffer.alloc(0) }),
 }));
 

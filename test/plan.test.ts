@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readArguments } from '../src/arguments.ts';
 import type { Material } from '../src/material.ts';
-import { type PlanFacts, serverPlan } from '../src/plan.ts';
+import { serverPlan } from '../src/plan.ts';
 import type { Resource, ResourceOf } from '../src/resource.ts';
+import type { PlanFacts } from '../src/server/plan/inputs.ts';
 import { resolveSettings } from '../src/settings.ts';
 
 /** What certificates add is in the tests of certificates. */

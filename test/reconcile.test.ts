@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../src/errors.ts';
 import { readOldest } from '../src/journal.ts';
-import { diff, KEPT, orphans, type Step, stepsOf } from '../src/reconcile.ts';
+import type { Step } from '../src/reconcile/progress.ts';
+import { diff, KEPT, orphans, stepsOf } from '../src/reconcile.ts';
 import type { Resource } from '../src/resource.ts';
 import { beginRun } from '../src/state.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';

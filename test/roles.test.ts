@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { readArguments } from '../src/arguments.ts';
 import type { InputError } from '../src/errors.ts';
 import type { Host } from '../src/host.ts';
-import { aclOf, checkReader, everyone, readersOf, sampleRepository } from '../src/roles.ts';
-import { resolveSettings, type Settings } from '../src/settings.ts';
+import { checkReader, everyone, readersOf, sampleRepository } from '../src/roles.ts';
+import { aclOf } from '../src/server/auth/acl.ts';
+import { authConfigLogins } from '../src/server/auth/docker-auth.ts';
+import type { Settings } from '../src/settings/settings.ts';
+import { resolveSettings } from '../src/settings.ts';
 import { fillTemplate } from '../src/templates.ts';
-import { authConfigLogins } from '../src/token-auth.ts';
 
 type Roles = Pick<Settings, 'users' | 'readers' | 'anonymousPull'>;
 const roles = (readers: string[], more: Partial<Roles> = {}): Roles => ({

@@ -1,7 +1,7 @@
 // SELinux: which label each mount gets, and which directories are never given one.
 import { describe, expect, test } from 'vitest';
 import { readArguments } from '../src/arguments.ts';
-import { runArguments } from '../src/engines/docker.ts';
+import { runArguments } from '../src/engines/containers.ts';
 import { gatherFacts } from '../src/facts.ts';
 import type { Material } from '../src/material.ts';
 import { serverPlan } from '../src/plan.ts';

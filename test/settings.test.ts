@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readAnswers, readArguments } from '../src/arguments.ts';
 import { InputError } from '../src/errors.ts';
-import { address, asAnswers, mergeAnswers, resolveSettings, type Settings } from '../src/settings.ts';
+import { address, asAnswers, type Settings } from '../src/settings/settings.ts';
+import { mergeAnswers, resolveSettings } from '../src/settings.ts';
 import { checkPassword } from '../src/validation.ts';
 
 const DEFAULTS = { host: '10.0.3.17', dir: '/opt/registry' };

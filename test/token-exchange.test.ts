@@ -4,11 +4,12 @@ import { createServer as createTlsServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { CliError } from '../src/errors.ts';
 import type { Host } from '../src/host.ts';
-import { call, type Endpoint, STRANGER } from '../src/http.ts';
+import { type Endpoint, STRANGER } from '../src/http.ts';
 import { makeKey, makeSelfSigned } from '../src/pki.ts';
+import { call } from '../src/registry/token.ts';
 import { withCause } from '../src/role-check.ts';
 import { Secret } from '../src/secret.ts';
-import type { Settings } from '../src/settings.ts';
+import type { Settings } from '../src/settings/settings.ts';
 import { listening } from './helpers/listening.ts';
 import { freePort } from './helpers/registry-program.ts';
 

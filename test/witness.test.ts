@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Settings } from '../src/settings.ts';
+import type { Settings } from '../src/settings/settings.ts';
 import { loadWitness, witnessFile } from '../src/witness.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 

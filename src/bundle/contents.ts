@@ -1,9 +1,10 @@
 // What comes out of the bundle that this program runs out of: answers, images; and how it is called another time.
 import { basename } from 'node:path';
-import { architecture, plainName } from '../archive.ts';
+import { architecture } from '../archive.ts';
 import { type Answers, readAnswers } from '../arguments.ts';
+import { plainName } from '../engines/images/reference.ts';
 import { CliError } from '../errors.ts';
-import { DEFAULT_DIR } from '../settings.ts';
+import { DEFAULT_DIR } from '../settings/settings.ts';
 import { shellLine } from '../shell.ts';
 import { carried } from './carried.ts';
 

@@ -1,14 +1,16 @@
 // Where the images of a bundle come from: the engine of this machine, or an archive.
 import { join } from 'node:path';
-import { type Listed, listed, plainName, readManifest } from '../archive.ts';
-import { engine, NoEngine, type Program, TITLE } from '../engines/docker.ts';
+import { type Listed, listed, readManifest } from '../archive.ts';
+import { engine } from '../engines/containers.ts';
 import { findEngine } from '../engines/engine.ts';
+import { fullName, plainName } from '../engines/images/reference.ts';
 import { imageId } from '../engines/images.ts';
-import { fullName, pullImage } from '../engines/pull.ts';
+import { pullImage } from '../engines/pull.ts';
+import { NoEngine, TITLE } from '../engines/types.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Step } from '../reconcile.ts';
-import { DEFAULT_IMAGE } from '../settings.ts';
+import type { Step } from '../reconcile/progress.ts';
+import { DEFAULT_IMAGE, type Program } from '../settings/settings.ts';
 
 const LIMIT = 30 * 60_000;
 const FROM_FILE = 'From a file:     registry-setup bundle FILE --image-archive registry.tar';

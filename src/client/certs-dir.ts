@@ -1,9 +1,9 @@
 // certs.d: one directory a registry, and every *.crt in it is a CA. Docker, podman and containerd read it for each connection.
 import { X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { splitPem } from '../certificates/split.ts';
 import type { Host } from '../host.ts';
 import type { Resource } from '../resource.ts';
-import { splitPem } from '../site.ts';
 
 const parse = (pem: string): X509Certificate[] => {
   try {

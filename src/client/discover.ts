@@ -1,7 +1,7 @@
 // What is there: TLS or plain HTTP, whose certificates, a login or none. Nothing is trusted here and no password is sent.
 import type { X509Certificate } from 'node:crypto';
 import { CliError } from '../errors.ts';
-import { ask, type Endpoint, type Reply } from '../registry.ts';
+import { ask, type Endpoint, type Reply } from '../http.ts';
 import { servedChain } from './chain.ts';
 import type { Wish } from './wish.ts';
 

@@ -1,10 +1,10 @@
 // Whose login it is to be, and whether the registry takes it: asked of the registry itself, before anything is touched.
 import { rootCertificates } from 'node:tls';
-import type { Context } from '../context.ts';
-import { isOn } from '../context.ts';
+import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { ask, type Credentials, call, type Endpoint, tokenServerError } from '../http.ts';
+import { ask, type Credentials, type Endpoint } from '../http.ts';
 import { givenPasswords } from '../passwords.ts';
+import { call, tokenServerError } from '../registry/token.ts';
 import { readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
 import { checkUser } from '../validation.ts';

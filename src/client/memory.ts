@@ -1,7 +1,8 @@
 // What is remembered of each registry that this machine was set up for: the way back. It lies apart from /etc, one directory each.
 import { dirname, join } from 'node:path';
 import type { Host } from '../host.ts';
-import { type Oldest, readOldest, readUnfinished } from '../journal.ts';
+import { readOldest, readUnfinished } from '../journal.ts';
+import type { Oldest } from '../resources/undo.ts';
 import type { Person } from './target.ts';
 
 /** Of root: the machine's. Of anybody else: their own. */

@@ -1,10 +1,10 @@
 // What takes root and is not ours to do as this user: the exact commands, each with sudo by itself.
 import { dirname } from 'node:path';
 import { addToList, removeFromList } from '../daemon-json.ts';
+import type { Daemon } from '../dockerd/types.ts';
 import { reloadCommand, restartCommand } from '../engines/dockerd.ts';
 import type { Host } from '../host.ts';
 import type { Change } from '../reconcile.ts';
-import type { Daemon } from '../resource.ts';
 import { merged } from '../resources/moved.ts';
 import { pathOf, STORES } from '../resources/trust.ts';
 import { shellLine } from '../shell.ts';

@@ -1,5 +1,5 @@
 // Proof by use: something that is there is pulled, or something that is not there is missed by the registry itself.
-import { ask, type Credentials, type Endpoint } from '../registry.ts';
+import { ask, type Credentials, type Endpoint } from '../http.ts';
 import type { Pull } from './target.ts';
 import type { Wish } from './wish.ts';
 

@@ -1,86 +1,16 @@
 // One run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
-import { dirname } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { type Oldest, readOldest } from '../journal.ts';
-import { applyOrUndo, type Change, diff, orphans, type Step, stepOf, wayBack } from '../reconcile.ts';
-import { ask, type Credentials, type Endpoint } from '../registry.ts';
-import type { Resource } from '../resource.ts';
-import { keyOf } from '../resource-key.ts';
-import { recoverFirst } from '../server.ts';
+import { ask } from '../http.ts';
+import { readOldest } from '../journal.ts';
+import type { Step } from '../reconcile/progress.ts';
+import { recoverFirst } from '../reconcile/recover.ts';
+import { applyOrUndo, type Change, diff, orphans, stepOf } from '../reconcile.ts';
+import type { Oldest } from '../resources/undo.ts';
 import { beginRun } from '../state.ts';
-import type { Found } from './discover.ts';
 import { forgetEmpty, memoryOf } from './memory.ts';
+import { clientPlan, type Joining, trusted } from './plan.ts';
 import { choosePull } from './proof.ts';
-import { doneTitle } from './screens.ts';
-import type { Target, TargetName } from './target.ts';
-import type { Trust } from './trust.ts';
-import type { Wish } from './wish.ts';
-
-export interface Joining {
-  wish: Wish;
-  found: Found;
-  trust: Trust;
-  targets: Target[];
-  credentials: Credentials | undefined;
-  /** Where the ways back are. */
-  base: string;
-  blocked: Map<TargetName, string>;
-  /** Paths that are there by our own doing, for other registries. */
-  made: Set<string>;
-  /** The hosts line, when one is needed. */
-  hosts: Resource[];
-}
-
-/** The registry, as one who trusts it now. */
-export function trusted({ at }: Found, trust: Trust): Endpoint {
-  if (trust.kind === 'roots') return { ...at, ca: trust.roots.map(String) };
-  return trust.kind === 'public' && trust.bundle ? { ...at, ca: [trust.bundle] } : at;
-}
-
-function loginResource(
-  { login }: Target,
-  { name }: Wish,
-  { user, password }: Credentials,
-  made: Set<string>,
-): Resource[] {
-  if (!login) return [];
-  const ours = [login.file, dirname(login.file)].filter((path) => made.has(path));
-  return [
-    { kind: 'login', registry: name, user, password, ...login, ...(ours.length > 0 && { made: ours }) },
-  ];
-}
-
-/** A part of the plan: what belongs together, and how its line reads when it is done. */
-interface Part {
-  title: string;
-  resources: Resource[];
-}
-
-/** What should be, on this machine. */
-export async function clientPlan({
-  wish,
-  found,
-  trust,
-  targets,
-  credentials,
-  hosts,
-  made,
-}: Joining): Promise<Part[]> {
-  const parts: Part[] =
-    hosts.length > 0 ? [{ title: `${wish.host} is in the hosts file`, resources: hosts }] : [];
-  for (const target of targets)
-    parts.push({ title: doneTitle(target, trust), resources: await target.resources(trust, found) });
-  if (!credentials) return parts;
-  for (const target of targets) {
-    const resources = loginResource(target, wish, credentials, made);
-    // Two engines may share one command line, and with it the login.
-    const twice = parts.some((part) => JSON.stringify(part.resources) === JSON.stringify(resources));
-    const title = `Logged in as ${credentials.user} (${target.login?.tool})`;
-    if (resources.length > 0 && !twice) parts.push({ title, resources });
-  }
-  return parts;
-}
 
 export interface Prepared {
   parts: { title: string; changes: Change[] }[];
@@ -164,48 +94,5 @@ export async function join(
   } finally {
     await run.release();
     await forgetEmpty(host, joining.base);
-  }
-}
-
-export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
-  return diff(wayBack(await readOldest(context.host, memoryOf(base, address))), context.host);
-}
-
-/** A directory goes with what was in it, and has no line of its own. */
-function grouped(changes: Change[]): Change[][] {
-  const groups: Change[][] = [];
-  for (const change of changes) {
-    const isDir = change.resource.kind === 'gone' && change.resource.of.startsWith('dir:');
-    const last = groups.at(-1);
-    if (isDir && last) last.push(change);
-    else groups.push([change]);
-  }
-  return groups;
-}
-
-const removalTitle = ({ title, drift, resource }: Change) =>
-  keyOf(resource).startsWith('moved:')
-    ? 'Flags of Docker are where they were, and it was restarted'
-    : /^(rm|rmdir) /.test(drift.details[0] ?? '')
-      ? `Removed ${title}`
-      : (drift.details[0] ?? title);
-
-/** Takes back what was done for that registry, the last first. */
-export async function leave(context: Context, base: string, address: string): Promise<void> {
-  const { host, output, signal, calm } = context;
-  const dir = memoryOf(base, address);
-  const run = await beginRun(host, dir, context.line);
-  try {
-    await recoverFirst(context, dir, run);
-    const changes = await diff(wayBack(run.oldest), host);
-    const steps = grouped(changes).map(([first, ...rest]) =>
-      stepOf(removalTitle(first as Change), [first as Change, ...rest], host, run),
-    );
-    await applyOrUndo({ steps, run, output, signal, calm });
-    // What went without our doing needs no way back any more.
-    run.oldest.clear();
-  } finally {
-    await run.release();
-    await forgetEmpty(host, base);
   }
 }

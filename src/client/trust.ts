@@ -2,10 +2,10 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificate-files.ts';
+import { splitPem } from '../certificates/split.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { splitPem } from '../site.ts';
-import { handshake } from '../tls-check.ts';
+import { handshake } from '../registry/handshake.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './wish.ts';

@@ -1,12 +1,12 @@
 // The wizard on a server that has its registry: its state first, the most urgent thing first, the likely wish under the cursor.
 import { certificateFacts } from '../certificate-facts.ts';
-import { localEndpoint } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { existing } from '../existing.ts';
+import { ask } from '../http.ts';
 import { bytes } from '../output.ts';
-import { ask } from '../registry.ts';
-import type { Wanted } from '../server.ts';
-import { address } from '../settings.ts';
+import { localEndpoint } from '../registry/endpoint.ts';
+import type { Wanted } from '../server/wanted.ts';
+import { address } from '../settings/settings.ts';
 import { readServed } from '../site.ts';
 import { inDays, lacksLines } from '../summary.ts';
 

@@ -10,13 +10,13 @@ import { commonArchive, fetcher, fetchSteps, missingImages, wantedIn } from '../
 import { thisNode } from '../bundle/node.ts';
 import { isBundle, packBundle } from '../bundle/pack.ts';
 import { type Context, isOn } from '../context.ts';
-import type { Program } from '../engines/docker.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
 import { FLAG_NAMES, flag } from '../flags.ts';
 import { bytes } from '../output.ts';
-import { runSteps, type Step } from '../reconcile.ts';
-import { programFiles } from '../renewal.ts';
-import { DEFAULT_DIR, mergeAnswers, resolveSettings } from '../settings.ts';
+import { programFiles } from '../program/files.ts';
+import { runSteps, type Step } from '../reconcile/progress.ts';
+import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
+import { mergeAnswers, resolveSettings } from '../settings.ts';
 import { quoted } from '../shell.ts';
 import { VERSION } from '../version.ts';
 

@@ -1,7 +1,7 @@
 // `registry-setup --client --undo`: exactly what was done for one registry, taken back.
 import type { Answers } from '../arguments.ts';
+import { leave, previewLeave } from '../client/leave.ts';
 import { remembered } from '../client/memory.ts';
-import { leave, previewLeave } from '../client/run.ts';
 import { leaveLines } from '../client/screens.ts';
 import { nameOf, parseAddress } from '../client/wish.ts';
 import { type Context, isOn } from '../context.ts';

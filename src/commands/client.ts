@@ -7,7 +7,8 @@ import { finderOf, findPerson, findTargets } from '../client/find.ts';
 import { chooseLogin } from '../client/login.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/memory.ts';
 import { needsRoot, pasteLines } from '../client/paste.ts';
-import { type Joining, join, prepare, preview, trusted } from '../client/run.ts';
+import { type Joining, trusted } from '../client/plan.ts';
+import { join, prepare, preview } from '../client/run.ts';
 import {
   blockedLines,
   endLines,

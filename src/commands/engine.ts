@@ -1,16 +1,16 @@
 // Before the questions of the wizard: an engine that is not running, or none at all, is decided on. Nothing is done here: what it
 // takes is part of the plan.
 import type { Answers } from '../arguments.ts';
-import { fromPackage, startedDocker } from '../bring.ts';
 import type { Context } from '../context.ts';
-import { type EngineInfo, NoEngine, type Program, StoppedEngine, TITLE } from '../engines/docker.ts';
-import type { EngineWish } from '../engines/engine.ts';
+import { canStart, startsWithMachine } from '../engines/docker-service.ts';
 import { type NativeInfo, nativeInfo } from '../engines/native.ts';
 import { type EnginePackage, enginePackage } from '../engines/packages.ts';
+import { fromPackage, startedDocker } from '../engines/pending.ts';
+import { type EngineInfo, NoEngine, StoppedEngine, TITLE } from '../engines/types.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Facts } from '../facts.ts';
 import type { Host } from '../host.ts';
-import { canStart, startsWithMachine } from '../resources/engine.ts';
+import type { EngineWish, Program } from '../settings/settings.ts';
 
 /** Which engine was asked for by name, in this run. */
 const named = (said: Answers): Program | undefined => {

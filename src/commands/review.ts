@@ -2,9 +2,11 @@
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { FLAG_NAMES } from '../flags.ts';
-import { type Asking, QUESTIONS } from '../questions.ts';
+import type { Asking } from '../questions/question.ts';
+import { QUESTIONS } from '../questions.ts';
 import { reviewLines } from '../screens.ts';
-import { preview, type Wanted } from '../server.ts';
+import type { Wanted } from '../server/wanted.ts';
+import { preview } from '../server.ts';
 import { changeDetails } from './dry-run.ts';
 
 /**

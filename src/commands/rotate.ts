@@ -1,8 +1,7 @@
 // `registry-setup rotate`: a new site certificate, and a new CA with --ca. No client of a CA has to do anything.
-
 import type { Answers } from '../arguments.ts';
 import { certificateFacts } from '../certificate-facts.ts';
-import { localEndpoint } from '../checks.ts';
+import { splitPem } from '../certificates/split.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { existing } from '../existing.ts';
@@ -11,8 +10,10 @@ import { gapDuring } from '../gap.ts';
 import { readUnfinished } from '../journal.ts';
 import { SYMBOL } from '../output.ts';
 import { asRecovered } from '../recovered.ts';
-import { carryOut, preview, type Wanted } from '../server.ts';
-import { readServed, type Site, splitPem } from '../site.ts';
+import { localEndpoint } from '../registry/endpoint.ts';
+import type { Wanted } from '../server/wanted.ts';
+import { carryOut, preview } from '../server.ts';
+import { readServed, type Site } from '../site.ts';
 import { inDays } from '../summary.ts';
 import { showDryRun } from './dry-run.ts';
 

@@ -1,18 +1,17 @@
 // `registry-setup status`: what runs here, and what differs from the plan.
-
 import { certificateFacts } from '../certificate-facts.ts';
-import { localEndpoint } from '../checks.ts';
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
 import { existing } from '../existing.ts';
+import { ask } from '../http.ts';
 import { readUnfinished } from '../journal.ts';
 import { bytes, SYMBOL } from '../output.ts';
-import { ask } from '../registry.ts';
+import { localEndpoint } from '../registry/endpoint.ts';
 import { loginText } from '../screens.ts';
+import { takesTokens } from '../server/checks/tokens.ts';
 import { preview } from '../server.ts';
-import { address } from '../settings.ts';
+import { address } from '../settings/settings.ts';
 import { certificateLines, clientLine } from '../summary.ts';
-import { takesTokens } from '../witness.ts';
 import { changeDetails } from './dry-run.ts';
 
 /** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */

@@ -1,12 +1,12 @@
 // An engine that was installed, or started, for the registry: others may use it by now, so that it goes only when that is asked for.
 import type { Context } from '../context.ts';
-import { type Program, TITLE } from '../engines/docker.ts';
 import { othersIn } from '../engines/others.ts';
 import { MANAGERS, type PackageUndo } from '../engines/packages.ts';
+import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Oldest } from '../journal.ts';
-import type { UndoStep } from '../resource.ts';
+import type { Oldest, UndoStep } from '../resources/undo.ts';
+import type { Program } from '../settings/settings.ts';
 import { wouldChange } from '../undo.ts';
 
 const stepsOf = (oldest: Oldest): UndoStep[] => [...oldest.values()].flatMap(({ undo }) => undo.steps);

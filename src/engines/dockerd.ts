@@ -1,7 +1,7 @@
 // A running dockerd, as the machine of a developer has it: what it trusts, and how it is told to read its files again.
+import type { Daemon, Directive } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Daemon, Directive } from '../resource.ts';
 
 export interface DaemonInfo {
   version: string;

@@ -1,13 +1,13 @@
 // What is asked of any engine: which one it is here, whether a service of ours runs, its last words, who holds a port.
 import { CliError } from '../errors.ts';
+import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/service-manager.ts';
 import type { Host } from '../host.ts';
-import type { Settings } from '../settings.ts';
-import * as docker from './docker.ts';
-import { type EngineInfo, type EngineKind, engineInfo, NoEngine } from './docker.ts';
-import { keeperOf, nativeInfo, type Supply, scriptFiles, scriptPath, scriptProcess } from './native.ts';
+import type { EngineWish, Settings } from '../settings/settings.ts';
+import { inspect, logs } from './containers.ts';
+import { engineInfo } from './docker.ts';
+import { nativeInfo, type Supply } from './native.ts';
 import { podmanInfo } from './podman.ts';
-
-export type EngineWish = EngineKind | 'auto';
+import { type EngineInfo, NoEngine, TITLE } from './types.ts';
 
 const caught = (error: unknown): CliError => {
   if (error instanceof CliError && error.exitCode !== 130) return error;
@@ -43,9 +43,9 @@ export function engineText(engine: EngineInfo): string {
   const version = engine.version.split('+')[0] ?? '';
   if (engine.bring && engine.kind !== 'native')
     return isNew(engine)
-      ? `${`${docker.TITLE[engine.kind]} ${version}`.trim()}, not here yet`
+      ? `${`${TITLE[engine.kind]} ${version}`.trim()}, not here yet`
       : 'Docker, not running yet';
-  if (engine.kind !== 'native') return `${docker.TITLE[engine.kind]} ${version}`;
+  if (engine.kind !== 'native') return `${TITLE[engine.kind]} ${version}`;
   return version ? `no container engine, registry ${version}` : 'no container engine';
 }
 
@@ -53,7 +53,7 @@ type Where = Pick<Settings, 'engine' | 'name' | 'dir'>;
 
 /** Whether a service of ours runs: the registry, or another one by its name. */
 export async function isRunning(host: Host, at: Where, name = at.name): Promise<boolean> {
-  if (at.engine !== 'native') return (await docker.inspect(host, name, at.engine))?.running === true;
+  if (at.engine !== 'native') return (await inspect(host, name, at.engine))?.running === true;
   const keeper = await keeperOf(host);
   if (keeper === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
   const own = keeper === 'own systemd' ? ['--user'] : [];
@@ -67,7 +67,7 @@ export async function lastLines(
   at: Where,
   { name = at.name, lines = 10, since }: { name?: string; lines?: number; since?: Date } = {},
 ): Promise<string[]> {
-  if (at.engine !== 'native') return docker.logs(host, name, lines, since, at.engine);
+  if (at.engine !== 'native') return logs(host, name, lines, since, at.engine);
   const keeper = await keeperOf(host);
   const all =
     keeper === 'script'

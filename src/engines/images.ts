@@ -1,10 +1,11 @@
 // Images: which are here, what is in them, and how one comes out of a file.
-
 import { readManifest } from '../archive.ts';
 import { archiveFile } from '../bundle/contents.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { ANSWERS_WITHIN, engine, type Program } from './docker.ts';
+import type { Program } from '../settings/settings.ts';
+import { engine } from './containers.ts';
+import { ANSWERS_WITHIN } from './types.ts';
 
 const LOAD_LIMIT = 30 * 60_000;
 

@@ -1,12 +1,10 @@
 // No container engine at all: the registry is a program of this machine, and systemd, or a script of ours, keeps it running.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
+import { type Keeper, keeperOf } from '../host/service-manager.ts';
 import type { Host } from '../host.ts';
-import type { EngineInfo } from './docker.ts';
 import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
-
-/** What runs a program for good. */
-export type Keeper = 'systemd' | 'own systemd' | 'script';
+import type { EngineInfo } from './types.ts';
 
 export interface NativeInfo extends EngineInfo {
   kind: 'native';
@@ -57,13 +55,6 @@ export async function registryVersion(
   return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: stderr.trim() };
 }
 
-/** systemd runs this machine (sd_booted(3)), or at least what this person does; else a script of ours has to do. */
-export async function keeperOf(host: Host): Promise<Keeper> {
-  const { uid } = host.machine;
-  if (uid === 0) return (await host.stat('/run/systemd/system')) ? 'systemd' : 'script';
-  return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
-}
-
 /**
  * A program out of an image first, then one that is on this machine, then the package of the system.
  * @throws CliError where there is none of them
@@ -91,26 +82,4 @@ export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInf
       'Or with a container engine:      registry-setup --engine docker      (or podman)',
     ],
   });
-}
-
-/** Where the script keeps what it knows: its process, its log. */
-export const scriptFiles = (script: string) => ({
-  pid: script.replace(/\.sh$/, '.pid'),
-  log: script.replace(/\.sh$/, '.log'),
-});
-
-export const scriptPath = ({ dir, name }: { dir: string; name: string }): string =>
-  join(dir, 'run', `${name}.sh`);
-
-/** The process of a script of ours, and the digest that it was started with; undefined while it does not run. */
-export async function scriptProcess(
-  host: Host,
-  script: string,
-): Promise<{ pid: number; digest: string } | undefined> {
-  const pid = Number((await host.read(scriptFiles(script).pid))?.toString().trim());
-  if (!Number.isInteger(pid) || pid < 2) return undefined;
-  // Process numbers come back: the words of the one that has it now tell.
-  const words = (await host.read(`/proc/${pid}/cmdline`))?.toString().split('\0') ?? [];
-  const at = words.indexOf(script);
-  return at < 0 ? undefined : { pid, digest: words[at + 1] ?? '' };
 }

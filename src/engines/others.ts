@@ -1,6 +1,8 @@
 // What of somebody else is in an engine that was installed for the registry: it would go with it.
 import type { Host } from '../host.ts';
-import { ANSWERS_WITHIN, OWNER_LABEL, type Program } from './docker.ts';
+import type { Program } from '../settings/settings.ts';
+import { OWNER_LABEL } from './containers.ts';
+import { ANSWERS_WITHIN } from './types.ts';
 
 /**
  * @param ours images that may go; undefined: images are not looked at

@@ -1,7 +1,8 @@
 // Where podman says something else than Docker does: what it is, and who publishes a port.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import { ANSWERS_WITHIN, type EngineInfo, NoEngine, type Program } from './docker.ts';
+import type { Program } from '../settings/settings.ts';
+import { ANSWERS_WITHIN, type EngineInfo, NoEngine } from './types.ts';
 
 /**
  * The same of podman, whose document is another one (podman-info(1)).

@@ -1,9 +1,10 @@
 // Why an image did not come: which proxy the engine goes through, and whether this shell has one that the engine has not.
-import { leftOut } from '../client/proxy.ts';
 import type { Host } from '../host.ts';
+import { leftOut } from '../registry/no-proxy.ts';
+import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../shell.ts';
-import type { Program } from './docker.ts';
 import { daemonInfo } from './dockerd.ts';
+import { registryOf } from './images/reference.ts';
 
 /** What an engine says when it did not get through to a registry; a refusal of the registry itself is none of these. */
 const NOT_REACHED =
@@ -19,12 +20,6 @@ const shellProxy = (env: Env): string | undefined =>
 export const withoutLogin = (proxy: string): string => proxy.replace(/\/\/[^/@]*@/, '//');
 
 const DROP_IN = '/etc/systemd/system/docker.service.d';
-
-/** The registry of an image: before its first slash, if that is a host at all; else Docker Hub. */
-export function registryOf(ref: string): string {
-  const [first = '', ...rest] = ref.split('/');
-  return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'registry-1.docker.io';
-}
 
 /** Whether NO_PROXY leaves it out; without a port a registry is on that of https. */
 function isExempt(registry: string, list: string): boolean {

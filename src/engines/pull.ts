@@ -5,8 +5,9 @@ import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { bytes } from '../output.ts';
 import type { Report } from '../resource.ts';
-import type { Program } from './docker.ts';
-import { pullTrouble, registryOf } from './pull-trouble.ts';
+import type { Program } from '../settings/settings.ts';
+import { fullName, registryOf } from './images/reference.ts';
+import { pullTrouble } from './pull-trouble.ts';
 
 const PULL_LIMIT = 30 * 60_000;
 /** An engine that is at work says so every second or two; one that says nothing for so long waits for what does not come. */
@@ -124,13 +125,6 @@ async function notPulled(host: Host, program: Program, ref: string, said: string
     why: [said, ...why].join('\n'),
     fix: [...fix, ...elsewhere(ref, program)],
   });
-}
-
-/** podman asks which registry is meant by a short name, or refuses it: Docker's own is said. (containers-registries.conf(5)) */
-export function fullName(ref: string): string {
-  const [first = '', ...rest] = ref.split('/');
-  if (rest.length > 0 && /[.:]|^localhost$/.test(first)) return ref;
-  return rest.length > 0 ? `docker.io/${ref}` : `docker.io/library/${ref}`;
 }
 
 async function pullByPodman(host: Host, ref: string, report: Report): Promise<void> {

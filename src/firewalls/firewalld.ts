@@ -1,6 +1,6 @@
 // firewalld: whether a zone lets a port in, and a port of ours in it.
 import { CliError } from '../errors.ts';
-import type { Opening, Part, Passage } from '../firewall.ts';
+import type { Opening, Part, Passage } from '../host/firewall/types.ts';
 import type { Host, RunResult } from '../host.ts';
 import { hasPort } from './ufw.ts';
 

@@ -1,7 +1,7 @@
 // ufw: which of its rules is about a port, and a rule of ours.
 import { isIP } from 'node:net';
 import { CliError } from '../errors.ts';
-import type { Opening, Passage } from '../firewall.ts';
+import type { Opening, Passage } from '../host/firewall/types.ts';
 import type { Host } from '../host.ts';
 
 const LIMIT = { timeout: 30_000, env: { LC_ALL: 'C' } };

@@ -1,7 +1,7 @@
 // How the registry is found: a way through the firewall, and its own name on this machine.
 import { shutOpenings } from '../around.ts';
 import { CliError } from '../errors.ts';
-import { hostsOffer } from '../own-name.ts';
+import { hostsOffer } from '../host/resolution.ts';
 import { resolveSettings } from '../settings.ts';
 import { type Asking, current, put, type Question } from './question.ts';
 

@@ -1,5 +1,4 @@
 // The registry as a program of this machine, out of an image. One that runs is left as it is.
-
 import { takeProgram } from '../engines/image-program.ts';
 import { registryVersion } from '../engines/native.ts';
 import { CliError } from '../errors.ts';

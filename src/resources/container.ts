@@ -1,15 +1,48 @@
 // A container of ours: running, from the image that is here, with the digest of everything that it was started with.
 import { untilListening, whileTheyWait } from '../door.ts';
-import * as docker from '../engines/docker.ts';
+import {
+  type Container,
+  createContainer,
+  inspect,
+  removeContainer,
+  renameContainer,
+  runArguments,
+  runContainer,
+  startContainer,
+  stopContainer,
+} from '../engines/containers.ts';
 import * as images from '../engines/images.ts';
+import type { Service } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, Service } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../shell.ts';
+import type { UndoStep } from './undo.ts';
+
+type ContainerStep = UndoStep & { do: 'container' };
+
+/** The container that holds the name, if it is ownContainer. */
+export async function ownContainer({ name, owner, engine }: ContainerStep, host: Host) {
+  const there = await inspect(host, name, engine);
+  return there?.owner === owner ? there : undefined;
+}
+
+/** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
+export async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
+  const there = await inspect(host, name, engine);
+  if (there?.owner === owner && there.id !== former?.id) await removeContainer(host, there.id, engine);
+  if (!former) return;
+  if (there && there.owner !== owner) throw new Error('another container has taken its name');
+  const before = await inspect(host, former.id, engine);
+  if (!before) throw new Error(`the former container ${name} is gone`);
+  if (before.name !== name) await renameContainer(host, former.id, name, engine);
+  if (before.running && !former.running) await stopContainer(host, former.id, engine);
+}
 
 /** The container of that name, after making sure that it is ours to replace. */
 async function ours(service: Service, host: Host) {
-  const there = await docker.inspect(host, service.name, service.engine);
+  const there = await inspect(host, service.name, service.engine);
   if (there && there.owner !== service.owner)
     throw notOurs(service.name, there, service.name, service.engine);
   return there;
@@ -19,12 +52,7 @@ async function ours(service: Service, host: Host) {
  * What is said of a container that holds the name and was not made by this set-up.
  * @param base the `--name` that its own is made from
  */
-export function notOurs(
-  name: string,
-  there: docker.Container,
-  base = name,
-  engine: docker.Program = 'docker',
-): CliError {
+export function notOurs(name: string, there: Container, base = name, engine: Program = 'docker'): CliError {
   const fix = there.owner
     ? [
         `Change that one:       registry-setup --dir ${there.owner}`,
@@ -61,9 +89,7 @@ export const container: Provider<ResourceOf<'container'>> = {
     if (!found) return undefined;
     const { service, digest } = resource;
     const args =
-      found.what === 'start'
-        ? ['start', service.name]
-        : ['run', '-d', ...docker.runArguments(service, digest)];
+      found.what === 'start' ? ['start', service.name] : ['run', '-d', ...runArguments(service, digest)];
     return { what: found.what, details: [...found.why, shellLine(service.engine ?? 'docker', args)] };
   },
 
@@ -84,20 +110,19 @@ export const container: Provider<ResourceOf<'container'>> = {
     const found = await difference(resource, host);
     if (!found) return;
     const { service, digest } = resource;
-    if (found.what === 'create') return void (await docker.runContainer(host, service, digest));
-    if (found.what === 'start')
-      return void (await docker.startContainer(host, found.there.id, service.engine));
+    if (found.what === 'create') return void (await runContainer(host, service, digest));
+    if (found.what === 'start') return void (await startContainer(host, found.there.id, service.engine));
     // The former one is kept, stopped, until the run has succeeded. The new one is made while the former still answers,
     // so that the gap is a stop and a start and nothing else; who comes in it waits.
     const { id, running } = found.there;
     const { name, engine, publish } = service;
-    await docker.renameContainer(host, id, setAsideName(name, id), engine);
-    await docker.createContainer(host, service, digest);
-    if (!running) return void (await docker.startContainer(host, name, engine));
+    await renameContainer(host, id, setAsideName(name, id), engine);
+    await createContainer(host, service, digest);
+    if (!running) return void (await startContainer(host, name, engine));
     await whileTheyWait(host, publish, async () => {
-      await docker.stopContainer(host, id, engine);
-      await docker.startContainer(host, name, engine);
-      const { pid = 0 } = (await docker.inspect(host, name, engine)) ?? {};
+      await stopContainer(host, id, engine);
+      await startContainer(host, name, engine);
+      const { pid = 0 } = (await inspect(host, name, engine)) ?? {};
       for (const { to } of publish) await untilListening(host, to, pid);
     });
   },

@@ -6,7 +6,8 @@ import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../e
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep, Vault } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { UndoStep, Vault } from './undo.ts';
 
 type Entry = Pick<ResourceOf<'daemonJson'>, 'daemon' | 'directive' | 'entry' | 'present'>;
 type Step = UndoStep & { do: 'daemonJson' };

@@ -3,7 +3,8 @@ import { openCommand, passageOf, titleOf } from '../firewall.ts';
 import { namedParts, shutParts, switchPort } from '../firewalls/firewalld.ts';
 import { addRule, isUfwOn, ourRule, removeRule, ufwPassage } from '../firewalls/ufw.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { UndoStep } from './undo.ts';
 
 type Step = UndoStep & { do: 'firewall' };
 

@@ -1,9 +1,12 @@
 // Something of ours that is no longer wanted: it goes back to what was there before us.
-import type { Program } from '../engines/docker.ts';
+import type { Daemon } from '../dockerd/types.ts';
 import { MANAGERS, type Manager } from '../engines/packages.ts';
-import { closeCommand, type Opening, openCommand, titleOf } from '../firewall.ts';
-import type { Daemon, Provider, ResourceOf, UndoStep } from '../resource.ts';
+import { closeCommand, openCommand, titleOf } from '../firewall.ts';
+import type { Opening } from '../host/firewall/types.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { Program } from '../settings/settings.ts';
 import { inverse, performReversibly, wouldChange } from '../undo.ts';
+import type { UndoStep } from './undo.ts';
 
 interface By {
   engine?: Program;

@@ -2,8 +2,9 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { sha256 } from './daemon-json.ts';
+import type { UndoStep } from './undo.ts';
 
 type Line = Pick<ResourceOf<'hosts'>, 'path' | 'name' | 'address'>;
 type Step = UndoStep & { do: 'line' };

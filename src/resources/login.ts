@@ -6,7 +6,8 @@ import { setKeys } from '../daemon-json.ts';
 import { adviceFor } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { UndoStep } from './undo.ts';
 
 type Login = ResourceOf<'login'>;
 type Step = UndoStep & { do: 'login' };

@@ -6,8 +6,9 @@ import { daemonInfo, hasEntry, restartDocker } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { readFile, replace, wanted } from './daemon-json.ts';
+import type { UndoStep } from './undo.ts';
 
 type Moved = ResourceOf<'moved'>;
 

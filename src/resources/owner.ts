@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { userIds } from './account.ts';
+import type { UndoStep } from './undo.ts';
 
 type Step = UndoStep & { do: 'owner' };
 

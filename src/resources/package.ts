@@ -1,11 +1,12 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
-import { TITLE } from '../engines/docker.ts';
 import { othersIn } from '../engines/others.ts';
 import { isInstalled, isThere, MANAGERS, managerIdle } from '../engines/packages.ts';
+import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { shellLine } from '../shell.ts';
+import type { UndoStep } from './undo.ts';
 
 type Package = ResourceOf<'package'>;
 type Step = UndoStep & { do: 'package' };

@@ -1,9 +1,10 @@
 // A program that runs in the background where there is no systemd: a script of ours starts it, and starts it again when it dies.
 import { untilListening, whileTheyWait } from '../door.ts';
-import { scriptFiles, scriptProcess } from '../engines/native.ts';
 import { CliError } from '../errors.ts';
+import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
 import type { Host } from '../host.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { UndoStep } from './undo.ts';
 
 type Step = UndoStep & { do: 'process' };
 

@@ -3,8 +3,9 @@ import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { missing } from './dir.ts';
+import type { UndoStep } from './undo.ts';
 import { foldersOf, unitPath } from './unit.ts';
 
 type Timer = Pick<ResourceOf<'timer'>, 'name' | 'own'>;

@@ -4,7 +4,8 @@ import { restartDocker } from '../engines/dockerd.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
+import type { UndoStep } from './undo.ts';
 
 /** Where each kind of system takes CAs from, and what makes its bundle anew. The first whose directory is there. */
 export const STORES = {

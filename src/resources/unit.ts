@@ -4,8 +4,9 @@ import { type Door, untilListening, whileTheyWait } from '../door.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf, UndoStep } from '../resource.ts';
+import type { Provider, ResourceOf } from '../resource.ts';
 import { missing } from './dir.ts';
+import type { UndoStep } from './undo.ts';
 
 type Unit = Pick<ResourceOf<'unit'>, 'name' | 'own'>;
 

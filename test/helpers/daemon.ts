@@ -1,5 +1,5 @@
 // A dockerd for the fake host: it reads daemon.json when it is told to, and says what it has read.
-import type { Daemon } from '../../src/resource.ts';
+import type { Daemon } from '../../src/dockerd/types.ts';
 import type { FakeHost } from './fake-host.ts';
 
 export const DAEMON: Daemon = {

@@ -1,6 +1,7 @@
 // The same five cases for every kind of resource: create, change, equal, undo restores, twice is once.
 import { describe, expect, test } from 'vitest';
-import type { Drift, Provider, Resource, Undo, Vault } from '../../src/resource.ts';
+import type { Drift, Provider, Resource } from '../../src/resource.ts';
+import type { Undo, Vault } from '../../src/resources/undo.ts';
 import { perform } from '../../src/undo.ts';
 import { type FakeHost, fakeHost } from './fake-host.ts';
 

@@ -1,6 +1,7 @@
 // A run on a fake host, as src/server.ts does it, without the questions before and the proof after it.
 import type { Output } from '../../src/output.ts';
-import { applyOrUndo, type Change, diff, orphans, type Step, stepsOf } from '../../src/reconcile.ts';
+import type { Step } from '../../src/reconcile/progress.ts';
+import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../../src/reconcile.ts';
 import type { Resource } from '../../src/resource.ts';
 import { beginRun, recover } from '../../src/state.ts';
 import type { FakeHost } from './fake-host.ts';

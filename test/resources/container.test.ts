@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf, Service } from '../../src/resource.ts';
+import type { Service } from '../../src/engines/types.ts';
+import type { ResourceOf } from '../../src/resource.ts';
 import { container } from '../../src/resources/container.ts';
 import { perform } from '../../src/undo.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';

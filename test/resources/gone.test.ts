@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf, Undo } from '../../src/resource.ts';
+import type { ResourceOf } from '../../src/resource.ts';
 import { gone } from '../../src/resources/gone.ts';
+import type { Undo } from '../../src/resources/undo.ts';
 import { perform } from '../../src/undo.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf, UndoStep } from '../../src/resource.ts';
+import type { ResourceOf } from '../../src/resource.ts';
 import { pack } from '../../src/resources/package.ts';
+import type { UndoStep } from '../../src/resources/undo.ts';
 import { perform } from '../../src/undo.ts';
 import { fakeEngine } from '../helpers/fake-engine.ts';
 import { fakeHost } from '../helpers/fake-host.ts';

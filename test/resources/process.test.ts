@@ -2,11 +2,11 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { scriptFiles, scriptProcess } from '../../src/engines/native.ts';
+import { scriptFiles, scriptProcess } from '../../src/host/service-manager.ts';
 import { nativeService } from '../../src/native-plan.ts';
 import type { Resource, ResourceOf } from '../../src/resource.ts';
 import { background } from '../../src/resources/process.ts';
-import type { Settings } from '../../src/settings.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 import { realHost } from '../../src/this-host.ts';
 import { perform } from '../../src/undo.ts';
 import { temporaryDirectory } from '../helpers/tmp.ts';

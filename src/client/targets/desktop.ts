@@ -1,6 +1,6 @@
 // Docker Desktop, on Linux, macOS and Windows: files below ~/.docker, which the app copies into its machine when it starts.
 import { join } from 'node:path';
-import type { Daemon } from '../../resource.ts';
+import type { Daemon } from '../../dockerd/types.ts';
 import type { Finder } from '../target.ts';
 import { askDefault, dockerLogin, dockerResources } from './docker.ts';
 

@@ -1,10 +1,11 @@
 // Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted.
 import { dirname, join } from 'node:path';
 import { runAs, type Who } from '../../as-person.ts';
+import type { Daemon, Directive } from '../../dockerd/types.ts';
 import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../engines/dockerd.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
-import type { Daemon, Directive, Resource } from '../../resource.ts';
+import type { Resource } from '../../resource.ts';
 import { brokenPairs, directory, trustFiles } from '../certs-dir.ts';
 import { activeConflicts, aroundFlags } from '../conflicts.ts';
 import type { Found } from '../discover.ts';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
+import { leftOut } from '../../registry/no-proxy.ts';
 import type { Resource } from '../../resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
-import { leftOut } from '../proxy.ts';
 import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
 import { pullWith } from './docker.ts';

@@ -1,6 +1,6 @@
 // Rootless Docker: this user's own dockerd, with its files below ~/.config/docker. No root is needed anywhere.
 import { join } from 'node:path';
-import type { Daemon } from '../../resource.ts';
+import type { Daemon } from '../../dockerd/types.ts';
 import type { Finder } from '../target.ts';
 import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
 

@@ -1,6 +1,6 @@
 // Docker from the snap: it sees nothing of /etc/docker, and has a copy of those directories of its own.
 import { join } from 'node:path';
-import type { Daemon } from '../../resource.ts';
+import type { Daemon } from '../../dockerd/types.ts';
 import type { Finder } from '../target.ts';
 import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
 

@@ -1,0 +1,38 @@
+// The key that docker_auth signs tokens with, and the certificate by which the registry knows it.
+import { join } from 'node:path';
+import type { Host } from '../host.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Keys } from '../site.ts';
+import { splitPem } from './split.ts';
+
+export interface TokenPair {
+  cert: string;
+  key: string;
+  /** What the registry takes: this certificate, and the former one, whose tokens live for some minutes more. */
+  bundle: string[];
+}
+
+/**
+ * The pair that signs tokens: kept, or made.
+ * RSA: the key id of an EC key is reckoned differently by docker_auth 1.14 and registry 3.1.
+ * @param renew make a new one; the former certificate stays in the bundle
+ */
+export async function tokenPair(
+  { dir }: Settings,
+  host: Host,
+  keys: Keys,
+  renew: boolean,
+): Promise<TokenPair> {
+  const text = async (path: string) => (await host.read(join(dir, path)))?.toString() ?? '';
+  const [cert, key, bundle] = await Promise.all(
+    ['auth/token.crt', 'auth/token.key', 'config/token.crt'].map(text),
+  );
+  if (cert && key && !renew) {
+    const others = splitPem(bundle ?? '').filter((pem) => pem.trim() !== cert.trim());
+    return { cert, key, bundle: [cert, ...others.slice(0, 1)] };
+  }
+  const { makeCa } = await import('../pki.ts');
+  const made = await keys.token();
+  const fresh = makeCa({ name: 'registry tokens', keyPem: made });
+  return { cert: fresh, key: made, bundle: cert ? [fresh, cert] : [fresh] };
+}

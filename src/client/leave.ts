@@ -1,0 +1,51 @@
+// Takes back what was done on a developer machine for one registry.
+import type { Context } from '../context.ts';
+import { readOldest } from '../journal.ts';
+import { recoverFirst } from '../reconcile/recover.ts';
+import { applyOrUndo, type Change, diff, stepOf, wayBack } from '../reconcile.ts';
+import { keyOf } from '../resource-key.ts';
+import { beginRun } from '../state.ts';
+import { forgetEmpty, memoryOf } from './memory.ts';
+
+export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
+  return diff(wayBack(await readOldest(context.host, memoryOf(base, address))), context.host);
+}
+
+/** A directory goes with what was in it, and has no line of its own. */
+function grouped(changes: Change[]): Change[][] {
+  const groups: Change[][] = [];
+  for (const change of changes) {
+    const isDir = change.resource.kind === 'gone' && change.resource.of.startsWith('dir:');
+    const last = groups.at(-1);
+    if (isDir && last) last.push(change);
+    else groups.push([change]);
+  }
+  return groups;
+}
+
+const removalTitle = ({ title, drift, resource }: Change) =>
+  keyOf(resource).startsWith('moved:')
+    ? 'Flags of Docker are where they were, and it was restarted'
+    : /^(rm|rmdir) /.test(drift.details[0] ?? '')
+      ? `Removed ${title}`
+      : (drift.details[0] ?? title);
+
+/** Takes back what was done for that registry, the last first. */
+export async function leave(context: Context, base: string, address: string): Promise<void> {
+  const { host, output, signal, calm } = context;
+  const dir = memoryOf(base, address);
+  const run = await beginRun(host, dir, context.line);
+  try {
+    await recoverFirst(context, dir, run);
+    const changes = await diff(wayBack(run.oldest), host);
+    const steps = grouped(changes).map(([first, ...rest]) =>
+      stepOf(removalTitle(first as Change), [first as Change, ...rest], host, run),
+    );
+    await applyOrUndo({ steps, run, output, signal, calm });
+    // What went without our doing needs no way back any more.
+    run.oldest.clear();
+  } finally {
+    await run.release();
+    await forgetEmpty(host, base);
+  }
+}

@@ -1,0 +1,146 @@
+// Containers of Docker and podman, which take the same words.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Program } from '../settings/settings.ts';
+import { ANSWERS_WITHIN, type Service, TITLE } from './types.ts';
+
+export const OWNER_LABEL = 'registry-setup.dir';
+export const DIGEST_LABEL = 'registry-setup.digest';
+
+export interface Container {
+  id: string;
+  name: string;
+  running: boolean;
+  image: string;
+  imageId: string;
+  /** The set-up that it belongs to, or '' where it is not ours. */
+  owner: string;
+  digest: string;
+  exitCode: number;
+  error: string;
+  /** Of its first process; 0 where it does not run. */
+  pid: number;
+}
+
+/** Runs the engine's command line, and turns what it says into an error of ours when it fails. */
+export async function engine(
+  host: Host,
+  program: Program,
+  args: string[],
+  doing: string,
+  timeout = 60_000,
+): Promise<string> {
+  const { code, stdout, stderr } = await host.run(program, args, { timeout });
+  if (code === 0) return stdout;
+  const fix = program === 'docker' ? HANGS : [];
+  if (code === 124)
+    throw new CliError(`${TITLE[program]} did not ${doing} within ${timeout / 1000} s.`, { fix });
+  throw new CliError(`${TITLE[program]} could not ${doing}.`, { why: stderr.trim() });
+}
+
+export const HANGS = [
+  'See what it is doing:   journalctl -u docker -n 50',
+  'Or start it again:      systemctl restart docker',
+];
+
+/** 0.0.0.0 is everywhere, and without an address that is IPv6 as well, where there is any. */
+const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`);
+
+/** The arguments of `docker run` that make this service; the same ones are shown by --dry-run. */
+export function runArguments(service: Service, digest: string): string[] {
+  return [
+    ['--name', service.name],
+    ['--restart', 'unless-stopped'],
+    // Nothing but its job: field-tested with registry 2.8 and 3.1, docker_auth 1.14.
+    ['--read-only'],
+    ['--cap-drop', 'ALL'],
+    ['--security-opt', 'no-new-privileges'],
+    // podman has a limit of its own (containers.conf), and refuses one where cgroups cannot count.
+    service.engine === 'podman' ? [] : ['--pids-limit', '512'],
+    ...service.publish.map(({ bind, port, to }) => ['-p', `${listenOn(bind)}${port}:${to}`]),
+    ...service.mounts.map(({ source, target, readOnly, label }) => [
+      '-v',
+      [source, target, [...(readOnly ? ['ro'] : []), ...(label ? [label] : [])].join(',')]
+        .filter(Boolean)
+        .join(':'),
+    ]),
+    ...Object.entries(service.env).map(([name, value]) => ['-e', `${name}=${value}`]),
+    ['--label', `${OWNER_LABEL}=${service.owner}`],
+    ['--label', `${DIGEST_LABEL}=${digest}`],
+    service.options,
+    [service.image, ...service.command],
+  ].flat();
+}
+
+/** `no such container` (both), `no container with name or ID` (podman 4). */
+const NONE = /no such container|no container with (name or )?id/i;
+
+/** The container of that name or id; undefined where there is none. */
+export async function inspect(
+  host: Host,
+  nameOrId: string,
+  program: Program = 'docker',
+): Promise<Container | undefined> {
+  const { code, stdout, stderr } = await host.run(program, ['container', 'inspect', nameOrId], {
+    timeout: ANSWERS_WITHIN,
+  });
+  if (code !== 0) {
+    // An engine that was removed has taken its containers with it.
+    if (code === 127 || NONE.test(stderr)) return undefined;
+    throw new CliError(`${TITLE[program]} could not look at the container ${nameOrId}.`, {
+      why: stderr.trim(),
+    });
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
+  const [c] = JSON.parse(stdout) as any[];
+  const labels = (c.Config.Labels ?? {}) as Record<string, string>;
+  return {
+    id: c.Id,
+    name: String(c.Name).replace(/^\//, ''),
+    running: c.State.Running === true && c.State.Restarting !== true,
+    image: c.Config.Image,
+    imageId: c.Image,
+    owner: labels[OWNER_LABEL] ?? '',
+    digest: labels[DIGEST_LABEL] ?? '',
+    exitCode: c.State.ExitCode,
+    error: c.State.Error,
+    pid: c.State.Pid,
+  };
+}
+
+export const runContainer = (host: Host, service: Service, digest: string) => {
+  const args = ['run', '-d', ...runArguments(service, digest)];
+  return engine(host, service.engine ?? 'docker', args, `start the container ${service.name}`);
+};
+export const createContainer = (host: Host, service: Service, digest: string) => {
+  const args = ['create', ...runArguments(service, digest)];
+  return engine(host, service.engine ?? 'docker', args, `make the container ${service.name}`);
+};
+export const startContainer = (host: Host, id: string, program: Program = 'docker') =>
+  engine(host, program, ['start', id], `start the container ${id}`);
+/** A little more than the registry's own draintimeout (templates/config.yml): what is under way ends by itself. */
+const STOP_SECONDS = 15;
+export const stopContainer = (host: Host, id: string, program: Program = 'docker') =>
+  engine(host, program, ['stop', '-t', String(STOP_SECONDS), id], `stop the container ${id}`);
+export const renameContainer = (host: Host, id: string, name: string, program: Program = 'docker') =>
+  engine(host, program, ['rename', id, name], `rename the container ${id}`);
+
+/** Removes a container with its anonymous volumes; one that is gone already is fine. The images lie on the host, not in a volume. */
+export async function removeContainer(host: Host, id: string, program: Program = 'docker'): Promise<void> {
+  const { code, stderr } = await host.run(program, ['rm', '-fv', id]);
+  if (code !== 0 && code !== 127 && !NONE.test(stderr))
+    throw new CliError(`${TITLE[program]} could not remove the container ${id}.`, { why: stderr.trim() });
+}
+
+/** The last lines that a container wrote, since a moment if one is given. */
+export async function logs(
+  host: Host,
+  name: string,
+  lines = 10,
+  since?: Date,
+  program: Program = 'docker',
+): Promise<string[]> {
+  const from = since ? ['--since', since.toISOString()] : [];
+  const { stdout, stderr } = await host.run(program, ['logs', '--tail', String(lines), ...from, name]);
+  return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
+}

@@ -1,0 +1,88 @@
+// Docker as a service of the machine: whether it starts, and how to start it with systemd, OpenRC or an init script.
+import { CliError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { EngineInfo } from './types.ts';
+
+export const STARTS_WITHIN = 30_000;
+const LIMIT = { timeout: 120_000 };
+
+/** What starts and stops services here: systemd, OpenRC (rc-service(8), rc-update(8)), or the scripts of SysV (service(8)). */
+interface Init {
+  /** The socket first: it would start the others again. */
+  services: string[];
+  start(service: string): string[];
+  stop(service: string): string[];
+  active(service: string): string[];
+  /** With the machine. Undefined: its package has seen to it. */
+  boot?: { on(service: string): string[]; off(service: string): string[]; is(service: string): string[] };
+}
+
+const SYSTEMD: Init = {
+  services: ['docker.socket', 'docker.service', 'containerd.service'],
+  start: (service) => ['systemctl', 'start', service],
+  stop: (service) => ['systemctl', 'stop', service],
+  active: (service) => ['systemctl', 'is-active', '--quiet', service],
+  boot: {
+    on: (service) => ['systemctl', 'enable', '--quiet', service],
+    off: (service) => ['systemctl', 'disable', '--quiet', service],
+    is: (service) => ['systemctl', 'is-enabled', '--quiet', service],
+  },
+};
+const OPENRC: Init = {
+  services: ['docker', 'containerd'],
+  start: (service) => ['rc-service', service, 'start'],
+  stop: (service) => ['rc-service', service, 'stop'],
+  active: (service) => ['rc-service', '--quiet', service, 'status'],
+  boot: {
+    on: (service) => ['rc-update', 'add', service, 'default'],
+    off: (service) => ['rc-update', 'del', service, 'default'],
+    is: (service) => ['test', '-e', `/etc/runlevels/default/${service}`],
+  },
+};
+const SCRIPTS: Init = {
+  services: ['docker'],
+  start: (service) => ['service', service, 'start'],
+  stop: (service) => ['service', service, 'stop'],
+  active: (service) => ['service', service, 'status'],
+};
+
+export async function initOf(host: Host): Promise<Init> {
+  if (await host.stat('/run/systemd/system')) return SYSTEMD;
+  return (await host.stat('/sbin/rc-service')) ? OPENRC : SCRIPTS;
+}
+
+export const DOCKER = (init: Init) => (init === SYSTEMD ? 'docker.service' : 'docker');
+export const says = async (host: Host, words: string[] | undefined) =>
+  words !== undefined && (await host.run(words[0] ?? '', words.slice(1), LIMIT)).code === 0;
+
+export async function must(host: Host, [program = '', ...args]: string[]): Promise<void> {
+  const { code, stderr } = await host.run(program, args, LIMIT);
+  if (code !== 0)
+    throw new CliError(`${[program, ...args].join(' ')} failed.`, {
+      why: stderr.trim(),
+      fix: program === 'systemctl' ? LOOK : [],
+    });
+}
+
+export const LOOK = 'journalctl -u docker -n 50';
+
+/** Whether the Docker of this machine is started with it; where nothing can tell, it is. */
+export async function startsWithMachine(host: Host): Promise<boolean> {
+  const init = await initOf(host);
+  return init.boot === undefined || says(host, init.boot.is(DOCKER(init)));
+}
+
+/** Whether there is a Docker on this machine to start: its command line may be here alone, for an engine elsewhere. */
+export async function canStart(host: Host): Promise<boolean> {
+  if ((await initOf(host)) === SYSTEMD) return says(host, ['systemctl', 'cat', 'docker.service']);
+  return (await host.stat('/etc/init.d/docker')) !== undefined;
+}
+
+/** Docker runs, and would not after a restart of the machine. Another service may start it, as a snap's does. */
+export async function staysOff({ kind, bring, rootless }: EngineInfo, host: Host): Promise<boolean> {
+  if (kind !== 'docker' || bring || rootless || host.machine.uid !== 0) return false;
+  return !(await startsWithMachine(host)) && (await canStart(host));
+}
+
+export const answers = async (host: Host) =>
+  (await host.run('docker', ['version'], { timeout: 5_000 })).code === 0;

@@ -1,0 +1,58 @@
+// Where a name leads on this machine, and whether its hosts file can be changed.
+import { isIP } from 'node:net';
+import type { Host, RunResult } from '../host.ts';
+import { bare } from '../site-names.ts';
+
+export const HOSTS = '/etc/hosts';
+
+/** Where a name, or an address, leads from here. */
+export type Leads = { to: 'here' } | { to: 'nowhere' } | { to: 'elsewhere'; address: string };
+
+const isOwn = (host: Host, address: string) =>
+  /^127\.|^::1$/.test(address) || host.machine.addresses.some((own) => own.address === address);
+
+/** A name server that does not answer takes the libc ten seconds to give up: it is asked once in a run. */
+const asked = new WeakMap<Host, Map<string, Promise<RunResult>>>();
+function askOnce(host: Host, name: string): Promise<RunResult> {
+  const known = asked.get(host) ?? new Map<string, Promise<RunResult>>();
+  asked.set(host, known);
+  const answer = known.get(name) ?? host.run('getent', ['ahosts', name], { timeout: 12_000 });
+  known.set(name, answer);
+  return answer;
+}
+
+/** By the words of the whole system (nsswitch.conf): name servers, hosts file, mDNS. Undefined where that cannot be asked. */
+export async function whereLeads(host: Host, name: string): Promise<Leads | undefined> {
+  const plain = bare(name);
+  if (isIP(plain)) return isOwn(host, plain) ? { to: 'here' } : { to: 'elsewhere', address: plain };
+  const { code, stdout } = await askOnce(host, plain);
+  if (code === 127 || code === 126) return undefined;
+  const found = stdout.split('\n').flatMap((line) => line.split(/\s+/)[0] || []);
+  const [first] = found;
+  if (code !== 0 || first === undefined) return { to: 'nowhere' };
+  return found.some((address) => isOwn(host, address)) ? { to: 'here' } : { to: 'elsewhere', address: first };
+}
+
+/** In a container the engine mounts the hosts file: nothing can be renamed onto it. */
+export async function mayWriteHosts(host: Host): Promise<boolean> {
+  if (host.machine.uid !== 0) return false;
+  const mounts = (await host.read('/proc/self/mountinfo'))?.toString() ?? '';
+  return !mounts.split('\n').some((line) => line.split(' ')[4] === HOSTS);
+}
+
+/** Somebody wrote down where that name is: a second line would only contradict it. */
+export async function isInHosts(host: Host, name: string): Promise<boolean> {
+  const lines = (await host.read(HOSTS))?.toString().split('\n') ?? [];
+  return lines.some((line) => line.toLowerCase().replace(/#.*/, '').split(/\s+/).slice(1).includes(name));
+}
+
+/** What is offered: `good` is the answer that Enter gives; undefined: nothing is missing, or nothing can be done. */
+export async function hostsOffer(
+  host: Host,
+  name: string,
+): Promise<{ leads: Leads; good: boolean } | undefined> {
+  if (isIP(bare(name)) || !(await mayWriteHosts(host)) || (await isInHosts(host, name))) return undefined;
+  const leads = await whereLeads(host, name);
+  if (!leads || leads.to === 'here') return undefined;
+  return { leads, good: leads.to === 'nowhere' };
+}

@@ -1,0 +1,18 @@
+// The files that this program consists of.
+import { join } from 'node:path';
+import type { Host } from '../host.ts';
+
+/** The files of this program, by their path in the package. */
+export async function programFiles(host: Host): Promise<Record<string, string>> {
+  const root = new URL('..', import.meta.url).pathname;
+  const lists = await Promise.all(
+    ['dist', 'templates'].map(async (dir) =>
+      (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
+    ),
+  );
+  const names = ['package.json', ...lists.flat()];
+  const texts = await Promise.all(
+    names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
+  );
+  return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
+}

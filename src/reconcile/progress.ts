@@ -1,0 +1,51 @@
+// Shows the steps of a run while they are done. The only door to listr2.
+import { Interrupted } from '../errors.ts';
+import { type Output, SYMBOL } from '../output.ts';
+import type { Report } from '../resource.ts';
+
+/** A step of a run: some changes, or a proof. */
+export interface Step {
+  /** What it is about, as it reads when it is done: `9 files in /opt/registry`. */
+  title: string;
+  /** May return a better title, once it is known what was done. */
+  run(report: Report): Promise<string | undefined>;
+}
+
+/** Runs the steps one after the other, each a line of progress; stops at the first that fails. */
+export async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
+  const { Listr, ProcessOutput } = await import('listr2');
+  const live = output.terminal && !output.quiet && !output.asJson;
+  const seconds = (since: number) => {
+    const passed = (performance.now() - since) / 1000;
+    return passed > 0.2 ? output.paint('dim', ` (${passed.toFixed(1)} s)`) : '';
+  };
+  const stderr = new ProcessOutput(process.stderr, process.stderr);
+  const tasks = new Listr(
+    steps.map((step) => ({
+      title: step.title,
+      task: async (_: unknown, task: { title?: string; output?: string }) => {
+        if (signal.aborted) throw new Interrupted();
+        const since = performance.now();
+        const better = await step.run((text) => {
+          task.output = text;
+        });
+        const title = `${better ?? step.title}${seconds(since)}`;
+        task.title = title;
+        if (!live) output.say(`${output.paint('green', SYMBOL.done)} ${title}`);
+      },
+    })),
+    {
+      concurrent: false,
+      exitOnError: true,
+      // The handler of cli.ts undoes; listr2's would leave at once.
+      registerSignalListeners: false,
+      renderer: live ? 'default' : 'silent',
+      rendererOptions: {
+        logger: new (await import('listr2')).ListrLogger({ useIcons: true, processOutput: stderr }),
+        showErrorMessage: false,
+        collapseErrors: true,
+      },
+    },
+  );
+  await tasks.run();
+}

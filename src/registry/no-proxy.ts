@@ -1,0 +1,27 @@
+// Which hosts NO_PROXY leaves out. (go.dev: golang.org/x/net/http/httpproxy)
+import { BlockList, isIP } from 'node:net';
+
+/** Whether NO_PROXY leaves this host out, by Go's rules (golang.org/x/net/http/httpproxy). */
+export function leftOut(noProxy: string, host: string, port: number): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  const family = isIP(bare);
+  if (bare === 'localhost' || /^127\./.test(bare) || bare === '::1') return true;
+  return noProxy.split(',').some((raw) => {
+    const entry = raw.trim().toLowerCase();
+    if (entry === '') return false;
+    if (entry === '*') return true;
+    const [, range = '', bits] = /^(.*)\/(\d+)$/.exec(entry) ?? [];
+    if (bits !== undefined) {
+      if (!family || isIP(range) !== family) return false;
+      const list = new BlockList();
+      const kind = family === 6 ? 'ipv6' : 'ipv4';
+      list.addSubnet(range, Number(bits), kind);
+      return list.check(bare, kind);
+    }
+    const [, name = entry, only] = /^(.*?)(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
+    if (only !== undefined && Number(only) !== port) return false;
+    const plain = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*\./, '.');
+    if (family) return plain === bare;
+    return plain.startsWith('.') ? bare.endsWith(plain) : bare === plain || bare.endsWith(`.${plain}`);
+  });
+}

@@ -1,0 +1,79 @@
+// Tokens: fetched from where the registry says, and sent with the request. (distribution-spec, auth/token)
+import { CliError } from '../errors.ts';
+import { type Ask, ask, bare, type Credentials, type Endpoint, type Reply, STRANGER } from '../http.ts';
+
+/** `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3). */
+function challenge({ headers }: Reply): Record<string, string> | undefined {
+  const header = String(headers['www-authenticate'] ?? '');
+  if (!/^bearer /i.test(header)) return undefined;
+  return Object.fromEntries([...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
+}
+
+const ON_THE_WAY: [RegExp, string][] = [
+  [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'cannot be reached from here'],
+  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'shows the certificate of another host'],
+  [/CERT|SIGNATURE|VERIFY|ISSUER/, 'shows a certificate that is not trusted'],
+  [/EPROTO|ERR_SSL|ECONNRESET/, 'does not answer as the registry says'],
+];
+
+/** What went wrong on the way to a token server, in the words of the person. */
+export function tokenServerError(realm: string, error: NodeJS.ErrnoException): Error {
+  const what = ON_THE_WAY.find(([pattern]) => pattern.test(error.code ?? ''))?.[1];
+  if (!what) return error;
+  return new CliError(`The token server ${realm} ${what}.`, {
+    why: error.message,
+    fix: 'On the server:   registry-setup status',
+  });
+}
+
+/**
+ * Fetches a token from where a registry says.
+ * @returns the token, or the refusal of the token server
+ */
+async function fetchToken(
+  at: Endpoint,
+  asked: Record<string, string>,
+  credentials: Credentials,
+): Promise<string | Reply> {
+  const realm = new URL(asked.realm ?? '');
+  const host = realm.hostname;
+  const query = new URLSearchParams({
+    service: asked.service ?? '',
+    ...(asked.scope && { scope: asked.scope }),
+  });
+  if (credentials.user) query.set('account', credentials.user);
+  const tls = realm.protocol === 'https:';
+  const same = bare(host) === bare(at.host);
+  const server: Endpoint = {
+    ...at,
+    tls,
+    host,
+    port: Number(realm.port || (tls ? 443 : 80)),
+    connectTo: same ? at.connectTo : undefined,
+  };
+  const reply = await ask(
+    server,
+    'GET',
+    `${realm.pathname}?${query}`,
+    credentials.user ? { credentials } : {},
+  ).catch((error) => {
+    throw tokenServerError(realm.href, error);
+  });
+  if (reply.status !== 200) return reply;
+  const { token, access_token: other } = JSON.parse(reply.body.toString()) as {
+    token?: string;
+    access_token?: string;
+  };
+  return token ?? other ?? '';
+}
+
+/** One request as a client makes it: where the registry wants a token, it is fetched and the request made again. */
+export async function call(at: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
+  const { credentials, ...plain } = options;
+  const first = await ask(at, method, path, credentials === STRANGER ? plain : options);
+  const asked = first.status === 401 && credentials ? challenge(first) : undefined;
+  if (!asked || !credentials) return first;
+  const token = await fetchToken(at, asked, credentials);
+  if (typeof token !== 'string') return token;
+  return ask(at, method, path, { ...plain, headers: { ...plain.headers, authorization: `Bearer ${token}` } });
+}

@@ -1,0 +1,29 @@
+// Makes or loads every certificate that a server with these settings needs.
+import { ownAddresses } from '../addresses.ts';
+import { type Certificates, loadCertificates } from '../certificates.ts';
+import type { Context } from '../context.ts';
+import { asRecovered } from '../recovered.ts';
+import { Secret } from '../secret.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Keys, Renew } from '../site.ts';
+import { siteNames } from '../site-names.ts';
+
+/** The same, with the names of this machine; a locked key is opened with REGISTRY_SETUP_PASSPHRASE, or a word that is asked for. */
+export async function certificatesFor(
+  context: Context,
+  settings: Settings,
+  keys: Keys,
+  renew: Renew,
+): Promise<Certificates> {
+  const { output, env } = context;
+  const host = await asRecovered(context.host, settings.dir);
+  const addresses = (await ownAddresses(host)).map(({ address }) => address);
+  const names = siteNames(settings, host.machine.hostname, addresses);
+  return loadCertificates({ settings, names, keys, renew }, host, async (path) => {
+    const given = env.REGISTRY_SETUP_PASSPHRASE;
+    if (given) return new Secret(given);
+    if (!output.terminal) return undefined;
+    const prompts = await context.prompts();
+    return prompts.password({ message: `Passphrase of ${path}`, validate: () => true });
+  });
+}

@@ -1,0 +1,57 @@
+// What the firewall of this machine lets through to the registry, and what has to be said about it.
+import type { EngineInfo } from '../../engines/types.ts';
+import { CliError } from '../../errors.ts';
+import type { Facts } from '../../facts.ts';
+import { isLoopback, isOn, openCommand, openings, passageOf } from '../../firewall.ts';
+import type { Host } from '../../host.ts';
+import type { Settings } from '../../settings/settings.ts';
+import type { Finding } from './finding.ts';
+
+export interface FirewallNews {
+  message: string;
+  fix: string[];
+}
+
+/** What a person should know when nothing was, or could be, opened; and that Docker's ports go past ufw. */
+export async function firewallNews(
+  settings: Settings,
+  engine: EngineInfo,
+  host: Host,
+): Promise<FirewallNews[]> {
+  const news: FirewallNews[] = [];
+  const { kind, rootless } = engine;
+  const ports = [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])].join(' and ');
+  if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
+    news.push({
+      message: `ufw is on, and ports that Docker publishes go past it: whoever reaches this machine reaches port ${ports}.`,
+      fix: ['registry-setup --bind IP      listens on one address alone'],
+    });
+  const mayOpen = host.machine.uid === 0 && settings.openPort === true;
+  for (const opening of await openings(settings, engine, host)) {
+    const passage = await passageOf(opening, host);
+    const { program, port } = opening;
+    const sudo = host.machine.uid === 0 ? '' : 'sudo ';
+    if (passage === 'denied')
+      news.push({
+        message: `A rule of ${program} refuses port ${port}: nobody else reaches it.`,
+        fix: [`${sudo}${program === 'ufw' ? 'ufw status numbered' : 'firewall-cmd --list-all'}`],
+      });
+    if (passage === 'shut' && !mayOpen)
+      news.push({
+        message: `${program} is on: nobody else reaches port ${port} until it is opened.`,
+        fix: [openCommand(opening).replaceAll(/(^|&& )/g, `$1${sudo}`)],
+      });
+  }
+  return news;
+}
+
+/** The same, before anything is touched; on a re-run those ports are known. */
+export async function firewallFindings(
+  settings: Settings,
+  { engine, last }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (last || engine instanceof CliError) return [];
+  const news = await firewallNews(settings, engine, host);
+  return news.map((one) => ({ level: 'warning', ...one }));
+}

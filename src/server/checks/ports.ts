@@ -1,0 +1,65 @@
+// Checks that the ports are free and may be used.
+import { inspect } from '../../engines/containers.ts';
+import { isRunning } from '../../engines/engine.ts';
+import { publisher as publisherOf } from '../../engines/podman.ts';
+import { CliError } from '../../errors.ts';
+import { type Facts, portHolder } from '../../facts.ts';
+import type { Host } from '../../host.ts';
+import type { EngineKind, Settings } from '../../settings/settings.ts';
+import { programOf } from './engine.ts';
+import { type Check, type Finding, fail } from './finding.ts';
+
+/** Our own container holds its port rightly, also when it is about to be replaced. */
+export const port: Check = async (settings, facts, host) => {
+  const { auth, authPort } = settings;
+  const logins = auth === 'token' ? await portFree('--auth-port', authPort, settings, facts, host) : [];
+  return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
+};
+
+/** The registry of the last run holds its port rightly, also when another engine ran it. */
+async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Facts, host: Host) {
+  const said = (name: 'engine' | 'name' | 'port' | 'auth-port') => last?.[name]?.value;
+  const before = said('engine') as EngineKind | undefined;
+  if (!before || now instanceof CliError || (before === now.kind && before !== 'native')) return false;
+  if (![said('port'), said('auth-port')].includes(wanted)) return false;
+  return isRunning(host, { engine: before, name: String(said('name') ?? 'registry'), dir });
+}
+
+async function portFree(
+  flag: string,
+  wanted: number,
+  { dir }: Settings,
+  facts: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (!facts.listening.has(wanted) && facts.engine instanceof CliError) return [];
+  if (await isHeldByUs(wanted, dir, facts, host)) return [];
+  const program = programOf(facts);
+  const publisher = program && (await publisherOf(host, wanted, program));
+  if (!publisher && !facts.listening.has(wanted)) return [];
+  if (publisher) {
+    const owner = (await inspect(host, publisher.name, program))?.owner;
+    if (owner === dir) return [];
+  }
+  const holder = publisher
+    ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
+    : await portHolder(host, wanted);
+  const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
+  const fix = [`Use another port:          registry-setup ${flag} ${free}`];
+  if (publisher) fix.push(`Or take that one away:     ${program} stop ${publisher.name}`);
+  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
+}
+
+/** Ports for root alone; without the file, ip(7)'s 1024. */
+export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
+  if (host.machine.uid === 0) return [];
+  const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
+  const first = Number(text ?? 1024);
+  const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
+  if (low === undefined) return [];
+  const fix = [
+    `Use a higher port:    registry-setup --port ${low === 443 ? 5443 : 5000}`,
+    `Or let everybody:     sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
+  ];
+  return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
+};

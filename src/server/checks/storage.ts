@@ -1,0 +1,67 @@
+// Checks the directory of the images before anything is touched: rights, room, and whether the images are there.
+import { dirname, join } from 'node:path';
+import type { Host } from '../../host.ts';
+import { bytes } from '../../output.ts';
+import { type Check, fail, warn } from './finding.ts';
+
+/** Below this a registry is full after a few images; bytes. */
+const LITTLE_SPACE = 1_000_000_000;
+
+/** The container's root has no capabilities: it writes where uid 0 may, or everybody. */
+export const storage: Check = async ({ storage: path, engine: kind }, { last }, host) => {
+  const flag = { flag: '--storage' };
+  const there = await host.stat(path);
+  if (there && there.type !== 'dir')
+    return fail(`${path} is a file, not a directory.`, ['registry-setup --storage DIR'], flag);
+  const parent = there ?? (await nearestParent(path, host));
+  if (parent.type !== 'dir')
+    return fail(`A part of ${path} is a file.`, ['registry-setup --storage DIR'], flag);
+  // The root of a container of a person without root is that person.
+  const { uid } = host.machine;
+  const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
+  // Without a container it is handed over to the user that the registry runs as.
+  const handedOver = last?.engine?.value === 'native' && last.storage?.value === path;
+  if (there && !mayWrite && kind !== 'native' && !handedOver)
+    return fail(
+      `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
+      [`chown ${uid === 0 ? 'root' : uid} ${path}`, 'Or use another one:   registry-setup --storage DIR'],
+      flag,
+    );
+  const { free } = await host.space(path);
+  if (free >= LITTLE_SPACE) return [];
+  return warn(`Only ${bytes(free)} are free in ${path}.`, ['registry-setup --storage DIR']);
+};
+
+async function nearestParent(path: string, host: Host) {
+  let at = dirname(path);
+  for (;;) {
+    const there = await host.stat(at);
+    if (there) return there;
+    at = dirname(at);
+  }
+}
+
+export const permission: Check = async ({ dir }, _, host) => {
+  if (host.machine.uid === 0) return [];
+  const parent = (await host.stat(dir)) ?? (await nearestParent(join(dir, 'x'), host));
+  return parent.uid === host.machine.uid
+    ? []
+    : fail(
+        `This user may not write to ${dir}.`,
+        ['As root:           sudo npx registry-setup', 'Or elsewhere:      registry-setup --dir ~/registry'],
+        { flag: '--dir' },
+      );
+};
+
+/** Another directory would be an empty registry: the images are not moved by themselves, and nobody should miss them later. */
+export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
+  const before = last?.storage?.value as string | undefined;
+  if (before === undefined || before === path) return [];
+  const images = (dir: string) => host.stat(join(dir, 'docker/registry/v2/repositories'));
+  if (!(await images(before)) || (await images(path))) return [];
+  const fix = [
+    'Move them first, then run this again:',
+    `  docker stop ${container} && mkdir -p ${path} && cp -a ${before}/docker ${path}/`,
+  ];
+  return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
+};

@@ -1,0 +1,24 @@
+// Proves that the registry takes the tokens of docker_auth, with an account that may do nothing.
+import { CliError } from '../../errors.ts';
+import type { Endpoint } from '../../http.ts';
+import { call } from '../../registry/token.ts';
+import type { Witness } from '../../witness.ts';
+
+/** Whether the registry takes a token of docker_auth. */
+export async function takesTokens(at: Endpoint, { name, password }: Witness): Promise<boolean> {
+  const { status } = await call(at, 'GET', '/v2/', { credentials: { user: name, password } });
+  return status === 200;
+}
+
+/** @throws CliError where tokens are not taken, or give the witness a right that nobody gave it */
+export async function checkWitness(at: Endpoint, witness: Witness): Promise<string> {
+  if (!(await takesTokens(at, witness)))
+    throw new CliError('The registry does not take the tokens of docker_auth.', {
+      fix: 'registry-setup status',
+    });
+  const { name: user, password } = witness;
+  const { status } = await call(at, 'GET', '/v2/_catalog', { credentials: { user, password } });
+  if (status === 401 || status === 403)
+    return 'Takes the tokens of docker_auth, and refuses what no rule allows';
+  throw new CliError('docker_auth allows what no rule allows.', { why: `the catalog answers ${status}` });
+}

@@ -1,0 +1,100 @@
+// Turns the answers into settings that fit this machine, with every warning that goes with them.
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { archiveImages, chooseImage } from '../archive.ts';
+import type { Answers } from '../arguments.ts';
+import { aroundDefaults } from '../around.ts';
+import { carried } from '../bundle/carried.ts';
+import { otherImage } from '../bundle/contents.ts';
+import type { Context } from '../context.ts';
+import type { NativeInfo } from '../engines/native.ts';
+import { withoutEngine } from '../engines/pending.ts';
+import { type EngineInfo, TITLE } from '../engines/types.ts';
+import { InputError } from '../errors.ts';
+import { keeperOf } from '../host/service-manager.ts';
+import type { Host } from '../host.ts';
+import { SYMBOL } from '../output.ts';
+import { preflight } from '../preflight.ts';
+import { resolveSettings } from '../settings.ts';
+import { certificatesFor } from './certificates.ts';
+import { findingsError } from './checks/finding.ts';
+import type { Wanted } from './wanted.ts';
+import type { Collected } from './wizard/collect.ts';
+
+/** Settings and certificates from the answers, with every check that can be made before anything is touched. */
+export async function settle(
+  context: Context,
+  { asking, facts, engine, keys, interactive }: Collected,
+): Promise<Wanted> {
+  const { host, output } = context;
+  const { answers, dir, passwords } = asking;
+  const source = await imageSource(context, answers);
+  const { archive } = source;
+  const result = resolveSettings(answers, {
+    ...source,
+    host: facts.addresses[0]?.host,
+    dir,
+    engine: engine.kind,
+  });
+  if ('problems' in result) throw new InputError(result.problems);
+  const settings = { ...result.settings, ...(await aroundDefaults(result.settings, engine, facts, host)) };
+  const seen = engine.bring && engine.kind !== 'native' ? withoutEngine(host, engine.kind) : host;
+  const findings = await preflight(settings, facts, seen);
+  const failed = findingsError(findings);
+  if (failed) throw failed;
+  const certificates = await certificatesFor(context, settings, keys, {});
+  const warnings = [
+    ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
+    ...(certificates.site?.warnings ?? []),
+    ...otherImage(settings, facts.last),
+    ...(interactive ? [] : bringWarnings(engine)),
+    ...(await engineWarnings(engine, answers, host)),
+    ...(settings.tls === 'insecure' && settings.auth !== 'none'
+      ? ['Passwords travel in clear: everyone on the way can read them.']
+      : []),
+  ];
+  for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
+  return { settings, facts, engine, passwords, archive, certificates };
+}
+
+/** What a person may not expect of the engine that was found. */
+async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
+  if (engine.kind === 'docker') return [];
+  const keeper = await keeperOf(host);
+  const { package: pack, fromImage } = engine as NativeInfo;
+  const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
+  const from = pack ? `, from the package ${pack.name}` : fromImage ? ', out of the image' : '';
+  const warnings: string[] = [];
+  if (engine.kind === 'native' && !chosen)
+    warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
+  if (keeper === 'script')
+    warnings.push(
+      'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
+    );
+  if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
+    warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
+  return warnings;
+}
+
+/** Nobody was asked about it: `--engine NAME` is a request to see to that engine. */
+function bringWarnings({ kind, bring = [] }: EngineInfo): string[] {
+  const [first] = bring;
+  if (!first || kind === 'native') return [];
+  if (first.kind === 'package')
+    return [
+      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays when the registry goes.`,
+    ];
+  return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
+}
+
+async function imageSource(
+  { host }: Context,
+  answers: Answers,
+): Promise<{ archive?: string | undefined; image?: string }> {
+  const given = answers['image-archive']?.value;
+  // What a bundle holds is known without a look into it.
+  if (given === undefined) return { archive: carried()?.file };
+  const archive = resolve(String(given));
+  const names = await archiveImages(host, archive);
+  return { archive, image: chooseImage(names, archive, answers.image?.value as string | undefined) };
+}
