@@ -1,12 +1,11 @@
-#!/usr/bin/env node
+// TODO-HEADER
 import { setMaxListeners } from 'node:events';
-import { readArguments, readEnvironment } from './arguments.ts';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
-// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
-import type { Command } from './flags.ts';
-import { errorDocument, makeOutput } from './output.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './package.ts';
+import { readArguments, readEnvironment } from './settings/arguments.ts';
+import type { Command } from './settings/flags.ts';
+import { errorDocument, makeOutput } from './terminal/output.ts';
 
 /** A number that comes back is the exit code. */
 const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
@@ -53,14 +52,14 @@ async function main(argv: string[]): Promise<number> {
     const answers = { ...readEnvironment(command, process.env), ...said };
     const on = (name: 'version' | 'help' | 'json' | 'quiet' | 'verbose') => answers[name]?.value === true;
     if (on('version')) return print(`${VERSION}\n`);
-    if (on('help')) return print((await import('./help.ts')).helpText(command));
+    if (on('help')) return print((await import('./commands/help.ts')).helpText(command));
     const run = COMMANDS[command];
     if (!run) throw new CliError(`"${command}" is not built yet in this version.`, { exitCode: 2 });
     output = makeOutput({ asJson: on('json'), quiet: on('quiet'), color: answers.color?.value !== false });
     const { paint } = output;
     verbose = on('verbose');
     const { signal } = onSignals();
-    const { realHost } = await import('./this-host.ts');
+    const { realHost } = await import('./host/this-host.ts');
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
@@ -73,7 +72,8 @@ async function main(argv: string[]): Promise<number> {
       output,
       signal,
       env: process.env,
-      prompts: async () => (await import('./ask.ts')).terminalPrompts(signal, (text) => paint('dim', text)),
+      prompts: async () =>
+        (await import('./terminal/prompts.ts')).terminalPrompts(signal, (text) => paint('dim', text)),
     });
     return typeof code === 'number' ? code : 0;
   } catch (error) {

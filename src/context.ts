@@ -1,10 +1,10 @@
 // What every command is handed: the machine, the terminal, the words of the person.
 import { resolve } from 'node:path';
-import type { Answers } from './arguments.ts';
-import type { Prompts } from './ask.ts';
-import type { Host } from './host.ts';
-import type { Output } from './output.ts';
+import type { Host } from './host/host.ts';
+import type { Answers } from './settings/arguments.ts';
 import { DEFAULT_DIR } from './settings/settings.ts';
+import type { Output } from './terminal/output.ts';
+import type { Prompts } from './terminal/prompts.ts';
 
 export interface Context {
   /** Flags and environment, merged; without the answers file and the settings of the last run. */

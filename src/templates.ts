@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import { CliError } from './errors.ts';
+import { PACKAGE } from './package.ts';
 
-/** The same place from src/ and from the bundle: every chunk lies flat in dist/. */
-const FOLDER = new URL('../templates/', import.meta.url);
+const FOLDER = new URL('templates/', PACKAGE);
 const LINES = { lineWidth: 0, flowCollectionPadding: false };
 
 export type Value = string | number | boolean | Value[] | { [key: string]: Value };

@@ -1,8 +1,8 @@
 // What the person said, and where.
 import { describe, expect, test } from 'vitest';
-import { nearest, readAnswers, readArguments, readEnvironment } from '../src/arguments.ts';
 import { InputError } from '../src/errors.ts';
-import { COMMANDS, FLAG_NAMES, flag, spelled, takes } from '../src/flags.ts';
+import { nearest, readAnswers, readArguments, readEnvironment } from '../src/settings/arguments.ts';
+import { COMMANDS, FLAG_NAMES, flag, spelled, takes } from '../src/settings/flags.ts';
 
 const words = (line: string) => line.split(' ').filter(Boolean);
 const read = (line: string) => readArguments(words(line));

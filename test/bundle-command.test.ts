@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { architecture } from '../src/archive.ts';
-import { VERSION } from '../src/version.ts';
+import { architecture } from '../src/engines/images/archive.ts';
+import { VERSION } from '../src/package.ts';
 import { type Machine, runProgram, temporaryMachine } from './helpers/program.ts';
 
 /** As `docker save` writes it, packed. */

@@ -6,13 +6,13 @@ import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { architecture } from '../src/archive.ts';
 import { fetchFromRegistry, placeOf } from '../src/bundle/fetch.ts';
 import { commonArchive } from '../src/bundle/images.ts';
-import { STRANGER } from '../src/http.ts';
-import { makeKey, makeSelfSigned } from '../src/pki.ts';
+import { makeKey, makeSelfSigned } from '../src/certificates/pki.ts';
+import { architecture } from '../src/engines/images/archive.ts';
+import { realHost } from '../src/host/this-host.ts';
+import { STRANGER } from '../src/registry/http.ts';
 import { call } from '../src/registry/token.ts';
-import { realHost } from '../src/this-host.ts';
 import { listening } from './helpers/listening.ts';
 import { temporaryDirectory } from './helpers/tmp.ts';
 

@@ -1,17 +1,17 @@
 // What a bundle means on the server that runs it, and what is asked of the machine that makes it.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { architecture, listed } from '../src/archive.ts';
-import { type About, asCalled, carry } from '../src/bundle/carried.ts';
 import { commonArchive, fetcher, wantedIn } from '../src/bundle/images.ts';
+import { architecture, listed } from '../src/engines/images/archive.ts';
 import { plainName } from '../src/engines/images/reference.ts';
 import { CliError } from '../src/errors.ts';
+import { type About, asCalled, carry } from '../src/program/bundled.ts';
 import { runCommand } from './helpers/context.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { on } from './helpers/fake-system.ts';
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
 

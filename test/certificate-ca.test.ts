@@ -1,7 +1,7 @@
 // An existing CA that is to sign for us: what will do, and what is refused.
 import { describe, expect, test } from 'vitest';
-import { verifyCa } from '../src/certificate-checks.ts';
-import { makeCa, makeSite } from '../src/pki.ts';
+import { verifyCa } from '../src/certificates/given/checks.ts';
+import { makeCa, makeSite } from '../src/certificates/pki.ts';
 import { authorities, HOST, IDS, inDays, refusal } from './helpers/authorities.ts';
 import { CA, type MadeCertificate, newKey, withOpenssl, workshop } from './helpers/openssl.ts';
 

@@ -2,9 +2,9 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { verifyReadyCertificate } from '../src/certificate-checks.ts';
-import { coversName, describeCertificate } from '../src/certificate-fields.ts';
-import { crossSign, makeCa, makeSelfSigned, makeSite } from '../src/pki.ts';
+import { coversName, describeCertificate } from '../src/certificates/fields.ts';
+import { verifyReadyCertificate } from '../src/certificates/given/checks.ts';
+import { crossSign, makeCa, makeSelfSigned, makeSite } from '../src/certificates/pki.ts';
 import { ADDRESS, authorities, HOST, inDays } from './helpers/authorities.ts';
 import { askGo, noGo } from './helpers/go-client.ts';
 import { newKey, withOpenssl, workshop } from './helpers/openssl.ts';

@@ -1,8 +1,8 @@
 // Every usual form of a certificate and a key, made by openssl; and what people hand over instead.
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { readCertificates, readPrivateKey } from '../src/certificate-files.ts';
-import { needsPassphrase } from '../src/certificate-pair.ts';
+import { readCertificates, readPrivateKey } from '../src/certificates/given/files.ts';
+import { needsPassphrase } from '../src/certificates/given/pair.ts';
 import { Secret } from '../src/secret.ts';
 import { refusal } from './helpers/authorities.ts';
 import { newKey, withOpenssl, workshop } from './helpers/openssl.ts';

@@ -1,6 +1,6 @@
 // A certificate with its key: PFX files as OpenSSL and Windows make them, and two files.
 import { describe, expect, test } from 'vitest';
-import { needsPassphrase, readPair } from '../src/certificate-pair.ts';
+import { needsPassphrase, readPair } from '../src/certificates/given/pair.ts';
 import { Secret } from '../src/secret.ts';
 import { refusal } from './helpers/authorities.ts';
 import { newKey, withOpenssl, workshop } from './helpers/openssl.ts';

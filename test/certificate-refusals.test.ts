@@ -1,11 +1,11 @@
 // Ready certificates that are refused, and what openssl and Go say to the same ones.
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { verifyReadyCertificate } from '../src/certificate-checks.ts';
-import { describeCertificate } from '../src/certificate-fields.ts';
-import { readCertificates } from '../src/certificate-files.ts';
+import { describeCertificate } from '../src/certificates/fields.ts';
+import { verifyReadyCertificate } from '../src/certificates/given/checks.ts';
+import { readCertificates } from '../src/certificates/given/files.ts';
+import { makeSite } from '../src/certificates/pki.ts';
 import { InputError } from '../src/errors.ts';
-import { makeSite } from '../src/pki.ts';
 import { ADDRESS, authorities, HOST, IDS, inDays, refusal } from './helpers/authorities.ts';
 import { askGo, noGo } from './helpers/go-client.ts';
 import { CA, newKey, random, SITE, withOpenssl, workshop } from './helpers/openssl.ts';

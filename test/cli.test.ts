@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { BUILT } from '../src/help.ts';
+import { BUILT } from '../src/commands/help.ts';
 import { type Machine, runProgram, temporaryMachine } from './helpers/program.ts';
 
 /** Runs it in a place of its own, and sees to it that nothing was written there and nothing was done. */

@@ -3,11 +3,18 @@ import { X509Certificate } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  crossSign,
+  type Issuer,
+  makeCa,
+  makeKey,
+  makeSelfSigned,
+  makeSite,
+} from '../src/certificates/pki.ts';
 import { servedChain } from '../src/client/chain.ts';
 import type { Found } from '../src/client/discover.ts';
+import type { Wish } from '../src/client/options.ts';
 import { decideTrust, type Trusting } from '../src/client/trust.ts';
-import type { Wish } from '../src/client/wish.ts';
-import { crossSign, type Issuer, makeCa, makeKey, makeSelfSigned, makeSite } from '../src/pki.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const names = ['127.0.0.1', 'localhost'];

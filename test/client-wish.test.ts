@@ -1,14 +1,14 @@
 // What a person wants of a developer machine, as they say it; and the files of each target.
 import { describe, expect, test } from 'vitest';
-import type { Answers } from '../src/arguments.ts';
+import { nameOf, parseAddress, parseFingerprint, readWish } from '../src/client/options.ts';
 import { TARGETS } from '../src/client/target.ts';
 import { buildkitdToml } from '../src/client/targets/buildkit.ts';
 import { hostsToml } from '../src/client/targets/containerd.ts';
 import { registriesYaml } from '../src/client/targets/k3s.ts';
 import { dropIn } from '../src/client/targets/podman.ts';
 import type { Trust } from '../src/client/trust.ts';
-import { nameOf, parseAddress, parseFingerprint, readWish } from '../src/client/wish.ts';
 import { leftOut } from '../src/registry/no-proxy.ts';
+import type { Answers } from '../src/settings/arguments.ts';
 import { readYaml } from '../src/templates.ts';
 
 test.each([

@@ -10,12 +10,12 @@ import { machine } from './helpers/plans.ts';
 /** What the registry answers to somebody without a login. */
 const registry = { status: 401 };
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/http.ts', async (original) => ({
-  ...(await original<typeof import('../src/http.ts')>()),
+vi.mock('../src/registry/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/registry/http.ts')>()),
   ask: async () => ({ status: registry.status, headers: {}, body: Buffer.alloc(0) }),
 }));
 
@@ -125,7 +125,7 @@ describe('a set-up', () => {
     const { documents } = await runCommand(host, `${SETUP} --user admin --user ci`);
     const file = `${DIR}/generated-passwords`;
     expect(documents[0]?.passwordFile).toBe(file);
-    const { passwordFits, readHtpasswd } = await import('../src/htpasswd.ts');
+    const { passwordFits, readHtpasswd } = await import('../src/server/auth/htpasswd.ts');
     const made = new Map(
       (host.text(file) ?? '')
         .trim()

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { addToList, parseDaemonJson, removeFromList, setKeys } from '../src/daemon-json.ts';
+import { addToList, parseDaemonJson, removeFromList, setKeys } from '../src/dockerd/daemon-json.ts';
 import { CliError } from '../src/errors.ts';
 
 const KEY = 'insecure-registries';

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../src/dockerd-flags.ts';
-import type { Host } from '../src/host.ts';
+import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../src/dockerd/flags.ts';
+import type { Host } from '../src/host/host.ts';
 
 const DEBIAN_UNIT = `[Unit]
 Description=Docker Application Container Engine

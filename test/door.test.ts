@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { letIn, untilListening, whileTheyWait } from '../src/door.ts';
+import { letIn, untilListening, whileTheyWait } from '../src/host/hold-connections.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 
 const door = { bind: '0.0.0.0', port: 5000 };

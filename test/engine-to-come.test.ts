@@ -6,8 +6,8 @@ import { type EngineState, fakeEngine, NO_DAEMON } from './helpers/fake-engine.t
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
 

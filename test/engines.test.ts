@@ -1,13 +1,13 @@
 // Which engine a machine has, and what is said where it has none that works.
 import { describe, expect, test } from 'vitest';
-import { readManifest } from '../src/archive.ts';
 import { engineText, findEngine } from '../src/engines/engine.ts';
+import { readManifest } from '../src/engines/images/archive.ts';
 import { fullName } from '../src/engines/images/reference.ts';
 import type { NativeInfo } from '../src/engines/native.ts';
 import { publisher } from '../src/engines/podman.ts';
 import { NoEngine, StoppedEngine } from '../src/engines/types.ts';
 import { CliError } from '../src/errors.ts';
-import { resolveSettings } from '../src/settings.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 
 const NONE = { code: 127, stderr: 'not found' };

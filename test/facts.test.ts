@@ -1,14 +1,14 @@
 // What this machine is, and what stands in the way of a set-up.
 import { describe, expect, test } from 'vitest';
-import { archiveImages, chooseImage } from '../src/archive.ts';
-import { readArguments } from '../src/arguments.ts';
+import { archiveImages, chooseImage } from '../src/engines/images/archive.ts';
 import { CliError } from '../src/errors.ts';
-import { gatherFacts, portHolder } from '../src/facts.ts';
-import { listeningPorts } from '../src/listening.ts';
-import { preflight } from '../src/preflight.ts';
+import { listeningPorts, portHolder } from '../src/host/ports.ts';
 import { findingsError } from '../src/server/checks/finding.ts';
+import { preflight } from '../src/server/checks/preflight.ts';
+import { gatherFacts } from '../src/server/plan/facts.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { resolveSettings } from '../src/settings.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { machine, smallPlan } from './helpers/plans.ts';
 import { DIR, follow } from './helpers/run.ts';

@@ -1,13 +1,13 @@
 // Which firewall judges which engine's ports, and what is said and done: the whole way from an answer to the plan.
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { readArguments } from '../src/arguments.ts';
-import { around, shutOpenings } from '../src/around.ts';
 import type { EngineInfo } from '../src/engines/types.ts';
-import { openings } from '../src/firewall.ts';
+import { openings } from '../src/host/firewall/firewall.ts';
 import { firewallNews } from '../src/server/checks/firewall.ts';
+import { around, shutOpenings } from '../src/server/plan/network.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { resolveSettings } from '../src/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { fakeFirewalld, fakeUfw, tuple } from './helpers/fake-system.ts';
@@ -15,12 +15,12 @@ import { machine, smallPlan } from './helpers/plans.ts';
 import { failing, follow } from './helpers/run.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/http.ts', async (original) => ({
-  ...(await original<typeof import('../src/http.ts')>()),
+vi.mock('../src/registry/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/registry/http.ts')>()),
   ask: async () => ({ status: 401, headers: {}, body: Buffer.alloc(0) }),
 }));
 

@@ -1,11 +1,11 @@
 // A company's CA that may sign for some networks alone: addresses of the machine outside of them are left out, and no reason to fail.
 import { expect, test } from 'vitest';
-import { readArguments } from '../src/arguments.ts';
+import { givenCaSite } from '../src/certificates/given/site.ts';
+import { siteNames } from '../src/certificates/names.ts';
+import { makeKeys } from '../src/certificates/site.ts';
 import { splitPem } from '../src/certificates/split.ts';
-import { givenCaSite } from '../src/given-site.ts';
-import { resolveSettings } from '../src/settings.ts';
-import { makeKeys } from '../src/site.ts';
-import { siteNames } from '../src/site-names.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import { authorities, IDS, refusal } from './helpers/authorities.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 import { CA, withOpenssl, workshop } from './helpers/openssl.ts';

@@ -1,7 +1,7 @@
 // The help, and the table of flags that it is made from.
 import { describe, expect, test } from 'vitest';
-import { COMMANDS, FLAG_NAMES, flag, flagNamed, spelled, takes } from '../src/flags.ts';
-import { BUILT, helpText } from '../src/help.ts';
+import { BUILT, helpText } from '../src/commands/help.ts';
+import { COMMANDS, FLAG_NAMES, flag, flagNamed, spelled, takes } from '../src/settings/flags.ts';
 
 describe.each([...BUILT])('the help of %s', (command) => {
   const lines = helpText(command).split('\n');

@@ -14,8 +14,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { CliError, Interrupted } from '../src/errors.ts';
-import type { Host } from '../src/host.ts';
-import { realHost } from '../src/this-host.ts';
+import type { Host } from '../src/host/host.ts';
+import { realHost } from '../src/host/this-host.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 import { temporaryDirectory } from './helpers/tmp.ts';
 

@@ -3,8 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { generatePassword, hashPassword, htpasswdText, passwordFits, readHtpasswd } from '../src/htpasswd.ts';
 import { Secret } from '../src/secret.ts';
+import {
+  generatePassword,
+  hashPassword,
+  htpasswdText,
+  passwordFits,
+  readHtpasswd,
+} from '../src/server/auth/htpasswd.ts';
 import { temporaryDirectory } from './helpers/tmp.ts';
 
 const PASSWORDS = [

@@ -1,8 +1,8 @@
 // The key of the own CA, kept off the machine: it is needed to sign, and for nothing else.
 import { expect, test } from 'vitest';
+import { siteNames } from '../src/certificates/names.ts';
+import { makeKeys, type OwnCa, ownCaSite, type Renew, type Site } from '../src/certificates/site.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { makeKeys, type OwnCa, ownCaSite, type Renew, type Site } from '../src/site.ts';
-import { siteNames } from '../src/site-names.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const DIR = '/opt/registry';

@@ -1,8 +1,8 @@
 // What a person sees of an error, and of numbers.
 import { expect, test } from 'vitest';
 import { CliError, InputError, Interrupted } from '../src/errors.ts';
-import { bytes, errorDocument, errorLines } from '../src/output.ts';
-import { quoted, shellLine } from '../src/shell.ts';
+import { bytes, errorDocument, errorLines } from '../src/terminal/output.ts';
+import { quoted, shellLine } from '../src/terminal/shell.ts';
 
 const plain = (_: string, text: string) => text;
 const shown = (error: unknown, verbose = false) => errorLines(error, verbose, plain);

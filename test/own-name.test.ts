@@ -1,21 +1,21 @@
 // A server that does not find itself under its own name: what is offered, what is said, and the line that leads back here.
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { type Facts, gatherFacts } from '../src/facts.ts';
 import { whereLeads } from '../src/host/resolution.ts';
-import { addressed, nameFindings } from '../src/own-name.ts';
+import { addressed, nameFindings } from '../src/server/checks/names.ts';
+import { type Facts, gatherFacts } from '../src/server/plan/facts.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import { runCommand } from './helpers/context.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { machine } from './helpers/plans.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
-vi.mock('../src/http.ts', async (original) => ({
-  ...(await original<typeof import('../src/http.ts')>()),
+vi.mock('../src/registry/http.ts', async (original) => ({
+  ...(await original<typeof import('../src/registry/http.ts')>()),
   ask: async () => ({ status: 401, headers: {}, body: Buffer.alloc(0) }),
 }));
 

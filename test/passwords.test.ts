@@ -1,7 +1,7 @@
 // Passwords that were given: whose they are, and that nothing says them again.
 import { describe, expect, test } from 'vitest';
 import type { InputError } from '../src/errors.ts';
-import { givenPasswords } from '../src/passwords.ts';
+import { givenPasswords } from '../src/settings/given-passwords.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 async function given(text: string | undefined, users: string[]) {

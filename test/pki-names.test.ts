@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { crossSign, makeCa, makeSelfSigned, makeSite } from '../src/pki.ts';
+import { crossSign, makeCa, makeSelfSigned, makeSite } from '../src/certificates/pki.ts';
 import { clients } from './helpers/clients.ts';
 import { CA, newKey, random, withOpenssl, workshop } from './helpers/openssl.ts';
 

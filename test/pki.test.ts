@@ -4,7 +4,14 @@ import { createServer } from 'node:https';
 import { type AddressInfo, isIP } from 'node:net';
 import { checkServerIdentity, connect } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { crossSign, fingerprint, makeCa, makeKey, makeSelfSigned, makeSite } from '../src/pki.ts';
+import {
+  crossSign,
+  fingerprint,
+  makeCa,
+  makeKey,
+  makeSelfSigned,
+  makeSite,
+} from '../src/certificates/pki.ts';
 import { clients } from './helpers/clients.ts';
 import { noGo } from './helpers/go-client.ts';
 import { CA, newKey, withOpenssl, workshop } from './helpers/openssl.ts';

@@ -1,12 +1,12 @@
 // The plan, as it is: `vitest -u` writes test/golden anew, and the difference is there to be judged.
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { readArguments } from '../src/arguments.ts';
-import type { Material } from '../src/material.ts';
-import { serverPlan } from '../src/plan.ts';
-import type { Resource, ResourceOf } from '../src/resource.ts';
+import type { Resource, ResourceOf } from '../src/resources/resource.ts';
 import type { PlanFacts } from '../src/server/plan/inputs.ts';
-import { resolveSettings } from '../src/settings.ts';
+import type { Material } from '../src/server/plan/secrets.ts';
+import { serverPlan } from '../src/server/plan/server-plan.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 
 /** What certificates add is in the tests of certificates. */
 const MATERIAL = {

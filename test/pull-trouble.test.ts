@@ -1,7 +1,7 @@
 // Why an image did not come, as far as proxies are the reason.
 import { describe, expect, test } from 'vitest';
+import { pullTrouble, withoutLogin } from '../src/engines/images/pull-trouble.ts';
 import { registryOf } from '../src/engines/images/reference.ts';
-import { pullTrouble, withoutLogin } from '../src/engines/pull-trouble.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const TIMEOUT = 'Get "https://registry-1.docker.io/v2/": context deadline exceeded (Client.Timeout exceeded)';

@@ -1,11 +1,11 @@
 // From a plan to a machine that follows it.
 import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../src/errors.ts';
-import { readOldest } from '../src/journal.ts';
+import { readOldest } from '../src/reconcile/journal.ts';
 import type { Step } from '../src/reconcile/progress.ts';
-import { diff, KEPT, orphans, stepsOf } from '../src/reconcile.ts';
-import type { Resource } from '../src/resource.ts';
-import { beginRun } from '../src/state.ts';
+import { diff, KEPT, orphans, stepsOf } from '../src/reconcile/reconcile.ts';
+import { beginRun } from '../src/reconcile/run.ts';
+import type { Resource } from '../src/resources/resource.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
 import { machine, smallPlan, type Variant } from './helpers/plans.ts';
 import { DIR, failing, follow } from './helpers/run.ts';

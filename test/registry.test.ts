@@ -2,17 +2,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { liveChecks } from '../src/checks.ts';
 import type { CliError } from '../src/errors.ts';
-import { hashPassword, htpasswdText } from '../src/htpasswd.ts';
-import { ask, type Endpoint } from '../src/http.ts';
-import type { Material } from '../src/material.ts';
-import { catalog, refusal } from '../src/registry.ts';
+import { realHost } from '../src/host/this-host.ts';
+import { catalog, refusal } from '../src/registry/api.ts';
+import { ask, type Endpoint } from '../src/registry/http.ts';
 import { Secret } from '../src/secret.ts';
+import { hashPassword, htpasswdText } from '../src/server/auth/htpasswd.ts';
+import { liveChecks } from '../src/server/checks/proof.ts';
+import {
+  deleteImage,
+  makeTestImage,
+  pullImage,
+  pushImage,
+  sweepImage,
+} from '../src/server/checks/test-image.ts';
+import type { Material } from '../src/server/plan/secrets.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { resolveSettings } from '../src/settings.ts';
-import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from '../src/test-image.ts';
-import { realHost } from '../src/this-host.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 import { freePort, noRegistry, startRegistry } from './helpers/registry-program.ts';
 

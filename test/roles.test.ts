@@ -1,13 +1,13 @@
 // Who may do what in token mode: what is written for docker_auth, judged by how docker_auth reads it.
 import { describe, expect, test } from 'vitest';
-import { readArguments } from '../src/arguments.ts';
 import type { InputError } from '../src/errors.ts';
-import type { Host } from '../src/host.ts';
-import { checkReader, everyone, readersOf, sampleRepository } from '../src/roles.ts';
+import type { Host } from '../src/host/host.ts';
 import { aclOf } from '../src/server/auth/acl.ts';
 import { authConfigLogins } from '../src/server/auth/docker-auth.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { checkReader, everyone, readersOf, sampleRepository } from '../src/settings/readers.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { resolveSettings } from '../src/settings.ts';
 import { fillTemplate } from '../src/templates.ts';
 
 type Roles = Pick<Settings, 'users' | 'readers' | 'anonymousPull'>;

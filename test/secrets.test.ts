@@ -2,10 +2,10 @@
 import { format, inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { CliError } from '../src/errors.ts';
-import { HASHES } from '../src/htpasswd.ts';
-import { masked, unifiedDiff } from '../src/masking.ts';
-import { errorDocument, errorLines } from '../src/output.ts';
 import { Secret } from '../src/secret.ts';
+import { HASHES } from '../src/server/auth/htpasswd.ts';
+import { masked, unifiedDiff } from '../src/terminal/diff.ts';
+import { errorDocument, errorLines } from '../src/terminal/output.ts';
 
 const VALUE = 'correct horse';
 const secret = new Secret(VALUE);

@@ -1,12 +1,12 @@
 // SELinux: which label each mount gets, and which directories are never given one.
 import { describe, expect, test } from 'vitest';
-import { readArguments } from '../src/arguments.ts';
 import { runArguments } from '../src/engines/containers.ts';
-import { gatherFacts } from '../src/facts.ts';
-import type { Material } from '../src/material.ts';
-import { serverPlan } from '../src/plan.ts';
-import { preflight } from '../src/preflight.ts';
-import { resolveSettings } from '../src/settings.ts';
+import { preflight } from '../src/server/checks/preflight.ts';
+import { gatherFacts } from '../src/server/plan/facts.ts';
+import type { Material } from '../src/server/plan/secrets.ts';
+import { serverPlan } from '../src/server/plan/server-plan.ts';
+import { readArguments } from '../src/settings/arguments.ts';
+import { resolveSettings } from '../src/settings/resolve.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 
 function settings(line: string) {

@@ -1,11 +1,11 @@
 // The meaning of every answer: what becomes of it, or what is wrong with it and the way out.
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readAnswers, readArguments } from '../src/arguments.ts';
 import { InputError } from '../src/errors.ts';
+import { readAnswers, readArguments } from '../src/settings/arguments.ts';
+import { mergeAnswers, resolveSettings } from '../src/settings/resolve.ts';
 import { address, asAnswers, type Settings } from '../src/settings/settings.ts';
-import { mergeAnswers, resolveSettings } from '../src/settings.ts';
-import { checkPassword } from '../src/validation.ts';
+import { checkPassword } from '../src/settings/validation.ts';
 
 const DEFAULTS = { host: '10.0.3.17', dir: '/opt/registry' };
 /** Encryption has tests of its own; here it is out of the way. */

@@ -1,8 +1,8 @@
 // The names of a certificate: all addresses of the machine go in, and none that comes or goes is a reason for a new one.
 import { expect, test } from 'vitest';
-import { ownAddresses } from '../src/addresses.ts';
-import { makeKey, makeSelfSigned } from '../src/pki.ts';
-import { fits, inOrder, lacking, siteNames } from '../src/site-names.ts';
+import { fits, inOrder, lacking, siteNames } from '../src/certificates/names.ts';
+import { makeKey, makeSelfSigned } from '../src/certificates/pki.ts';
+import { ownAddresses } from '../src/host/addresses.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const at = (name: string, address: string, family: 4 | 6 = 4) => ({ interface: name, address, family });

@@ -1,9 +1,9 @@
 // What is remembered in DIR/.state: the lock, the journal, the oldest undo.
 import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../src/errors.ts';
-import { readOldest, readUnfinished } from '../src/journal.ts';
-import { lockHolder } from '../src/lock.ts';
-import { beginRun } from '../src/state.ts';
+import { readOldest, readUnfinished } from '../src/reconcile/journal.ts';
+import { lockHolder } from '../src/reconcile/lock.ts';
+import { beginRun } from '../src/reconcile/run.ts';
 import { imageIdOf } from './helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from './helpers/fake-host.ts';
 import { machine, smallPlan } from './helpers/plans.ts';

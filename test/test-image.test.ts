@@ -1,6 +1,6 @@
 // What a proof that was killed in the middle leaves in the registry's directory, and what must stay there.
 import { expect, test } from 'vitest';
-import { sweepLeftovers } from '../src/test-image.ts';
+import { sweepLeftovers } from '../src/server/checks/test-image.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const ROOT = '/srv/images/docker/registry/v2';

@@ -2,13 +2,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
+import { makeKey, makeSelfSigned } from '../src/certificates/pki.ts';
 import { CliError } from '../src/errors.ts';
-import type { Host } from '../src/host.ts';
-import { type Endpoint, STRANGER } from '../src/http.ts';
-import { makeKey, makeSelfSigned } from '../src/pki.ts';
+import type { Host } from '../src/host/host.ts';
+import { type Endpoint, STRANGER } from '../src/registry/http.ts';
 import { call } from '../src/registry/token.ts';
-import { withCause } from '../src/role-check.ts';
 import { Secret } from '../src/secret.ts';
+import { withCause } from '../src/server/checks/roles.ts';
 import type { Settings } from '../src/settings/settings.ts';
 import { listening } from './helpers/listening.ts';
 import { freePort } from './helpers/registry-program.ts';

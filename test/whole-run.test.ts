@@ -4,10 +4,10 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { ask } from '../src/http.ts';
-import { catalog } from '../src/registry.ts';
+import { catalog } from '../src/registry/api.ts';
+import { ask } from '../src/registry/http.ts';
 import { Secret } from '../src/secret.ts';
-import { makeTestImage, pullImage, pushImage } from '../src/test-image.ts';
+import { makeTestImage, pullImage, pushImage } from '../src/server/checks/test-image.ts';
 import { type Machine, runProgram, startProgram, temporaryMachine } from './helpers/program.ts';
 import { freePort, noRegistry } from './helpers/registry-program.ts';
 

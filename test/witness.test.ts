@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { loadWitness } from '../src/server/auth/probe-account.ts';
+import { witnessFile } from '../src/server/plan/docker-auth.ts';
 import type { Settings } from '../src/settings/settings.ts';
-import { loadWitness, witnessFile } from '../src/witness.ts';
 import { fakeHost } from './helpers/fake-host.ts';
 
 const settings = { dir: '/opt/registry' } as Settings;

@@ -6,13 +6,13 @@ import type { FakeHost } from './helpers/fake-host.ts';
 import { machine } from './helpers/plans.ts';
 import { scripted } from './helpers/scripted-prompts.ts';
 
-vi.mock('../src/checks.ts', async (original) => ({
-  ...(await original<typeof import('../src/checks.ts')>()),
+vi.mock('../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
 // Keys take their time, and have tests of their own.
-vi.mock('../src/site.ts', async (original) => ({
-  ...(await original<typeof import('../src/site.ts')>()),
+vi.mock('../src/certificates/site.ts', async (original) => ({
+  ...(await original<typeof import('../src/certificates/site.ts')>()),
   makeKeys: () => ({ ca: async () => '', site: async () => '', token: async () => '' }),
 }));
 

@@ -1,15 +1,15 @@
 // Images straight from a registry, for a machine that has neither Docker nor podman. (distribution-spec: Pulling manifests, Pulling blobs)
 import { join } from 'node:path';
-import { architecture } from '../archive.ts';
+import { architecture } from '../engines/images/archive.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
 import { CliError, Interrupted } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { ask, type Endpoint, type Reply, STRANGER } from '../http.ts';
-import { bytes } from '../output.ts';
+import type { Host } from '../host/host.ts';
 import type { Step } from '../reconcile/progress.ts';
+import { digest, refusal } from '../registry/api.ts';
+import { ask, type Endpoint, type Reply, STRANGER } from '../registry/http.ts';
 import { leftOut } from '../registry/no-proxy.ts';
 import { call } from '../registry/token.ts';
-import { digest, refusal } from '../registry.ts';
+import { bytes } from '../terminal/output.ts';
 
 /** Lists of images for several machines, and images; Docker's own types are the older ones. */
 const TYPES = ['vnd.oci.image.index.v1', 'vnd.docker.distribution.manifest.list.v2']

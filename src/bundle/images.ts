@@ -1,14 +1,14 @@
 // Where the images of a bundle come from: the engine of this machine, or an archive.
 import { join } from 'node:path';
-import { type Listed, listed, readManifest } from '../archive.ts';
 import { engine } from '../engines/containers.ts';
 import { findEngine } from '../engines/engine.ts';
+import { type Listed, listed, readManifest } from '../engines/images/archive.ts';
+import { pullImage } from '../engines/images/pull.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
-import { imageId } from '../engines/images.ts';
-import { pullImage } from '../engines/pull.ts';
+import { imageId } from '../engines/images/store.ts';
 import { NoEngine, TITLE } from '../engines/types.ts';
 import { CliError, Interrupted } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { DEFAULT_IMAGE, type Program } from '../settings/settings.ts';
 

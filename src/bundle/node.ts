@@ -1,6 +1,6 @@
 // The node that runs this, for a server that has none: whether it works on another machine.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 
 /** What every Linux with the same C library has, and what a node from nodejs.org needs. */
 const EVERYWHERE = /^(linux-(vdso|gate)|ld-(linux|musl)|lib(c|m|dl|rt|pthread|atomic|stdc\+\+|gcc_s))[-.\d]/;

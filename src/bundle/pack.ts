@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import type { About } from '../program/bundled.ts';
 import { templateText } from '../templates.ts';
-import type { About } from './carried.ts';
 
 const compress = promisify(brotliCompress);
 

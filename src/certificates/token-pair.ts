@@ -1,8 +1,8 @@
 // The key that docker_auth signs tokens with, and the certificate by which the registry knows it.
 import { join } from 'node:path';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { Keys } from '../site.ts';
+import type { Keys } from './site.ts';
 import { splitPem } from './split.ts';
 
 export interface TokenPair {
@@ -31,7 +31,7 @@ export async function tokenPair(
     const others = splitPem(bundle ?? '').filter((pem) => pem.trim() !== cert.trim());
     return { cert, key, bundle: [cert, ...others.slice(0, 1)] };
   }
-  const { makeCa } = await import('../pki.ts');
+  const { makeCa } = await import('./pki.ts');
   const made = await keys.token();
   const fresh = makeCa({ name: 'registry tokens', keyPem: made });
   return { cert: fresh, key: made, bundle: cert ? [fresh, cert] : [fresh] };

@@ -1,10 +1,10 @@
 // The server's certificate as a client sees it: for that name, in its dates, by a clock that is right; and a root as a person compares it.
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { coversName, describeCertificate } from '../certificate-fields.ts';
+import { coversName, describeCertificate } from '../certificates/fields.ts';
 import { CliError } from '../errors.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './wish.ts';
+import type { Wish } from './options.ts';
 
 const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 /** Seconds by which two clocks may differ. */

@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { splitPem } from '../certificates/split.ts';
-import type { Host } from '../host.ts';
-import type { Resource } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import type { Resource } from '../resources/resource.ts';
 
 const parse = (pem: string): X509Certificate[] => {
   try {

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect as tcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { type Endpoint, identity } from '../http.ts';
+import { type Endpoint, identity } from '../registry/http.ts';
 
 const LIMIT = 5_000;
 const HANDSHAKE = 22;

@@ -1,10 +1,10 @@
 // Flags of dockerd that collide with daemon.json: found before anything is written, since with both dockerd does not start again.
+import { NOT_PLAIN } from '../dockerd/flag-text.ts';
+import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../dockerd/flags.ts';
 import type { Daemon, Directive } from '../dockerd/types.ts';
-import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../dockerd-flags.ts';
 import { CliError } from '../errors.ts';
-import { NOT_PLAIN } from '../flag-text.ts';
-import type { Host } from '../host.ts';
-import type { Resource } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import type { Resource } from '../resources/resource.ts';
 import type { Look } from './target.ts';
 
 const FLAGS = { 'insecure-registries': '--insecure-registry', 'registry-mirrors': '--registry-mirror' };

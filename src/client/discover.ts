@@ -1,9 +1,9 @@
 // What is there: TLS or plain HTTP, whose certificates, a login or none. Nothing is trusted here and no password is sent.
 import type { X509Certificate } from 'node:crypto';
 import { CliError } from '../errors.ts';
-import { ask, type Endpoint, type Reply } from '../http.ts';
+import { ask, type Endpoint, type Reply } from '../registry/http.ts';
 import { servedChain } from './chain.ts';
-import type { Wish } from './wish.ts';
+import type { Wish } from './options.ts';
 
 export type Login = { kind: 'none' } | { kind: 'basic' } | { kind: 'token'; realm: string; service: string };
 

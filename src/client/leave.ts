@@ -1,11 +1,11 @@
 // Takes back what was done on a developer machine for one registry.
 import type { Context } from '../context.ts';
-import { readOldest } from '../journal.ts';
+import { readOldest } from '../reconcile/journal.ts';
+import { applyOrUndo, type Change, diff, stepOf, wayBack } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
-import { applyOrUndo, type Change, diff, stepOf, wayBack } from '../reconcile.ts';
-import { keyOf } from '../resource-key.ts';
-import { beginRun } from '../state.ts';
-import { forgetEmpty, memoryOf } from './memory.ts';
+import { beginRun } from '../reconcile/run.ts';
+import { keyOf } from '../resources/key.ts';
+import { forgetEmpty, memoryOf } from './records.ts';
 
 export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
   return diff(wayBack(await readOldest(context.host, memoryOf(base, address))), context.host);

@@ -2,15 +2,15 @@
 import { rootCertificates } from 'node:tls';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { ask, type Credentials, type Endpoint } from '../http.ts';
-import { givenPasswords } from '../passwords.ts';
+import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
 import { call, tokenServerError } from '../registry/token.ts';
 import { readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
-import { checkUser } from '../validation.ts';
+import { givenPasswords } from '../settings/given-passwords.ts';
+import { checkUser } from '../settings/validation.ts';
 import type { Found } from './discover.ts';
+import type { Wish } from './options.ts';
 import type { Target } from './target.ts';
-import type { Wish } from './wish.ts';
 
 /** A token, from whom the registry names: trusted by the registry's roots, and elsewhere by the public ones as well. */
 async function tokenFrom(

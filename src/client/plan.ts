@@ -1,12 +1,12 @@
 // From what is to be trusted to the resources of a developer machine.
 import { dirname } from 'node:path';
-import type { Credentials, Endpoint } from '../http.ts';
-import type { Resource } from '../resource.ts';
+import type { Credentials, Endpoint } from '../registry/http.ts';
+import type { Resource } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
+import type { Wish } from './options.ts';
 import { doneTitle } from './screens.ts';
 import type { Target, TargetName } from './target.ts';
 import type { Trust } from './trust.ts';
-import type { Wish } from './wish.ts';
 
 export interface Joining {
   wish: Wish;

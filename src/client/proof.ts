@@ -1,7 +1,7 @@
 // Proof by use: something that is there is pulled, or something that is not there is missed by the registry itself.
-import { ask, type Credentials, type Endpoint } from '../http.ts';
+import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
+import type { Wish } from './options.ts';
 import type { Pull } from './target.ts';
-import type { Wish } from './wish.ts';
 
 const MANY = 5;
 /** Compressed bytes that may be pulled just to see that it can be done. */

@@ -1,6 +1,6 @@
 // Proxies that would catch the registry: a proxy of the company knows nothing of a machine in the next room.
 import { leftOut } from '../registry/no-proxy.ts';
-import type { Wish } from './wish.ts';
+import type { Wish } from './options.ts';
 
 /** What to say of a daemon, or a command line, that would ask a proxy for the registry. */
 export function proxyWarnings(

@@ -1,16 +1,16 @@
 // One run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { ask } from '../http.ts';
-import { readOldest } from '../journal.ts';
+import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
+import { applyOrUndo, type Change, diff, orphans, stepOf } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
-import { applyOrUndo, type Change, diff, orphans, stepOf } from '../reconcile.ts';
+import { beginRun } from '../reconcile/run.ts';
+import { ask } from '../registry/http.ts';
 import type { Oldest } from '../resources/undo.ts';
-import { beginRun } from '../state.ts';
-import { forgetEmpty, memoryOf } from './memory.ts';
 import { clientPlan, type Joining, trusted } from './plan.ts';
 import { choosePull } from './proof.ts';
+import { forgetEmpty, memoryOf } from './records.ts';
 
 export interface Prepared {
   parts: { title: string; changes: Change[] }[];

@@ -1,11 +1,11 @@
 // The screens of a developer machine: what was found, what will trust it, what is left to do. 80 columns.
-import { describeCertificate } from '../certificate-fields.ts';
-import type { Paint } from '../output.ts';
-import type { Change } from '../reconcile.ts';
+import { describeCertificate } from '../certificates/fields.ts';
+import type { Change } from '../reconcile/reconcile.ts';
+import type { Paint } from '../terminal/output.ts';
 import type { Found } from './discover.ts';
+import type { Wish } from './options.ts';
 import type { Target, TargetName } from './target.ts';
 import type { Trust } from './trust.ts';
-import type { Wish } from './wish.ts';
 
 const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
 

@@ -1,10 +1,10 @@
 // What a target is: one program of this machine that pulls images, where it keeps its trust, and how it is proven.
 import type { Daemon } from '../dockerd/types.ts';
-import type { Host } from '../host.ts';
-import type { Resource, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import type { Resource, ResourceOf } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
+import type { Wish } from './options.ts';
 import type { Trust } from './trust.ts';
-import type { Wish } from './wish.ts';
 
 export const TARGETS = [
   'docker',

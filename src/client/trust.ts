@@ -1,14 +1,14 @@
 // Which roots this machine shall trust for that registry, and who says so: a fingerprint, a file, a person, or what is trusted already.
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
-import { itemsOf, readCertificates } from '../certificate-files.ts';
+import { itemsOf, readCertificates } from '../certificates/given/files.ts';
 import { splitPem } from '../certificates/split.ts';
 import { CliError, InputError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import { handshake } from '../registry/handshake.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './wish.ts';
+import type { Wish } from './options.ts';
 
 /** `public`: this machine trusts it already, by the roots that it came with. */
 export type Trust =

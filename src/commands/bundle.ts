@@ -2,23 +2,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { answersFile } from '../answers-file.ts';
-import { archiveImages, chooseImage, listArchive } from '../archive.ts';
-import type { Answers } from '../arguments.ts';
 import { fetchFromRegistry } from '../bundle/fetch.ts';
 import { commonArchive, fetcher, fetchSteps, missingImages, wantedIn } from '../bundle/images.ts';
 import { thisNode } from '../bundle/node.ts';
 import { isBundle, packBundle } from '../bundle/pack.ts';
 import { type Context, isOn } from '../context.ts';
+import { archiveImages, chooseImage, listArchive } from '../engines/images/archive.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
-import { FLAG_NAMES, flag } from '../flags.ts';
-import { bytes } from '../output.ts';
+import { VERSION } from '../package.ts';
 import { programFiles } from '../program/files.ts';
 import { runSteps, type Step } from '../reconcile/progress.ts';
+import { answersFile } from '../settings/answers-file.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
-import { mergeAnswers, resolveSettings } from '../settings.ts';
-import { quoted } from '../shell.ts';
-import { VERSION } from '../version.ts';
+import { bytes } from '../terminal/output.ts';
+import { quoted } from '../terminal/shell.ts';
 
 /** What goes into the file. */
 interface Wish {

@@ -1,12 +1,12 @@
 // `registry-setup --client --undo`: exactly what was done for one registry, taken back.
-import type { Answers } from '../arguments.ts';
 import { leave, previewLeave } from '../client/leave.ts';
-import { remembered } from '../client/memory.ts';
+import { nameOf, parseAddress } from '../client/options.ts';
+import { remembered } from '../client/records.ts';
 import { leaveLines } from '../client/screens.ts';
-import { nameOf, parseAddress } from '../client/wish.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
-import { showDryRun } from './dry-run.ts';
+import { showDryRun } from '../reconcile/dry-run.ts';
+import type { Answers } from '../settings/arguments.ts';
 
 export async function undoClient(context: Context, answers: Answers, base: string): Promise<void> {
   const { host, output } = context;

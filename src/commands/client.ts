@@ -1,13 +1,13 @@
 // `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
-import { answersFile } from '../answers-file.ts';
-import type { Answers } from '../arguments.ts';
 import { installedRoots } from '../client/certs-dir.ts';
+import { finderOf, findPerson, findTargets } from '../client/detect.ts';
 import { askLogin } from '../client/discover.ts';
-import { finderOf, findPerson, findTargets } from '../client/find.ts';
 import { chooseLogin } from '../client/login.ts';
-import { madeForOthers, memoryBase, memoryOf } from '../client/memory.ts';
-import { needsRoot, pasteLines } from '../client/paste.ts';
+import { readWish } from '../client/options.ts';
 import { type Joining, trusted } from '../client/plan.ts';
+import { askHost, askRestart, confirmRoot, look } from '../client/prompts.ts';
+import { madeForOthers, memoryBase, memoryOf } from '../client/records.ts';
+import { needsRoot, pasteLines } from '../client/root-commands.ts';
 import { join, prepare, preview } from '../client/run.ts';
 import {
   blockedLines,
@@ -18,17 +18,17 @@ import {
   targetLines,
   trustLine,
 } from '../client/screens.ts';
-import { askHost, askRestart, confirmRoot, look } from '../client/talk.ts';
 import { type Person, TARGETS } from '../client/target.ts';
 import { decideTrust } from '../client/trust.ts';
-import { readWish } from '../client/wish.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
-import type { Resource } from '../resource.ts';
+import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
 import { clearText } from '../resources/login.ts';
-import { mergeAnswers } from '../settings.ts';
+import type { Resource } from '../resources/resource.ts';
+import { answersFile } from '../settings/answers-file.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { mergeAnswers } from '../settings/resolve.ts';
 import { undoClient } from './client-undo.ts';
-import { changeDetails, showDryRun } from './dry-run.ts';
 
 export async function client(context: Context): Promise<void> {
   const answers = await allAnswers(context);

@@ -1,21 +1,21 @@
 // `registry-setup rotate`: a new site certificate, and a new CA with --ca. No client of a CA has to do anything.
-import type { Answers } from '../arguments.ts';
-import { certificateFacts } from '../certificate-facts.ts';
+import { certificateFacts } from '../certificates/description.ts';
+import { readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { existing } from '../existing.ts';
-import { FLAG_NAMES, flag } from '../flags.ts';
-import { gapDuring } from '../gap.ts';
-import { readUnfinished } from '../journal.ts';
-import { SYMBOL } from '../output.ts';
-import { asRecovered } from '../recovered.ts';
+import { showDryRun } from '../reconcile/dry-run.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
+import { asRecovered } from '../reconcile/recovered-host.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
+import { existing } from '../server/existing.ts';
+import { carryOut, preview } from '../server/run.ts';
+import { inDays } from '../server/screens/summary.ts';
 import type { Wanted } from '../server/wanted.ts';
-import { carryOut, preview } from '../server.ts';
-import { readServed, type Site } from '../site.ts';
-import { inDays } from '../summary.ts';
-import { showDryRun } from './dry-run.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { SYMBOL } from '../terminal/output.ts';
+import { gapDuring } from './downtime.ts';
 
 const DAY = 86_400_000;
 

@@ -1,18 +1,18 @@
 // `registry-setup`: sets the registry up, or changes the one that is here.
-import { refuseForeign } from '../bundle/contents.ts';
-import { certificateFacts } from '../certificate-facts.ts';
-import { clientNews, formerTrust } from '../client-news.ts';
+import { certificateFacts } from '../certificates/description.ts';
 import { type Context, isOn } from '../context.ts';
-import { givenPasswords } from '../passwords.ts';
-import { everyone } from '../roles.ts';
+import { refuseForeign } from '../engines/images/bundled.ts';
+import { showDryRun } from '../reconcile/dry-run.ts';
+import { carryOut, preview } from '../server/run.ts';
+import { clientNews, formerTrust } from '../server/screens/client-changes.ts';
+import { clientLine, lacksLines, summaryLines } from '../server/screens/summary.ts';
 import { settle } from '../server/settle.ts';
 import type { Outcome } from '../server/wanted.ts';
 import { collect, firstWish } from '../server/wizard/collect.ts';
-import { carryOut, preview } from '../server.ts';
+import { review } from '../server/wizard/review.ts';
+import { givenPasswords } from '../settings/given-passwords.ts';
+import { everyone } from '../settings/readers.ts';
 import { address, type Settings } from '../settings/settings.ts';
-import { clientLine, lacksLines, summaryLines } from '../summary.ts';
-import { showDryRun } from './dry-run.ts';
-import { review } from './review.ts';
 
 export async function setup(context: Context): Promise<void> {
   const { host, env } = context;

@@ -1,18 +1,18 @@
 // `registry-setup status`: what runs here, and what differs from the plan.
-import { certificateFacts } from '../certificate-facts.ts';
+import { certificateFacts } from '../certificates/description.ts';
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
-import { existing } from '../existing.ts';
-import { ask } from '../http.ts';
-import { readUnfinished } from '../journal.ts';
-import { bytes, SYMBOL } from '../output.ts';
+import { changeDetails } from '../reconcile/dry-run.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
-import { loginText } from '../screens.ts';
+import { ask } from '../registry/http.ts';
 import { takesTokens } from '../server/checks/tokens.ts';
-import { preview } from '../server.ts';
+import { existing } from '../server/existing.ts';
+import { preview } from '../server/run.ts';
+import { loginText } from '../server/screens/review.ts';
+import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { address } from '../settings/settings.ts';
-import { certificateLines, clientLine } from '../summary.ts';
-import { changeDetails } from './dry-run.ts';
+import { bytes, SYMBOL } from '../terminal/output.ts';
 
 /** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */
 export async function status(context: Context): Promise<number> {

@@ -4,10 +4,10 @@ import { othersIn } from '../engines/others.ts';
 import { MANAGERS, type PackageUndo } from '../engines/packages.ts';
 import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
+import { wouldChange } from '../reconcile/undo.ts';
 import type { Oldest, UndoStep } from '../resources/undo.ts';
 import type { Program } from '../settings/settings.ts';
-import { wouldChange } from '../undo.ts';
 
 const stepsOf = (oldest: Oldest): UndoStep[] => [...oldest.values()].flatMap(({ undo }) => undo.steps);
 const isEngine = (step: UndoStep) =>

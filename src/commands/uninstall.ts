@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, Interrupted } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { readOldest, readUnfinished } from '../journal.ts';
-import { bytes } from '../output.ts';
+import type { Host } from '../host/host.ts';
+import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
+import { readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
-import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile.ts';
-import { beginRun } from '../state.ts';
+import { beginRun } from '../reconcile/run.ts';
+import { sweepLeftovers } from '../server/checks/test-image.ts';
 import { readYaml } from '../templates.ts';
-import { sweepLeftovers } from '../test-image.ts';
-import { changeDetails, showDryRun } from './dry-run.ts';
+import { bytes } from '../terminal/output.ts';
 import { askEngine, engineLines, engineOf, usedByOthers } from './uninstall-engine.ts';
 
 export async function uninstall(context: Context): Promise<void> {

@@ -1,18 +1,18 @@
 // `registry-setup user list | add | remove | password`: who may log in. The registry re-reads its users, so nothing restarts.
-import type { Answers } from '../arguments.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { existing } from '../existing.ts';
-import { givenPasswords } from '../passwords.ts';
-import { askPassword } from '../questions/login.ts';
-import { checkReader, everyone, readersOf } from '../roles.ts';
+import { showDryRun } from '../reconcile/dry-run.ts';
 import type { Secret } from '../secret.ts';
-import { carryOut, preview } from '../server.ts';
+import { existing } from '../server/existing.ts';
+import { carryOut, preview } from '../server/run.ts';
+import { loginLines } from '../server/screens/summary.ts';
+import { askPassword } from '../server/wizard/questions/login.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { givenPasswords } from '../settings/given-passwords.ts';
+import { checkReader, everyone, readersOf } from '../settings/readers.ts';
 import type { Settings } from '../settings/settings.ts';
-import { shellLine } from '../shell.ts';
-import { loginLines } from '../summary.ts';
-import { checkUser } from '../validation.ts';
-import { showDryRun } from './dry-run.ts';
+import { checkUser } from '../settings/validation.ts';
+import { shellLine } from '../terminal/shell.ts';
 
 const USAGE = [
   'registry-setup user list | add NAME | remove NAME | password NAME',

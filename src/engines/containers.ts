@@ -1,6 +1,6 @@
 // Containers of Docker and podman, which take the same words.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { ANSWERS_WITHIN, type Service, TITLE } from './types.ts';
 

@@ -1,6 +1,6 @@
 // Docker as a service of the machine: whether it starts, and how to start it with systemd, OpenRC or an init script.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { EngineInfo } from './types.ts';
 
 export const STARTS_WITHIN = 30_000;

@@ -1,7 +1,7 @@
 // The words that Docker and podman understand. Everything goes through the command line, so that contexts and DOCKER_HOST are
 // honoured. Where the two differ it says so.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import { HANGS } from './containers.ts';
 import { ANSWERS_WITHIN, type EngineInfo, NoEngine, StoppedEngine } from './types.ts';
 

@@ -1,7 +1,7 @@
 // What is asked of any engine: which one it is here, whether a service of ours runs, its last words, who holds a port.
 import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/service-manager.ts';
-import type { Host } from '../host.ts';
 import type { EngineWish, Settings } from '../settings/settings.ts';
 import { inspect, logs } from './containers.ts';
 import { engineInfo } from './docker.ts';

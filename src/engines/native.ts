@@ -1,8 +1,8 @@
 // No container engine at all: the registry is a program of this machine, and systemd, or a script of ours, keeps it running.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { type Keeper, keeperOf } from '../host/service-manager.ts';
-import type { Host } from '../host.ts';
 import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
 import type { EngineInfo } from './types.ts';
 

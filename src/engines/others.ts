@@ -1,5 +1,5 @@
 // What of somebody else is in an engine that was installed for the registry: it would go with it.
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { OWNER_LABEL } from './containers.ts';
 import { ANSWERS_WITHIN } from './types.ts';

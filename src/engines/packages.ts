@@ -1,5 +1,5 @@
 // The package managers: how a package is looked for, installed and taken away, and what each calls the registry.
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 
 export type Manager = 'apt' | 'dnf' | 'zypper' | 'apk' | 'pacman';

@@ -1,6 +1,6 @@
 // An engine that is not running yet: what it will be once it is installed or started.
-import type { Host } from '../host.ts';
-import type { Resource } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import type { Resource } from '../resources/resource.ts';
 import type { Program } from '../settings/settings.ts';
 import type { EnginePackage } from './packages.ts';
 import type { EngineInfo } from './types.ts';

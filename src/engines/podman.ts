@@ -1,6 +1,6 @@
 // Where podman says something else than Docker does: what it is, and who publishes a port.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
+import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { ANSWERS_WITHIN, type EngineInfo, NoEngine } from './types.ts';
 

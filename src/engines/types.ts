@@ -1,6 +1,6 @@
 // What is known of an engine, and what it is asked to run.
 import { CliError } from '../errors.ts';
-import type { Resource } from '../resource.ts';
+import type { Resource } from '../resources/resource.ts';
 import type { EngineKind, Program } from '../settings/settings.ts';
 
 /** What a person calls it. */

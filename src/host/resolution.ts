@@ -1,7 +1,7 @@
 // Where a name leads on this machine, and whether its hosts file can be changed.
 import { isIP } from 'node:net';
-import type { Host, RunResult } from '../host.ts';
-import { bare } from '../site-names.ts';
+import type { Host, RunResult } from './host.ts';
+import { bare } from './names.ts';
 
 export const HOSTS = '/etc/hosts';
 

@@ -1,6 +1,6 @@
 // What keeps a program running on this machine: systemd, the user's systemd, or a script.
 import { join } from 'node:path';
-import type { Host } from '../host.ts';
+import type { Host } from './host.ts';
 
 /** What runs a program for good. */
 export type Keeper = 'systemd' | 'own systemd' | 'script';

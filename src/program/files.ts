@@ -1,10 +1,12 @@
 // The files that this program consists of.
 import { join } from 'node:path';
-import type { Host } from '../host.ts';
+import { fileURLToPath } from 'node:url';
+import type { Host } from '../host/host.ts';
+import { PACKAGE } from '../package.ts';
 
 /** The files of this program, by their path in the package. */
 export async function programFiles(host: Host): Promise<Record<string, string>> {
-  const root = new URL('..', import.meta.url).pathname;
+  const root = fileURLToPath(PACKAGE);
   const lists = await Promise.all(
     ['dist', 'templates'].map(async (dir) =>
       (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),

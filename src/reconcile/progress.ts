@@ -1,7 +1,6 @@
 // Shows the steps of a run while they are done. The only door to listr2.
 import { Interrupted } from '../errors.ts';
-import { type Output, SYMBOL } from '../output.ts';
-import type { Report } from '../resource.ts';
+import { type Output, type Report, SYMBOL } from '../terminal/output.ts';
 
 /** A step of a run: some changes, or a proof. */
 export interface Step {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { type Run, recover } from '../state.ts';
+import { type Run, recover } from './run.ts';
 
 /** What a run that was killed left is ended first: this run builds on a machine that is in order. */
 export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {

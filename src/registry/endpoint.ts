@@ -1,6 +1,6 @@
 // Where the server itself reaches its registry.
-import type { Endpoint } from '../http.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Endpoint } from './http.ts';
 
 /** What the server itself connects to: the address that it listens on, whatever clients call it. */
 export function localEndpoint({ host, port, bind, tls }: Settings, roots?: string[]): Endpoint {

@@ -1,7 +1,7 @@
 // One TLS handshake with a server: which certificate it shows, and whether a client would accept it.
 import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
-import { type Endpoint, identity } from '../http.ts';
+import { type Endpoint, identity } from './http.ts';
 
 const LIMIT = 5_000;
 

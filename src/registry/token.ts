@@ -1,6 +1,6 @@
 // Tokens: fetched from where the registry says, and sent with the request. (distribution-spec, auth/token)
 import { CliError } from '../errors.ts';
-import { type Ask, ask, bare, type Credentials, type Endpoint, type Reply, STRANGER } from '../http.ts';
+import { type Ask, ask, bare, type Credentials, type Endpoint, type Reply, STRANGER } from './http.ts';
 
 /** `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3). */
 function challenge({ headers }: Reply): Record<string, string> | undefined {

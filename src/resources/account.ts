@@ -1,8 +1,8 @@
 // A user of the system for one service: no login, no home, a group of its own.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
-import { shellLine } from '../shell.ts';
+import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 /** Their numbers as /etc/passwd has them: it is a user of ours, so it is in the file. Undefined while there is none. */

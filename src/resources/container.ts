@@ -1,5 +1,4 @@
 // A container of ours: running, from the image that is here, with the digest of everything that it was started with.
-import { untilListening, whileTheyWait } from '../door.ts';
 import {
   type Container,
   createContainer,
@@ -11,13 +10,14 @@ import {
   startContainer,
   stopContainer,
 } from '../engines/containers.ts';
-import * as images from '../engines/images.ts';
+import * as images from '../engines/images/store.ts';
 import type { Service } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import { untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
-import { shellLine } from '../shell.ts';
+import { shellLine } from '../terminal/shell.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type ContainerStep = UndoStep & { do: 'container' };

@@ -1,7 +1,7 @@
 // A program of this machine that is kept below the set-up's directory, for where it came from is not for long: the node of a bundle.
 import { CliError } from '../errors.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
-import { shellLine } from '../shell.ts';
+import { shellLine } from '../terminal/shell.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 

@@ -1,12 +1,12 @@
 // One entry in a list of daemon.json: merged, checked, put in place, reloaded, read back from the running dockerd. Never a restart.
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { addToList, parseDaemonJson, removeFromList, setKeys } from '../daemon-json.ts';
-import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../engines/dockerd.ts';
+import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../dockerd/daemon.ts';
+import { addToList, parseDaemonJson, removeFromList, setKeys } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep, Vault } from './undo.ts';
 
 type Entry = Pick<ResourceOf<'daemonJson'>, 'daemon' | 'directive' | 'entry' | 'present'>;

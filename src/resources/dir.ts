@@ -1,9 +1,9 @@
 // A directory: there, with its mode. One that has images in it is never taken away: only an empty one is.
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
 import { groupId } from './account.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 

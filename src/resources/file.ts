@@ -1,7 +1,7 @@
 // A file of ours: its content and its mode.
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
 import { groupId } from './account.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 

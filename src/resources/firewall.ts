@@ -1,9 +1,9 @@
 // A way through the firewall of this machine. A rule that was there before us is left alone, and so is a firewall that is off.
-import { openCommand, passageOf, titleOf } from '../firewall.ts';
-import { namedParts, shutParts, switchPort } from '../firewalls/firewalld.ts';
-import { addRule, isUfwOn, ourRule, removeRule, ufwPassage } from '../firewalls/ufw.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import { openCommand, passageOf, titleOf } from '../host/firewall/firewall.ts';
+import { namedParts, shutParts, switchPort } from '../host/firewall/firewalld.ts';
+import { addRule, isUfwOn, ourRule, removeRule, ufwPassage } from '../host/firewall/ufw.ts';
+import type { Host } from '../host/host.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type Step = UndoStep & { do: 'firewall' };

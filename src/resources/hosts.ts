@@ -1,9 +1,9 @@
 // A name in the hosts file, in one line that is marked as ours.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
 import { sha256 } from './daemon-json.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type Line = Pick<ResourceOf<'hosts'>, 'path' | 'name' | 'address'>;

@@ -1,8 +1,8 @@
 // The image that a service is started from: there already, or pulled, or loaded from an archive.
-import { mayHold } from '../bundle/contents.ts';
-import * as images from '../engines/images.ts';
-import { pullImage } from '../engines/pull.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import { mayHold } from '../engines/images/bundled.ts';
+import { pullImage } from '../engines/images/pull.ts';
+import * as images from '../engines/images/store.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 
 export const image: Provider<ResourceOf<'image'>> = {
   title: ({ ref }) => `image ${ref}`,

@@ -1,12 +1,12 @@
 // A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { runAs } from '../as-person.ts';
-import { setKeys } from '../daemon-json.ts';
-import { adviceFor } from '../engines/dockerd.ts';
+import { adviceFor } from '../dockerd/daemon.ts';
+import { setKeys } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import { runAs } from '../host/run-as.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type Login = ResourceOf<'login'>;

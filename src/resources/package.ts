@@ -3,9 +3,9 @@ import { othersIn } from '../engines/others.ts';
 import { isInstalled, isThere, MANAGERS, managerIdle } from '../engines/packages.ts';
 import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
-import { shellLine } from '../shell.ts';
+import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type Package = ResourceOf<'package'>;

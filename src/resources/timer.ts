@@ -1,10 +1,10 @@
 // A systemd timer of ours: its two units, switched on and running.
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 import { foldersOf, unitPath } from './unit.ts';
 

@@ -1,10 +1,10 @@
 // A CA in the trust store of the system, which every program of the machine reads: only ever at the person's own wish.
 import { dirname, join } from 'node:path';
-import { restartDocker } from '../engines/dockerd.ts';
+import { restartDocker } from '../dockerd/daemon.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import type { Host } from '../host/host.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 /** Where each kind of system takes CAs from, and what makes its bundle anew. The first whose directory is there. */

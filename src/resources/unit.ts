@@ -1,11 +1,11 @@
 // A systemd service of ours: its file, switched on, running. The file names the digest of what it reads, so that a change restarts it.
 import { dirname, join } from 'node:path';
-import { type Door, untilListening, whileTheyWait } from '../door.ts';
 import { CliError } from '../errors.ts';
-import type { Host } from '../host.ts';
-import { unifiedDiff } from '../masking.ts';
-import type { Provider, ResourceOf } from '../resource.ts';
+import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import type { Host } from '../host/host.ts';
+import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
+import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
 
 type Unit = Pick<ResourceOf<'unit'>, 'name' | 'own'>;

@@ -1,12 +1,12 @@
 // Makes or loads every certificate that a server with these settings needs.
-import { ownAddresses } from '../addresses.ts';
-import { type Certificates, loadCertificates } from '../certificates.ts';
+import { type Certificates, loadCertificates } from '../certificates/certificates.ts';
+import { siteNames } from '../certificates/names.ts';
+import type { Keys, Renew } from '../certificates/site.ts';
 import type { Context } from '../context.ts';
-import { asRecovered } from '../recovered.ts';
+import { ownAddresses } from '../host/addresses.ts';
+import { asRecovered } from '../reconcile/recovered-host.ts';
 import { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { Keys, Renew } from '../site.ts';
-import { siteNames } from '../site-names.ts';
 
 /** The same, with the names of this machine; a locked key is opened with REGISTRY_SETUP_PASSPHRASE, or a word that is asked for. */
 export async function certificatesFor(

@@ -1,23 +1,23 @@
 // Turns the answers into settings that fit this machine, with every warning that goes with them.
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import { archiveImages, chooseImage } from '../archive.ts';
-import type { Answers } from '../arguments.ts';
-import { aroundDefaults } from '../around.ts';
-import { carried } from '../bundle/carried.ts';
-import { otherImage } from '../bundle/contents.ts';
 import type { Context } from '../context.ts';
+import { archiveImages, chooseImage } from '../engines/images/archive.ts';
+import { otherImage } from '../engines/images/bundled.ts';
 import type { NativeInfo } from '../engines/native.ts';
 import { withoutEngine } from '../engines/pending.ts';
 import { type EngineInfo, TITLE } from '../engines/types.ts';
 import { InputError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { keeperOf } from '../host/service-manager.ts';
-import type { Host } from '../host.ts';
-import { SYMBOL } from '../output.ts';
-import { preflight } from '../preflight.ts';
-import { resolveSettings } from '../settings.ts';
+import { carried } from '../program/bundled.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { resolveSettings } from '../settings/resolve.ts';
+import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
 import { findingsError } from './checks/finding.ts';
+import { preflight } from './checks/preflight.ts';
+import { aroundDefaults } from './plan/network.ts';
 import type { Wanted } from './wanted.ts';
 import type { Collected } from './wizard/collect.ts';
 

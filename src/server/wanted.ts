@@ -1,11 +1,11 @@
 // The request to a server: its settings, and everything that is needed to plan and apply them.
-import type { Certificates } from '../certificates.ts';
+import type { Certificates } from '../certificates/certificates.ts';
 import type { EngineInfo } from '../engines/types.ts';
-import type { Facts } from '../facts.ts';
-import type { Material } from '../material.ts';
-import type { Change } from '../reconcile.ts';
+import type { Change } from '../reconcile/reconcile.ts';
 import type { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { Facts } from './plan/facts.ts';
+import type { Material } from './plan/secrets.ts';
 
 /** What was wanted, and what it takes. */
 export interface Wanted {

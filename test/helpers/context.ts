@@ -1,7 +1,7 @@
 // A command on a fake host: `runCommand(host, 'status --json')` is that command line without a terminal.
-import { readArguments, readEnvironment } from '../../src/arguments.ts';
-import type { Prompts } from '../../src/ask.ts';
 import type { Context } from '../../src/context.ts';
+import { readArguments, readEnvironment } from '../../src/settings/arguments.ts';
+import type { Prompts } from '../../src/terminal/prompts.ts';
 import type { FakeHost } from './fake-host.ts';
 import { silent } from './run.ts';
 

@@ -1,5 +1,5 @@
 // A Docker engine in memory, as far as src/engines/docker.ts speaks to it. What it does not know is not answered.
-import type { RunResult } from '../../src/host.ts';
+import type { RunResult } from '../../src/host/host.ts';
 
 export interface FakeContainer {
   id: string;

@@ -1,5 +1,5 @@
 // Docker as a package and a service of a fake host: installed or not, running or not. Its state is in files, so that a snapshot sees it.
-import type { RunResult } from '../../src/host.ts';
+import type { RunResult } from '../../src/host/host.ts';
 import type { FakeHost } from './fake-host.ts';
 
 const UNITS = ['docker.socket', 'docker.service', 'containerd.service'];

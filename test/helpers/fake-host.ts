@@ -2,7 +2,7 @@
 import { basename, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CliError } from '../../src/errors.ts';
-import type { Host, RunResult, Stat } from '../../src/host.ts';
+import type { Host, RunResult, Stat } from '../../src/host/host.ts';
 import { changesDocker, type FakeDocker, fakeDocker } from './fake-docker.ts';
 import { type FakeRules, runRules } from './fake-rules.ts';
 

@@ -1,5 +1,5 @@
 // The packet filter of a machine in memory, as nft and iptables see it: rules come and go, and a test can look at what is left.
-import type { RunResult } from '../../src/host.ts';
+import type { RunResult } from '../../src/host/host.ts';
 
 export interface FakeRules {
   /** `none`: neither tool is installed. */

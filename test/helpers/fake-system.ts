@@ -1,5 +1,5 @@
 // What a package manager, useradd and systemd do to a fake host. Their state is in files, so that a snapshot sees it.
-import type { RunResult } from '../../src/host.ts';
+import type { RunResult } from '../../src/host/host.ts';
 import type { FakeHost } from './fake-host.ts';
 
 /** A command that does something, and is remembered. */

@@ -1,5 +1,5 @@
 // Small plans with every kind that a registry is made of; fixed, so that what a run does with them can be told exactly.
-import type { Resource } from '../../src/resource.ts';
+import type { Resource } from '../../src/resources/resource.ts';
 import { imageIdOf } from './fake-docker.ts';
 import { type FakeHost, fakeHost } from './fake-host.ts';
 import { DIR } from './run.ts';

@@ -1,8 +1,8 @@
 // The same five cases for every kind of resource: create, change, equal, undo restores, twice is once.
 import { describe, expect, test } from 'vitest';
-import type { Drift, Provider, Resource } from '../../src/resource.ts';
+import { perform } from '../../src/reconcile/undo.ts';
+import type { Drift, Provider, Resource } from '../../src/resources/resource.ts';
 import type { Undo, Vault } from '../../src/resources/undo.ts';
-import { perform } from '../../src/undo.ts';
 import { type FakeHost, fakeHost } from './fake-host.ts';
 
 export interface Start {

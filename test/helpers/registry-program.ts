@@ -15,7 +15,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { ask, type Endpoint } from '../../src/http.ts';
+import { ask, type Endpoint } from '../../src/registry/http.ts';
 import { fillTemplate, type Value } from '../../src/templates.ts';
 import { temporaryDirectory } from './tmp.ts';
 

@@ -1,9 +1,9 @@
 // A run on a fake host, as src/server.ts does it, without the questions before and the proof after it.
-import type { Output } from '../../src/output.ts';
 import type { Step } from '../../src/reconcile/progress.ts';
-import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../../src/reconcile.ts';
-import type { Resource } from '../../src/resource.ts';
-import { beginRun, recover } from '../../src/state.ts';
+import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../../src/reconcile/reconcile.ts';
+import { beginRun, recover } from '../../src/reconcile/run.ts';
+import type { Resource } from '../../src/resources/resource.ts';
+import type { Output } from '../../src/terminal/output.ts';
 import type { FakeHost } from './fake-host.ts';
 
 export const DIR = '/opt/registry';

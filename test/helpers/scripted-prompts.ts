@@ -1,6 +1,6 @@
 // Somebody at a terminal who knows what to answer; where the script says nothing, Enter is pressed.
-import type { Prompts } from '../../src/ask.ts';
 import { Secret } from '../../src/secret.ts';
+import type { Prompts } from '../../src/terminal/prompts.ts';
 
 export interface Scripted extends Prompts {
   /** What was asked, with what was answered, and what was refused: `Port = 80`, `Port: Port 80 is taken.`. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
-import { binary } from '../../src/resources/binary.ts';
+import { binary } from '../../src/resources/registry-binary.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { on } from '../helpers/fake-system.ts';
 import { fiveCases } from '../helpers/provider-cases.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Service } from '../../src/engines/types.ts';
-import type { ResourceOf } from '../../src/resource.ts';
+import { perform } from '../../src/reconcile/undo.ts';
 import { container } from '../../src/resources/container.ts';
-import { perform } from '../../src/undo.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';

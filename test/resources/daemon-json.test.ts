@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseDaemonJson } from '../../src/daemon-json.ts';
-import type { ResourceOf } from '../../src/resource.ts';
+import { parseDaemonJson } from '../../src/dockerd/daemon-json.ts';
 import { daemonJson } from '../../src/resources/daemon-json.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { DAEMON, runDockerd } from '../helpers/daemon.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
 import { dir } from '../../src/resources/dir.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startsWithMachine } from '../../src/engines/docker-service.ts';
-import type { ResourceOf } from '../../src/resource.ts';
-import { engine } from '../../src/resources/engine.ts';
+import { engine } from '../../src/resources/docker-service.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { type EngineState, fakeEngine } from '../helpers/fake-engine.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { on, said } from '../helpers/fake-system.ts';

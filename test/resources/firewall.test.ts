@@ -1,8 +1,8 @@
 // A rule in ufw, a port in firewalld: made once, and taken away without what others wrote.
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
+import { gone } from '../../src/reconcile/removal.ts';
 import { firewall } from '../../src/resources/firewall.ts';
-import { gone } from '../../src/resources/gone.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fakeFirewalld, fakeUfw, said, tuple } from '../helpers/fake-system.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
-import { gone } from '../../src/resources/gone.ts';
+import { gone } from '../../src/reconcile/removal.ts';
+import { perform } from '../../src/reconcile/undo.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import type { Undo } from '../../src/resources/undo.ts';
-import { perform } from '../../src/undo.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, vaultOn } from '../helpers/provider-cases.ts';

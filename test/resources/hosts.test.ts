@@ -1,7 +1,7 @@
 // A name in the hosts file, in one line that is ours.
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
 import { hosts } from '../../src/resources/hosts.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
 import { image } from '../../src/resources/image.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases } from '../helpers/provider-cases.ts';

@@ -1,7 +1,7 @@
 // A login of docker: made by docker itself, the password through standard input, and taken back without a trace.
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
 import { login } from '../../src/resources/login.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { Secret } from '../../src/secret.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';

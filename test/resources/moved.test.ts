@@ -1,7 +1,7 @@
 // Flags of dockerd that move into daemon.json, with one restart.
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
-import { moved } from '../../src/resources/moved.ts';
+import { moved } from '../../src/resources/dockerd-flags.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { DAEMON, runDockerd } from '../helpers/daemon.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';

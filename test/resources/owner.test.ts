@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { owner } from '../../src/resources/owner.ts';
+import { owner } from '../../src/resources/storage-owner.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fakeUsers, on, said } from '../helpers/fake-system.ts';
 import { fiveCases } from '../helpers/provider-cases.ts';

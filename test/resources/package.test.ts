@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
+import { perform } from '../../src/reconcile/undo.ts';
 import { pack } from '../../src/resources/package.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import type { UndoStep } from '../../src/resources/undo.ts';
-import { perform } from '../../src/undo.ts';
 import { fakeEngine } from '../helpers/fake-engine.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fakeApt, fakeSystemd, on, said } from '../helpers/fake-system.ts';

@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { scriptFiles, scriptProcess } from '../../src/host/service-manager.ts';
-import { nativeService } from '../../src/native-plan.ts';
-import type { Resource, ResourceOf } from '../../src/resource.ts';
-import { background } from '../../src/resources/process.ts';
+import { realHost } from '../../src/host/this-host.ts';
+import { perform } from '../../src/reconcile/undo.ts';
+import { background } from '../../src/resources/background-process.ts';
+import type { Resource, ResourceOf } from '../../src/resources/resource.ts';
+import { nativeService } from '../../src/server/plan/native.ts';
 import type { Settings } from '../../src/settings/settings.ts';
-import { realHost } from '../../src/this-host.ts';
-import { perform } from '../../src/undo.ts';
 import { temporaryDirectory } from '../helpers/tmp.ts';
 
 const host = realHost();

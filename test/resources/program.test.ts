@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
-import { gone } from '../../src/resources/gone.ts';
-import { program } from '../../src/resources/program.ts';
-import { perform } from '../../src/undo.ts';
+import { gone } from '../../src/reconcile/removal.ts';
+import { perform } from '../../src/reconcile/undo.ts';
+import { program } from '../../src/resources/program-copy.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../helpers/provider-cases.ts';
 

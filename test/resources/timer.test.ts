@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { timer, unitPaths } from '../../src/resources/timer.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fiveCases } from '../helpers/provider-cases.ts';

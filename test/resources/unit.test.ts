@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ResourceOf } from '../../src/resource.ts';
+import type { ResourceOf } from '../../src/resources/resource.ts';
 import { unit, unitPath } from '../../src/resources/unit.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
 import { fakeSystemd, said } from '../helpers/fake-system.ts';

@@ -1,6 +1,6 @@
 // BuildKit builders in containers of their own: they know nothing of daemon.json and certs.d, and take a file when they are made.
 import { join } from 'node:path';
-import type { Resource } from '../../resource.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, Look } from '../target.ts';
 import type { Trust } from '../trust.ts';

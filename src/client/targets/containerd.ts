@@ -1,7 +1,7 @@
 // containerd, as nerdctl, crictl and Kubernetes use it: a hosts.toml a registry, read for each pull.
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
-import type { Resource } from '../../resource.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, Look } from '../target.ts';
 import type { Trust } from '../trust.ts';

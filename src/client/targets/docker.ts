@@ -1,16 +1,16 @@
 // Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted.
 import { dirname, join } from 'node:path';
-import { runAs, type Who } from '../../as-person.ts';
+import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../dockerd/daemon.ts';
 import type { Daemon, Directive } from '../../dockerd/types.ts';
-import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../engines/dockerd.ts';
 import { CliError } from '../../errors.ts';
-import type { Host } from '../../host.ts';
-import type { Resource } from '../../resource.ts';
+import type { Host } from '../../host/host.ts';
+import { runAs, type Who } from '../../host/run-as.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { brokenPairs, directory, trustFiles } from '../certs-dir.ts';
 import { activeConflicts, aroundFlags } from '../conflicts.ts';
 import type { Found } from '../discover.ts';
-import { listIn } from '../memory.ts';
 import { proxyWarnings } from '../proxy.ts';
+import { listIn } from '../records.ts';
 import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
 import { inStore, storeResources } from './system.ts';

@@ -1,6 +1,6 @@
 // k3s: one registries.yaml, which it reads when it starts. A file of somebody else is not merged: the lines for it are shown.
 import { dirname, join } from 'node:path';
-import type { Resource } from '../../resource.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { directory } from '../certs-dir.ts';
 import type { Finder, Look } from '../target.ts';
 import type { Trust } from '../trust.ts';

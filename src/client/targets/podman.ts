@@ -1,9 +1,9 @@
 // podman, buildah and skopeo read the same files: certs.d, and a drop-in of registries.conf. They have no daemon, so nothing is told.
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
-import type { Host } from '../../host.ts';
+import type { Host } from '../../host/host.ts';
 import { leftOut } from '../../registry/no-proxy.ts';
-import type { Resource } from '../../resource.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';

@@ -1,8 +1,8 @@
 // The trust store of the system: every program of this machine then believes that CA for every name. Only when it is named.
 import type { Daemon } from '../../dockerd/types.ts';
 import { CliError } from '../../errors.ts';
-import type { Host } from '../../host.ts';
-import type { Resource } from '../../resource.ts';
+import type { Host } from '../../host/host.ts';
+import type { Resource } from '../../resources/resource.ts';
 import { findStore, STORES, trust as trustProvider } from '../../resources/trust.ts';
 import type { Finder } from '../target.ts';
 import type { Trust } from '../trust.ts';

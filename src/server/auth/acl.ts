@@ -1,5 +1,5 @@
 // Who may do what, as rules of docker_auth. (github.com/cesanta/docker_auth/blob/main/docs/ACL.md)
-import { readersOf } from '../../roles.ts';
+import { readersOf } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Value } from '../../templates.ts';
 

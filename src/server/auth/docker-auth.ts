@@ -1,9 +1,9 @@
 // The users in a configuration of docker_auth, and what the registry calls that server.
 import { join } from 'node:path';
-import type { Host } from '../../host.ts';
-import type { Login } from '../../htpasswd.ts';
+import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
+import type { Login } from './htpasswd.ts';
 
 export const ISSUER = 'registry-setup';
 

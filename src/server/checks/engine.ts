@@ -2,12 +2,12 @@
 import { inspect } from '../../engines/containers.ts';
 import { staysOff } from '../../engines/docker-service.ts';
 import { CliError } from '../../errors.ts';
-import type { Facts } from '../../facts.ts';
-import type { Host } from '../../host.ts';
+import type { Host } from '../../host/host.ts';
 import { notOurs } from '../../resources/container.ts';
 import { unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
 import { authName } from '../auth/docker-auth.ts';
+import type { Facts } from '../plan/facts.ts';
 import { type Check, type Finding, fail, warn } from './finding.ts';
 
 export const engine: Check = async (_, facts) =>

@@ -1,8 +1,8 @@
 // What a check finds: a fault that ends the run, or a warning that does not.
 import { CliError } from '../../errors.ts';
-import type { Facts } from '../../facts.ts';
-import type { Host } from '../../host.ts';
+import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
 
 export interface Finding {
   /** `warning` is told and does not stop the run. */

@@ -1,10 +1,10 @@
 // What the firewall of this machine lets through to the registry, and what has to be said about it.
 import type { EngineInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
-import type { Facts } from '../../facts.ts';
-import { isLoopback, isOn, openCommand, openings, passageOf } from '../../firewall.ts';
-import type { Host } from '../../host.ts';
+import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/firewall/firewall.ts';
+import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
 
 export interface FirewallNews {

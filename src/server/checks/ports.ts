@@ -3,9 +3,10 @@ import { inspect } from '../../engines/containers.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import { CliError } from '../../errors.ts';
-import { type Facts, portHolder } from '../../facts.ts';
-import type { Host } from '../../host.ts';
+import type { Host } from '../../host/host.ts';
+import { portHolder } from '../../host/ports.ts';
 import type { EngineKind, Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
 

@@ -1,7 +1,7 @@
 // Checks the directory of the images before anything is touched: rights, room, and whether the images are there.
 import { dirname, join } from 'node:path';
-import type { Host } from '../../host.ts';
-import { bytes } from '../../output.ts';
+import type { Host } from '../../host/host.ts';
+import { bytes } from '../../terminal/output.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Below this a registry is full after a few images; bytes. */

@@ -1,8 +1,8 @@
 // Proves that the registry takes the tokens of docker_auth, with an account that may do nothing.
 import { CliError } from '../../errors.ts';
-import type { Endpoint } from '../../http.ts';
+import type { Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
-import type { Witness } from '../../witness.ts';
+import type { Witness } from '../auth/probe-account.ts';
 
 /** Whether the registry takes a token of docker_auth. */
 export async function takesTokens(at: Endpoint, { name, password }: Witness): Promise<boolean> {

@@ -1,8 +1,8 @@
 // The facts about the machine that a plan is made from.
 import type { Keeper } from '../../host/service-manager.ts';
-import type { Native } from '../../native-plan.ts';
-import type { Renewal } from '../../renewal.ts';
-import type { Resource } from '../../resource.ts';
+import type { Resource } from '../../resources/resource.ts';
+import type { Native } from './native.ts';
+import type { Renewal } from './renewal.ts';
 
 /** What the plan must know of the machine. */
 export interface PlanFacts {

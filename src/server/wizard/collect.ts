@@ -1,21 +1,20 @@
 // Collects what a set-up needs to know: what was said, what the machine answers, and the questions that are left.
-import { answersFile } from '../../answers-file.ts';
-import type { Prompts } from '../../ask.ts';
-import { carriedAnswers } from '../../bundle/contents.ts';
-import { decideEngine } from '../../commands/engine.ts';
-import { changeOne } from '../../commands/review.ts';
+import { type Keys, makeKeys } from '../../certificates/site.ts';
 import { type Context, dirOf, isOn } from '../../context.ts';
 import type { EngineInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
-import { type Facts, gatherFacts } from '../../facts.ts';
-import { FLAG_NAMES, flag } from '../../flags.ts';
-import type { Asking } from '../../questions/question.ts';
-import { askMissing, QUESTIONS } from '../../questions.ts';
-import { banner, foundLine } from '../../screens.ts';
+import { answersFile } from '../../settings/answers-file.ts';
+import { FLAG_NAMES, flag } from '../../settings/flags.ts';
+import { mergeAnswers } from '../../settings/resolve.ts';
 import type { EngineWish } from '../../settings/settings.ts';
-import { mergeAnswers } from '../../settings.ts';
-import { type Keys, makeKeys } from '../../site.ts';
+import type { Prompts } from '../../terminal/prompts.ts';
+import { carriedAnswers, type Facts, gatherFacts } from '../plan/facts.ts';
+import { banner, foundLine } from '../screens/review.ts';
 import type { Wanted } from '../wanted.ts';
+import { decideEngine } from './engine.ts';
+import type { Asking } from './questions/question.ts';
+import { askMissing, QUESTIONS } from './questions/questions.ts';
+import { changeOne } from './review.ts';
 
 /** What is known before anything is decided. */
 export interface Collected {
@@ -65,8 +64,7 @@ export async function collect(context: Context): Promise<Collected | undefined> 
   // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
   if (facts.last && !engine.bring) {
     const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
-    if (plain && (await (await import('../../commands/again.ts')).again(context)) === 'done')
-      return undefined;
+    if (plain && (await (await import('./menu.ts')).again(context)) === 'done') return undefined;
     return { ...collected, changing: plain };
   }
   // Two RSA keys take about a second: they are made while the person reads.

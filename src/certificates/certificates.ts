@@ -1,0 +1,44 @@
+// The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
+import type { Host } from '../host/host.ts';
+import {
+  type AskPassphrase,
+  type OwnCa,
+  ownCaSite,
+  readOwnCa,
+  type Site,
+  selfSignedSite,
+  type Wish,
+} from './site.ts';
+import { type TokenPair, tokenPair } from './token-pair.ts';
+
+export interface Certificates {
+  /** What is served over TLS; undefined where it is plain HTTP. */
+  site: Site | undefined;
+  /** Kept while another mode is used, so that clients which trust it need nothing when it comes back. */
+  ca: OwnCa | undefined;
+  /** The pair that signs tokens; undefined where there are none. */
+  token: TokenPair | undefined;
+}
+
+/** @throws InputError (exit 2) for what is wrong with a file that was given */
+export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
+  const { settings, keys, renew } = wish;
+  const token = settings.auth === 'token' ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;
+  const served = await servedCertificates(wish, host, askFor);
+  return { ...served, token: await token };
+}
+
+async function servedCertificates(
+  wish: Wish,
+  host: Host,
+  askFor: AskPassphrase,
+): Promise<Omit<Certificates, 'token'>> {
+  const { tls, dir, cert, caCert } = wish.settings;
+  const kept = () => readOwnCa(host, dir);
+  if (tls === 'insecure') return { site: undefined, ca: await kept() };
+  if (tls === 'self-signed') return { site: await selfSignedSite(wish, host), ca: await kept() };
+  if (!cert && !caCert) return ownCaSite(wish, host);
+  const { readySite, givenCaSite } = await import('./given/site.ts');
+  const site = cert ? readySite(wish, host, askFor) : givenCaSite(wish, host, askFor);
+  return { site: await site, ca: await kept() };
+}

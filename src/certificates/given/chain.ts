@@ -1,0 +1,125 @@
+// The way from a certificate to its root: which certificates belong to it, in which order, and what is wrong on the way.
+import { X509Certificate } from 'node:crypto';
+import { type Fields, permitsName, signed } from '../fields.ts';
+import { keyFault } from '../key-kinds.ts';
+
+export interface Fault {
+  message: string;
+  fix?: string;
+}
+
+export interface Path {
+  /** The certificate itself, then each one's issuer; the root last, where it is among the given. */
+  path: Fields[];
+  /** Self-signed; a public one need not be among the given. Empty when there is none, which is a fault. */
+  root: string;
+  publicCa: boolean;
+  faults: Fault[];
+}
+
+export interface Purpose {
+  now: Date;
+  /** 0 for a site's certificate, 1 for a CA that will sign one. */
+  below: 0 | 1;
+  /** What is, or will be, in the site's certificate. */
+  names: string[];
+  /** The roots that clients trust anyway, PEM. */
+  publicRoots: readonly string[];
+}
+
+const issued = (issuer: Fields, cert: Fields) =>
+  issuer.subjectDer === cert.issuerDer && signed(issuer.cert, cert.cert);
+
+/** `2027-03-01 10:00 UTC` */
+export const moment = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/**
+ * The certificate and everything of the pool that helps to certify it, issuers after what they issued. The order of the pool stays
+ * where it does that already: a chain with two roots (rotate --ca) is kept as it is.
+ */
+export function arrange(leaf: Fields, pool: Fields[]): Fields[] {
+  const chain = [leaf];
+  const rest = pool.filter(({ fingerprint }) => fingerprint !== leaf.fingerprint);
+  for (;;) {
+    const next = rest.findIndex((candidate) => chain.some((cert) => issued(candidate, cert)));
+    const [found] = next < 0 ? [] : rest.splice(next, 1);
+    if (!found) return chain;
+    chain.push(found);
+  }
+}
+
+/** A bundle in which everything certifies everything has no end of ways. */
+const MOST_WAYS = 50;
+
+/** Every way up to a root or to a dead end, without the loops of cross-certificates. `isEnd`: a public root is above this one. */
+function* waysUp(way: Fields[], pool: Fields[], isEnd: (top: Fields) => boolean): Generator<Fields[]> {
+  const top = way.at(-1) as Fields;
+  const above = top.selfSigned ? [] : pool.filter((cert) => !way.includes(cert) && issued(cert, top));
+  // What is given above it then may be an older way, by a root that has ended.
+  if (above.length === 0 || isEnd(top)) yield way;
+  for (const issuer of above) yield* waysUp([...way, issuer], pool, isEnd);
+}
+
+/** The best way up: the first without a fault, else the first that reaches a root. */
+export function findPath(first: Fields, pool: Fields[], purpose: Purpose): Path {
+  const roots = purpose.publicRoots.map((pem) => new X509Certificate(pem));
+  /** The public root that signed it, or that it is. */
+  const publicRoot = ({ cert }: Fields) =>
+    roots.find((root) => root.subject === cert.issuer && signed(root, cert));
+  const ways: Path[] = [];
+  for (const path of waysUp([first], arrange(first, pool).slice(1), (top) => publicRoot(top) !== undefined)) {
+    const top = path.at(-1) as Fields;
+    const known = publicRoot(top);
+    const root = (known ?? (top.selfSigned ? top.cert : '')).toString();
+    const faults = [...pathFaults(path, purpose), ...(root ? [] : [missing(top, pool)])];
+    ways.push({ path, root, publicCa: known !== undefined, faults });
+    if (faults.length === 0 || ways.length === MOST_WAYS) break;
+  }
+  const best = ways.find(({ faults }) => faults.length === 0) ?? ways.find(({ root }) => root) ?? ways[0];
+  return best as Path; // there is a way always: the certificate alone
+}
+
+function missing(top: Fields, pool: Fields[]): Fault {
+  const namesake = pool.find((cert) => cert.subjectDer === top.issuerDer);
+  if (!namesake) {
+    const fix = 'Add it to the file, below the certificate, or give it by --ca-cert. The CA hands it out.';
+    return {
+      message: `the certificate of the CA that signed "${top.subject}" is missing: "${top.issuer}"`,
+      fix,
+    };
+  }
+  return {
+    message: `"${top.subject}" was not signed by the "${top.issuer}" that is here: that one has another key`,
+  };
+}
+
+function pathFaults(path: Fields[], { now, below, names }: Purpose): Fault[] {
+  const faults: Fault[] = [];
+  path.forEach((cert, i) => {
+    const depth = i + below;
+    const who = i > 0 ? `"${cert.subject}", above it,` : depth === 0 ? 'the certificate' : 'the CA';
+    const say = (when: boolean, what: string) => when && faults.push({ message: `${who} ${what}` });
+    say(cert.notAfter < now, `ended on ${moment(cert.notAfter)}`);
+    say(
+      cert.notBefore > now,
+      `is not valid before ${moment(cert.notBefore)}; the clock of this machine says ${moment(now)}`,
+    );
+    const fault = keyFault(cert.cert.publicKey);
+    say(fault !== undefined, fault ?? '');
+    say(cert.sha1 && !cert.selfSigned, 'is signed with SHA-1 or MD5, which clients refuse');
+    say(!cert.servesTls, 'is not for TLS servers: its extended key usage does not have serverAuth');
+    if (depth === 0) return;
+    say(!cert.isCa, 'is not a CA: it lacks CA:TRUE, so clients refuse what it signed');
+    say(!cert.signsCertificates, 'may not sign certificates: its key usage does not have keyCertSign');
+    const between = path
+      .slice(0, i)
+      .filter((lower) => lower.isCa && lower.subjectDer !== lower.issuerDer).length;
+    say(
+      (cert.pathLength ?? between) < between,
+      `may have ${cert.pathLength} CAs below it (path length), not ${between}`,
+    );
+    const outside = names.filter((name) => !permitsName(cert, name));
+    say(outside.length > 0, `may not sign for ${outside.join(', ')}: its name constraints leave them out`);
+  });
+  return faults;
+}

@@ -1,0 +1,75 @@
+// The two containers that Windows and Java hand out, and that Node does not open: PFX (PKCS#12) and PKCS#7.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { children, decode, type Element, encode, forge, oidOf } from '../asn1.ts';
+import type { KeyPem } from '../pki.ts';
+
+export interface Pfx {
+  /** Empty for a trust store, which has certificates alone. */
+  keyPems: KeyPem[];
+  /** In the order of the file, which need not be that of the chain. */
+  certPems: string[];
+}
+
+const pem = (element: Element) => new X509Certificate(encode(element)).toString();
+
+/**
+ * @param bytes a PFX file: encrypted in today's way (PBES2, AES) or in the old one (3DES, RC2)
+ * @param passphrase undefined and '' both open what has none
+ * @returns undefined when the passphrase is not the one
+ * Throws forge's own error for a file that is damaged, or protected in a way that forge does not know.
+ */
+export function readPfx(bytes: Buffer, passphrase?: string): Pfx | undefined {
+  for (const attempt of attempts(passphrase)) {
+    try {
+      return contents(bytes, attempt);
+    } catch (error) {
+      if (attempt.mac && !/password|decrypt/i.test((error as Error).message)) throw error;
+    }
+  }
+  return undefined;
+}
+
+interface Attempt {
+  word: string | undefined;
+  mac: boolean;
+}
+
+function attempts(passphrase: string | undefined): Attempt[] {
+  // 'None' is written in two ways: as an empty text, and as no text at all.
+  if (!passphrase) return ['', undefined].map((word) => ({ word, mac: true }));
+  // The MAC is made from UTF-16, AES keys are made from UTF-8, and forge takes one text, a byte a character, for both.
+  const utf8 = Buffer.from(passphrase).toString('latin1');
+  const plain = { word: passphrase, mac: true };
+  return utf8 === passphrase ? [plain] : [plain, { word: utf8, mac: false }];
+}
+
+function contents(bytes: Buffer, { word, mac }: Attempt): Pfx {
+  const tree = forge.asn1.fromDer(bytes.toString('latin1'));
+  if (!mac) tree.value = children(tree).slice(0, 2);
+  const bags = forge.pkcs12
+    .pkcs12FromAsn1(tree, false, word as string)
+    .safeContents.flatMap((s) => s.safeBags);
+  const { certBag, keyBag, pkcs8ShroudedKeyBag } = forge.pki.oids;
+  const keys = bags.filter(({ type }) => type === keyBag || type === pkcs8ShroudedKeyBag);
+  const certificates = bags.filter(({ type }) => type === certBag);
+  return {
+    keyPems: keys.map((bag) => keyPem(bag.key ? forge.pki.privateKeyToPem(bag.key) : encode(bag.asn1))),
+    certPems: certificates.map((bag) => pem(bag.cert ? forge.pki.certificateToAsn1(bag.cert) : bag.asn1)),
+  };
+}
+
+/** What forge cannot read, an elliptic curve's key for one, it hands on as the DER of a PrivateKeyInfo. */
+function keyPem(key: string | Buffer): KeyPem {
+  const input = typeof key === 'string' ? key : ({ key, format: 'der', type: 'pkcs8' } as const);
+  return createPrivateKey(input).export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** The certificates of a PKCS#7 file (`.p7b`), which are SignedData with nothing signed (RFC 2315 9.1). */
+export function readPkcs7(der: Buffer): string[] {
+  const [type, wrapped] = children(decode(der));
+  if (oidOf(type) !== forge.pki.oids.signedData) return [];
+  const parts = children(children(wrapped)[0]);
+  const isList = ({ tagClass, type }: Element) =>
+    tagClass === forge.asn1.Class.CONTEXT_SPECIFIC && Number(type) === 0;
+  return children(parts.find(isList)).map(pem);
+}

@@ -1,0 +1,213 @@
+// Certificates: makes them, and takes them apart where Node cannot.
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
+import { isIP } from 'node:net';
+import { promisify } from 'node:util';
+import { CliError } from '../errors.ts';
+import { asciiName, ipBytes } from '../host/names.ts';
+import {
+  asn1,
+  Class,
+  children,
+  content,
+  decode,
+  dissect,
+  type Element,
+  encode,
+  oid,
+  primitive,
+  sequence,
+  Type,
+  tagged,
+  text,
+} from './asn1.ts';
+import { keyFault, keyKind, SIGNATURES } from './key-kinds.ts';
+
+/** A private key: PKCS#8, PEM, not encrypted. */
+export type KeyPem = string;
+export interface Issuer {
+  certPem: string;
+  keyPem: KeyPem;
+}
+
+/** Ten years. */
+const CA_DAYS = 3650;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const after = (days: number, now = new Date()) => new Date(now.getTime() + days * DAY);
+
+/** @param when milliseconds since 1970; the form changes in 2050 (RFC 5280 4.1.2.5) */
+function time(when: number): Element {
+  const date = new Date(when);
+  return date.getUTCFullYear() < 2050
+    ? primitive(Type.UTCTIME, asn1.dateToUtcTime(date))
+    : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date));
+}
+
+/**
+ * A subject. RFC 5280 gives a common name 64 characters. A longer one is cut and ends in dots, so that it is no host name any more:
+ * no client looks for a host in it (names are in subjectAltName), and an empty subject, the other way, is refused by some.
+ * @param key given for a root: its id tells two CAs of one registry apart. Were their names equal, the certificate of one by the
+ *   other would pass for self-signed
+ */
+function subjectName(name: string, key?: KeyObject): Element {
+  const attribute = (id: string, type: number, value: string) =>
+    asn1.create(Class.UNIVERSAL, Type.SET, true, [sequence(oid(id), primitive(type, value))]);
+  const short = name.length > 64 ? `${name.slice(0, 61)}...` : name;
+  const common = attribute('2.5.4.3', Type.UTF8, text(Buffer.from(short)));
+  if (!key) return sequence(common);
+  const serialNumber = keyId(key).subarray(0, 4).toString('hex').toUpperCase();
+  return sequence(common, attribute('2.5.4.5', Type.PRINTABLESTRING, serialNumber));
+}
+
+const extension = (id: string, value: Element, critical = false) =>
+  sequence(
+    oid(id),
+    ...(critical ? [primitive(Type.BOOLEAN, '\xff')] : []),
+    primitive(Type.OCTETSTRING, text(encode(value))),
+  );
+const NOT_A_CA = extension('2.5.29.19', sequence(), true);
+/** @param below how many CAs may come between this one and a site's certificate */
+const isCa = (below: number) => {
+  const pathLength = primitive(Type.INTEGER, String.fromCharCode(below));
+  return extension('2.5.29.19', sequence(primitive(Type.BOOLEAN, '\xff'), pathLength), true);
+};
+// Bit strings: first how many bits at the end are unused, then the bits in the order of RFC 5280 4.2.1.3.
+const keyUsage = (bits: string) => extension('2.5.29.15', primitive(Type.BITSTRING, bits), true);
+const SERVES = keyUsage('\x05\xa0'); // digitalSignature, keyEncipherment
+const SIGNS = keyUsage('\x01\x06'); // keyCertSign, cRLSign
+const SERVES_AND_SIGNS = keyUsage('\x02\xa4'); // digitalSignature, keyEncipherment, keyCertSign
+const SERVER_AUTH = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
+
+/** Who this is, and who signed it, as key ids: how a client finds its way among certificates of one name. */
+const keyIds = (own: Buffer, issuer: Buffer) => [
+  extension('2.5.29.14', primitive(Type.OCTETSTRING, text(own))),
+  extension('2.5.29.35', sequence(tagged(0, text(issuer)))),
+];
+
+/** RFC 5280 4.2.1.2, method 1: SHA-1 of the public key's bits. A name, not a safeguard. */
+function keyId(key: KeyObject): Buffer {
+  const bits = content(children(decode(key.export({ type: 'spki', format: 'der' })))[1]);
+  return createHash('sha1').update(bits.subarray(1)).digest();
+}
+
+/** The id that a certificate gives to its key: what it signs must repeat it, whichever way it was made. */
+function idIn(cert: X509Certificate): Buffer {
+  const given = dissect(cert).extensions.get('2.5.29.14');
+  return given ? content(decode(given)) : keyId(cert.publicKey);
+}
+
+function alternativeNames(names: string[]): Element {
+  const entries = names.map((name) =>
+    isIP(name) ? { tag: 7, value: text(ipBytes(name)) } : { tag: 2, value: asciiName(name) },
+  );
+  const unique = new Map(entries.map((entry) => [`${entry.tag} ${entry.value}`, entry]));
+  return extension(
+    '2.5.29.17',
+    sequence(...[...unique.values()].map(({ tag, value }) => tagged(tag, value))),
+  );
+}
+
+interface Contents {
+  subject: Element;
+  publicKey: KeyObject;
+  /** The key's id, where it is settled already. */
+  id?: Buffer;
+  extensions: Element[];
+  now?: Date | undefined;
+  end: Date;
+}
+
+/** @param issuer its key signs, and nothing outlives its certificate; a root, which has none yet, gives its key alone */
+function certificate(contents: Contents, issuer: { certPem?: string; keyPem: KeyPem }): string {
+  const { subject, publicKey, id = keyId(publicKey), extensions, now = new Date() } = contents;
+  const above = issuer.certPem ? new X509Certificate(issuer.certPem) : undefined;
+  const end = Math.min(contents.end.getTime(), above ? Date.parse(above.validTo) : Infinity);
+  if (end <= now.getTime()) throw new CliError(`The CA ended on ${new Date(end).toUTCString()}.`);
+  const key = createPrivateKey(issuer.keyPem);
+  const signature = SIGNATURES[keyKind(key)];
+  if (!signature) throw new CliError(`The CA ${keyFault(key)}.`, { exitCode: 2 });
+  const algorithm = sequence(
+    oid(signature.oid),
+    ...(keyKind(key) === 'rsa' ? [primitive(Type.NULL, '')] : []),
+  );
+  const serial = randomBytes(16);
+  serial.writeUInt8((serial.readUInt8() & 0x7f) | 0x40); // positive, and always 16 bytes
+  const toSign = sequence(
+    tagged(0, [primitive(Type.INTEGER, '\x02')]), // version 3
+    primitive(Type.INTEGER, text(serial)),
+    algorithm,
+    above ? dissect(above).subject : subject,
+    sequence(time(now.getTime() - HOUR), time(end)), // an hour: clocks differ
+    subject,
+    decode(publicKey.export({ type: 'spki', format: 'der' })),
+    tagged(3, [sequence(...extensions, ...keyIds(id, above ? idIn(above) : id))]),
+  );
+  // Signed by Node, not by forge: forge knows no elliptic curves, and a company's CA often has one.
+  const bits = primitive(Type.BITSTRING, `\0${text(sign(signature.hash, encode(toSign), key))}`);
+  return new X509Certificate(encode(sequence(toSign, algorithm, bits))).toString();
+}
+
+/** A new RSA key, made off the main thread. @param bits 2048 for a site, 3072 for a CA */
+export async function makeKey(bits: number): Promise<KeyPem> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+interface Own {
+  keyPem: KeyPem;
+  now?: Date;
+}
+interface Served extends Own {
+  /** Hosts, `*.` and letters beyond ASCII included, and addresses without brackets. */
+  names: string[];
+  /** Until its end. */
+  days: number;
+}
+
+function root(name: string, days: number, { keyPem, now }: Own, extensions: Element[]): string {
+  const publicKey = createPublicKey(keyPem);
+  const subject = subjectName(name, publicKey);
+  return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, { keyPem });
+}
+
+/** A root of ten years that may have one CA below it: the next root, on the day when this one is replaced. */
+export const makeCa = ({ name, ...own }: Own & { name: string }): string =>
+  root(name, CA_DAYS, own, [isCa(1), SIGNS]);
+
+/**
+ * One certificate that signs itself: what the registry serves is what its clients trust.
+ * It is a CA, since OpenSSL 1.1 takes a trusted certificate for its own issuer only when it may sign certificates.
+ */
+export const makeSelfSigned = ({ names, days, ...own }: Served): string =>
+  root(names[0] ?? 'registry', days, own, [isCa(0), SERVES_AND_SIGNS, SERVER_AUTH, alternativeNames(names)]);
+
+/** A server's certificate, for the public part of its key. It ends with its issuer's, when that comes first. */
+export function makeSite({ names, days, keyPem, now, issuer }: Served & { issuer: Issuer }): string {
+  const extensions = [NOT_A_CA, SERVES, SERVER_AUTH, alternativeNames(names)];
+  const [subject, publicKey] = [subjectName(names[0] ?? 'registry'), createPublicKey(keyPem)];
+  return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, issuer);
+}
+
+/**
+ * The new CA's name and key, certified by the old CA: by it, clients that know the old root alone reach what the new CA signs.
+ * The old CA must be one that may have a CA below it (its path length is not 0).
+ */
+export function crossSign({ newCa, oldCa, now }: { newCa: string; oldCa: Issuer; now?: Date }): string {
+  const cert = new X509Certificate(newCa);
+  const [{ publicKey }, { subject }] = [cert, dissect(cert)];
+  const rest = { id: idIn(cert), extensions: [isCa(0), SIGNS], now, end: new Date(cert.validTo) };
+  return certificate({ subject, publicKey, ...rest }, oldCa);
+}
+
+/** `AA:BB:…`, the figure of `openssl x509 -fingerprint -sha256`. */
+export const fingerprint = (certPem: string): string => new X509Certificate(certPem).fingerprint256;

@@ -1,0 +1,82 @@
+// From a name to an open connection; what stands in the way is told apart and named.
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
+import { CliError } from '../errors.ts';
+import type { Wish } from './options.ts';
+
+const LIMIT = 6_000;
+
+/** Thrown apart, because a person at a terminal can be asked for the address. */
+export class UnknownName extends CliError {}
+
+/** Where a name is: what was said, else what this machine knows. */
+export async function whereIs({ host, port, address }: Wish): Promise<string> {
+  if (address) return address;
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(bare)) return bare;
+  try {
+    return (await lookup(bare)).address;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const known = code === 'ENOTFOUND';
+    throw new UnknownName(
+      known ? `No name server knows "${host}".` : `The name server does not answer for "${host}" (${code}).`,
+      {
+        fix: [
+          'Let its address be written into the hosts file of this machine:',
+          `  registry-setup --client --host ${host}:${port} --address IP`,
+        ],
+      },
+    );
+  }
+}
+
+const causes: Record<string, (at: string, port: number) => { message: string; why?: string; fix: string[] }> =
+  {
+    ECONNREFUSED: (at, port) => ({
+      message: `${at} is there, and nothing listens on its port ${port}.`,
+      fix: [
+        'On the server:                 registry-setup status',
+        'Is the port another one?       --port PORT',
+      ],
+    }),
+    ETIMEDOUT: (at, port) => ({
+      message: `Port ${port} of ${at} does not answer.`,
+      why: 'A firewall on the way drops it, the machine is off, or the address is another one.',
+      fix: [
+        `On the server, firewalld:      firewall-cmd --add-port=${port}/tcp --permanent && firewall-cmd --reload`,
+        `On the server, ufw:            ufw allow ${port}/tcp`,
+        'In a cloud:                    the security group of the server',
+      ],
+    }),
+    EHOSTUNREACH: (at) => ({
+      message: `There is no way from here to ${at}.`,
+      why: 'The machine is off, on another network, or a firewall refuses (no route to host).',
+      fix: [`See how far it goes:           ping ${at}`],
+    }),
+  };
+
+/** Opens and closes a connection. @throws CliError that names what stands in the way */
+export async function verifyReachable(ip: string, { name, port }: Wish): Promise<void> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const socket = connect({ host: ip, port, timeout: LIMIT });
+    const end = (found: string | undefined) => {
+      resolve(found);
+      socket.destroy();
+    };
+    socket.on('connect', () => end(undefined));
+    socket.on('timeout', () => end('ETIMEDOUT'));
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'ETIMEDOUT'));
+  });
+  if (code === undefined) return;
+  const alike: Record<string, string> = {
+    ENETUNREACH: 'EHOSTUNREACH',
+    EHOSTDOWN: 'EHOSTUNREACH',
+    EACCES: 'EHOSTUNREACH',
+  };
+  const cause = causes[alike[code] ?? code];
+  const at = name.startsWith(ip) ? ip : `${name} (${ip})`;
+  if (!cause) throw new CliError(`There is no connection to ${at}: ${code}.`);
+  const { message, ...rest } = cause(at, port);
+  throw new CliError(message, rest);
+}

@@ -1,0 +1,75 @@
+// What is asked on a developer machine: the registry, its address, the fingerprint, and whether Docker may be restarted.
+import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { type Context, isOn } from '../context.ts';
+import { daemonInfo } from '../dockerd/daemon.ts';
+import type { Daemon } from '../dockerd/types.ts';
+import { CliError } from '../errors.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { describeRoot } from './certificate.ts';
+import { UnknownName, verifyReachable, whereIs } from './connect.ts';
+import { discover, type Found } from './discover.ts';
+import { parseAddress, type Wish } from './options.ts';
+
+export async function askHost(context: Context, answers: Answers, interactive: boolean): Promise<void> {
+  if (!interactive)
+    throw new CliError('Missing: --host.', {
+      fix: 'The line that the server shows has it all:   registry-setup status      (on the server)',
+      exitCode: 2,
+    });
+  const prompts = await context.prompts();
+  const value = await prompts.input({
+    message: 'Registry',
+    validate: (text) => {
+      const found = parseAddress(text);
+      return 'message' in found ? `${found.message}.` : true;
+    },
+  });
+  answers.host = { value, where: '--host' };
+}
+
+/** Finds out what is there; a name that nobody knows is asked for at a terminal. */
+export async function look(wish: Wish, context: Context, interactive: boolean): Promise<Found> {
+  try {
+    const ip = await whereIs(wish);
+    await verifyReachable(ip, wish);
+    return await discover(wish, ip);
+  } catch (error) {
+    if (!(error instanceof UnknownName) || !interactive) throw error;
+    context.output.say(`  ${error.message}`);
+    const prompts = await context.prompts();
+    const address = await prompts.input({
+      message: `The IP address of ${wish.host} (for a line in /etc/hosts)`,
+      validate: (text) => isIP(text.trim()) > 0 || `"${text}" is not an IP address.`,
+    });
+    wish.address = address.trim();
+    return look(wish, context, interactive);
+  }
+}
+
+export async function confirmRoot(context: Context, root: X509Certificate): Promise<boolean> {
+  context.output.say(...describeRoot(root).map((line) => `          ${line}`));
+  const prompts = await context.prompts();
+  return prompts.confirm({ message: 'Is this the fingerprint that the server showed?', default: false });
+}
+
+/** A restart stops what runs: it is a change of its own, and needs its own yes. */
+export function askRestart(context: Context, interactive: boolean) {
+  const answered = new Map<string, boolean>();
+  return async (daemon: Daemon, reason: string): Promise<boolean> => {
+    if (isOn(context, 'restart-docker')) return true;
+    if (!interactive) return false;
+    const before = answered.get(reason);
+    if (before !== undefined) return before;
+    const info = await daemonInfo(context.host, daemon);
+    const some = `${info?.running ?? 0} container${info?.running === 1 ? '' : 's'}`;
+    const cost = info?.liveRestore
+      ? `live-restore is on: ${some} keep running`
+      : `live-restore is off: ${some} will stop, and start again where their policy says so`;
+    context.output.say('', `  ${reason}`, `  That takes a restart of Docker; ${cost}.`);
+    const prompts = await context.prompts();
+    const yes = await prompts.confirm({ message: 'Restart Docker?', default: false });
+    answered.set(reason, yes);
+    return yes;
+  };
+}

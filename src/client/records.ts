@@ -1,0 +1,54 @@
+// What is remembered of each registry that this machine was set up for: the way back. It lies apart from /etc, one directory each.
+import { dirname, join } from 'node:path';
+import type { Host } from '../host/host.ts';
+import { readOldest, readUnfinished } from '../reconcile/journal.ts';
+import type { Oldest } from '../resources/undo.ts';
+import type { Person } from './target.ts';
+
+/** Of root: the machine's. Of anybody else: their own. */
+export const memoryBase = (person: Person, env: NodeJS.ProcessEnv): string =>
+  person.uid === 0
+    ? '/var/lib/registry-setup/client'
+    : join(env.XDG_DATA_HOME || join(person.home, '.local/share'), 'registry-setup/client');
+
+/** A colon cannot stand in a path everywhere. */
+export const memoryOf = (base: string, address: string): string =>
+  join(base, address.replace(/:(\d+)$/, '_$1'));
+
+/** The registries that something was done for, as `host:port`. */
+export async function remembered(host: Host, base: string): Promise<string[]> {
+  const names = await host.list(base);
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const dir = join(base, name);
+      const some = (await readOldest(host, dir)).size > 0 || (await readUnfinished(host, dir)) !== undefined;
+      return some ? [name.replace(/_(\d+)$/, ':$1')] : [];
+    }),
+  );
+  return all.flat();
+}
+
+/** How a list of daemon.json is called among paths. */
+export const listIn = (config: string, directive: string): string => `${config}#${directive}`;
+
+/** Paths that are there because a registry needed them; the last one to go takes them along. */
+export async function madeForOthers(host: Host, base: string, own: string): Promise<Set<string>> {
+  const dirs = (await host.list(base)).map((name) => join(base, name)).filter((dir) => dir !== own);
+  const all: Oldest[] = await Promise.all(dirs.map((dir) => readOldest(host, dir)));
+  const steps = all.flatMap((oldest) => [...oldest.values()].flatMap(({ undo }) => undo.steps));
+  return new Set(
+    steps.flatMap((step) => {
+      if (step.do === 'rmdir' || step.do === 'remove') return [step.path];
+      if (step.do === 'daemonJson') {
+        const { config } = step.daemon;
+        return [...(step.made ? [config] : []), ...(step.madeKey ? [listIn(config, step.directive)] : [])];
+      }
+      return step.do === 'login' && step.made ? [step.path] : [];
+    }),
+  );
+}
+
+/** The directories above, when nothing is in them any more. */
+export async function forgetEmpty(host: Host, base: string): Promise<void> {
+  for (const path of [base, dirname(base)]) if (!(await host.rmdir(path))) return;
+}

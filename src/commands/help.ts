@@ -1,0 +1,125 @@
+// The help: made from the table of flags.
+import { type Command, FLAG_NAMES, type FlagName, flag, spelled, takes } from '../settings/flags.ts';
+
+const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }> = {
+  setup: {
+    usage: 'registry-setup [flags]',
+    says: 'Set up a private image registry on this machine, or change the one that is here.',
+    examples: [
+      'registry-setup',
+      'registry-setup --yes --host 10.0.3.17 --user admin --user ci',
+      'registry-setup --yes --dry-run',
+    ],
+  },
+  status: {
+    usage: 'registry-setup status [flags]',
+    says: 'What runs here, and what differs from the plan. Exit 1 when something does.',
+    examples: ['registry-setup status', 'registry-setup status --json'],
+  },
+  uninstall: {
+    usage: 'registry-setup uninstall [flags]',
+    says: 'Undo all that was done here. The images are kept unless --purge.',
+    examples: ['registry-setup uninstall --dry-run', 'registry-setup uninstall'],
+  },
+  client: {
+    usage: 'registry-setup --client [flags]',
+    says: 'Make this machine trust a registry, and log in to it. Nothing that runs is restarted.',
+    examples: [
+      'registry-setup --client',
+      'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',
+      'registry-setup --client --host 10.0.3.17 --undo',
+    ],
+  },
+  rotate: {
+    usage: 'registry-setup rotate [flags]',
+    says: 'A new site certificate, now. Clients of a CA need nothing.',
+    examples: [
+      'registry-setup rotate',
+      'registry-setup rotate --ca',
+      'registry-setup rotate --if-expiring 30 --yes',
+    ],
+  },
+  user: {
+    usage: 'registry-setup user list | add NAME | remove NAME | password NAME [flags]',
+    says: 'Who may log in. Nothing is restarted.',
+    examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
+  },
+  image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
+  bundle: {
+    usage: 'registry-setup bundle FILE [flags]',
+    says: 'One file for a server without network: this program, the images, your answers. No password.',
+    examples: [
+      'registry-setup bundle registry.run',
+      'registry-setup bundle registry.run --auth token --host registry.corp.example',
+      'sh registry.run      (on the server; it takes the same flags)',
+    ],
+  },
+  doctor: { usage: 'registry-setup doctor', says: 'Every check.', examples: [] },
+};
+
+/** Commands that work in this version, in the order of the help. */
+export const BUILT: readonly Command[] = [
+  'setup',
+  'client',
+  'rotate',
+  'user',
+  'status',
+  'bundle',
+  'uninstall',
+];
+
+const WIDTH = 80;
+/** Where the explanations begin. */
+const COLUMN = 30;
+
+/** Lines of at most `width` characters, broken between words. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** A name, and its explanation in the second column. */
+function entry(left: string, text: string): string {
+  const [first = '', ...more] = wrapped(text, WIDTH - COLUMN).map((line) => ' '.repeat(COLUMN) + line);
+  const head = `  ${left}`;
+  return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
+}
+
+function row(name: FlagName): string {
+  const { kind, value, choices, help } = flag(name);
+  const shown = kind === 'choice' ? choices?.join('|') : value;
+  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, help);
+}
+
+export function helpText(command: Command): string {
+  const { usage, says, examples } = ABOUT[command];
+  const own = FLAG_NAMES.filter((name) => flag(name).commands !== 'all' && takes(command, name));
+  const everywhere = FLAG_NAMES.filter((name) => flag(name).commands === 'all');
+  return [
+    ...wrapped(says, WIDTH),
+    '',
+    `Usage: ${usage}`,
+    ...(command === 'setup'
+      ? [
+          '',
+          'Commands:',
+          ...BUILT.slice(1).map((name) =>
+            entry(name, ABOUT[name].says.split('. ')[0]?.replace(/\.$/, '') ?? ''),
+          ),
+        ]
+      : []),
+    '',
+    'Flags (also as REGISTRY_SETUP_NAME, or in a file with --answers):',
+    ...own.map(row),
+    '',
+    'Everywhere:',
+    ...everywhere.map(row),
+    ...(examples.length > 0 ? ['', 'Examples:', ...examples.map((line) => `  ${line}`)] : []),
+    '',
+  ].join('\n');
+}

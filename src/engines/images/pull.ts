@@ -1,0 +1,149 @@
+// Pulling an image, with bytes and per cent: the engine's own API tells them, its command line does not when it writes to a pipe.
+import { request } from 'node:http';
+import { CliError, Interrupted } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import { carried } from '../../program/bundled.ts';
+import type { Program } from '../../settings/settings.ts';
+import { bytes, type Report } from '../../terminal/output.ts';
+import { pullTrouble } from './pull-trouble.ts';
+import { fullName, registryOf } from './reference.ts';
+
+const PULL_LIMIT = 30 * 60_000;
+/** An engine that is at work says so every second or two; one that says nothing for so long waits for what does not come. */
+const SILENT_FOR = 3 * 60_000;
+
+/** One line of the answer of POST /images/create. (docs.docker.com/reference/api/engine, ImageCreate) */
+interface Message {
+  id?: string;
+  status?: string;
+  error?: string;
+  /** Of a refusal, which is no stream. */
+  message?: string;
+  progressDetail?: { current?: number; total?: number };
+}
+
+/** Layers that are on their way: how much of how much. */
+export function progressText(layers: Map<string, { current: number; total: number }>): string {
+  const sum = (pick: 'current' | 'total') =>
+    [...layers.values()].reduce((all, layer) => all + layer[pick], 0);
+  const [current, total] = [sum('current'), sum('total')];
+  return total > 0 ? `${bytes(current)} of ${bytes(total)}, ${Math.floor((100 * current) / total)} %` : '';
+}
+
+/** The socket of the engine that the command line talks to; undefined where it is no socket of this machine. */
+async function engineSocket(host: Host): Promise<string | undefined> {
+  const { code, stdout } = await host.run('docker', [
+    'context',
+    'inspect',
+    '--format',
+    '{{.Endpoints.docker.Host}}',
+  ]);
+  return code === 0 && stdout.startsWith('unix://') ? stdout.trim().slice('unix://'.length) : undefined;
+}
+
+/**
+ * Pulls through the API, without credentials.
+ * @returns undefined when it is here, else what the engine says
+ */
+function pullBySocket(
+  socketPath: string,
+  ref: string,
+  report: Report,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const layers = new Map<string, { current: number; total: number }>();
+  const since = performance.now();
+  const waiting = setInterval(() => {
+    const waited = Math.round((performance.now() - since) / 1000);
+    if (layers.size === 0 && waited >= 3) report(`no answer from ${registryOf(ref)} yet (${waited} s)`);
+  }, 1_000);
+  // Without a tag the API pulls every one.
+  const one = /[:@][^/]+$/.test(ref) ? ref : `${ref}:latest`;
+  const path = `/images/create?fromImage=${encodeURIComponent(one)}`;
+  return new Promise<string | undefined>((resolve, reject) => {
+    const options = { socketPath, path, method: 'POST', timeout: SILENT_FOR, ...(signal && { signal }) };
+    const sent = request(options, (reply) => {
+      let text = '';
+      let failed: string | undefined;
+      reply.setEncoding('utf8').on('data', (part: string) => {
+        const lines = (text + part).split('\n');
+        text = lines.pop() ?? '';
+        for (const line of lines.filter((l) => l.trim() !== '')) {
+          const { id = '', status, error, message, progressDetail } = JSON.parse(line) as Message;
+          failed = error ?? message ?? failed;
+          const { current = 0, total = 0 } = progressDetail ?? {};
+          if (status === 'Downloading' && total > 0) layers.set(id, { current, total });
+          const known = layers.get(id);
+          if (known && /^(Download|Pull) complete$/.test(status ?? '')) known.current = known.total;
+          if (layers.size > 0) report(progressText(layers));
+        }
+      });
+      reply.on('error', reject);
+      reply.on('end', () => {
+        const last = text.trim() ? (JSON.parse(text) as Message) : {};
+        failed = last.error ?? last.message ?? failed;
+        resolve(reply.statusCode === 200 ? failed : (failed ?? `status ${reply.statusCode}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.on('timeout', () => sent.destroy(new Error(`nothing came for ${SILENT_FOR / 60_000} minutes`)));
+    sent.end();
+  }).finally(() => clearInterval(waiting));
+}
+
+/** The engine asks for a login, which only the command line knows. */
+const WANTS_LOGIN = /unauthorized|denied|authentication required|no basic auth/i;
+
+/**
+ * Pulls an image through the API; through the command line where the engine is elsewhere or wants a login.
+ * @throws CliError with what the engine says, and where else an image can come from
+ */
+export async function pullImage(
+  host: Host,
+  ref: string,
+  report: Report = () => {},
+  program: Program = 'docker',
+): Promise<void> {
+  if (program === 'podman') return pullByPodman(host, ref, report);
+  const socket = await engineSocket(host);
+  const by = socket && pullBySocket(socket, ref, report, host.signal);
+  let said = by && (await by.catch((error: Error) => error.message));
+  if (socket && said === undefined) return;
+  if (host.signal?.aborted) throw new Interrupted();
+  if (said === undefined || WANTS_LOGIN.test(said)) {
+    const { code, stderr } = await host.run('docker', ['pull', ref], { timeout: PULL_LIMIT });
+    if (code === 0) return;
+    said = stderr.trim();
+  }
+  throw await notPulled(host, 'docker', ref, said);
+}
+
+async function notPulled(host: Host, program: Program, ref: string, said: string): Promise<CliError> {
+  const { why, fix } = await pullTrouble(host, program, ref, said);
+  return new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
+    why: [said, ...why].join('\n'),
+    fix: [...fix, ...elsewhere(ref, program)],
+  });
+}
+
+async function pullByPodman(host: Host, ref: string, report: Report): Promise<void> {
+  const onLine = (line: string) => report(line.slice(0, 70));
+  const { code, stderr } = await host.run('podman', ['pull', fullName(ref)], { timeout: PULL_LIMIT, onLine });
+  if (code === 0) return;
+  const said = code === 124 ? `no end within ${PULL_LIMIT / 60_000} minutes: timeout` : stderr.trim();
+  throw await notPulled(host, 'podman', ref, said.split('\n').slice(-3).join('\n'));
+}
+
+/** Where an image can come from when Docker Hub is out of reach, as it is for many. */
+const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
+  ...(carried()
+    ? [`In the bundle:     registry-setup bundle FILE ${flagFor(ref)}     where there is network`]
+    : []),
+  'From a mirror:     registry-setup --image MIRROR/library/registry:3',
+  `From a file:       ${program} save -o registry.tar registry:3     where it can be pulled, then here`,
+  '                   registry-setup --image-archive registry.tar',
+  'Without an image:  registry-setup --engine native',
+];
+
+/** What makes a bundle hold an image. */
+const flagFor = (ref: string) => (/docker_auth/.test(ref) ? '--auth token' : `--image ${ref}`);

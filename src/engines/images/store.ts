@@ -1,0 +1,97 @@
+// Images: which are here, what is in them, and how one comes out of a file.
+import { CliError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import type { Program } from '../../settings/settings.ts';
+import { engine } from '../containers.ts';
+import { ANSWERS_WITHIN } from '../types.ts';
+import { readManifest } from './archive.ts';
+import { archiveFile } from './bundled.ts';
+
+const LOAD_LIMIT = 30 * 60_000;
+
+/** The id of an image that is here; undefined where it is not. */
+export async function imageId(
+  host: Host,
+  ref: string,
+  program: Program = 'docker',
+): Promise<string | undefined> {
+  const { code, stdout } = await host.run(program, ['image', 'inspect', '--format', '{{.Id}}', ref], {
+    timeout: ANSWERS_WITHIN,
+  });
+  return code === 0 ? stdout.trim() : undefined;
+}
+
+/**
+ * The major version of distribution in an image, by what is in it: each has its own default configuration, and says its version.
+ * A tag says nothing: a mirror may call it anything.
+ * @returns 2 or 3; undefined where the image is not here
+ */
+export async function registryMajor(
+  host: Host,
+  ref: string,
+  program: Program = 'docker',
+): Promise<number | undefined> {
+  const args = ['image', 'inspect', '--format', '{{json .Config}}', ref];
+  const { code, stdout } = await host.run(program, args, { timeout: ANSWERS_WITHIN });
+  if (code !== 0) return undefined;
+  if (stdout.includes('/etc/distribution/')) return 3;
+  if (stdout.includes('/etc/docker/registry/')) return 2;
+  const run = ['run', '--rm', '--network', 'none', '--entrypoint', 'registry', ref, '--version'];
+  const said = await host.run(program, run, { timeout: ANSWERS_WITHIN });
+  return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
+}
+
+export async function removeImage(host: Host, ref: string, program: Program = 'docker'): Promise<void> {
+  // Somebody else's container may use it by now: then it stays, and that is no error.
+  await host.run(program, ['rmi', ref]);
+}
+
+const load = (host: Host, archive: string, program: Program) =>
+  engine(host, program, ['load', '-i', archive], `load ${archive}`, LOAD_LIMIT);
+
+/**
+ * Loads an archive. Engines unpack gzip, bzip2 and xz by themselves, and read what `docker save` writes; what they do not all know
+ * (zstd), or name as they like (an OCI layout without Docker's own list: podman calls it localhost/TAG), is packed anew for them.
+ * @param ref what an image without a name is called
+ */
+export async function loadImage(
+  host: Host,
+  path: string,
+  program: Program = 'docker',
+  ref = 'registry:3',
+): Promise<void> {
+  const archive = archiveFile(path);
+  const { code } = await host.run('tar', ['-tf', archive, 'manifest.json'], { timeout: LOAD_LIMIT });
+  const listed = code === 0;
+  if (listed) {
+    const failed = await load(host, archive, program).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (!failed) return;
+    if (!archive.endsWith('zst')) throw failed;
+  }
+  const { stdout } = await host.run('mktemp', ['-d']);
+  const folder = stdout.trim();
+  const must = async (words: string[]) => {
+    const { code, stderr } = await host.run('tar', words, { timeout: LOAD_LIMIT });
+    if (code !== 0) throw new CliError(`${archive} cannot be unpacked.`, { why: stderr.trim() });
+  };
+  try {
+    await must(['-C', folder, '-xf', archive]);
+    if (!listed) {
+      const list = await readManifest(
+        async (path) => (await host.read(`${folder}/${path}`))?.toString(),
+        ref,
+      );
+      await host.write(`${folder}/manifest.json`, list, { mode: 0o600 });
+      // Both of the formats in one: podman would take the one without the name.
+      for (const name of ['index.json', 'oci-layout']) await host.remove(`${folder}/${name}`);
+    }
+    await must(['-C', folder, '-cf', `${folder}.tar`, '.']);
+    await load(host, `${folder}.tar`, program);
+  } finally {
+    await host.removeTree(folder);
+    await host.remove(`${folder}.tar`);
+  }
+}

@@ -1,0 +1,91 @@
+// Firewalls of this machine: which of them judges the registry's ports, and what lets clients through.
+import { isIP } from 'node:net';
+import type { EngineInfo } from '../../engines/types.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { isInner, ownAddresses } from '../addresses.ts';
+import type { Host } from '../host.ts';
+import { bare } from '../names.ts';
+import { isFirewalldOn, shutParts, zoneOf } from './firewalld.ts';
+import type { Opening, Passage } from './types.ts';
+import { isUfwOn, ufwPassage, ufwRule } from './ufw.ts';
+
+/** Listens for this machine alone: no firewall has a part in it. */
+export const isLoopback = (bind: string): boolean => bind.startsWith('127.') || bind === '::1';
+
+export const isEverywhere = (bind: string): boolean => bind === '0.0.0.0' || bind === '::';
+
+type Place = Pick<Settings, 'host' | 'port' | 'bind' | 'auth' | 'authPort'>;
+
+/**
+ * Whether a firewall judges what goes to a port of this engine; seen with each of them.
+ * - What listens on this machine itself is theirs to judge: the native engine, an engine without root.
+ * - Docker's published ports go past ufw, and Docker tells firewalld itself. IPv6 is taken by a process of Docker's on this machine.
+ * - podman tells firewalld itself, and leaves it to ufw whether packets are handed on (netavark with nftables).
+ */
+function judged(
+  { kind, rootless }: EngineInfo,
+  program: Opening['program'],
+  isSix: boolean,
+): 'here' | 'handed on' | undefined {
+  if (kind === 'native' || rootless) return 'here';
+  if (kind === 'docker') return isSix ? 'here' : undefined;
+  return program === 'ufw' ? 'handed on' : undefined;
+}
+
+export const isOn = (host: Host, program: Opening['program']): Promise<boolean> =>
+  program === 'ufw' ? isUfwOn(host) : isFirewalldOn(host);
+
+export async function passageOf(opening: Opening, host: Host): Promise<Passage> {
+  if (opening.program === 'ufw') return ufwPassage(opening, host);
+  const shut = await shutParts(opening, host);
+  return shut === undefined ? 'denied' : shut.length > 0 ? 'shut' : 'open';
+}
+
+/** The interface with the address that is listened on, or that clients call; else the likeliest one. */
+async function deviceOf({ host: called, bind }: Place, host: Host): Promise<string | undefined> {
+  const wanted = isEverywhere(bind) ? bare(called) : bind;
+  const addresses = await ownAddresses(host);
+  return (addresses.find(({ address }) => address === wanted) ?? addresses[0])?.interface;
+}
+
+/** Every way in that clients of this registry need, open or not; none where no firewall judges. */
+export async function openings(place: Place, engine: EngineInfo, host: Host): Promise<Opening[]> {
+  const { host: called, port, bind, auth, authPort } = place;
+  if (isLoopback(bind)) return [];
+  const ports = [
+    { port, inside: PORTS_INSIDE.registry },
+    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
+  ];
+  const { addresses } = host.machine;
+  const isSix =
+    called.startsWith('[') ||
+    isIP(bind) === 6 ||
+    (addresses.length > 0 && addresses.every(({ family, interface: name }) => family === 6 || isInner(name)));
+  const found: Opening[] = [];
+  for (const program of ['ufw', 'firewalld'] as const) {
+    const how = judged(engine, program, isSix);
+    if (!how || !(await isOn(host, program))) continue;
+    const zone = program === 'firewalld' ? { zone: await zoneOf(await deviceOf(place, host), host) } : {};
+    const to = isEverywhere(bind) || how === 'handed on' || program === 'firewalld' ? {} : { to: bind };
+    for (const { inside, ...at } of ports)
+      found.push({ program, ...at, ...to, ...(how === 'handed on' && { inside }), ...zone });
+  }
+  return found;
+}
+
+export const titleOf = ({ program, port, to, zone }: Opening): string =>
+  `rule for port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+
+const firewallCmds = (what: string) => `firewall-cmd ${what} && firewall-cmd --permanent ${what}`;
+
+/** What a person would type to open it. */
+export const openCommand = (opening: Opening): string =>
+  opening.program === 'ufw'
+    ? `ufw ${ufwRule(opening, 'allow').join(' ')}`
+    : firewallCmds(`--zone=${opening.zone} --add-port=${opening.port}/tcp`);
+
+/** And to shut it again. */
+export const closeCommand = (opening: Opening): string =>
+  opening.program === 'ufw'
+    ? `ufw ${ufwRule(opening, 'delete allow').join(' ')}`
+    : firewallCmds(`--zone=${opening.zone} --remove-port=${opening.port}/tcp`);

@@ -1,0 +1,25 @@
+// Who listens on this machine, from the kernel's own tables.
+import type { Host } from './host.ts';
+
+/** Who holds a port, in words that help to find it. */
+export async function portHolder(host: Host, port: number): Promise<string> {
+  const { stdout } = await host.run('ss', ['-Hltnp', `sport = :${port}`], { timeout: 5_000 });
+  const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
+  return program ? `the program "${program}" (pid ${pid})` : 'another program';
+}
+
+/**
+ * Ports that something listens on, TCP. From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon.
+ * @param pid whose network is looked at: that of a container is another one
+ */
+export async function listeningPorts(host: Host, pid?: number): Promise<Set<number>> {
+  const paths = ['tcp', 'tcp6'].map((table) => `/proc/${pid === undefined ? '' : `${pid}/`}net/${table}`);
+  const tables = await Promise.all(paths.map((path) => host.read(path).catch(() => undefined)));
+  const lines = tables.flatMap((table) => table?.toString().split('\n').slice(1) ?? []);
+  return new Set(
+    lines.flatMap((line) => {
+      const [, local = '', , state] = line.trim().split(/\s+/);
+      return state === '0A' ? [Number.parseInt(local.split(':').at(-1) ?? '', 16)] : [];
+    }),
+  );
+}

@@ -1,0 +1,206 @@
+// The machine that this program runs on. The only door to execa and node:fs.
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { constants as system } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import { CliError, Interrupted } from '../errors.ts';
+import type { Host, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
+import { thisMachine } from './machine.ts';
+
+const isMissing = (error: unknown) =>
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** The words of the person for what the file system refuses. */
+function fileError(error: unknown, doing: string, path: string): CliError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const words: Record<string, string> = {
+    ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
+    EROFS: 'the file system is read-only',
+    EACCES: 'permission denied',
+    EPERM: 'not permitted (an immutable file? lsattr tells)',
+    EISDIR: 'it is a directory',
+    ENOTDIR: 'a part of that path is not a directory',
+    ELOOP: 'too many links',
+  };
+  return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
+}
+
+const throwing = (doing: string, path: string) => (error: unknown) => {
+  throw fileError(error, doing, path);
+};
+
+/** Where a write to `path` lands: the end of a chain of links, also where nothing is there yet. */
+async function target(path: string): Promise<string> {
+  try {
+    return await fs.realpath(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const link = await fs.readlink(path).catch(() => undefined);
+    return link === undefined ? path : target(resolve(dirname(path), link));
+  }
+}
+
+async function write(path: string, content: string | Buffer, { mode, uid, gid }: WriteOptions) {
+  const sign = `${randomBytes(4).toString('hex')}.tmp`;
+  let temporary: string | undefined;
+  try {
+    const file = await target(path);
+    // A link to a device: a service that is masked is one to /dev/null, which nobody wants replaced.
+    const there = await stat(file);
+    if (there && there.type !== 'file')
+      throw new Error(there.type === 'dir' ? 'it is a directory' : 'it is no regular file');
+    temporary = join(dirname(file), `.${basename(file)}.${sign}`);
+    const handle = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    try {
+      if (uid !== undefined && gid !== undefined) await handle.chown(uid, gid);
+      await handle.chmod(mode);
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, file);
+    await syncDirectory(dirname(file));
+  } catch (error) {
+    if (temporary) await fs.rm(temporary, { force: true });
+    throw fileError(error, 'write', path);
+  }
+}
+
+/** A rename is only sure to survive a power cut once its directory is on disk. */
+async function syncDirectory(path: string) {
+  const handle = await fs.open(path, constants.O_RDONLY);
+  await handle.sync().catch(() => {});
+  await handle.close();
+}
+
+async function append(path: string, text: string) {
+  const handle = await fs.open(path, 'a', 0o600).catch(throwing('write', path));
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (error) {
+    throw fileError(error, 'write', path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    const handle = await fs.open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(content);
+    } catch (error) {
+      await fs.rm(path, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw fileError(error, 'write', path);
+  }
+}
+
+async function stat(path: string): Promise<Stat | undefined> {
+  try {
+    const s = await fs.stat(path);
+    const type = s.isFile() ? 'file' : s.isDirectory() ? 'dir' : 'other';
+    return { type, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, size: s.size };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fileError(error, 'look at', path);
+  }
+}
+
+async function space(path: string): Promise<{ free: number; total: number }> {
+  try {
+    const s = await fs.statfs(path);
+    return { free: s.bavail * s.bsize, total: s.blocks * s.bsize };
+  } catch (error) {
+    if (isMissing(error) && path !== dirname(path)) return space(dirname(path));
+    throw fileError(error, 'look at', path);
+  }
+}
+
+/**
+ * The machine that this program runs on.
+ * @param signal ends the command that is running, and refuses the next one
+ * @param trace hears each command before it runs (`--verbose`); no secret is in an argv, so none is heard
+ */
+export function realHost(signal?: AbortSignal, trace?: (line: string) => void): Host {
+  async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
+    if (signal?.aborted) throw new Interrupted();
+    trace?.([command, ...args].join(' '));
+    const child = execa(command, args, {
+      reject: false,
+      timeout: options.timeout ?? 60_000,
+      input: options.input ?? '',
+      env: options.env ?? {},
+      forceKillAfterDelay: 2_000,
+      stripFinalNewline: true,
+      ...(signal && { cancelSignal: signal }),
+    });
+    if (options.onLine) {
+      const { onLine } = options;
+      for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
+    }
+    const result = await child;
+    // Ctrl-C reaches a child by itself, and it may be gone before this process has heard of it.
+    if (signal?.aborted || result.isCanceled || (signal && result.signal === 'SIGINT'))
+      throw new Interrupted();
+    const { stdout, stderr } = result;
+    if (result.timedOut) return { code: 124, stdout, stderr };
+    if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
+    if (result.signal) return { code: 128 + system.signals[result.signal], stdout, stderr };
+    if (result.code === 'ENOENT') return { code: 127, stdout: '', stderr: `${command}: not found` };
+    return { code: 126, stdout: '', stderr: `${command}: ${result.originalMessage}` };
+  }
+
+  return {
+    machine: thisMachine(),
+    signal,
+    run,
+    write,
+    append,
+    create,
+    stat,
+    space,
+    read: (path) =>
+      fs.readFile(path).catch((error) => {
+        if (isMissing(error)) return undefined;
+        throw fileError(error, 'read', path);
+      }),
+    list: (path) =>
+      fs.readdir(path).then(
+        (names) => names.sort(),
+        (error) => {
+          if (isMissing(error)) return [];
+          throw fileError(error, 'list', path);
+        },
+      ),
+    mkdir: async (path, mode) => {
+      await fs.mkdir(path, { mode }).catch(throwing('make', path));
+      await fs.chmod(path, mode).catch(throwing('make', path));
+    },
+    chmod: async (path, mode, owner) => {
+      const fail = throwing('change the mode of', path);
+      if (owner) await fs.chown(path, owner.uid, owner.gid).catch(fail);
+      await fs.chmod(path, mode).catch(fail);
+    },
+    remove: (path) => fs.rm(path, { force: true }).catch(throwing('remove', path)),
+    rmdir: (path) =>
+      fs.rmdir(path).then(
+        () => true,
+        (error) => isMissing(error),
+      ),
+    rename: (from, to) => fs.rename(from, to).catch(throwing('move', from)),
+    removeTree: (path) => fs.rm(path, { recursive: true, force: true }).catch(throwing('remove', path)),
+  };
+}

@@ -1,0 +1,30 @@
+// --dry-run: the difference between the plan and the machine, as a person reads it, or as JSON.
+import type { Context } from '../context.ts';
+import type { Paint } from '../terminal/output.ts';
+import type { Change } from './reconcile.ts';
+
+const WORD = { create: 'new', change: 'changes', start: 'starts', remove: 'goes' };
+
+/** Each change with its details: a diff, a command that will be run. Secrets are masked already. */
+export const changeDetails = (changes: Change[], paint: Paint): string[] =>
+  changes.flatMap(({ title, drift }) => [
+    `${paint('bold', title)}   ${paint('dim', WORD[drift.what])}`,
+    ...drift.details.map((line) => `  ${coloured(line, paint)}`),
+    '',
+  ]);
+
+function coloured(line: string, paint: Paint): string {
+  if (line.startsWith('+')) return paint('green', line);
+  if (line.startsWith('-')) return paint('red', line);
+  return line.startsWith('@@') ? paint('dim', line) : line;
+}
+
+export function showDryRun({ output }: Context, { changes }: { changes: Change[] }): void {
+  output.json({
+    ok: true,
+    dryRun: true,
+    changes: changes.map(({ title, resource, drift }) => ({ kind: resource.kind, title, ...drift })),
+  });
+  if (changes.length === 0) output.out('Nothing to do.');
+  else output.out(...changeDetails(changes, output.paint), 'Nothing was changed.');
+}

@@ -1,0 +1,62 @@
+// Who is at work in a directory: one run at a time, and a dead one does not bar the next.
+import { join } from 'node:path';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+
+export interface LockHolder {
+  pid: number;
+  /** When the process started, in clock ticks after boot: a pid alone may be somebody else's by now (proc(5), field 22). */
+  ticks: string;
+  command: string;
+  since: string;
+}
+
+async function startTicks(host: Host, pid: number): Promise<string | undefined> {
+  const stat = (await host.read(`/proc/${pid}/stat`))?.toString();
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+/** A lock is made and then filled: one that says nothing yet is given a moment. Undefined: nobody's, or its maker died over it. */
+async function readLock(host: Host, path: string): Promise<LockHolder | undefined> {
+  for (let tries = 0; ; tries++) {
+    const bytes = await host.read(path);
+    if (!bytes) return undefined;
+    try {
+      return JSON.parse(bytes.toString());
+    } catch {
+      if (tries === 5) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** Who is at work in this directory; undefined where nobody is, or where the holder is dead. */
+export async function lockHolder(host: Host, dir: string): Promise<LockHolder | undefined> {
+  const holder = await readLock(host, lockPath(dir));
+  if (!holder) return undefined;
+  const alive = (await startTicks(host, holder.pid)) === holder.ticks;
+  return alive && holder.pid !== process.pid ? holder : undefined;
+}
+
+export const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
+  new CliError(`Another run is at work here: "${command}" (pid ${pid}), since ${since}.`, {
+    fix: ['Wait for it, or look at it:', `  ps -fp ${pid}`],
+  });
+
+export const lockPath = (dir: string): string => join(dir, '.state/lock');
+
+export const thisProcess = async (host: Host, command: string): Promise<LockHolder> => ({
+  pid: process.pid,
+  ticks: (await startTicks(host, process.pid)) ?? '',
+  command,
+  since: new Date().toISOString(),
+});
+
+/** @throws CliError that names the holder */
+export async function takeLock(host: Host, dir: string, me: LockHolder): Promise<void> {
+  while (!(await host.create(lockPath(dir), JSON.stringify(me)))) {
+    const holder = await lockHolder(host, dir);
+    if (holder) throw lockedBy(holder);
+    await host.remove(lockPath(dir));
+  }
+}

@@ -1,0 +1,159 @@
+// From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
+import { CliError, Interrupted } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { keyOf } from '../resources/key.ts';
+import { providerOf } from '../resources/providers.ts';
+import type { Drift, Resource } from '../resources/resource.ts';
+import type { Oldest } from '../resources/undo.ts';
+import type { Output, Report } from '../terminal/output.ts';
+import { runSteps, type Step } from './progress.ts';
+import type { Run } from './run.ts';
+
+/** One resource that is not as it should be. */
+export interface Change {
+  resource: Resource;
+  title: string;
+  drift: Drift;
+}
+
+/** Compares a plan with the machine. Reads only: this is --dry-run, and the heart of status. */
+export async function diff(plan: Resource[], host: Host): Promise<Change[]> {
+  const found = await Promise.all(
+    plan.map(async (resource) => {
+      const provider = providerOf(resource);
+      const drift = await provider.check(resource, host);
+      return drift && { resource, title: provider.title(resource), drift };
+    }),
+  );
+  return found.filter((change) => change !== undefined);
+}
+
+/** Keys of what a plan does not speak of and only uninstall takes away: the file with a generated password. */
+export const KEPT = 'kept:';
+
+/** What we made once and no longer want goes back to what was there before us, the last first. */
+export function orphans(plan: Resource[], oldest: Oldest): Resource[] {
+  const wanted = new Set(plan.map(keyOf));
+  return [...oldest]
+    .filter(([key]) => !wanted.has(key) && !key.startsWith(KEPT))
+    .map(([key, { undo }]): Resource => ({ kind: 'gone', of: key, undo }))
+    .toReversed();
+}
+
+/** Everything that was ever done here, as something that goes: the last first. */
+export const wayBack = (oldest: Oldest): Resource[] =>
+  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
+
+/** Changes that belong together in one line of progress. */
+export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
+  const groups: Change[][] = [];
+  for (const change of portsFirst(changes)) {
+    const last = groups.at(-1);
+    const alike = last?.every((other) => isFile(other) && sameWay(other, change));
+    if (alike && isFile(change)) last?.push(change);
+    else groups.push([change]);
+  }
+  return groups.map((group) => {
+    const title = isFile(group[0] as Change) ? filesTitle(group, base) : sentence(group[0] as Change);
+    return stepOf(title, group, host, run);
+  });
+}
+
+/** Some changes as one line of progress. */
+export const stepOf = (title: string, changes: Change[], host: Host, run: Run): Step => ({
+  title,
+  run: async (report) => {
+    for (const change of changes) await applyOne(change, host, run, report);
+    return undefined;
+  },
+});
+
+/** What holds a port, or the images. */
+const HOLDS = /^(podman )?(container|unit|process|owner):/;
+const isService = ({ resource: { kind } }: Change) =>
+  kind === 'container' || kind === 'unit' || kind === 'process';
+
+/** A service that goes gives its port free before the one that takes its place needs it. */
+function portsFirst(changes: Change[]): Change[] {
+  const going = changes.filter(({ resource }) => resource.kind === 'gone' && HOLDS.test(resource.of));
+  const rest = changes.filter((change) => !going.includes(change));
+  const at = rest.findIndex(isService);
+  return at < 0 ? changes : [...rest.slice(0, at), ...going, ...rest.slice(at)];
+}
+
+const isFile = ({ resource }: Change) => /^(dir|file|kept):\//.test(keyOf(resource));
+
+/** Both are made, or both are taken away. */
+const sameWay = (a: Change, b: Change) => (a.resource.kind === 'gone') === (b.resource.kind === 'gone');
+
+function filesTitle(group: Change[], base: string): string {
+  const removed = group.every(({ resource }) => resource.kind === 'gone');
+  const files = group.filter(({ resource }) => !keyOf(resource).startsWith('dir:')).length;
+  const count = files || group.length;
+  const noun = files > 0 ? (count === 1 ? 'file' : 'files') : count === 1 ? 'directory' : 'directories';
+  return `${removed ? 'Removed ' : ''}${count} ${noun} in ${base}`;
+}
+
+function sentence({ title, drift }: Change): string {
+  const verb = { create: '', change: 'Replaced ', start: 'Started ', remove: 'Removed ' }[drift.what];
+  return verb ? verb + title : title.charAt(0).toUpperCase() + title.slice(1);
+}
+
+/** The way back is on disk before the change is made; what is not as it should be afterwards is a failure. */
+async function applyOne({ resource, title }: Change, host: Host, run: Run, report: Report) {
+  const provider = providerOf(resource);
+  const removal = resource.kind === 'gone';
+  await run.record(keyOf(resource), title, await provider.undo(resource, host, run), removal);
+  await provider.apply(resource, host, report);
+  // A directory that holds what is not ours stays, and that is no failure of a removal.
+  const left = removal ? undefined : await provider.check(resource, host);
+  // A container that has ended already is for the proof to tell of: it shows its last words.
+  if (left && !(resource.kind === 'container' && left.what === 'start'))
+    throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });
+}
+
+export interface Apply {
+  steps: Step[];
+  /** Steps that are only known when the ones before them are done. */
+  afterwards?: (() => Promise<Step[]>)[];
+  run: Run;
+  output: Output;
+  signal: AbortSignal;
+  /** The machine without the abort signal: what goes back must not be interrupted by the same Ctrl-C. */
+  calm: Host;
+}
+
+/**
+ * Does it all, or nothing: when a step fails or Ctrl-C is pressed, everything of this run is undone.
+ * @throws the step's error, with what was undone, or what could not be and by which hand
+ */
+export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
+  try {
+    if (steps.length > 0) await runSteps(steps, output, signal);
+    for (const next of afterwards ?? []) {
+      const more = await next();
+      if (more.length > 0) await runSteps(more, output, signal);
+    }
+    if (signal.aborted) throw new Interrupted();
+    await run.commit(calm);
+  } catch (error) {
+    const cause = signal.aborted ? new Interrupted('Interrupted.') : error;
+    output.say(output.paint('dim', 'Putting everything back …'));
+    const failures = await run.rollBack(calm);
+    throw withOutcome(cause, failures);
+  }
+}
+
+function withOutcome(error: unknown, failures: string[]): CliError {
+  const known = error instanceof CliError ? error : undefined;
+  const bug = known ? [] : [`This is a bug in registry-setup: ${(error as Error).stack ?? error}`];
+  const outcome =
+    failures.length === 0
+      ? ['Everything was put back as it was.']
+      : ['Not everything could be put back. Left to do by hand:', ...failures.map((line) => `  ${line}`)];
+  return new CliError(known?.message ?? 'Something went wrong.', {
+    why: [known?.why, ...bug].filter(Boolean).join('\n') || undefined,
+    fix: [...outcome, ...(known?.fix ?? [])],
+    exitCode: known?.exitCode === 130 ? 130 : 1,
+  });
+}

@@ -1,0 +1,249 @@
+// What is remembered in DIR/.state: who is at work (lock), the way back of this run (journal), the way back to before us (oldest).
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { letIn } from '../host/hold-connections.ts';
+import type { Host } from '../host/host.ts';
+import type { Oldest, Undo, UndoStep, Vault } from '../resources/undo.ts';
+import { type Entry, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
+import { type LockHolder, takeLock, thisProcess } from './lock.ts';
+import { attempt } from './undo.ts';
+
+/** One run's hold on a directory: its lock, its journal, its copies. */
+export interface Run extends Vault {
+  readonly oldest: Oldest;
+  /** What a killed run left; it must be recovered before anything else is recorded. */
+  readonly unfinished: Unfinished | undefined;
+  /** Directories that were not there before us: when nothing is kept, they go after the lock that is in one of them. */
+  readonly leaving: Set<string>;
+  /** Writes the way back of one change, before the change is made; returns when it is on disk. */
+  record(key: string, title: string, undo: Undo, removed: boolean): Promise<void>;
+  /** Puts these in the place of the journal of a killed run, in one step. */
+  adopt(left: Entry[]): Promise<void>;
+  /**
+   * The run has succeeded: what was kept for its roll-back is thrown away, what is needed to uninstall is kept.
+   * Once that is on disk there is no way back: tidying up that fails is done by the next run.
+   */
+  commit(host: Host): Promise<void>;
+  /**
+   * Undoes this run, last first; one step that fails does not stop the others.
+   * @returns what could not be undone, in words
+   */
+  rollBack(host: Host): Promise<string[]>;
+  /** Lets go of the lock; a directory that was made for it alone goes, too. */
+  release(): Promise<void>;
+}
+
+/** Makes a directory and its parents, and adds those that were not there to `made`. */
+async function makeDirectories(host: Host, path: string, mode: number, made: string[]): Promise<void> {
+  if (await host.stat(path)) return;
+  await makeDirectories(host, dirname(path), 0o755, made);
+  await host.mkdir(path, mode);
+  made.push(path);
+}
+
+/** Writes into a file that a killed run did not get to its end; the sign is that of Host.write. */
+async function removeTemporaries(host: Host, directory: string, names: string[]): Promise<void> {
+  for (const entry of await host.list(directory)) {
+    const [, name = ''] = /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(entry) ?? [];
+    if (names.includes(name)) await host.remove(join(directory, entry));
+  }
+}
+
+/** A run was killed before its journal was there, or when it was gone: a directory with nothing else in it was made for its lock. */
+async function isLeftOver(host: Host, dir: string): Promise<boolean> {
+  const at = paths(dir);
+  const [names, journal, oldest] = await Promise.all([
+    host.list(dir),
+    host.stat(at.journal),
+    host.stat(at.oldest),
+  ]);
+  return names.length === 1 && names[0] === basename(at.state) && !journal && !oldest;
+}
+
+/**
+ * Takes the lock of a directory, and makes the directory if need be.
+ * @param command the words of this run, for the one who finds the lock
+ * @throws CliError that names the holder
+ */
+export async function beginRun(host: Host, dir: string, command: string): Promise<Run> {
+  const at = paths(dir);
+  const made: string[] = [];
+  const me = await thisProcess(host, command);
+  const removeMade = async () => {
+    for (const path of made.toReversed()) await host.rmdir(path);
+  };
+  try {
+    if (await isLeftOver(host, dir)) made.push(dir);
+    await makeDirectories(host, at.state, 0o700, made);
+    await takeLock(host, dir, me);
+  } catch (error) {
+    await removeMade();
+    throw error;
+  }
+  try {
+    return await heldRun(host, dir, me, made);
+  } catch (error) {
+    if (made.length > 0) await host.remove(at.journal);
+    await host.remove(at.lock);
+    await removeMade();
+    throw error;
+  }
+}
+
+const line = (record: unknown) => `${JSON.stringify(record)}\n`;
+
+/** @param made directories that the lock needed, the deepest last */
+async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
+  const at = paths(dir);
+  await removeTemporaries(host, at.state, ['oldest.json', 'oldest.json.next', 'journal']);
+  const oldest = await readOldest(host, dir);
+  const unfinished = await readUnfinished(host, dir);
+  if (!unfinished?.committed) await host.remove(at.next);
+  const entries: Entry[] = [];
+  const leaving = new Set<string>();
+
+  async function append(record: unknown) {
+    if (!(await host.stat(at.journal))) await host.append(at.journal, line(me));
+    await host.append(at.journal, line(record));
+  }
+  async function record(key: string, title: string, undo: Undo, removed: boolean) {
+    const entry: Entry = { key, title, undo, ...(removed && { removed: true as const }) };
+    await append(entry);
+    entries.push(entry);
+    for (const path of directoriesOf(entry)) leaving.add(path);
+  }
+  // Directories that the lock itself needed are ours like any other, and go in the same way.
+  const steps = made
+    .toReversed()
+    .flatMap((path) => (path === at.state ? [] : [{ do: 'rmdir' as const, path }]));
+  if (steps.length > 0) await record(`dir:${dir}`, dir, { steps }, false);
+
+  const run: Run = {
+    oldest,
+    unfinished,
+    leaving,
+    record,
+    async keep(content) {
+      if (!(await host.stat(at.copies))) await host.mkdir(at.copies, 0o700);
+      const copy = join(at.copies, randomBytes(8).toString('hex'));
+      await host.write(copy, content, { mode: 0o600 });
+      return copy;
+    },
+    async adopt(left) {
+      entries.push(...left);
+      for (const path of left.flatMap(directoriesOf)) leaving.add(path);
+      if (left.length === 0) return host.remove(at.journal);
+      await host.write(at.journal, [me, ...left].map(line).join(''), { mode: 0o600 });
+    },
+    async commit(calm) {
+      if (entries.length > 0) {
+        // All that is still to be written, so that a disk that is full is noticed while there is a way back.
+        await host.write(at.next, textOf(withEntries(oldest, entries)), { mode: 0o600 });
+        await append({ committed: true });
+      }
+      await finish(calm, dir, run, entries).catch(() => {});
+    },
+    async rollBack(calm) {
+      const failures = await rollBackEntries(calm, entries);
+      if (failures.length > 0) return failures;
+      await calm.remove(at.next);
+      await calm.remove(at.journal);
+      await dropCopies(calm, dir, oldest);
+      return [];
+    },
+    async release() {
+      await host.remove(at.lock);
+      if (oldest.size > 0 || (await host.stat(at.journal))) return;
+      await host.removeTree(at.copies);
+      await host.remove(at.oldest);
+      await host.rmdir(at.state);
+      // The deepest first.
+      for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);
+    },
+  };
+  return run;
+}
+
+/** Directories that were not there before us. */
+const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
+  [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
+
+/** A container is known as ours by its label, so that the way back to before us is always: none. */
+function toBeforeUs(step: UndoStep): UndoStep {
+  if (step.do !== 'container') return step;
+  const { former: _, ...none } = step;
+  return none;
+}
+
+/** The oldest undos as they are after these changes. */
+function withEntries(oldest: Oldest, entries: Entry[]): Oldest {
+  const next = new Map(oldest);
+  for (const { key, title, undo, removed } of entries) {
+    if (removed) next.delete(key);
+    else if (!next.has(key)) next.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
+  }
+  return next;
+}
+
+const textOf = (oldest: Oldest): string => JSON.stringify(Object.fromEntries(oldest), null, 1);
+
+/** @returns what could not be tidied up; the journal stays until nothing is left */
+async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {
+  const at = paths(dir);
+  const { oldest, leaving } = run;
+  const next = withEntries(oldest, entries);
+  oldest.clear();
+  for (const [key, value] of next) oldest.set(key, value);
+  if (await host.stat(at.next)) await host.rename(at.next, at.oldest);
+  else if (entries.length > 0) await host.write(at.oldest, textOf(oldest), { mode: 0o600 });
+  const failures: string[] = [];
+  for (const { title, undo } of entries)
+    for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);
+  for (const path of entries.flatMap(directoriesOf)) leaving.add(path);
+  if (failures.length > 0) return failures;
+  await dropCopies(host, dir, oldest);
+  await host.remove(at.journal);
+  return [];
+}
+
+async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> {
+  const failures: string[] = [];
+  await letIn(host);
+  // An image that was pulled stays: it harms nobody, and the next try is spared the wait.
+  const undone = (step: UndoStep) => step.do !== 'image';
+  for (const { title, undo } of entries.toReversed())
+    for (const step of undo.steps.filter(undone)) await attempt(title, step, host, failures);
+  for (const { title, undo } of entries)
+    for (const step of undo.last ?? []) await attempt(title, step, host, failures);
+  return failures;
+}
+
+/** Copies that no way back needs any more. */
+async function dropCopies(host: Host, dir: string, oldest: Oldest) {
+  const { copies } = paths(dir);
+  const needed = new Set(
+    [...oldest.values()].flatMap(({ undo }) => undo.steps.map((s) => ('copy' in s ? s.copy : ''))),
+  );
+  for (const name of await host.list(copies))
+    if (!needed.has(join(copies, name))) await host.remove(join(copies, name));
+  await host.rmdir(copies);
+}
+
+/**
+ * Ends what a killed run left: tidies up after one that was over, rolls back one that was not. The lock must be held.
+ * @returns what could not be undone
+ */
+export async function recover(host: Host, dir: string, run: Run, left: Unfinished): Promise<string[]> {
+  for (const step of left.entries.flatMap(({ undo }) => undo.steps))
+    if (step.do === 'remove' || step.do === 'restore')
+      await removeTemporaries(host, dirname(step.path), [basename(step.path)]);
+  if (left.committed) return finish(host, dir, run, left.entries);
+  const failures = await rollBackEntries(host, left.entries);
+  if (failures.length > 0) return failures;
+  // The directory of the lock could not go while the lock is in it: it is this run's to answer for now.
+  const inUse: Entry[] = [];
+  for (const { key, title, undo } of left.entries)
+    if (key.startsWith('dir:') && (await host.stat(key.slice(4)))) inUse.push({ key, title, undo });
+  await run.adopt(inUse);
+  return [];
+}

@@ -1,0 +1,131 @@
+// Requests to a registry as its clients make them: by its own name, with what they trust, and with a token where one is wanted.
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
+import { Secret } from '../secret.ts';
+
+export interface Endpoint {
+  tls: boolean;
+  /** The name that clients use: the Host header, and what a certificate must name. */
+  host: string;
+  port: number;
+  /** Where to connect instead: the server itself may not reach its own name. */
+  connectTo?: string | undefined;
+  /** What is trusted, PEM; the system's roots where it is not given. */
+  ca?: string[] | undefined;
+  /** A look at what is there, before anything is trusted. Never with a password. */
+  unverified?: true;
+  /** The way there goes through it: `http://proxy.corp:3128`; over TLS alone. */
+  proxy?: string | undefined;
+}
+
+export interface Credentials {
+  user: string;
+  password: Secret;
+}
+
+/** Nobody: a token is fetched without a login, as a client does that is not logged in. */
+export const STRANGER: Credentials = { user: '', password: new Secret('') };
+
+export interface Reply {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export interface Ask {
+  credentials?: Credentials | undefined;
+  headers?: Record<string, string>;
+  body?: Buffer | string;
+  /** Milliseconds without a word from the other side; 10 000 unless said. */
+  timeout?: number;
+  /** Ends the request. */
+  signal?: AbortSignal | undefined;
+}
+
+export const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
+
+/** An address is no server name (RFC 6066, 3), so the certificate is compared with it here and not by the library. */
+export function identity(host: string, ca: string[] | undefined) {
+  const name = bare(host);
+  return {
+    ...(ca && { ca }),
+    servername: isIP(name) ? '' : name,
+    checkServerIdentity: (_: string, cert: PeerCertificate) => checkServerIdentity(name, cert),
+  };
+}
+
+/**
+ * One request.
+ * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, a certificate's code); a status is never thrown
+ */
+export async function ask(
+  endpoint: Endpoint,
+  method: string,
+  path: string,
+  options: Ask = {},
+): Promise<Reply> {
+  const { tls, host, port, connectTo, ca, unverified, proxy } = endpoint;
+  const { credentials, headers = {}, body, timeout = 10_000, signal } = options;
+  const basic =
+    credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
+  const request = tls ? (await import('node:https')).request : httpRequest;
+  const socket = tls && proxy ? await tunnel(proxy, host, port, timeout) : undefined;
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        method,
+        path,
+        host: bare(connectTo ?? host),
+        port,
+        timeout,
+        // An agent would make a connection of its own.
+        ...(socket
+          ? { createConnection: () => connect({ ...identity(host, ca), socket }) }
+          : { agent: false as const }),
+        ...(tls && identity(host, ca)),
+        ...(unverified && { rejectUnauthorized: false }),
+        ...(signal && { signal }),
+        headers: {
+          host: `${host}:${port}`,
+          ...(basic && { authorization: `Basic ${basic}` }),
+          ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+          ...headers,
+        },
+      },
+      (reply) => {
+        const parts: Buffer[] = [];
+        reply.on('data', (part) => parts.push(part));
+        reply.on('error', reject);
+        reply.on('end', () =>
+          resolve({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }),
+        );
+      },
+    );
+    sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** A way through a proxy. (RFC 9110, 9.3.6) */
+function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
+  const { hostname, port: at, username, password } = new URL(proxy);
+  const login = [username, password].map(decodeURIComponent).join(':');
+  const headers = {
+    host: `${host}:${port}`,
+    ...(username && { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }),
+  };
+  const options = { host: bare(hostname), port: at || 80, method: 'CONNECT', path: `${host}:${port}` };
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ ...options, headers, timeout, agent: false });
+    sent.on('connect', ({ statusCode, statusMessage }, socket) =>
+      statusCode === 200
+        ? resolve(socket as Socket)
+        : reject(new Error(`the proxy ${hostname} refuses ${host}: ${statusCode} ${statusMessage}`)),
+    );
+    sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
+    sent.on('error', reject);
+    sent.end();
+  });
+}

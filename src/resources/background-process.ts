@@ -1,0 +1,70 @@
+// A program that runs in the background where there is no systemd: a script of ours starts it, and starts it again when it dies.
+import { CliError } from '../errors.ts';
+import { untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import type { Host } from '../host/host.ts';
+import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
+import type { Provider, ResourceOf } from './resource.ts';
+import type { UndoStep } from './undo.ts';
+
+type Step = UndoStep & { do: 'process' };
+
+/** The registry finishes what is under way first (http.draintimeout). */
+const STOPS_WITHIN = 40_000;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** In a session of its own, and with no hold on our streams: it outlives this program and its terminal. */
+async function start(host: Host, script: string, digest: string): Promise<void> {
+  const line = 'setsid /bin/sh "$0" "$1" </dev/null >/dev/null 2>&1 &';
+  const { code, stderr } = await host.run('/bin/sh', ['-c', line, script, digest]);
+  if (code !== 0) throw new CliError(`${script} could not be started.`, { why: stderr.trim() });
+  for (let waited = 0; waited < 5_000; waited += 20) {
+    if (await scriptProcess(host, script)) return;
+    await sleep(20);
+  }
+  throw new CliError(`${script} ended right after its start.`, { fix: `tail ${scriptFiles(script).log}` });
+}
+
+async function stop(host: Host, script: string): Promise<void> {
+  const there = await scriptProcess(host, script);
+  if (!there) return;
+  for (let waited = 0; waited < STOPS_WITHIN; waited += 20) {
+    // Said again now and then: a shell may miss a signal between two commands.
+    if (waited % 1_000 === 0) await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
+    if (!(await scriptProcess(host, script))) return;
+    await sleep(20);
+  }
+  throw new CliError(`${script} does not end.`, { fix: `kill -9 ${there.pid}` });
+}
+
+export const background: Provider<ResourceOf<'process'>> = {
+  title: ({ name }) => `background process ${name}`,
+
+  async check({ script, digest }, host) {
+    const there = await scriptProcess(host, script);
+    if (there?.digest === digest) return undefined;
+    const what = there ? 'change' : 'create';
+    return { what, details: [`setsid sh ${script} &`, 'it will not survive a restart of the machine'] };
+  },
+
+  async undo({ name, script }, host) {
+    const there = await scriptProcess(host, script);
+    const off: Step = { do: 'process', name, script };
+    return { steps: [off], last: there ? [{ ...off, digest: there.digest }] : [] };
+  },
+
+  async apply({ script, digest, door: at }, host) {
+    const door = (await scriptProcess(host, script)) && at;
+    await whileTheyWait(host, door ? [door] : [], async () => {
+      await stop(host, script);
+      await start(host, script, digest);
+      if (door) await untilListening(host, door.port);
+    });
+  },
+};
+
+/** Ends it, or, with a digest, starts it again as it was. */
+export async function undoProcess({ script, digest }: Step, host: Host): Promise<void> {
+  await stop(host, script);
+  if (digest !== undefined) await start(host, script, digest);
+  else for (const path of Object.values(scriptFiles(script))) await host.remove(path);
+}

@@ -1,0 +1,75 @@
+// The Docker of this machine: running, and started with it. Others may use it as well, so that it goes off again only when it was off before.
+import {
+  answers,
+  DOCKER,
+  initOf,
+  LOOK,
+  must,
+  STARTS_WITHIN,
+  says,
+  startsWithMachine,
+} from '../engines/docker-service.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { Provider, ResourceOf } from './resource.ts';
+import type { UndoStep } from './undo.ts';
+
+type Step = UndoStep & { do: 'engine' };
+
+export const engine: Provider<ResourceOf<'engine'>> = {
+  title: () => 'Docker',
+
+  async check({ boot }, host) {
+    const init = await initOf(host);
+    const runs = await answers(host);
+    const lacking = boot && !(await startsWithMachine(host)) ? (init.boot?.on(DOCKER(init)) ?? []) : [];
+    if (runs && lacking.length === 0) return undefined;
+    const words = [...(runs ? [] : [init.start(DOCKER(init))]), ...(lacking.length > 0 ? [lacking] : [])];
+    return { what: 'start', details: words.map((line) => line.join(' ')) };
+  },
+
+  async undo(_, host) {
+    const init = await initOf(host);
+    const units: Step['units'] = [];
+    for (const name of init.services) {
+      const [active, enabled] = await Promise.all([
+        says(host, init.active(name)),
+        init.boot ? says(host, init.boot.is(name)) : true,
+      ]);
+      units.push({ name, active, enabled });
+    }
+    return { steps: [{ do: 'engine', units }] };
+  },
+
+  async apply({ boot }, host) {
+    const init = await initOf(host);
+    const service = DOCKER(init);
+    if (boot && !(await startsWithMachine(host)) && init.boot) await must(host, init.boot.on(service));
+    if (!(await answers(host))) await must(host, init.start(service));
+    for (let waited = 0; waited < STARTS_WITHIN; waited += 250) {
+      if (await answers(host)) return;
+      await new Promise((done) => setTimeout(done, 250));
+    }
+    throw new CliError('Docker was started, and does not answer.', { fix: LOOK });
+  },
+};
+
+/** Off again, what was off before; what its package has taken away meanwhile needs nothing. */
+export async function undoEngine({ units }: Step, host: Host): Promise<void> {
+  const init = await initOf(host);
+  for (const { name, active, enabled } of units) {
+    if (!active && (await says(host, init.active(name)))) await must(host, init.stop(name));
+    if (!enabled && init.boot && (await says(host, init.boot.is(name))))
+      await must(host, init.boot.off(name));
+  }
+}
+
+/** Whether it runs, or starts with the machine, and did not before us. */
+export async function engineLeft({ units }: Step, host: Host): Promise<boolean> {
+  const init = await initOf(host);
+  for (const { name, active, enabled } of units) {
+    if (!active && (await says(host, init.active(name)))) return true;
+    if (!enabled && (await says(host, init.boot?.is(name)))) return true;
+  }
+  return false;
+}

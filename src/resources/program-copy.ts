@@ -1,0 +1,36 @@
+// A copy of this program, in a directory whose name tells its content: another version is another directory.
+import { join } from 'node:path';
+import type { Host } from '../host/host.ts';
+import type { Provider, ResourceOf } from './resource.ts';
+
+/** Whether every file is there with the same bytes; templates and code are text, so they are compared as such. */
+async function complete({ path, files }: ResourceOf<'program'>, host: Host): Promise<boolean> {
+  const same = await Promise.all(
+    Object.entries(files).map(
+      async ([name, text]) => (await host.read(join(path, name)))?.toString() === text,
+    ),
+  );
+  return same.every(Boolean);
+}
+
+export const program: Provider<ResourceOf<'program'>> = {
+  title: ({ path }) => `copy of this program in ${path}`,
+
+  async check(resource, host) {
+    if (await complete(resource, host)) return undefined;
+    const count = Object.keys(resource.files).length;
+    return { what: 'create', details: [`${count} files, for the timer: npx leaves nothing behind`] };
+  },
+
+  undo: async ({ path }) => ({ steps: [{ do: 'removeTree', path }] }),
+
+  async apply({ path, files }, host) {
+    for (const dir of ['', 'dist', 'templates']) {
+      const folder = join(path, dir);
+      if (!(await host.stat(folder))) await host.mkdir(folder, 0o755);
+    }
+    await Promise.all(
+      Object.entries(files).map(([name, text]) => host.write(join(path, name), text, { mode: 0o644 })),
+    );
+  },
+};

@@ -1,0 +1,79 @@
+// Whether this server finds itself under the name that clients use, and the line of the hosts file for where it does not.
+import { isIP } from 'node:net';
+import { CliError } from '../../errors.ts';
+import { ownAddresses } from '../../host/addresses.ts';
+import type { Host } from '../../host/host.ts';
+import { bare } from '../../host/names.ts';
+import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
+import type { Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
+import type { Finding } from './finding.ts';
+
+/** A line that was asked for, and cannot be written. */
+export async function lineFindings(
+  { hostsLine: wanted, host: name }: Settings,
+  _: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (wanted !== true || (await mayWriteHosts(host)) || (await isInHosts(host, name))) return [];
+  const why = host.machine.uid === 0 ? 'a container engine mounts it' : 'only root may';
+  return [
+    {
+      level: 'error',
+      message: `${HOSTS} cannot be changed here: ${why}.`,
+      fix: [
+        `Write the line where it is made:   127.0.0.1 ${name}`,
+        'Or go without:                     --no-hosts-line',
+      ],
+      flag: '--hosts-line',
+    },
+  ];
+}
+
+/** podman's own network has no IPv6 unless somebody gave it some; without root it is not used. */
+export async function addressed(
+  { host: name, bind }: Settings,
+  { engine }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  const isSix = name.startsWith('[') || isIP(bind) === 6;
+  if (!isSix || engine instanceof CliError || engine.kind !== 'podman' || engine.rootless) return [];
+  const { code, stdout } = await host.run('podman', ['network', 'inspect', 'podman'], { timeout: 15_000 });
+  if (code !== 0 || /"ipv6_enabled": true/.test(stdout)) return [];
+  return [
+    {
+      level: 'error',
+      message: `podman has no IPv6 in its network: no client would reach ${isIP(bind) === 6 ? bind : name}.`,
+      fix: [
+        'Without a container:          registry-setup --engine native',
+        'Or by an IPv4 address:        registry-setup --host IP',
+      ],
+      flag: isIP(bind) === 6 ? '--bind' : '--host',
+    },
+  ];
+}
+
+/** What clients will reach under the name, where that is not plainly this machine. Said of each host once. */
+export async function nameFindings(
+  { host: name, port }: Settings,
+  { last }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (last?.host?.value === name) return [];
+  const leads = await whereLeads(host, name);
+  if (!leads || leads.to === 'here') return [];
+  if (leads.to === 'elsewhere') {
+    const what = isIP(bare(name)) ? `${name} is` : `${name} resolves to ${leads.address}, which is`;
+    const message = `${what} no address of this machine: clients reach it only where something (NAT, a load balancer) leads from there to here.`;
+    return [{ level: 'warning', message, fix: [] }];
+  }
+  const [own] = await ownAddresses(host);
+  const at = port === 5000 ? name : `${name} --port ${port}`;
+  return [
+    {
+      level: 'warning',
+      message: `No name server of this machine knows ${name}. A client that does not know it either is told where it is:`,
+      fix: [`registry-setup --client --host ${at} --address ${own?.address ?? 'IP'}`],
+    },
+  ];
+}

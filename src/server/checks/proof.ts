@@ -1,0 +1,171 @@
+// Proof by behaviour: what the registry does is checked, not what its files say; it ignores misspelt YAML in silence.
+import { randomBytes } from 'node:crypto';
+import { isRunning, lastLines } from '../../engines/engine.ts';
+import { CliError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import type { Step } from '../../reconcile/progress.ts';
+import type { Change } from '../../reconcile/reconcile.ts';
+import { localEndpoint } from '../../registry/endpoint.ts';
+import { ask, type Credentials, type Endpoint } from '../../registry/http.ts';
+import { call } from '../../registry/token.ts';
+import { Secret } from '../../secret.ts';
+import type { Settings } from '../../settings/settings.ts';
+import type { Report } from '../../terminal/output.ts';
+import type { Material } from '../plan/secrets.ts';
+import { checkRoles, untilAuthServes, withCause } from './roles.ts';
+import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
+import { checkTls } from './tls.ts';
+import { checkWitness } from './tokens.ts';
+
+/** How long a registry may take from its start to its first answer; milliseconds. */
+const UP_WITHIN = 30_000;
+/** Errors of a registry that is not up. */
+const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up|no answer/;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Causes that the registry's log gives away, in the words of the person; the first that matches. */
+function knownCause(log: string, { storage }: Settings): { message: string; fix: string[] } | undefined {
+  const causes: [RegExp, string, string[]][] = [
+    [
+      /(mkdir|open|stat) .*\/docker(\/registry)?\b.*permission denied/,
+      `it cannot write to ${storage}`,
+      [`chown root ${storage}`],
+    ],
+    [/no space left on device/, `the disk of ${storage} is full`, [`df -h ${storage}`]],
+    [/read-only file system/, `${storage} is on a read-only file system`, [`findmnt -T ${storage}`]],
+    [/exec format error/, 'its image was made for another kind of processor', ['registry-setup --image REF']],
+  ];
+  const hit = causes.find(([pattern]) => pattern.test(log));
+  return hit && { message: hit[1], fix: hit[2] };
+}
+
+/** The registry did not come up, or stopped: its last words, and the cause where it is known. */
+async function failure(host: Host, settings: Settings, what: string): Promise<CliError> {
+  const lines = await lastLines(host, settings);
+  const cause = knownCause(lines.join('\n'), settings);
+  return new CliError(`The registry ${what}${cause ? `: ${cause.message}` : ''}.`, {
+    why: `its log:\n${lines.join('\n')}`,
+    fix: cause?.fix ?? [],
+  });
+}
+
+/** Waits for the first answer of a registry that was just started. */
+async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Report) {
+  const since = performance.now();
+  for (let round = 0; ; round++) {
+    const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch(
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (!(reply instanceof Error) && (reply.status === 200 || reply.status === 401)) return;
+    // A certificate that is not the one: it answers, and the handshakes that follow tell what is wrong.
+    if (reply instanceof Error && !NOT_YET.test(`${reply.code} ${reply.message}`)) return;
+    const waited = performance.now() - since;
+    // Asking the engine costs more than asking the registry: now and then is enough.
+    if (round % 10 === 9 || waited > UP_WITHIN) {
+      if (!(await isRunning(host, settings)))
+        throw await failure(host, settings, 'stopped right after its start');
+      report(
+        `waiting for an answer on port ${settings.port} (${Math.round(waited / 1000)} s of ${UP_WITHIN / 1000} s)`,
+      );
+    }
+    if (waited > UP_WITHIN) {
+      const why = reply instanceof Error ? reply.message : `answers ${reply.status}`;
+      throw await failure(host, settings, `did not answer within ${UP_WITHIN / 1000} s (${why})`);
+    }
+    await sleep(Math.min(25 + round * 10, 250));
+  }
+}
+
+async function mustAnswer(at: Endpoint, wanted: number, who: string, credentials?: Credentials) {
+  const { status } = await call(at, 'GET', '/v2/', { credentials });
+  if (status === wanted) return;
+  throw new CliError(`The registry answers ${status} to ${who}, and should answer ${wanted}.`, {
+    fix: 'registry-setup status',
+  });
+}
+
+/** Lets in those it should, and nobody else. */
+async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, Secret>): Promise<string> {
+  if (settings.auth === 'none') {
+    await mustAnswer(at, 200, 'everybody');
+    return `Answers as ${settings.host}, to everybody`;
+  }
+  await mustAnswer(at, 401, 'somebody without a login');
+  const [first = ''] = settings.users;
+  await mustAnswer(at, 401, 'a wrong password', {
+    user: first,
+    password: new Secret(randomBytes(12).toString('hex')),
+  });
+  for (const [user, password] of known) await mustAnswer(at, 200, user, { user, password });
+  const names = [...known.keys()];
+  return `Answers as ${settings.host}, refuses strangers${names.length > 0 ? `, lets ${names.join(', ')} in` : ''}`;
+}
+
+/** Pushes a tiny image, pulls it, deletes it, and sweeps up after it. */
+async function roundTrip(
+  settings: Settings,
+  at: Endpoint,
+  host: Host,
+  credentials?: Credentials,
+): Promise<string> {
+  const image = makeTestImage();
+  try {
+    await pushImage(at, image, credentials);
+    await pullImage(at, image, credentials);
+    await deleteImage(at, image, settings.delete, credentials);
+  } catch (error) {
+    const cause = await failure(host, settings, 'could not take a test image and give it back');
+    throw new CliError(cause.message, { why: `${(error as Error).message}\n${cause.why}`, fix: cause.fix });
+  } finally {
+    await sweepImage(settings.storage, image, host);
+  }
+  return settings.delete ? 'A test image pushed, pulled and removed' : 'A test image pushed and pulled';
+}
+
+/**
+ * The proof that follows a change.
+ * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
+ * @param changes what this run changes
+ */
+export function liveChecks(
+  settings: Settings,
+  { known, site, witness }: Material,
+  changes: Change[],
+  host: Host,
+): Step[] {
+  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+  const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
+  const credentials = user && password ? { user, password } : undefined;
+  const began = new Date();
+  const up = async (report: Report) => {
+    await untilUp(host, settings, at, report);
+    if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
+  };
+  const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
+  // The certificate first: where it is the wrong one, no login could be tried.
+  const tls: Step = {
+    title: 'TLS',
+    run: async (report) => {
+      await up(report);
+      return site && checkTls(site, servers);
+    },
+  };
+  const logins: Step = {
+    title: `Answers as ${settings.host}`,
+    run: async (report) => {
+      if (!site) await up(report);
+      return withCause(settings, host, () => checkLogins(settings, at, known));
+    },
+  };
+  const steps = site ? [tls, logins] : [logins];
+  if (settings.auth === 'token' && credentials)
+    steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host) });
+  else if (settings.auth === 'token' && witness)
+    steps.push({
+      title: 'Tokens',
+      run: () => withCause(settings, host, () => checkWitness(at, witness)),
+    });
+  else if (settings.auth === 'none' || credentials)
+    steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
+  return steps;
+}

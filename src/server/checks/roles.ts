@@ -1,0 +1,186 @@
+// The proof of token mode: each role does what it may, and is refused everything else. The refusals are looked at as strictly.
+import { isRunning, lastLines } from '../../engines/engine.ts';
+import { CliError } from '../../errors.ts';
+import { whileTheyWait } from '../../host/hold-connections.ts';
+import type { Host } from '../../host/host.ts';
+import type { Change } from '../../reconcile/reconcile.ts';
+import { catalog, deleteManifest, digest } from '../../registry/api.ts';
+import { type Credentials, type Endpoint, STRANGER } from '../../registry/http.ts';
+import { call } from '../../registry/token.ts';
+import type { Secret } from '../../secret.ts';
+import { readersOf, sampleRepository } from '../../settings/readers.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { authName } from '../auth/docker-auth.ts';
+import {
+  deleteImage,
+  makeTestImage,
+  pullImage,
+  pushImage,
+  sweepImage,
+  TAG,
+  type TestImage,
+  testName,
+} from './test-image.ts';
+
+/** docker_auth reads its file anew when it has been quiet for two seconds (auth_server/main.go): no sooner, and not much later. */
+const SETTLES = 1_000;
+const RELOADS_WITHIN = 20_000;
+
+/**
+ * Waits until docker_auth serves what was written: it says so in its log.
+ * @param began when the run began; older lines are of older files
+ */
+export async function untilAuthServes(
+  host: Host,
+  settings: Settings,
+  changes: Change[],
+  began: Date,
+  report: (text: string) => void,
+): Promise<void> {
+  const touched = changes.some(
+    ({ title }) => title.endsWith('auth_config.yml') || title.endsWith(authName(settings)),
+  );
+  if (!touched) return;
+  const name = authName(settings);
+  const silent = async () =>
+    new CliError('docker_auth does not answer.', {
+      why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,
+    });
+  const since = performance.now();
+  const serves = async (within: number): Promise<boolean> => {
+    for (;;) {
+      const lines = await lastLines(host, settings, { name, lines: 30, since: began });
+      const last = lines.findLast((line) =>
+        /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
+      );
+      if (last?.includes('Serving on')) return true;
+      if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
+      if (!(await isRunning(host, settings, name))) throw await silent();
+      if (performance.now() - since > within) return false;
+      report('waiting for docker_auth to read its users anew');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  if (await serves(SETTLES)) return;
+  // It cuts off whoever it is talking to. Who came before has ended by then, and who comes now waits.
+  const door = { bind: settings.bind, port: settings.authPort };
+  if (!(await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
+}
+
+type Known = Map<string, Secret>;
+
+/** Somebody may do what was not asked for, or may not do what was. */
+class Broken extends Error {}
+
+/** A refusal, in the registry's words or in the token server's. */
+const REFUSED = [401, 403];
+
+async function refused(what: string, reply: Promise<{ status: number }>): Promise<void> {
+  const { status } = await reply;
+  if (!REFUSED.includes(status)) throw new Broken(`${what}, and the registry answered ${status}`);
+}
+
+const push = (at: Endpoint, { repository }: TestImage, who: Credentials) =>
+  call(at, 'POST', `/v2/${repository}/blobs/uploads/`, { credentials: who });
+const pull = (at: Endpoint, { repository }: TestImage, who: Credentials) =>
+  call(at, 'GET', `/v2/${repository}/manifests/${TAG}`, { credentials: who, headers: { accept: '*/*' } });
+const remove = (at: Endpoint, { repository, manifest }: TestImage, who: Credentials) =>
+  deleteManifest(at, repository, digest(manifest), who);
+
+/** Pulls and no more. */
+async function onlyPulls(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
+  const { status } = await pull(at, image, who);
+  if (REFUSED.includes(status)) throw new Broken(`${name} may not pull ${image.repository}`);
+  await refused(`${name} pushed`, push(at, image, who));
+  await refused(`${name} deleted`, remove(at, image, who));
+}
+
+async function nothing(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
+  await refused(`${name} pulled ${image.repository}`, pull(at, image, who));
+  await refused(`${name} pushed`, push(at, image, who));
+  await refused(`${name} deleted`, remove(at, image, who));
+}
+
+/**
+ * @param known the passwords that this run knows; whose is not known is left out
+ * @param admin one who may do everything
+ */
+export async function checkRoles(
+  settings: Settings,
+  at: Endpoint,
+  known: Known,
+  admin: Credentials,
+  host: Host,
+): Promise<string> {
+  const image = makeTestImage();
+  const images = [image];
+  const readers = readersOf(settings).flatMap((reader) => {
+    const password = known.get(reader.name);
+    return password ? [{ ...reader, who: { user: reader.name, password } }] : [];
+  });
+  try {
+    await pushImage(at, image, admin);
+    await pullImage(at, image, admin);
+    await catalog(at, admin);
+    for (const reader of readers) {
+      const name = testName();
+      const own = reader.scopes.length === 0 ? image : makeTestImage(sampleRepository(reader, name));
+      // A repository by its full name is somebody's own: there a test image is only asked for.
+      if (own !== image && own.repository.endsWith(name)) {
+        images.push(own);
+        await pushImage(at, own, admin);
+        await pullImage(at, own, reader.who);
+      }
+      await onlyPulls(at, reader.name, own, reader.who);
+      if (reader.scopes.length === 0) continue;
+      await nothing(at, reader.name, image, reader.who);
+      await refused(
+        `${reader.name} listed everything`,
+        call(at, 'GET', '/v2/_catalog', { credentials: reader.who }),
+      );
+    }
+    if (settings.anonymousPull) await onlyPulls(at, 'somebody without a login', image, STRANGER);
+    else await nothing(at, 'somebody without a login', image, STRANGER);
+    await refused(
+      'somebody without a login listed everything',
+      call(at, 'GET', '/v2/_catalog', { credentials: STRANGER }),
+    );
+    for (const pushed of images) await deleteImage(at, pushed, settings.delete, admin);
+  } catch (error) {
+    throw await explained(error as Error, settings, host);
+  } finally {
+    for (const pushed of images) await sweepImage(settings.storage, pushed, host);
+  }
+  const names = readers.map(({ name }) => name);
+  const pulls = names.length > 0 ? `, ${names.join(', ')} only ${names.length > 1 ? 'pull' : 'pulls'}` : '';
+  return `${admin.user} pushes, pulls and deletes${pulls}, strangers ${settings.anonymousPull ? 'only pull' : 'are refused'}`;
+}
+
+/** What the registry's log says of a token that it does not take. (distribution: registry/auth/token/token.go, the same words in 2.8 and 3.1) */
+const REFUSALS: [RegExp, string][] = [
+  [/token signed by untrusted key with ID/, 'it does not know the key that signs them'],
+  [/token from untrusted issuer/, 'they are of another issuer'],
+  [/token intended for another audience/, 'they are for another service'],
+  [/token not to be used (before|after)/, 'its clock and that of docker_auth differ'],
+];
+
+/** In the words of the person; an error that has its words already stays as it is, unless the log knows better. */
+async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
+  if (error instanceof Broken)
+    return new CliError(`The roles are not as they were asked for: ${error.message}.`);
+  const log = (await lastLines(host, settings, { lines: 20 })).join('\n');
+  const why = `${error.message}\nits log:\n${log}`;
+  const cause = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
+  if (cause) return new CliError(`The registry does not take the tokens of docker_auth: ${cause}.`, { why });
+  if (error instanceof CliError) return error;
+  return new CliError('A test image could not be pushed, pulled and deleted as the roles say.', { why });
+}
+
+/** Says why a token is not taken, where something that needs one fails. */
+export async function withCause<T>(settings: Settings, host: Host, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw await explained(error as Error, settings, host);
+  }
+}

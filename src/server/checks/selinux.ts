@@ -1,0 +1,56 @@
+// SELinux: a directory that a container may write to is given another label, with everything in it.
+import { join } from 'node:path';
+import type { Host } from '../../host/host.ts';
+import type { Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
+import type { Finding } from './finding.ts';
+
+/** What the system's own programs read: with the label of a container they could not any more. Docker refuses some of these itself. */
+const SYSTEM = [
+  '/bin',
+  '/lib',
+  '/lib64',
+  '/sbin',
+  '/usr',
+  '/var/log',
+  '/var/lib/docker',
+  '/var/lib/containers',
+];
+/** A registry's own directory, and what a new file system has. */
+const FAMILIAR = ['docker', 'lost+found'];
+
+/** Homes are full of what others read: sshd its keys, a shell its files. */
+const isHome = async (host: Host, path: string) =>
+  ((await host.read('/etc/passwd'))?.toString() ?? '')
+    .split('\n')
+    .some((line) => line.split(':')[5] === path);
+
+/**
+ * Refuses a directory for images that holds other things as well: `:Z` would take them away from the programs that use them.
+ * The directories of the set-up itself hold nothing but what we wrote.
+ */
+export async function labels(
+  { storage, engine }: Settings,
+  { selinux, last }: Facts,
+  host: Host,
+): Promise<Finding[]> {
+  if (!selinux || engine === 'native' || last?.storage?.value === storage) return [];
+  const refuse = (why: string): Finding[] => [
+    {
+      level: 'error',
+      message: `SELinux is on, and ${storage} ${why}: with the label of a container nothing else could use it.`,
+      fix: [`Use one of its own:   registry-setup --storage ${join(storage, 'registry')}`],
+      flag: '--storage',
+    },
+  ];
+  const above = SYSTEM.find((dir) => storage === dir || storage.startsWith(`${dir}/`));
+  if (above)
+    return refuse('belongs to the system').map((finding) => ({
+      ...finding,
+      fix: ['Use another one:   registry-setup --storage /srv/registry'],
+    }));
+  if (await isHome(host, storage)) return refuse("is somebody's home");
+  if ((await host.stat(storage))?.type !== 'dir') return [];
+  const others = (await host.list(storage)).filter((name) => !FAMILIAR.includes(name));
+  return others.length > 0 ? refuse(`holds other things (${others.slice(0, 3).join(', ')})`) : [];
+}

@@ -1,0 +1,33 @@
+// The registry that is here already: what status, rotate and their like start from.
+import { makeKeys, type Renew } from '../certificates/site.ts';
+import { type Context, dirOf } from '../context.ts';
+import { CliError, InputError } from '../errors.ts';
+import { carried } from '../program/bundled.ts';
+import type { Answers } from '../settings/arguments.ts';
+import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
+import type { EngineWish } from '../settings/settings.ts';
+import { certificatesFor } from './certificates.ts';
+import { gatherFacts } from './plan/facts.ts';
+import type { Wanted } from './wanted.ts';
+
+/**
+ * @param change answers that differ from those of the last run
+ * @param renew what is to be made anew although it fits
+ * @throws CliError where this directory holds no registry, or the engine does not answer
+ */
+export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
+  const dir = dirOf(context.answers);
+  const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
+  if (!facts.last)
+    throw new CliError(`There is no registry in ${dir}.`, {
+      fix: ['Set one up:           registry-setup', `It is elsewhere:      registry-setup … --dir DIR`],
+    });
+  if (facts.engine instanceof CliError) throw facts.engine;
+  const defaults = { dir, engine: facts.engine.kind };
+  const result = resolveSettings(mergeAnswers(change, facts.last), defaults);
+  if ('problems' in result) throw new InputError(result.problems);
+  const { settings } = result;
+  const certificates = await certificatesFor(context, settings, makeKeys(), renew);
+  const archive = carried()?.file;
+  return { settings, facts, engine: facts.engine, passwords: new Map(), archive, certificates };
+}

@@ -1,0 +1,28 @@
+// An engine that is not there yet, or does not run: it is part of the plan. What it will say of itself is assumed, shown as
+// such, and asked again when it is there.
+import { findEngine } from '../engines/engine.ts';
+import type { EngineInfo } from '../engines/types.ts';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { listeningPorts } from '../host/ports.ts';
+import type { Settings } from '../settings/settings.ts';
+import { findingsError } from './checks/finding.ts';
+import { INSIDE, preflight } from './checks/preflight.ts';
+import type { Facts } from './plan/facts.ts';
+
+/**
+ * The facts of an engine that is there by now.
+ * @throws CliError where it does not answer, or holds something that is in the way
+ */
+export async function brought(
+  host: Host,
+  settings: Settings,
+  facts: Facts,
+): Promise<{ facts: Facts; engine: EngineInfo }> {
+  const engine = await findEngine(host, settings.engine);
+  if (engine instanceof CliError) throw engine;
+  const now = { ...facts, engine, listening: await listeningPorts(host) };
+  const failed = findingsError(await preflight(settings, now, host, INSIDE));
+  if (failed) throw failed;
+  return { facts: now, engine };
+}

@@ -1,0 +1,52 @@
+// Generated passwords that no terminal showed: a file for root alone, a line a user, for as long as the line is true.
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import type { Step } from '../reconcile/progress.ts';
+import { KEPT } from '../reconcile/reconcile.ts';
+import type { Run } from '../reconcile/run.ts';
+import { file as fileProvider } from '../resources/file.ts';
+import type { Resource } from '../resources/resource.ts';
+import { everyone } from '../settings/readers.ts';
+import type { Material } from './plan/secrets.ts';
+import type { Wanted } from './wanted.ts';
+
+const placeOf = ({ settings: { dir } }: Wanted) => join(dir, 'generated-passwords');
+
+/** Where passwords of this run go; undefined where none was made, or a terminal shows them. */
+export const passwordFile = (
+  wanted: Wanted,
+  { generated }: Material,
+  { output }: Context,
+): string | undefined => (generated.size > 0 && !output.terminal ? placeOf(wanted) : undefined);
+
+/** Writes what was made, and takes out what is not true any more: another password since, or nobody of that name. */
+export async function passwordSteps(
+  wanted: Wanted,
+  material: Material,
+  context: Context,
+  run: Run,
+): Promise<Step[]> {
+  const { host } = context;
+  const path = placeOf(wanted);
+  // Without logins the hashes wait for their users to come back, and so do the passwords.
+  const asleep = wanted.settings.auth === 'none';
+  const users = everyone(wanted.settings);
+  const before = (await host.read(path))?.toString().split('\n').filter(Boolean) ?? [];
+  const kept = before.filter((line) => {
+    const [name = ''] = line.split(':');
+    return (asleep || users.includes(name)) && !wanted.passwords.has(name) && !material.generated.has(name);
+  });
+  const shown = passwordFile(wanted, material, context) === undefined;
+  const made = shown ? [] : [...material.generated].map(([name, word]) => `${name}:${word.reveal()}`);
+  if (made.length === 0 && kept.length === before.length) return [];
+  const lines = [...kept, ...made];
+  const write = async () => {
+    const file: Resource = { kind: 'file', path, content: '', mode: 0o600 };
+    await run.record(`${KEPT}${path}`, path, await fileProvider.undo(file, host, run), false);
+    if (lines.length > 0) await host.write(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+    else await host.remove(path);
+    return undefined;
+  };
+  const title = made.length > 0 ? `Generated password in ${path}` : `Former passwords taken out of ${path}`;
+  return [{ title, run: write }];
+}

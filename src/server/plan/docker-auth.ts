@@ -1,0 +1,105 @@
+// Token mode: docker_auth beside the registry, the pair that signs its tokens, and what each of the two is told.
+import { join } from 'node:path';
+import type { TokenPair } from '../../certificates/token-pair.ts';
+import type { Service } from '../../engines/types.ts';
+import type { Resource } from '../../resources/resource.ts';
+import { address, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { digestOf, fillTemplate, type Value } from '../../templates.ts';
+import { aclOf } from '../auth/acl.ts';
+import { authName, ISSUER, realm } from '../auth/docker-auth.ts';
+import type { Login } from '../auth/htpasswd.ts';
+import { placeOf, type Witness } from '../auth/probe-account.ts';
+import type { PlanFacts } from './inputs.ts';
+
+export const witnessFile = (settings: Settings, { password, hash }: Witness): Resource => ({
+  kind: 'file',
+  path: placeOf(settings),
+  content: `${password.reveal()}\n${hash}\n`,
+  mode: 0o600,
+  mask: 'all',
+});
+
+const CONFIG = '/config';
+const CERTS = '/certs';
+
+/** `auth.token` of the registry's configuration. */
+export const registryTokenConfig = (settings: Settings, inside: string): Value => ({
+  token: {
+    realm: realm(settings),
+    service: address(settings),
+    issuer: ISSUER,
+    rootcertbundle: `${inside}/token.crt`,
+  },
+});
+
+function authConfig(
+  settings: Settings,
+  logins: Login[],
+  pair: TokenPair,
+  served: string,
+  major: number,
+): string {
+  const users: Record<string, Value> = Object.fromEntries(
+    logins.map(({ name, hash }) => [name, { password: hash }]),
+  );
+  if (settings.anonymousPull) users[''] = {};
+  const tls =
+    settings.tls === 'insecure' ? {} : { certificate: `${CERTS}/site.crt`, key: `${CERTS}/site.key` };
+  const text = fillTemplate('auth_config.yml', {
+    server: { addr: `:${PORTS_INSIDE.auth}`, ...tls },
+    'token.issuer': ISSUER,
+    'token.disable_legacy_key_id': major >= 3,
+    users,
+    acl: aclOf(settings),
+  });
+  // docker_auth looks at its pairs only when this file is replaced: the line changes with them.
+  return `${text.trimEnd()}\n# with the certificates ${digestOf(served, pair.cert)}\n`;
+}
+
+/** Hides the hashes wherever the file is shown. */
+const AUTH_HASHES = String.raw`(?<=password: )\S+.*$`;
+
+/** What the registry must know before it starts: whose tokens it takes. */
+export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
+  kind: 'file',
+  path: join(dir, 'config/token.crt'),
+  content: bundle.map((pem) => `${pem.trim()}\n`).join(''),
+  mode: 0o644,
+});
+
+/** docker_auth itself. It re-reads its files, so that nothing of them is in the digest: a new user restarts nothing. */
+export function authResources(
+  settings: Settings,
+  { logins, pair, served }: { logins: Login[]; pair: TokenPair; served: string },
+  facts: Pick<PlanFacts, 'registryMajor'>,
+  options: string[],
+): Resource[] {
+  const { dir, bind, authPort, authImage, tls } = settings;
+  const at = (path: string) => join(dir, 'auth', path);
+  const service: Service = {
+    name: authName(settings),
+    image: authImage,
+    // To standard error: its root is read-only, and a log file would be written there.
+    command: ['--v=2', '--logtostderr', `${CONFIG}/auth_config.yml`],
+    publish: [{ bind, port: authPort, to: PORTS_INSIDE.auth }],
+    mounts: [
+      { source: join(dir, 'auth'), target: CONFIG, readOnly: true },
+      ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: CERTS, readOnly: true }]),
+    ],
+    env: {},
+    owner: dir,
+    options,
+  };
+  return [
+    { kind: 'file', path: at('token.crt'), content: pair.cert, mode: 0o644 },
+    { kind: 'file', path: at('token.key'), content: pair.key, mode: 0o600, mask: 'all' },
+    {
+      kind: 'file',
+      path: at('auth_config.yml'),
+      content: authConfig(settings, logins, pair, served, facts.registryMajor ?? 3),
+      mode: 0o600,
+      mask: { pattern: AUTH_HASHES },
+    },
+    { kind: 'container', service, digest: digestOf(JSON.stringify(service)) },
+  ];
+}

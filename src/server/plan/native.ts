@@ -1,0 +1,135 @@
+// The registry as a program of this machine: its package, its user, and what keeps it running.
+import { dirname, join } from 'node:path';
+import type { NativeInfo } from '../../engines/native.ts';
+import { scriptFiles, scriptPath } from '../../host/service-manager.ts';
+import type { Resource } from '../../resources/resource.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { digestOf, templateText } from '../../templates.ts';
+import { quoted } from '../../terminal/shell.ts';
+
+/** What the plan must know of it. */
+export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'keeper'> & {
+  /** The user that it runs as; undefined: whoever sets it up, who is not root. */
+  user?: string | undefined;
+};
+
+/** Several registries on one machine are several users: none reads the keys of another. */
+const userName = ({ name }: Settings) =>
+  name === 'registry' ? 'registry-setup' : `registry-${digestOf(name).slice(0, 8)}`;
+
+export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Native => ({
+  binary: info.binary,
+  ...(info.package && { package: info.package }),
+  ...(info.fromImage && { fromImage: info.fromImage }),
+  keeper: info.keeper,
+  user: uid === 0 ? userName(settings) : undefined,
+});
+
+/** What has to be there before the files: they belong to the group of the user. */
+export const nativeBefore = ({ name }: Settings, { package: pack, user }: Native): Resource[] => [
+  // A service of ours that has the name of the package's own takes its place: a mask for good would mask ours.
+  ...(pack
+    ? [{ kind: 'package', ...pack, ...(pack.service === name ? { runtime: true as const } : {}) } as const]
+    : []),
+  ...(user ? [{ kind: 'account', name: user } as const] : []),
+];
+
+/** A program out of an image lies below the set-up's directory, and goes with it. */
+export const nativeProgram = (
+  { image }: Settings,
+  { binary, fromImage }: Native,
+  archive: string | undefined,
+): Resource[] =>
+  fromImage
+    ? [
+        { kind: 'dir', path: dirname(binary), mode: 0o755 },
+        { kind: 'binary', path: binary, ref: image, archive },
+      ]
+    : [];
+
+/** What the registry itself reads. */
+const READS = ['config', 'config/config.yml', 'certs/site.key', 'auth', 'auth/htpasswd'];
+
+/** The same files, which the registry's user may read; nobody else may, and writing is for root alone. */
+export function readable(resources: Resource[], dir: string, { user }: Native): Resource[] {
+  if (!user) return resources;
+  const paths = new Set(READS.map((path) => join(dir, path)));
+  return resources.map((resource) =>
+    (resource.kind === 'dir' || resource.kind === 'file') && paths.has(resource.path)
+      ? { ...resource, mode: resource.mode | ((resource.mode >> 3) & 0o050), group: user }
+      : resource,
+  );
+}
+
+/** Puts values into lines `Key=…`; undefined takes the line away. systemd gives % a meaning of its own. (systemd.unit(5)) */
+export function withLines(text: string, values: Record<string, string | undefined>): string {
+  return Object.entries(values).reduce(
+    (now, [key, value]) =>
+      value === undefined
+        ? now.replace(new RegExp(`^${key}=.*\n`, 'm'), '')
+        : now.replace(new RegExp(`^${key}=.*$`, 'm'), () => `${key}=${value}`),
+    text,
+  );
+}
+
+const unitWord = (path: string) => {
+  const plain = path.replaceAll('%', '%%');
+  return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `"${plain.replace(/["\\]/g, '\\$&')}"`;
+};
+
+/** Under 1024 a port is for root, or for one who may do just that. */
+const LOW = 'CAP_NET_BIND_SERVICE';
+
+function unitText(settings: Settings, { binary, keeper, user }: Native, digest: string): string {
+  const { dir, storage, port } = settings;
+  const home = [dir, storage].some((path) => /^\/(home|root|run\/user)(\/|$)/.test(path));
+  const low = user && port < 1024 ? LOW : '';
+  const config = unitWord(join(dir, 'config/config.yml'));
+  const text = withLines(templateText('registry.service'), {
+    User: user,
+    ExecStart: `${unitWord(binary)} serve ${config}`,
+    ReadWritePaths: unitWord(storage),
+    ProtectHome: home ? 'no' : 'yes',
+    CapabilityBoundingSet: low,
+    AmbientCapabilities: low,
+    ...(keeper === 'own systemd' && { WantedBy: 'default.target', ...NOT_OWN }),
+  });
+  return `${text.trimEnd()}\n# It was started with ${digest}\n`;
+}
+
+/** What the systemd of a person cannot do without root, and would fail over. */
+const NOT_OWN: Record<string, undefined> = Object.fromEntries(
+  ['CapabilityBoundingSet', 'AmbientCapabilities', 'PrivateDevices', 'ProtectClock', 'ProtectHostname']
+    .concat(['ProtectKernelLogs', 'ProtectKernelModules'])
+    .map((key) => [key, undefined]),
+);
+
+function scriptText(settings: Settings, { binary, user = '' }: Native): string {
+  const { pid, log } = scriptFiles(scriptPath(settings));
+  const values = { user, pid: quoted(pid), log: quoted(log) };
+  const line = [binary, 'serve', join(settings.dir, 'config/config.yml')].map(quoted).join(' ');
+  return withLines(templateText('registry.sh'), values).replace(/^set -- .*$/m, () => `set -- ${line}`);
+}
+
+/**
+ * What runs the registry, after its files.
+ * @param inputs everything that it reads at its start
+ */
+export function nativeService(settings: Settings, native: Native, inputs: string[]): Resource[] {
+  const { name, storage, bind, port } = settings;
+  const door = { bind, port };
+  const owner: Resource[] = native.user ? [{ kind: 'owner', path: storage, user: native.user }] : [];
+  if (native.keeper !== 'script') {
+    const own = native.keeper === 'own systemd' ? { own: true as const } : {};
+    const digest = digestOf(unitText(settings, native, ''), ...inputs);
+    return [...owner, { kind: 'unit', name, text: unitText(settings, native, digest), ...own, door }];
+  }
+  const script = scriptPath(settings);
+  const content = scriptText(settings, native);
+  return [
+    ...owner,
+    { kind: 'dir', path: dirname(script), mode: 0o755 },
+    { kind: 'file', path: script, content, mode: 0o755 },
+    { kind: 'process', name, script, digest: digestOf(content, ...inputs), door },
+  ];
+}

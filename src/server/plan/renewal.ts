@@ -1,0 +1,85 @@
+// Renewal by itself: a copy of this program, and something that runs it every day.
+import { join } from 'node:path';
+import type { Host } from '../../host/host.ts';
+import { keeperOf } from '../../host/service-manager.ts';
+import { carried } from '../../program/bundled.ts';
+import { programFiles } from '../../program/files.ts';
+import type { Resource } from '../../resources/resource.ts';
+import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { digestOf, templateText } from '../../templates.ts';
+import { shellLine } from '../../terminal/shell.ts';
+import { withLines } from './native.ts';
+
+/** Days before its end at which a certificate is renewed. */
+export const RENEW_WITHIN = 30;
+
+export interface Renewal {
+  /** What runs it: a timer of systemd or of the person's own, a file in cron.d, or nothing that is known on this machine. */
+  schedule: 'systemd' | 'own systemd' | 'cron' | 'none';
+  /** The Node that runs this program. */
+  node: string;
+  /** It is to be copied there, from where it is gone when this program ends. */
+  nodeFrom?: string;
+  files: Record<string, string>;
+}
+
+/** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
+export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
+  const kept = join(dir, 'program/node');
+  const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
+  const [keeper, cron, files] = await Promise.all([
+    keeperOf(host),
+    host.stat('/etc/cron.d'),
+    programFiles(host),
+  ]);
+  return {
+    // cron.d belongs to root.
+    schedule: keeper !== 'script' ? keeper : cron && host.machine.uid === 0 ? 'cron' : 'none',
+    node: nodeFrom ? kept : process.execPath,
+    ...(nodeFrom && { nodeFrom }),
+    files,
+  };
+}
+
+/** The command that renews; pasted by hand where nothing on this machine can run it every day. */
+export function renewLine({ dir }: Settings, { node, files }: Renewal): string {
+  const cli = join(programDir(dir, files), 'dist/cli.js');
+  const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
+  return shellLine(node, [cli, 'rotate', '--if-expiring', String(RENEW_WITHIN), '--yes', ...where]);
+}
+
+const programDir = (dir: string, files: Record<string, string>) =>
+  join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
+
+/** Several registries on one machine have several timers. */
+const unitName = ({ name }: Settings) =>
+  name === 'registry' ? 'registry-setup-renew' : `registry-setup-renew-${name}`;
+
+/** The resources of renewal; none in plain HTTP, and none after --no-renew. */
+export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
+  const { dir } = settings;
+  const line = renewLine(settings, renewal);
+  const program: Resource[] = [
+    { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
+    ...(renewal.nodeFrom
+      ? [{ kind: 'copy', path: renewal.node, from: renewal.nodeFrom, mode: 0o755 } as const]
+      : []),
+    { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
+  ];
+  if (renewal.schedule === 'systemd' || renewal.schedule === 'own systemd') {
+    const own = renewal.schedule === 'own systemd';
+    const service = withLines(templateText('renew.service'), {
+      ExecStart: line,
+      // A person's systemd knows nothing of the units of the machine.
+      ...(own && { After: undefined, Wants: undefined }),
+    });
+    const timer = templateText('renew.timer');
+    return [
+      ...program,
+      { kind: 'timer', name: unitName(settings), service, timer, ...(own && { own: true as const }) },
+    ];
+  }
+  if (renewal.schedule === 'none') return program;
+  const content = templateText('renew.cron').replace(/ root .*$/m, () => ` root ${line} --quiet`);
+  return [...program, { kind: 'file', path: `/etc/cron.d/${unitName(settings)}`, content, mode: 0o644 }];
+}

@@ -1,0 +1,86 @@
+// What must be made once and kept: the registry's secret, certificates, password hashes. Load it if it still fits, else make it.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Certificates } from '../../certificates/certificates.ts';
+import type { Host } from '../../host/host.ts';
+import type { Secret } from '../../secret.ts';
+import { everyone } from '../../settings/readers.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { readYaml } from '../../templates.ts';
+import { authConfigLogins } from '../auth/docker-auth.ts';
+import type { Login } from '../auth/htpasswd.ts';
+import type { Witness } from '../auth/probe-account.ts';
+
+export interface Material extends Certificates {
+  /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
+  httpSecret: string;
+  logins: Login[];
+  /** In token mode: who shows that tokens are taken. */
+  witness?: Witness;
+  /** Passwords that were made in this run, by user: to be shown once. */
+  generated: Map<string, Secret>;
+  /** Every password that is known in this run, for the proof. */
+  known: Map<string, Secret>;
+}
+
+/**
+ * @param certificates from `certificatesFor`
+ * @param passwords given in this run, by user; `new`: one is generated, as for everybody who has no hash yet
+ */
+export async function loadMaterial(
+  settings: Settings,
+  certificates: Certificates,
+  passwords: Map<string, Secret | 'new'>,
+  host: Host,
+): Promise<Material> {
+  const [httpSecret, logins, witness] = await Promise.all([
+    keptSecret(settings, host),
+    makeLogins(settings, passwords, host),
+    settings.auth === 'token'
+      ? (await import('../auth/probe-account.ts')).loadWitness(settings, host)
+      : undefined,
+  ]);
+  return { httpSecret, ...certificates, ...logins, ...(witness && { witness }) };
+}
+
+async function keptSecret({ dir }: Settings, host: Host): Promise<string> {
+  const bytes = await host.read(join(dir, 'config/config.yml'));
+  if (bytes) {
+    try {
+      const config = readYaml(bytes.toString(), 'config.yml') as { http?: { secret?: string } };
+      if (typeof config.http?.secret === 'string' && config.http.secret.length >= 32)
+        return config.http.secret;
+    } catch {
+      // A file that was broken by hand is drift, and is written anew; its secret goes with it.
+    }
+  }
+  return randomBytes(32).toString('hex');
+}
+
+async function makeLogins(settings: Settings, passwords: Map<string, Secret | 'new'>, host: Host) {
+  const generated = new Map<string, Secret>();
+  const known = new Map([...passwords].filter((entry): entry is [string, Secret] => entry[1] !== 'new'));
+  const users = everyone(settings);
+  if (users.length === 0) return { logins: [], generated, known };
+  const { readHtpasswd, hashPassword, passwordFits, generatePassword } = await import('../auth/htpasswd.ts');
+  const { dir } = settings;
+  const text = (await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '';
+  const kept = [...readHtpasswd(text), ...(await authConfigLogins(host, dir))];
+  const logins = await Promise.all(
+    users.map(async (name): Promise<Login> => {
+      const before = kept.find((login) => login.name === name);
+      const given = passwords.get(name);
+      if (given && given !== 'new') {
+        // The same password keeps its line: a run that changes nothing writes nothing.
+        if (before && (await passwordFits(given, before.hash))) return before;
+        return { name, hash: await hashPassword(given, false) };
+      }
+      if (before && given !== 'new') return before;
+      const made = generatePassword();
+      generated.set(name, made);
+      known.set(name, made);
+      return { name, hash: await hashPassword(made, true) };
+    }),
+  );
+  return { logins, generated, known };
+}

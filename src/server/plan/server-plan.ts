@@ -1,0 +1,188 @@
+// The plans: from settings, material and facts to resources. Pure data, no look at the machine.
+import { join } from 'node:path';
+import type { Service } from '../../engines/types.ts';
+import type { Resource } from '../../resources/resource.ts';
+import { asAnswers, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
+import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
+import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
+import { authResources, bundleFile, registryTokenConfig, witnessFile } from './docker-auth.ts';
+import type { PlanFacts } from './inputs.ts';
+import { nativeBefore, nativeProgram, nativeService, readable } from './native.ts';
+import { renewalPlan } from './renewal.ts';
+import type { Material } from './secrets.ts';
+
+/** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
+function placesOf({ engine, dir, storage, bind, port }: Settings) {
+  if (engine !== 'native') return { ...INSIDE, addr: `:${PORTS_INSIDE.registry}` };
+  const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
+  return {
+    config: join(dir, 'config'),
+    certs: join(dir, 'certs'),
+    auth: join(dir, 'auth'),
+    data: storage,
+    addr: `${everywhere}:${port}`,
+  };
+}
+
+/** Hides `http.secret` wherever the file is shown. */
+const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|password|passphrase)"?\s*:\s*)[^\s,}][^,}\n]*`;
+
+/** Everything that a registry on this machine is made of, in the order in which it is made. */
+export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
+  const { dir, storage } = settings;
+  const { native } = facts;
+  const config = registryConfig(settings, material);
+  const at = (path: string) => join(dir, path);
+  const inputs = [config, ...readAtStart(settings, material)];
+  const resources: Resource[] = [
+    ...(native ? nativeBefore(settings, native) : images(settings, facts)),
+    { kind: 'dir', path: dir, mode: 0o755, keep: true },
+    ...(native ? nativeProgram(settings, native, facts.archive) : []),
+    { kind: 'dir', path: at('config'), mode: 0o700 },
+    {
+      kind: 'file',
+      path: at('config/config.yml'),
+      content: config,
+      mode: 0o600,
+      mask: { pattern: CONFIG_SECRET },
+    },
+    ...certificateFiles(dir, material),
+    ...loginFiles(settings, material),
+    { kind: 'dir', path: storage, mode: 0o755, keep: true },
+    {
+      kind: 'file',
+      path: at('settings.yml'),
+      content: editSettings(facts.settingsText, asAnswers(settings)),
+      mode: 0o644,
+    },
+    // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
+    ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
+    ...tokenService(settings, material, facts),
+    ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
+    ...(facts.around ?? []),
+  ];
+  return native ? readable(resources, dir, native) : resources;
+}
+
+function images(settings: Settings, { archive }: PlanFacts): Resource[] {
+  const { image, authImage, auth, engine } = settings;
+  const by = engine === 'podman' ? { engine } : {};
+  return (auth === 'token' ? [image, authImage] : [image]).map((ref) => ({
+    kind: 'image',
+    ref,
+    archive,
+    ...by,
+  }));
+}
+
+function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[]): Resource[] {
+  const service = forEngine(registryService(settings, facts), settings, facts);
+  return containerOf(service, digestOf(JSON.stringify(service), ...inputs), facts);
+}
+
+/** Everything beside its configuration that the registry reads once, at its start. */
+const readAtStart = ({ auth }: Settings, { site, token }: Material): string[] => [
+  site?.chain ?? '',
+  site?.key ?? '',
+  ...(auth === 'token' ? (token?.bundle ?? []) : []),
+];
+
+/** Password hashes. Without logins they are kept, so that they are there when logins come back. */
+function loginFiles(settings: Settings, { logins, token }: Material): Resource[] {
+  if (logins.length === 0) return [];
+  const path = join(settings.dir, 'auth');
+  const dir: Resource = { kind: 'dir', path, mode: 0o700 };
+  if (settings.auth === 'token') return token ? [dir, bundleFile(settings, token)] : [dir];
+  const content = htpasswdText(logins);
+  return [
+    dir,
+    { kind: 'file', path: join(path, 'htpasswd'), content, mode: 0o600, mask: { pattern: HASHES } },
+  ];
+}
+
+/** docker_auth comes after the registry: when the signing key changes, the registry must know the new one first. */
+function tokenService(
+  settings: Settings,
+  { logins, token: pair, site, witness }: Material,
+  facts: PlanFacts,
+): Resource[] {
+  if (settings.auth !== 'token' || !pair) return [];
+  const known = { logins: witness ? [...logins, witness] : logins, pair, served: site?.chain ?? '' };
+  const resources = authResources(settings, known, facts, runOptions(facts));
+  const own = witness ? [witnessFile(settings, witness)] : [];
+  return [...own, ...resources].flatMap((resource) => {
+    if (resource.kind !== 'container') return [resource];
+    const service = forEngine(resource.service, settings, facts);
+    return containerOf(service, digestOf(JSON.stringify(service)), facts);
+  });
+}
+
+/** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
+function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
+  const file = (path: string, content: string, mode: number, mask?: 'all'): Resource => {
+    return { kind: 'file', path: join(dir, path), content, mode, mask };
+  };
+  const resources: Resource[] = [];
+  if (ca)
+    resources.push(
+      { kind: 'dir', path: join(dir, 'ca'), mode: 0o700 },
+      file('ca/ca.crt', ca.cert, 0o644),
+      ...(ca.key === undefined ? [] : [file('ca/ca.key', ca.key, 0o600, 'all')]),
+      ...(ca.cross.length > 0 ? [file('ca/cross.crt', ca.cross.join(''), 0o644)] : []),
+    );
+  if (site)
+    resources.push(
+      { kind: 'dir', path: join(dir, 'certs'), mode: 0o755 },
+      file('certs/site.crt', site.chain, 0o644),
+      file('certs/site.key', site.key, 0o600, 'all'),
+      file('certs/ca.crt', site.roots.join(''), 0o644),
+    );
+  return resources;
+}
+
+function registryConfig(settings: Settings, { httpSecret }: Material): string {
+  const at = placesOf(settings);
+  const auth: Record<Settings['auth'], Value | undefined> = {
+    none: undefined,
+    htpasswd: { htpasswd: { realm: settings.host, path: `${at.auth}/htpasswd` } },
+    token: registryTokenConfig(settings, at.config),
+  };
+  return fillTemplate('config.yml', {
+    'storage.filesystem.rootdirectory': at.data,
+    'http.addr': at.addr,
+    'http.secret': httpSecret,
+    'http.tls':
+      settings.tls === 'insecure'
+        ? undefined
+        : {
+            certificate: `${at.certs}/site.crt`,
+            key: `${at.certs}/site.key`,
+            minimumtls: 'tls1.2',
+          },
+    'storage.delete.enabled': settings.delete,
+    auth: auth[settings.auth],
+  });
+}
+
+function registryService(settings: Settings, facts: PlanFacts): Service {
+  const { dir, storage, auth, tls, image, name } = settings;
+  return {
+    name,
+    image,
+    // By path: v2 and v3 images look for their own default in different places, and each default is a development set-up.
+    command: ['serve', `${INSIDE.config}/config.yml`],
+    publish: [{ bind: settings.bind, port: settings.port, to: PORTS_INSIDE.registry }],
+    // Directories and not files: an atomic replace is seen inside.
+    mounts: [
+      { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },
+      ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: INSIDE.certs, readOnly: true }]),
+      ...(auth === 'htpasswd' ? [{ source: join(dir, 'auth'), target: INSIDE.auth, readOnly: true }] : []),
+      { source: storage, target: INSIDE.data, readOnly: false },
+    ],
+    // Version 3.0.0 logs a refused connection every few seconds without it.
+    env: { OTEL_TRACES_EXPORTER: 'none' },
+    owner: dir,
+    options: runOptions(facts),
+  };
+}

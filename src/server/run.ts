@@ -1,0 +1,116 @@
+// One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
+import type { Context } from '../context.ts';
+import * as images from '../engines/images/store.ts';
+import type { NativeInfo } from '../engines/native.ts';
+import { withoutEngine } from '../engines/pending.ts';
+import { keeperOf } from '../host/service-manager.ts';
+import { readOldest } from '../reconcile/journal.ts';
+import type { Step } from '../reconcile/progress.ts';
+import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
+import { recoverFirst } from '../reconcile/recover.ts';
+import { beginRun } from '../reconcile/run.ts';
+import type { Oldest } from '../resources/undo.ts';
+import { liveChecks } from './checks/proof.ts';
+import { sweepLeftovers } from './checks/test-image.ts';
+import { brought } from './installed-engine.ts';
+import { passwordFile, passwordSteps } from './password-file.ts';
+import { nativeOf } from './plan/native.ts';
+import { around } from './plan/network.ts';
+import { renewalFacts, renewLine } from './plan/renewal.ts';
+import { loadMaterial } from './plan/secrets.ts';
+import { serverPlan } from './plan/server-plan.ts';
+import type { Outcome, Prepared, Wanted } from './wanted.ts';
+
+/** The plan, compared with the machine. Reads only. */
+export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
+  const { settings, facts, engine, passwords, archive, certificates } = wanted;
+  const material = await loadMaterial(settings, certificates, passwords, context.host);
+  const { logDriver, userns, bring = [], kind } = engine;
+  const { uid } = context.host.machine;
+  const host = bring.length > 0 && kind !== 'native' ? withoutEngine(context.host, kind) : context.host;
+  const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
+  const renewal =
+    certificates.site && settings.renew ? await renewalFacts(context.host, settings.dir) : undefined;
+  const { settingsText } = facts;
+  const registryMajor =
+    settings.auth === 'token' && settings.engine !== 'native'
+      ? await images.registryMajor(host, settings.image, settings.engine)
+      : undefined;
+  const plan = serverPlan(settings, material, {
+    logDriver,
+    userns,
+    archive,
+    registryMajor,
+    renewal,
+    settingsText,
+    native,
+    selinux: facts.selinux,
+    around: await around(settings, engine, context.host, oldest),
+    keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
+  });
+  const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
+  const [first, rest] = await Promise.all([
+    diff(bring, context.host),
+    diff([...plan, ...orphans(plan, oldest)], host),
+  ]);
+  return { changes: [...first, ...rest], material, renewByHand };
+}
+
+/** A look without the lock: for the review, and for --dry-run. */
+export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
+  return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
+}
+
+/** Takes the lock, makes the machine follow the settings, and proves it; or leaves everything as it was. */
+export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
+  const { settings, passwords } = wanted;
+  const { host, output, signal, calm } = context;
+  const run = await beginRun(host, settings.dir, context.line);
+  try {
+    // First, so that the directory of the images can go again, if it was made by the run that was killed.
+    if (run.unfinished) await sweepLeftovers(settings.storage, host);
+    await recoverFirst(context, settings.dir, run);
+    let now = wanted;
+    // Nothing is done yet but the directory for the lock: an end here leaves none.
+    let prepared = await prepare(now, context, run.oldest).catch(async (error) => {
+      await run.rollBack(calm);
+      throw error;
+    });
+    const { bring = [] } = now.engine;
+    const engine = prepared.changes.filter(({ resource }) => bring.includes(resource));
+    let images: Change[] = [];
+    const fetch = async (): Promise<Step[]> => {
+      // What was assumed of an engine that was not there is asked, now that it is.
+      if (bring.length > 0) {
+        now = { ...now, ...(await brought(host, settings, now.facts)) };
+        prepared = await prepare(now, context, run.oldest);
+      }
+      images = prepared.changes.filter(({ resource }) => resource.kind === 'image');
+      return stepsOf(images, settings.dir, host, run);
+    };
+    const others = async (): Promise<Step[]> => {
+      // What docker_auth is told depends on the registry in the image: the plan is made anew when it is here.
+      if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
+      const { changes, material } = prepared;
+      const rest = changes.filter((change) => !images.includes(change));
+      const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
+      return [
+        ...stepsOf(rest, settings.dir, host, run),
+        ...(proof ? liveChecks(settings, material, changes, host) : []),
+        ...(await passwordSteps(wanted, material, context, run)),
+      ];
+    };
+    const steps = stepsOf(engine, settings.dir, host, run);
+    await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, calm });
+    const { changes, material, renewByHand } = prepared;
+    const written = passwordFile(wanted, material, context);
+    return {
+      renewByHand,
+      changes: [...new Set([...engine, ...images, ...changes])],
+      material,
+      ...(written && { passwordFile: written }),
+    };
+  } finally {
+    await run.release();
+  }
+}

@@ -1,0 +1,64 @@
+// What a change on the server means for the machines that use it: nothing, or what each of them must do.
+import { join } from 'node:path';
+import type { Site } from '../../certificates/site.ts';
+import { splitPem } from '../../certificates/split.ts';
+import type { Host } from '../../host/host.ts';
+import { readersOf } from '../../settings/readers.ts';
+import { address, type Settings } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
+
+/** What clients were told in the last run. */
+export interface Former {
+  auth: string;
+  address: string;
+  tls: boolean;
+  /** The certificates that they were given, PEM. */
+  roots: string[];
+}
+
+/** Reads what clients know of the registry now, before anything changes; undefined where there is none yet. */
+export async function formerTrust(facts: Facts, host: Host, dir: string): Promise<Former | undefined> {
+  const { last } = facts;
+  if (!last?.host || !last.port) return undefined;
+  const text = (await host.read(join(dir, 'certs/ca.crt')))?.toString() ?? '';
+  const at = { host: String(last.host.value), port: Number(last.port.value) };
+  const auth = String(last.auth?.value ?? 'none');
+  return { auth, address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
+}
+
+/** Roles are known to token mode alone. */
+function readersNews(former: Former, settings: Settings): string[] {
+  const names = readersOf(settings).map(({ name }) => name);
+  if (former.auth !== 'token' || settings.auth !== 'htpasswd' || names.length === 0) return [];
+  return [
+    `${names.join(', ')} could only pull until now; with htpasswd everybody who logs in may push, too.`,
+  ];
+}
+
+/** Lines for the person who looks after the clients; none where no client has to do anything. */
+export function clientNews(former: Former | undefined, settings: Settings, site: Site | undefined): string[] {
+  if (!former) return [];
+  const at = address(settings);
+  const news: string[] = [];
+  if (former.address !== at)
+    news.push(
+      `Clients call it ${at} now, and not ${former.address}: images are tagged and logins made anew.`,
+    );
+  if (former.tls && !site)
+    news.push(
+      `Every client must be told that it is plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
+    );
+  if (!former.tls && site)
+    news.push(
+      `Every client must take "${former.address}" out of insecure-registries in daemon.json (leave []), reload, and trust the certificate.`,
+    );
+  const known =
+    site &&
+    (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
+  if (former.tls && site && !known)
+    news.push('Every client must be given the new certificate: the former one is not served any more.');
+  if (former.auth === 'none' && settings.auth !== 'none')
+    news.push(`Every client must log in: docker login ${at}`);
+  news.push(...readersNews(former, settings));
+  return news.map((line) => `  ${line}`);
+}

@@ -1,0 +1,109 @@
+// The screens of the server's wizard: what was found, what was decided, what will be done. 80 columns.
+import { engineText, isNew } from '../../engines/engine.ts';
+import type { EngineInfo } from '../../engines/types.ts';
+import type { Change } from '../../reconcile/reconcile.ts';
+import type { Resource } from '../../resources/resource.ts';
+import { everyone, readersOf } from '../../settings/readers.ts';
+import { address, type Settings } from '../../settings/settings.ts';
+import { bytes, type Paint } from '../../terminal/output.ts';
+import type { Facts } from '../plan/facts.ts';
+
+export const banner = (paint: Paint): string[] => [
+  `${paint('bold', 'registry-setup')} · a private image registry on this machine`,
+  '',
+];
+
+/** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
+export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
+  const kind = engine.kind === 'podman' ? 'podman' : 'Docker';
+  const found = engine.bring ? (isNew(engine) ? `no ${kind} yet` : 'Docker is stopped') : engineText(engine);
+  const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
+  return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), found, `${bytes(free)} free`, port].join(' · ')}`;
+}
+
+/** Who may do what, in one line. */
+export function loginText(settings: Settings): string {
+  const { auth, users, anonymousPull, authPort } = settings;
+  if (auth === 'none') return 'none: whoever reaches the port may push and pull';
+  if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
+  const readers = readersOf(settings).map(({ name, scopes }) =>
+    scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
+  );
+  const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
+  return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+}
+
+function encryption({ tls, cert, caCert, days }: Settings): string {
+  if (tls === 'insecure') return 'none: passwords and images travel in clear';
+  if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
+  if (cert) return `TLS, the certificate ${cert}`;
+  return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
+}
+
+/** Everything that was decided, and everything that will be touched. */
+export function reviewLines(
+  settings: Settings,
+  changes: Change[],
+  facts: Facts,
+  engine: EngineInfo,
+): string[] {
+  const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
+  // One that was stopped may have it.
+  const fetched = engine.bring && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
+  const rows = [
+    ['Address', address(settings)],
+    ['Images', settings.storage],
+    ['Login', loginText(settings)],
+    ['Encryption', encryption(settings)],
+    [
+      'Engine',
+      settings.engine === 'native'
+        ? `${engineText(engine)}: a service of this machine`
+        : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
+    ],
+    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
+  ];
+  return [
+    ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),
+    '',
+    ...changeLines(settings, changes),
+    facts.last ? '' : '  and touch nothing else on this machine.',
+  ].filter((line, i, all) => line !== '' || i < all.length - 1);
+}
+
+/** `port 5000 in ufw` */
+export const openedIn = ({ title }: Change) => title.replace(/^rule for /, '');
+
+/** `This will   make /opt/registry (3 files)`, a line for each kind of change. */
+export function changeLines({ dir, port }: Settings, changes: Change[]): string[] {
+  const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
+  const files = of('file');
+  const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
+  const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
+  const packages = of('package').map((change) => {
+    const brings = change.resource.kind === 'package' && change.resource.engine;
+    return `install the ${change.title}${brings ? ' and what it needs' : ''}`;
+  });
+  const lines = [
+    ...packages,
+    ...of('engine').map(({ resource }) => startText(resource)),
+    ...new Set(of('image').map(({ drift }) => drift.details[0] ?? '')),
+    ...(fresh
+      ? [`make ${dir} (${count(files.length, 'file')})`]
+      : files.map(({ title }) => `change ${title}`)),
+    ...of('binary').map(({ drift }) => drift.details[0] ?? ''),
+    ...of('account').map(({ title }) => `add the ${title}`),
+    ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
+      const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
+      return `${verb} the ${title} on port ${port}`;
+    }),
+    ...of('timer').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
+    ...of('firewall').map((change) => `open ${openedIn(change)}`),
+    ...of('hosts').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
+    ...of('gone').map(({ title }) => `take away ${title}`),
+  ];
+  return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
+}
+
+const startText = (resource: Resource) =>
+  `start Docker${resource.kind === 'engine' && resource.boot ? ', now and with the machine' : ''}`;

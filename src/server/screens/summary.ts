@@ -1,0 +1,178 @@
+// What a person is told when it is done, and what status says: the line for clients, the certificate, the passwords.
+import { basename } from 'node:path';
+import { type CertificateFacts, certificateFacts } from '../../certificates/description.ts';
+import type { Site } from '../../certificates/site.ts';
+import { carried } from '../../program/bundled.ts';
+import type { Change } from '../../reconcile/reconcile.ts';
+import {
+  address,
+  asAnswers,
+  DEFAULT_AUTH_IMAGE,
+  DEFAULT_DAYS,
+  DEFAULT_DIR,
+  DEFAULT_IMAGE,
+  DEFAULT_PORT,
+  type Settings,
+} from '../../settings/settings.ts';
+import type { Paint } from '../../terminal/output.ts';
+import { shellLine } from '../../terminal/shell.ts';
+import type { Material } from '../plan/secrets.ts';
+import type { Outcome } from '../wanted.ts';
+import { openedIn } from './review.ts';
+
+/** Nothing is installed where this came in a bundle: how it is called another time, there and on developer machines. */
+export function laterLines({ dir }: { dir: string }): string[] {
+  const bundle = carried();
+  if (!bundle) return [];
+  const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
+  return [
+    '  Later, and on a developer machine without network (carry the file there, too):',
+    `    ${shellLine('sh', [bundle.file, 'status', ...where])}`,
+    `    ${shellLine('sh', [basename(bundle.file), '--client'])} …`,
+  ];
+}
+
+/** The flags that give these settings again; what is the default is left out. */
+export function sameRun(settings: Settings): string {
+  const defaults: Record<string, unknown> = {
+    port: DEFAULT_PORT,
+    bind: '0.0.0.0',
+    storage: `${settings.dir}/data`,
+    auth: 'htpasswd',
+    tls: 'ca-signed',
+    days: DEFAULT_DAYS,
+    renew: true,
+    'open-port': true,
+    delete: true,
+    image: DEFAULT_IMAGE,
+    'anonymous-pull': false,
+    'auth-port': 5001,
+    'auth-image': DEFAULT_AUTH_IMAGE,
+    engine: 'docker',
+    name: 'registry',
+  };
+  const roles = settings.auth === 'token' ? settings : { ...settings, readers: [] };
+  const args = Object.entries(asAnswers(roles)).flatMap(([name, value]) => {
+    if (value === defaults[name]) return [];
+    if (typeof value === 'boolean') return [value ? `--${name}` : `--no-${name}`];
+    if (Array.isArray(value)) return value.flatMap((item) => [`--${name}`, item]);
+    return [`--${name}`, String(value)];
+  });
+  const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
+  return shellLine('registry-setup', ['--yes', ...dir, ...args]);
+}
+
+const day = (iso: string) => iso.slice(0, 10);
+
+/** Names, dates and fingerprints, for status. */
+export function certificateLines({ site, roots, publicCa, lacks }: CertificateFacts): string[] {
+  const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
+  return [
+    `  Certificate ${site.names.join(', ')}`,
+    `              ends on ${day(site.notAfter)}, ${inDays(site.daysLeft)}; signed by ${site.issuer}`,
+    `              ${site.fingerprint}`,
+    ...lacksLines(lacks),
+    ...(trusted ? [`  Trusted     ${trusted}`] : []),
+    ...(publicCa ? [] : roots).flatMap((root, i) => [
+      `  ${i === 0 ? 'Clients    ' : 'or         '} trust ${root.subject}, until ${day(root.notAfter)}`,
+      `              ${root.fingerprint}`,
+    ]),
+  ];
+}
+
+/** Addresses of this machine that came after the certificate; a new one by itself would stop the registry for a moment. */
+export const lacksLines = (lacks: string[] | undefined): string[] =>
+  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; registry-setup rotate puts it in`] : [];
+
+export const inDays = (days: number): string =>
+  days < 0
+    ? `${-days} ${days === -1 ? 'day' : 'days'} ago`
+    : days === 0
+      ? 'today'
+      : `in ${days} ${days === 1 ? 'day' : 'days'}`;
+
+/** The one line for a developer machine. The fingerprint is that of the newest root, which a client is given. */
+export function clientLine(settings: Settings, site: Site | undefined): string {
+  const { host, port, auth, users } = settings;
+  const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
+  return shellLine('npx', [
+    'registry-setup',
+    '--client',
+    ...['--host', host],
+    ...(port === DEFAULT_PORT ? [] : ['--port', String(port)]),
+    ...(root ? ['--ca-fingerprint', root.fingerprint] : []),
+    ...(auth !== 'none' && users[0] ? ['--user', users[0]] : []),
+  ]);
+}
+
+/** Passwords that were made in this run, shown this once; or where they were written, when no terminal shows them. */
+export function loginLines(
+  { generated }: Material,
+  passwordFile: string | undefined,
+  paint: Paint,
+): string[] {
+  const [first] = generated.keys();
+  if (!first) return [];
+  if (passwordFile) return [`  The generated password is in ${passwordFile}`, ''];
+  const again = `(shown this once; \`registry-setup user password ${first}\` makes another)`;
+  const lines = [...generated].map(([name, password]) => `  ${paint('bold', name)}   ${password.reveal()}`);
+  return [...lines, `  ${paint('dim', again)}`, ''];
+}
+
+/** What token mode asks of some clients; nothing where the certificate is trusted everywhere. */
+function tokenLines({ auth, tls }: Settings): string[] {
+  if (auth !== 'token' || tls === 'insecure') return [];
+  return [
+    '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
+    '  there, --client offers to put the certificate into the trust store of the system.',
+    '',
+  ];
+}
+
+/** What the proof, which runs on this machine, could not see. */
+function openedLines(changes: Change[]): string[] {
+  const opened = changes.filter(({ resource }) => resource.kind === 'firewall');
+  return opened.length > 0 ? [`  Opened: ${opened.map(openedIn).join('; ')}.`, ''] : [];
+}
+
+/** Until when, and who sees to it that there is a next one. */
+function validLines({ renew }: Settings, site: Site | undefined, byHand: string | undefined): string[] {
+  if (!site) return [];
+  const until = day(certificateFacts(site).site.notAfter);
+  if (byHand)
+    return [
+      `  Valid until ${until}. Nothing here can renew it by itself; let this run every day:`,
+      `    ${byHand}`,
+      '',
+    ];
+  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : 'then: registry-setup rotate'}.`, ''];
+}
+
+/** What the person needs next, and nothing more. Every line can be pasted. */
+export function summaryLines(
+  settings: Settings,
+  { changes, material, passwordFile, renewByHand }: Outcome,
+  paint: Paint,
+): string[] {
+  const at = address(settings);
+  return [
+    '',
+    `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
+    '',
+    '  On each developer machine, once:',
+    `    ${clientLine(settings, material.site)}`,
+    '',
+    '  Then:',
+    `    docker tag app:1.0 ${at}/team/app:1.0`,
+    `    docker push ${at}/team/app:1.0`,
+    `    docker pull ${at}/team/app:1.0`,
+    '',
+    ...openedLines(changes),
+    ...tokenLines(settings),
+    ...loginLines(material, passwordFile, paint),
+    ...validLines(settings, material.site, renewByHand),
+    '  The same again without questions:',
+    `    ${sameRun(settings)}`,
+    ...laterLines(settings),
+  ];
+}

@@ -1,0 +1,169 @@
+// Before the questions of the wizard: an engine that is not running, or none at all, is decided on. Nothing is done here: what it
+// takes is part of the plan.
+import type { Context } from '../../context.ts';
+import { canStart, startsWithMachine } from '../../engines/docker-service.ts';
+import { type NativeInfo, nativeInfo } from '../../engines/native.ts';
+import { type EnginePackage, enginePackage } from '../../engines/packages.ts';
+import { fromPackage, startedDocker } from '../../engines/pending.ts';
+import { type EngineInfo, NoEngine, StoppedEngine, TITLE } from '../../engines/types.ts';
+import { CliError, Interrupted } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import type { Answers } from '../../settings/arguments.ts';
+import type { EngineWish, Program } from '../../settings/settings.ts';
+import type { Facts } from '../plan/facts.ts';
+
+/** Which engine was asked for by name, in this run. */
+const named = (said: Answers): Program | undefined => {
+  const wish = said.engine?.value as EngineWish | undefined;
+  return wish === 'docker' || wish === 'podman' ? wish : undefined;
+};
+
+/**
+ * The engine of the run, where none answers: asked for where somebody is there; else taken from `--engine NAME`, which is a request
+ * to install or start it.
+ * @param asks somebody is there to ask
+ * @returns the facts; their engine may be one that is still to come
+ */
+export async function decideEngine(
+  context: Context,
+  facts: Facts,
+  said: Answers,
+  asks: boolean,
+): Promise<Facts> {
+  const { host } = context;
+  if (host.machine.uid !== 0) return facts;
+  const { engine } = await withoutDaemon(facts, host);
+  if (engine instanceof StoppedEngine) {
+    if (asks)
+      return {
+        ...facts,
+        engine: await askToStart(context, engine, facts, facts.last === undefined && !named(said)),
+      };
+    if (named(said)) return { ...facts, engine: startedDocker(true) };
+    return { ...facts, engine: await howToStart(engine, host) };
+  }
+  const wish = named(said);
+  const none = engine instanceof NoEngine;
+  if (wish && none) {
+    const pack = await enginePackage(host, wish);
+    return { ...facts, engine: pack ? fromPackage(pack) : noPackage(wish) };
+  }
+  const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
+  if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native')))
+    return { ...facts, engine };
+  return { ...facts, engine: await askWithout(context, engine, facts) };
+}
+
+/** The command line of Docker alone is no engine. */
+async function withoutDaemon(facts: Facts, host: Host): Promise<Facts> {
+  const { engine } = facts;
+  if (!(engine instanceof StoppedEngine) || (await canStart(host))) return facts;
+  const { why, fix } = engine;
+  const message = 'The command line of Docker is here, and no engine that it reaches.';
+  return { ...facts, engine: new NoEngine(message, { why, fix: fix.slice(1) }) };
+}
+
+async function howToStart({ message, why }: StoppedEngine, host: Host): Promise<StoppedEngine> {
+  const boots = await startsWithMachine(host);
+  const fix = [
+    `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
+    'Or let it be started:  registry-setup --yes --engine docker',
+    'Or without Docker:     registry-setup --engine native',
+  ];
+  return new StoppedEngine(message, {
+    why: boots ? why : `${why}\nIt does not start with this machine either.`,
+    fix,
+  });
+}
+
+const noPackage = (program: Program): NoEngine =>
+  new NoEngine(`${TITLE[program]} is not here, and no package manager that is known here has it.`, {
+    fix: [
+      program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.',
+      'Or without it:   registry-setup --engine native',
+    ],
+  });
+
+const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
+const leave = () => new Interrupted('Nothing was changed.');
+
+/** The registry as a program of this machine, where that is possible. */
+const nativeOn = (host: Host, { supply }: Facts): Promise<NativeInfo | undefined> =>
+  nativeInfo(host, supply).catch(() => undefined);
+
+const nativeChoice = ({ package: pack, fromImage }: NativeInfo) => ({
+  value: 'native',
+  name: 'the machine itself: a service without containers',
+  description: `The smallest change${pack ? `: the package ${pack.name}` : fromImage ? ': the program out of the image' : ''}.`,
+  short: 'the machine itself',
+});
+
+/**
+ * Docker is here and does not run.
+ * @param free nothing is decided yet: it may also do without
+ */
+async function askToStart(
+  context: Context,
+  stopped: StoppedEngine,
+  facts: Facts,
+  free: boolean,
+): Promise<EngineInfo> {
+  const { host, output } = context;
+  const native = free ? await nativeOn(host, facts) : undefined;
+  const boots = await startsWithMachine(host);
+  const { select } = await context.prompts();
+  output.say(`  ${stopped.message}`);
+  if (!boots) output.say('  It does not start with this machine either.');
+  const choice = await select({
+    message: 'What shall run the registry?',
+    choices: [
+      {
+        value: 'start',
+        name: boots ? 'Docker: start it' : 'Docker: start it, now and with the machine',
+        description: 'Its other containers may start with it. It goes off again if the set-up fails.',
+        short: 'Docker, started',
+      },
+      ...(boots
+        ? []
+        : [
+            {
+              value: 'once',
+              name: 'Docker: start it this once',
+              description: 'After a restart of this machine the registry does not come back by itself.',
+              short: 'Docker, started this once',
+            },
+          ]),
+      ...(native ? [nativeChoice(native)] : []),
+      NOTHING,
+    ],
+  });
+  if (choice === 'stop') throw leave();
+  if (choice === 'native' && native) return native;
+  return startedDocker(choice === 'start' && !boots);
+}
+
+/** Neither Docker nor podman is here. */
+async function askWithout(context: Context, found: EngineInfo | CliError, facts: Facts): Promise<EngineInfo> {
+  const { host, output } = context;
+  const [pack, native] = [await enginePackage(host), await nativeOn(host, facts)];
+  if (!pack && !native) throw found;
+  const { select } = await context.prompts();
+  output.say(
+    found instanceof CliError && !found.message.includes('not installed')
+      ? `  ${found.message}`
+      : '  Neither Docker nor podman is on this machine.',
+  );
+  const choice = await select({
+    message: 'What shall run the registry?',
+    choices: [...(native ? [nativeChoice(native)] : []), ...(pack ? [packageChoice(pack)] : []), NOTHING],
+  });
+  if (choice === 'stop') throw leave();
+  return choice === 'native' || !pack ? (native as EngineInfo) : fromPackage(pack);
+}
+
+const packageChoice = ({ program, name }: EnginePackage) => ({
+  value: 'package',
+  name: `${TITLE[program]}, from the packages of this system`,
+  description: `The package ${name} and what it needs. \`uninstall\` leaves it, unless told.`,
+  short: TITLE[program],
+});

@@ -1,0 +1,82 @@
+// Encryption: one question for --tls, --cert and --ca-cert.
+import { resolve } from 'node:path';
+import type { FlagName } from '../../../settings/flags.ts';
+import type { Choice } from '../../../terminal/prompts.ts';
+import { type Asking, always, current, put, type Question } from './question.ts';
+
+/** What the answer to the one question stands for, in flags. */
+type Encryption = 'own-ca' | 'ready' | 'given-ca' | 'self-signed' | 'insecure';
+
+const ENCRYPTION: Choice<Encryption>[] = [
+  {
+    value: 'own-ca',
+    name: 'TLS with a CA of its own',
+    description: 'Clients trust it with one line, rotation touches no client.   (ca-signed)',
+  },
+  {
+    value: 'ready',
+    name: 'TLS with a certificate I have',
+    description: 'From a company CA or a public one.   (ca-signed --cert --key)',
+  },
+  {
+    value: 'given-ca',
+    name: 'TLS, signed by a CA I have',
+    description: 'The CA that your clients trust already signs one here.   (ca-signed --ca-cert --ca-key)',
+  },
+  {
+    value: 'self-signed',
+    name: 'TLS, self-signed',
+    description:
+      'One certificate that signs itself; each new one must be given to every client.   (self-signed)',
+  },
+  {
+    value: 'insecure',
+    name: 'none',
+    description: 'Passwords and images travel in clear, and every client must be told so.   (insecure)',
+  },
+];
+
+export const tls: Question = {
+  flag: 'tls',
+  label: 'Encryption',
+  when: always,
+  async ask(asking) {
+    const { prompts, answers } = asking;
+    const given = current(asking, 'cert') ? 'ready' : current(asking, 'ca-cert') ? 'given-ca' : 'own-ca';
+    const before = (current(asking, 'tls') ?? 'ca-signed') as string;
+    const answer = await prompts.select<Encryption>({
+      message: 'Encryption',
+      default: before === 'ca-signed' ? given : (before as Encryption),
+      choices: ENCRYPTION,
+    });
+    for (const name of ['cert', 'key', 'ca-cert', 'ca-key'] as const) delete answers[name];
+    put(asking, 'tls', ['self-signed', 'insecure'].includes(answer) ? answer : 'ca-signed');
+    if (answer === 'ready')
+      await filesOf(asking, 'cert', 'key', 'The certificate (PEM with its chain, DER or PFX)');
+    if (answer === 'given-ca')
+      await filesOf(asking, 'ca-cert', 'ca-key', "The CA's certificate, with its issuers");
+    if (answer === 'insecure' && current(asking, 'auth') !== 'none') {
+      const sure = await prompts.confirm({
+        message: 'Everyone on the way can read the passwords. Really?',
+        default: false,
+      });
+      if (!sure) await tls.ask(asking);
+    }
+  },
+};
+
+/** Paths of a certificate and its key; a PFX holds both, so the second may stay empty. */
+async function filesOf(asking: Asking, cert: FlagName, key: FlagName, message: string) {
+  const { prompts } = asking;
+  const first = await prompts.input({
+    message,
+    validate: (text) => text.trim() !== '' || 'A path is needed.',
+  });
+  put(asking, cert, resolve(first.trim()));
+  if (/\.(pfx|p12)$/i.test(first.trim())) return;
+  const second = await prompts.input({
+    message: 'Its key',
+    validate: (text) => text.trim() !== '' || 'A path is needed.',
+  });
+  put(asking, key, resolve(second.trim()));
+}

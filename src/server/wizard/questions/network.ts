@@ -1,0 +1,68 @@
+// How the registry is found: a way through the firewall, and its own name on this machine.
+import { CliError } from '../../../errors.ts';
+import { hostsOffer } from '../../../host/resolution.ts';
+import { resolveSettings } from '../../../settings/resolve.ts';
+import { shutOpenings } from '../../plan/network.ts';
+import { type Asking, current, put, type Question } from './question.ts';
+
+/** The settings as far as they are answered; undefined while something in them is wrong. */
+function settled({ answers, facts, dir }: Asking) {
+  if (facts.engine instanceof CliError) return undefined;
+  const result = resolveSettings(answers, {
+    dir,
+    host: facts.addresses[0]?.host,
+    engine: facts.engine.kind,
+  });
+  return 'settings' in result ? { settings: result.settings, engine: facts.engine } : undefined;
+}
+
+/** What is shut, for the answers so far. */
+async function shut(asking: Asking) {
+  const so = settled(asking);
+  return so ? shutOpenings(so.settings, so.engine, asking.host) : [];
+}
+
+export const openPort: Question = {
+  flag: 'open-port',
+  label: 'Firewall',
+  when: async (asking) => current(asking, 'open-port') !== undefined || (await shut(asking)).length > 0,
+  async ask(asking) {
+    const all = await shut(asking);
+    const programs = [...new Set(all.map(({ program }) => program))].join(' and ');
+    const ports = [...new Set(all.map(({ port }) => port))];
+    const one = ports.length === 1;
+    const message =
+      ports.length === 0
+        ? 'Open its port where the firewall of this machine shuts it?'
+        : `Port${one ? '' : 's'} ${ports.join(' and ')} ${one ? 'is' : 'are'} shut by ${programs}. Open ${one ? 'it' : 'them'}?`;
+    const answer = await asking.prompts.confirm({
+      message,
+      default: current(asking, 'open-port') !== false,
+    });
+    put(asking, 'open-port', answer);
+  },
+};
+
+const offer = async (asking: Asking) => {
+  const name = current(asking, 'host');
+  return typeof name === 'string' ? hostsOffer(asking.host, name.toLowerCase()) : undefined;
+};
+
+export const hostsLine: Question = {
+  flag: 'hosts-line',
+  label: 'Hosts file',
+  when: async (asking) => current(asking, 'hosts-line') !== undefined || (await offer(asking)) !== undefined,
+  async ask(asking) {
+    const name = current(asking, 'host');
+    const found = await offer(asking);
+    const message =
+      found?.leads.to === 'elsewhere'
+        ? `${name} is ${found.leads.address}, not this machine. Lead it here by /etc/hosts?`
+        : `${found ? `${name} is unknown here. Add it` : `Add ${name}`} to /etc/hosts?`;
+    const answer = await asking.prompts.confirm({
+      message,
+      default: (current(asking, 'hosts-line') as boolean | undefined) ?? found?.good ?? false,
+    });
+    put(asking, 'hosts-line', answer);
+  },
+};

@@ -1,0 +1,27 @@
+// The questions of the wizard on a server, as data, in the order in which they are asked.
+import { tls } from './encryption.ts';
+import { anonymousPull, auth, authPort, readers, users } from './login.ts';
+import { hostsLine, openPort } from './network.ts';
+import { host, port, storage } from './place.ts';
+import type { Asking, Question } from './question.ts';
+
+export const QUESTIONS: Question[] = [
+  host,
+  port,
+  storage,
+  auth,
+  users,
+  readers,
+  anonymousPull,
+  authPort,
+  tls,
+  openPort,
+  hostsLine,
+];
+
+/** Asks what nothing has answered yet. */
+export async function askMissing(asking: Asking): Promise<void> {
+  for (const question of QUESTIONS)
+    if (asking.answers[question.flag] === undefined && (await question.when(asking)))
+      await question.ask(asking);
+}

@@ -1,0 +1,82 @@
+// One screen to look at everything before anything happens, and the way to change an answer.
+import type { Context } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { changeDetails } from '../../reconcile/dry-run.ts';
+import { FLAG_NAMES } from '../../settings/flags.ts';
+import { preview } from '../run.ts';
+import { reviewLines } from '../screens/review.ts';
+import type { Wanted } from '../wanted.ts';
+import type { Asking } from './questions/question.ts';
+import { QUESTIONS } from './questions/questions.ts';
+
+/**
+ * @param want settles the answers anew, after one was changed
+ * @returns what was accepted; undefined: nothing is to be done
+ */
+export async function review(
+  context: Context,
+  asking: Asking,
+  first: Wanted,
+  want: () => Promise<Wanted>,
+): Promise<Wanted | undefined> {
+  const { output } = context;
+  const { prompts } = asking;
+  let wanted = first;
+  for (;;) {
+    const { changes } = await preview(wanted, context);
+    if (changes.length === 0) {
+      output.json({ ok: true, changed: [] });
+      output.say('Nothing to do: everything is as it should be.');
+      return undefined;
+    }
+    output.say('', ...reviewLines(wanted.settings, changes, wanted.facts, wanted.engine), '');
+    const answer = await prompts.select({
+      message: 'Go ahead?',
+      choices: [
+        { value: 'yes', name: 'yes' },
+        { value: 'change', name: 'change an answer …' },
+        { value: 'show', name: 'show every file' },
+        { value: 'no', name: 'no' },
+      ],
+    });
+    if (answer === 'yes') return wanted;
+    if (answer === 'no') {
+      output.json({ ok: true, changed: [] });
+      output.say('Nothing was changed.');
+      return undefined;
+    }
+    if (answer === 'show') output.say('', ...changeDetails(changes, output.paint));
+    else wanted = await changeOne(context, asking, want);
+  }
+}
+
+/** Asks one question again; what the new answer breaks is told, and that question can be answered again. */
+export async function changeOne(
+  context: Context,
+  asking: Asking,
+  want: () => Promise<Wanted>,
+): Promise<Wanted> {
+  for (;;) {
+    const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
+    const question = await asking.prompts.select({
+      message: 'Which one?',
+      choices: QUESTIONS.filter((_, i) => fits[i]).map((q) => ({
+        value: q,
+        name: q.label,
+        short: q.label,
+      })),
+    });
+    const before = { ...asking.answers };
+    await question.ask(asking);
+    for (const next of QUESTIONS)
+      if (asking.answers[next.flag] === undefined && (await next.when(asking))) await next.ask(asking);
+    try {
+      return { ...(await want()), passwords: asking.passwords };
+    } catch (error) {
+      if (!(error instanceof CliError) || error.exitCode === 130) throw error;
+      context.output.fail(error, false);
+      for (const name of FLAG_NAMES) delete asking.answers[name];
+      Object.assign(asking.answers, before);
+    }
+  }
+}

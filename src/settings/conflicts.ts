@@ -1,0 +1,55 @@
+// Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
+import { isIP } from 'node:net';
+import type { Problem } from '../errors.ts';
+import type { Answer, Answers } from './arguments.ts';
+import type { FlagName } from './flags.ts';
+import type { Auth, EngineKind, Tls } from './settings.ts';
+
+/** What only a container engine can do. */
+export function engineProblems(
+  answers: Answers,
+  engine: EngineKind,
+  auth: Auth,
+  archive: string | undefined,
+): Problem[] {
+  if (engine !== 'native') return [];
+  const why = answers.engine?.value === 'native' ? 'with --engine native' : 'and none is on this machine';
+  const problems: Problem[] = [];
+  const needs = 'needs a container engine';
+  const fix = '--engine docker      (it is installed), or --engine podman';
+  if (auth === 'token')
+    problems.push({
+      where: answers.auth?.where ?? '--auth',
+      message: `token ${needs}, ${why}`,
+      fix: `${fix}; or --auth htpasswd`,
+    });
+  const { where } = answers.image ?? {};
+  if (where?.startsWith('--') && !archive) problems.push({ where, message: `${needs}, ${why}`, fix });
+  return problems;
+}
+
+/** Flags for certificates that do not go together. */
+export function fileProblems(answers: Answers, tls: Tls): Problem[] {
+  const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
+  const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map(given);
+  const problem = (answer: Answer, message: string, fix?: string) => [{ where: answer.where, message, fix }];
+  const any = cert ?? key ?? caCert ?? caKey;
+  if (any && tls !== 'ca-signed')
+    return problem(any, `goes with --tls ca-signed, not with ${tls}`, '--tls ca-signed');
+  if (key && !cert)
+    return problem(key, 'is the key of a certificate that is not given', '--cert FILE --key FILE');
+  if (caKey && !caCert)
+    return problem(caKey, 'is the key of a CA that is not given', '--ca-cert FILE --ca-key FILE');
+  if (cert && caKey) return problem(caKey, 'a ready certificate needs no key of a CA', 'Leave --ca-key out.');
+  return [];
+}
+
+export const isAddress = (host: Answer | undefined): boolean =>
+  host === undefined || isIP(String(host.value).replace(/^\[(.*)\]$/, '$1')) !== 0;
+
+/** A hosts line is for a name. What was decided for a former name says nothing. */
+export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
+  if (!line?.value || line.last || !isAddress(host)) return [];
+  const message = `goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`;
+  return [{ where: line.where, message, fix: '--host NAME' }];
+}

@@ -1,0 +1,37 @@
+// What of a file may be shown. Secrets become `[secret]` on both sides of a diff.
+import { createTwoFilesPatch } from 'diff';
+import { MASK } from '../secret.ts';
+
+/** Which parts of a file are never shown: all of it, or what a regular expression (flags `gm`) matches. */
+export type Mask = 'all' | { pattern: string };
+
+/** The text with its secret parts masked. */
+export function masked(text: string, mask: Mask | undefined): string {
+  if (mask === undefined) return text;
+  return mask === 'all' ? MASK : text.replace(new RegExp(mask.pattern, 'gm'), MASK);
+}
+
+/**
+ * A unified diff of two texts, masked. Undefined as `before` means that there was no file.
+ * @returns its lines, the `---`/`+++` header first; where only a secret differs, one line that says so
+ */
+export function unifiedDiff(
+  path: string,
+  before: string | undefined,
+  after: string | undefined,
+  mask?: Mask,
+): string[] {
+  const [from, to] = [before, after].map((text) => masked(text ?? '', mask)) as [string, string];
+  if (mask === 'all') return [`${path}: ${MASK}`];
+  if (from === to) return [`${path}: a secret in it changes`];
+  const patch = createTwoFilesPatch(
+    before === undefined ? '/dev/null' : path,
+    after === undefined ? '/dev/null' : path,
+    from,
+    to,
+    undefined,
+    undefined,
+    { context: 2, headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true } },
+  );
+  return patch.trimEnd().split('\n');
+}

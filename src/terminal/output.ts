@@ -1,0 +1,108 @@
+// What a person sees. Standard output carries what was asked for; everything else goes to standard error.
+import { CliError } from '../errors.ts';
+import { asCalled } from '../program/bundled.ts';
+
+/** Says what a long step is doing: `pulling, 12 of 30 MB`. */
+export type Report = (text: string) => void;
+
+export interface Output {
+  /** Progress, tables for reading, warnings: standard error. Nothing with --quiet or --json. */
+  say(...lines: string[]): void;
+  /** What was asked for: standard output. */
+  out(...lines: string[]): void;
+  /** The one document of --json. */
+  json(document: Record<string, unknown>): void;
+  /** An error: always, whatever the flags. */
+  fail(error: unknown, verbose: boolean): void;
+  readonly asJson: boolean;
+  readonly quiet: boolean;
+  /** Both ends of the terminal are there: questions can be asked. */
+  readonly terminal: boolean;
+  readonly paint: Paint;
+}
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Paint = (style: Style, text: string) => string;
+
+const CODES: Record<Style, [number, number]> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+};
+
+/**
+ * Colour is for a terminal that can show it (no-color.org; TERM=dumb). Our own gate: `util.styleText` of Node 20.17 asks nobody.
+ */
+function colours(env: NodeJS.ProcessEnv, stream: NodeJS.WriteStream, wanted: boolean): boolean {
+  if (!wanted || env.NO_COLOR || env.TERM === 'dumb') return false;
+  return Boolean(env.FORCE_COLOR) || stream.isTTY === true;
+}
+
+export const SYMBOL = { done: '✔', failed: '✖', warning: '!' };
+
+/** @param color false for --no-color */
+export function makeOutput({ asJson = false, quiet = false, color = true }): Output {
+  const painted = colours(process.env, process.stderr, color);
+  // inquirer and listr2 have gates of their own; they are told the outcome of this one.
+  if (!painted) process.env.NO_COLOR = '1';
+  const paint: Paint = (style, text) =>
+    painted ? `\u001b[${CODES[style][0]}m${text}\u001b[${CODES[style][1]}m` : text;
+  const write = (lines: string[]) => process.stderr.write(`${asCalled(lines.join('\n'))}\n`);
+  return {
+    asJson,
+    quiet,
+    paint,
+    terminal: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    say: (...lines) => void (quiet || asJson || write(lines)),
+    out: (...lines) => void (asJson || process.stdout.write(`${asCalled(lines.join('\n'))}\n`)),
+    json: (document) =>
+      void (asJson && process.stdout.write(`${JSON.stringify({ version: 1, ...document }, null, 2)}\n`)),
+    fail: (error, verbose) => write(errorLines(error, verbose, paint)),
+  };
+}
+
+/** An error as it is shown: what is wrong, why, the way out. Anything but a CliError is a bug, and says so. */
+export function errorLines(error: unknown, verbose: boolean, paint: Paint): string[] {
+  if (!(error instanceof CliError)) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    return [
+      `${paint('red', SYMBOL.failed)} This is a bug in registry-setup: ${message}`,
+      ...(verbose ? [stack ?? ''] : ['  Run it again with --verbose for the details.']),
+    ];
+  }
+  const [first = '', ...more] = error.message.split('\n');
+  return [
+    `${paint('red', SYMBOL.failed)} ${first}`,
+    ...more.map((line) => `${paint('red', SYMBOL.failed)} ${line}`),
+    ...(error.why?.split('\n').map((line) => paint('dim', `    ${line}`)) ?? []),
+    ...error.fix.map((line) => `  ${line}`),
+  ];
+}
+
+/** An error as --json tells it. */
+export function errorDocument(error: unknown): Record<string, unknown> {
+  const known = error instanceof CliError;
+  return {
+    ok: false,
+    error: {
+      message: error instanceof Error ? error.message : String(error),
+      ...(known && error.why && { why: error.why }),
+      ...(known && error.fix.length > 0 && { fix: error.fix }),
+    },
+  };
+}
+
+/** Bytes as people say them: `41 GB`, `3.2 MB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
