@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, it } from 'vitest';
-import { install, startServer } from '../e2e/machines.ts';
+import { install, startServer } from '../e2e/helpers/machines.ts';
 import { createNetwork, type Host, removeAll, spawnPty, startHost } from '../lab/host.ts';
 
 const load = () => loadavg()[0]?.toFixed(1);

@@ -1,8 +1,8 @@
 // What a CA costs, and what a rotation costs the clients: medians of several runs, in milliseconds.
 import { cpus, loadavg } from 'node:os';
 import { beforeAll, it } from 'vitest';
-import { gapSeenBy, trustRoots } from '../e2e/certificates.ts';
-import { startTeam, type Team } from '../e2e/machines.ts';
+import { gapSeenBy, trustRoots } from '../e2e/helpers/certificates.ts';
+import { startTeam, type Team } from '../e2e/helpers/machines.ts';
 import { removeAll } from '../lab/host.ts';
 
 let team: Team;

@@ -1,0 +1,75 @@
+// --image-archive in the shapes that engines do not all read by themselves: packed with zstd, or an OCI layout. With Docker, podman and no engine.
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createNetwork, type Flavour, type Host, removeAll, startHost } from '../../lab/host.ts';
+import { ask, install, refused, run } from '../helpers/machines.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 300_000 });
+
+/** As `skopeo copy … oci-archive:` writes it: no manifest.json, packed layers. (OCI image-spec: image-layout.md) */
+const LAYOUT = `
+  const { execFileSync } = require('child_process'), fs = require('fs'), { createHash } = require('crypto'), zlib = require('zlib');
+  execFileSync('sh', ['-c', 'mkdir -p /tmp/in /tmp/oci/blobs/sha256; tar -xf /lab/registry-3.tar -C /tmp/in']);
+  const put = (bytes, mediaType) => {
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    fs.writeFileSync('/tmp/oci/blobs/sha256/' + digest, bytes);
+    return { mediaType, digest: 'sha256:' + digest, size: bytes.length };
+  };
+  const type = (name) => 'application/vnd.oci.image.' + name;
+  const [{ Config, Layers }] = JSON.parse(fs.readFileSync('/tmp/in/manifest.json'));
+  const layers = Layers.map((l) => put(zlib.gzipSync(fs.readFileSync('/tmp/in/' + l), { level: 1 }), type('layer.v1.tar+gzip')));
+  const config = put(fs.readFileSync('/tmp/in/' + Config), type('config.v1+json'));
+  const manifest = put(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: type('manifest.v1+json'), config, layers })), type('manifest.v1+json'));
+  manifest.annotations = { 'org.opencontainers.image.ref.name': '3' };
+  fs.writeFileSync('/tmp/oci/index.json', JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
+  fs.writeFileSync('/tmp/oci/oci-layout', '{"imageLayoutVersion":"1.0.0"}');
+  execFileSync('tar', ['-C', '/tmp/oci', '-cf', '/tmp/layout.tar', '.']);
+  fs.rmSync('/tmp/in', { recursive: true });
+  fs.rmSync('/tmp/oci', { recursive: true });`;
+
+const bare = (flavour: Flavour) => flavour.endsWith('-bare');
+
+describe.each<Flavour>(['bookworm', 'trixie', 'bookworm-podman', 'trixie-podman', 'trixie-bare'])(
+  '%s',
+  (flavour) => {
+    let host: Host;
+    beforeAll(async () => {
+      host = await startHost({ flavour, name: flavour, network: await createNetwork(flavour) });
+      await install(host);
+      await host.exec(['node', '-e', LAYOUT]);
+    });
+    afterAll(removeAll);
+
+    const setUp = async (archive: string) => {
+      await run(host, `--yes --tls insecure --auth none --image-archive ${archive}`, { seconds: 170 });
+      expect(await ask(host, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
+      await run(host, 'uninstall --yes --purge');
+    };
+
+    it('an OCI layout', () => setUp('/tmp/layout.tar'));
+
+    it('an OCI layout, packed', async () => {
+      await host.sh('gzip -1 -c /tmp/layout.tar >/tmp/layout.tar.gz');
+      await setUp('/tmp/layout.tar.gz');
+    });
+
+    it('.tar.zst; without zstd on the machine it says what is missing', async () => {
+      const words = '--yes --tls insecure --auth none --image-archive /tmp/registry.tar.zst';
+      await host.sh('apt-get update -q && apt-get install -y -q --no-install-recommends zstd', {
+        seconds: 170,
+      });
+      await host.sh(
+        'zstd -q -f /lab/registry-3.tar -o /tmp/registry.tar.zst; mv /usr/bin/zstd /usr/bin/zstd.away',
+      );
+      expect(await refused(host, 2, words)).toContain('packed with zstd, which is not on this machine');
+      await host.sh('mv /usr/bin/zstd.away /usr/bin/zstd');
+      await setUp('/tmp/registry.tar.zst');
+    });
+
+    if (bare(flavour))
+      it('an image that does not hold a registry: it says so, and everything is put back', async () => {
+        const words = '--yes --tls insecure --auth none --image-archive /lab/hello-1.tar';
+        expect(await refused(host, 1, words)).toContain('has no program named registry');
+        expect((await host.sh('ls -A /opt')).stdout).toBe('');
+      });
+  },
+);

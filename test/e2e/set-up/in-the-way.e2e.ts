@@ -1,0 +1,147 @@
+// What is not ours is never replaced: the one who has the name, the port or the lock is named, with the way out.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Host, removeAll, spawnPty } from '../../lab/host.ts';
+import { HOLD, portThief, trapDocker } from '../helpers/faults.ts';
+import { ask, push, refused, run, running, startServer } from '../helpers/machines.ts';
+
+const SET_UP = '--yes --tls insecure --auth none';
+let server: Host;
+beforeAll(async () => {
+  server = await startServer();
+});
+beforeEach(async () => {
+  await server.sh("pkill -f '[t]hief.py' || true");
+  await server.reset();
+});
+afterAll(removeAll);
+
+/** A command that an error gave, as a person pastes it. */
+const advice = (said: string, pattern: RegExp) => pattern.exec(said)?.[0] ?? 'no such advice';
+
+describe('a container of somebody else', () => {
+  it('has the name: exit 2, untouched, and another name works', async () => {
+    await server.sh('docker run -d --name registry --entrypoint sleep registry:3 600');
+    const [before, changes] = [await running(server), await server.changes()];
+    const said = await refused(server, 2, SET_UP);
+    expect(said).toContain('The container "registry" (registry:3) was not made by registry-setup.');
+    expect(await running(server)).toBe(before);
+    expect(await server.changes()).toEqual(changes);
+
+    await server.sh(`${advice(said, /registry-setup --name \S+/)} ${SET_UP}`);
+    expect(await ask(server, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
+    await run(server, 'uninstall --yes');
+    expect(await running(server)).toBe(before);
+    expect(await server.changes()).toEqual(changes);
+  });
+
+  it('has the port: it is named, and another port works', async () => {
+    await server.sh('docker run -d --name old-reg -p 5000:5000 registry:3');
+    const before = await running(server, 'old-reg');
+    const said = await refused(server, 2, SET_UP);
+    expect(said).toMatch(/Port 5000 is taken by the container "old-reg" \(registry:3, up .*\)\./);
+    await server.sh(`${advice(said, /registry-setup --port \d+/)} ${SET_UP}`);
+    expect(await running(server, 'old-reg')).toBe(before);
+  });
+
+  it('takes the name of one that was removed by hand: it is left alone, also by uninstall', async () => {
+    await run(server, SET_UP);
+    await server.sh('docker rm -f registry; docker run -d --name registry --entrypoint sleep registry:3 600');
+    const before = await running(server);
+    expect(await refused(server, 2, '--yes')).toContain('was not made by registry-setup');
+    await run(server, 'uninstall --yes');
+    expect(await running(server)).toBe(before);
+    expect(await server.changes()).toEqual(['container: registry']);
+  });
+});
+
+it('a program has the port: it is named', async () => {
+  await server.sh(await portThief(server, 5000));
+  const said = await refused(server, 2, SET_UP);
+  expect(said).toMatch(/Port 5000 is taken by the program "python3\S*" \(pid \d+\)\./);
+  expect(await server.changes()).toEqual([]);
+});
+
+it('another registry of ours, in another directory, is told from this one', async () => {
+  await run(server, SET_UP);
+  const first = await running(server);
+  const other = `${SET_UP} --dir /srv/other`;
+  expect(await refused(server, 2, `${other} --port 5050`)).toContain(
+    'belongs to the registry in /opt/registry',
+  );
+  await run(server, `${other} --port 5050 --name other`);
+  await run(server, 'uninstall --yes --dir /srv/other');
+  expect(await running(server)).toBe(first);
+});
+
+it('what is wrong is said all at once', async () => {
+  await server.sh(
+    'docker run -d --name registry -p 5000:5000 registry:3; mkdir /srv/theirs; chown 1000 /srv/theirs',
+  );
+  const said = await refused(server, 2, `${SET_UP} --storage /srv/theirs`);
+  for (const words of ['Port 5000 is taken', 'was not made by registry-setup', 'belongs to uid 1000'])
+    expect(said).toContain(words);
+});
+
+describe('another run', () => {
+  it('is at work: it is named, and not disturbed', async () => {
+    const { env, reached } = await trapDocker(server, { at: 'run', before: HOLD });
+    const first = spawnPty(server, `registry-setup ${SET_UP}`, { env });
+    await reached();
+    const said = await refused(server, 1, `${SET_UP} --port 5050`);
+    expect(said).toContain(`Another run is at work here: "registry-setup ${SET_UP}"`);
+    const { stdout } = await server.sh(advice(said, /ps -fp \d+/));
+    expect(stdout).toContain(`registry-setup ${SET_UP}`);
+    expect(await refused(server, 1, 'uninstall --yes')).toContain('Another run is at work here');
+    await server.sh('pkill -xf "sleep 60"');
+    expect(await first.exitCode, first.screen()).toBe(0);
+    expect(await ask(server, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
+  });
+
+  it('at the same moment: one does it, the other says so or finds it done', async () => {
+    const one = `{ registry-setup ${SET_UP} && echo 'exit 0' || echo "exit $?"; } 2>&1`;
+    const said = (await server.sh(`${one} >/tmp/one & ${one} >/tmp/two & wait; cat /tmp/one /tmp/two`))
+      .stdout;
+    const codes = [...said.matchAll(/^exit (\d+)$/gm)].map(([, code]) => code).sort();
+    expect(codes, said).toEqual(['0', expect.stringMatching(/^[01]$/)]);
+    if (codes[1] === '1') expect(said).toContain('Another run is at work here');
+    expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
+  });
+});
+
+describe('uninstall --purge', () => {
+  const host = async () => /^host: (.+)$/m.exec(await server.read('/opt/registry/settings.yml'))?.[1] ?? '';
+  beforeEach(async () => {
+    await run(server, SET_UP);
+    await push(server, '127.0.0.1:5000/app:1');
+    await server.sh('docker rmi 127.0.0.1:5000/app:1; rm -rf /root/.docker');
+  });
+
+  it('asks for the name of the host, and takes nothing else', async () => {
+    const name = await host();
+    const pty = spawnPty(server, 'registry-setup uninstall --purge');
+    await pty.waitFor(/Type \S+ to remove the registry and its images/);
+    pty.type('yes');
+    pty.key('enter');
+    await pty.waitFor(/That is not/);
+    pty.key('backspace', 'backspace', 'backspace');
+    pty.type(name);
+    pty.key('enter');
+    expect(await pty.exitCode, pty.screen()).toBe(0);
+    expect(await server.changes()).toEqual([]);
+  });
+
+  it('Ctrl-C at that question: nothing was touched', async () => {
+    const before = await running(server);
+    const pty = spawnPty(server, 'registry-setup uninstall --purge');
+    await pty.waitFor(/Type \S+ to remove/);
+    pty.key('ctrl-c');
+    expect(await pty.exitCode).toBe(130);
+    expect(await running(server)).toBe(before);
+    expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
+  });
+
+  it('without a terminal it wants --yes', async () => {
+    expect(await refused(server, 2, 'uninstall --purge')).toContain('--yes');
+    expect(await ask(server, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
+  });
+});

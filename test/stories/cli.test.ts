@@ -1,0 +1,127 @@
+// The built program: words in, streams and exit code out. Nothing is touched in any of these.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { BUILT } from '../../src/commands/help.ts';
+import { type Machine, runProgram, temporaryMachine } from '../helpers/program.ts';
+
+/** Runs it in a place of its own, and sees to it that nothing was written there and nothing was done. */
+async function run(line: string, prepare: (machine: Machine) => void = () => {}) {
+  const machine = temporaryMachine();
+  prepare(machine);
+  const words = line.split(' ').filter(Boolean);
+  const ran = await runProgram(
+    words.map((word) => word.replace('HERE', machine.place)),
+    machine,
+  );
+  expect(existsSync(machine.dir), 'nothing is written').toBe(false);
+  expect(existsSync(join(machine.place, 'srv')), 'nothing is written').toBe(false);
+  expect(
+    machine.told().filter((words) => /^(run|create|start|stop|rename|rm|rmi|pull|load) /.test(words)),
+  ).toEqual([]);
+  return ran;
+}
+const DIR = '--dir HERE/srv/registry';
+
+test('--version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  for (const line of ['--version', '-V'])
+    expect(await run(line)).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test.each(BUILT.map((command) => (command === 'setup' ? '' : command)))('%s --help', async (command) => {
+  const { code, stdout, stderr } = await run(`${command} --help`);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/\nUsage: registry-setup/);
+});
+
+describe('bad input: 2, and one line for each', () => {
+  test('unknown flags, with the nearest one', async () => {
+    const { code, stdout, stderr } = await run('--prot 5000 --frobnicate');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('✖ --prot: there is no such flag; did you mean --port?\n');
+    expect(stderr).toContain('✖ --frobnicate: there is no such flag\n');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('no terminal and nothing said: every missing flag', async () => {
+    const { code, stdout, stderr } = await run(DIR);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^✖ Missing: --host, --port, --storage, --auth, --user, --tls\.\n/);
+    expect(stderr).toContain('--yes');
+  });
+
+  test('values that cannot be', async () => {
+    const { code, stderr } = await run(`--yes --host a_b --port 0 --storage /etc --user a:b ${DIR}`);
+    expect(code).toBe(2);
+    for (const flag of ['--host', '--port', '--storage', '--user']) expect(stderr).toContain(`✖ ${flag}: `);
+  });
+
+  test.each([
+    ['port: 1\nhost: a: b\n', 'answers.yml, line 2, column 7: Nested mappings'],
+    ['prot: 1\n', 'answers.yml: prot: there is no such setting; did you mean port?'],
+    ['port: eighty\n', 'answers.yml: port: takes a whole number, not "eighty"'],
+  ])('answers: %j', async (text, wanted) => {
+    const { code, stderr } = await run(`--yes --answers HERE/answers.yml ${DIR}`, ({ place }) =>
+      writeFileSync(join(place, 'answers.yml'), text),
+    );
+    expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(wanted)]);
+  });
+
+  test('a variable', async () => {
+    const { code, stderr } = await run(`--yes ${DIR}`, ({ env }) =>
+      Object.assign(env, { REGISTRY_SETUP_PORT: 'x' }),
+    );
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('✖ REGISTRY_SETUP_PORT: takes a whole number'),
+    ]);
+  });
+
+  test('a password file that holds none', async () => {
+    const { code, stderr } = await run(
+      `--yes --host a --tls insecure --password-file HERE/p ${DIR}`,
+      ({ place }) => writeFileSync(join(place, 'p'), '\n'),
+    );
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('--password-file: a password cannot be empty'),
+    ]);
+  });
+});
+
+describe('--json is one document, whatever happens', () => {
+  test.each<[string, number, object]>([
+    [`--yes --tls insecure --host a --dry-run ${DIR}`, 0, { ok: true, dryRun: true }],
+    [`uninstall ${DIR}`, 0, { ok: true, changed: [] }],
+    [
+      `status ${DIR}`,
+      1,
+      { ok: false, error: { message: expect.stringContaining('There is no registry in') } },
+    ],
+    ['--prot 1', 2, { ok: false, error: { message: expect.stringContaining('--prot') } }],
+    [DIR, 2, { ok: false, error: { message: expect.stringContaining('Missing: ') } }],
+    [`--yes --host a --tls insecure --image nowhere:1 --port 0 ${DIR}`, 2, { ok: false }],
+  ])('%s', async (line, wanted, document) => {
+    const { code, stdout } = await run(`${line} --json`);
+    expect(code).toBe(wanted);
+    expect(JSON.parse(stdout)).toMatchObject({ version: 1, ...document });
+  });
+});
+
+test('--dry-run shows what would be run and written, on standard output, without a secret', async () => {
+  const { code, stdout } = await run(`--yes --tls insecure --host reg.example --dry-run ${DIR}`);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\n {2}docker run -d --name registry /);
+  expect(stdout).toContain('+auth:');
+  expect(stdout).toMatch(/\+ {2}secret: \[secret\]\n/);
+  expect(stdout).toMatch(/\+admin:\[secret\]\n/);
+  expect(stdout).toMatch(/Nothing was changed\.\n$/);
+});
+
+test('--quiet says nothing but errors; --verbose shows each command', async () => {
+  expect(await run(`uninstall --quiet ${DIR}`)).toEqual({ code: 0, stdout: '', stderr: '' });
+  expect((await run(`status --quiet ${DIR}`)).stderr).toContain('✖ There is no registry in');
+  const { stderr } = await run(`--yes --tls insecure --host a --dry-run --verbose ${DIR}`);
+  expect(stderr).toContain('$ docker info --format {{json .}}\n');
+});

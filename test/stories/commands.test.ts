@@ -1,0 +1,393 @@
+// Whole commands on a fake host: set-up, re-run, change, drift, removal. The proof over HTTP is left out: checks.test.ts has it.
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { Interrupted } from '../../src/errors.ts';
+import { Secret } from '../../src/secret.ts';
+import { runCommand } from '../helpers/context.ts';
+import { imageIdOf } from '../helpers/fake-docker.ts';
+import type { FakeHost } from '../helpers/fake-host.ts';
+import { machine } from '../helpers/plans.ts';
+
+/** What the registry answers to somebody without a login. */
+const registry = { status: 401 };
+
+vi.mock('../../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../../src/server/checks/proof.ts')>()),
+  liveChecks: () => [],
+}));
+vi.mock('../../src/registry/http.ts', async (original) => ({
+  ...(await original<typeof import('../../src/registry/http.ts')>()),
+  ask: async () => ({ status: registry.status, headers: {}, body: Buffer.alloc(0) }),
+}));
+
+const DIR = '/opt/registry';
+const SETUP = '--yes --tls insecure';
+
+/** Each: first settings, then others. */
+const combinations = [
+  ['--auth none', '--user admin --user ci'],
+  ['', '--port 30001 --bind 127.0.0.1'],
+  ['--user a --user b', '--auth none'],
+  ['--dir /srv/deep/er/reg --storage /mnt/images', '--no-delete'],
+  ['--storage /mnt/deep/er/images --name reg2', '--name reg3'],
+  ['--image mirror/registry:2', '--image registry:3'],
+] as const;
+const dirOf = (line: string) => /--dir (\S+)/.exec(line)?.[0] ?? '';
+const both = (first: string, then: string) => `${first.replace(/--(auth|name|image) \S+/g, '')} ${then}`;
+
+function server() {
+  const host = machine();
+  host.put('/mnt/.keep', '');
+  host.docker.images['mirror/registry:2'] = imageIdOf('mirror/registry:2');
+  return host;
+}
+beforeEach(() => {
+  registry.status = 401;
+});
+
+const list = (value: unknown) => value as { title: string; what: string }[];
+const changed = ({ documents }: { documents: Record<string, unknown>[] }) =>
+  list(documents[0]?.changed).map(({ title, what }) => `${what} ${title}`);
+
+describe.each(combinations)('%s, then %s', (first, then) => {
+  const [setup, change] = [`${SETUP} ${first}`, `${SETUP} ${both(first, then)}`];
+
+  test('set up twice is once, and so is the change', async () => {
+    const host = server();
+    for (const line of [setup, change]) {
+      expect(changed(await runCommand(host, line)).length).toBeGreaterThan(0);
+      const done = host.snapshot();
+      host.done.length = 0;
+      const again = await runCommand(host, line);
+      expect(changed(again)).toEqual([]);
+      expect(again.heard.join()).toContain('Nothing to do');
+      expect(host.snapshot()).toEqual(done);
+      expect(host.done.filter((operation) => operation.startsWith('docker'))).toEqual([]);
+    }
+  });
+
+  test('what was answered is remembered: a run without flags finds nothing to do', async () => {
+    const host = server();
+    await runCommand(host, setup);
+    const done = host.snapshot();
+    expect(changed(await runCommand(host, `--yes ${dirOf(first)}`))).toEqual([]);
+    expect(host.snapshot()).toEqual(done);
+  });
+
+  test('--dry-run tells the same changes, and makes none', async () => {
+    const host = server();
+    // What the lock needs is there before the changes begin.
+    const titles = (changes: unknown) =>
+      list(changes).flatMap(({ title }) => (title === '/srv/deep/er/reg' || title === DIR ? [] : title));
+    for (const line of [setup, change]) {
+      const before = host.snapshot();
+      const { documents } = await runCommand(host, `${line} --dry-run`);
+      expect(host.snapshot()).toEqual(before);
+      const done = await runCommand(host, line);
+      expect(titles(documents[0]?.changes)).toEqual(titles(done.documents[0]?.changed));
+    }
+  });
+
+  test('uninstall leaves the machine as it was', async () => {
+    const host = server();
+    const before = host.snapshot();
+    await runCommand(host, setup);
+    await runCommand(host, change);
+    await runCommand(host, `uninstall --yes ${dirOf(first)}`);
+    expect(host.snapshot()).toEqual(before);
+    expect((await runCommand(host, `uninstall --yes ${dirOf(first)}`)).heard.join()).toContain(
+      'Nothing to do',
+    );
+  });
+
+  test('no secret is said, written or run', async () => {
+    const host = server();
+    const said: string[] = [];
+    host.before = (operation) => said.push(operation, host.text('/opt/registry/.state/journal') ?? '');
+    for (const line of [setup, change, `status ${dirOf(first)}`, `${change} --dry-run`]) {
+      const { heard, documents } = await runCommand(host, line);
+      said.push(...heard, JSON.stringify(documents));
+    }
+    const dir = /--dir (\S+)/.exec(first)?.[1] ?? DIR;
+    const config = host.text(`${dir}/config/config.yml`) ?? '';
+    const hashes = (host.text(`${dir}/auth/htpasswd`) ?? '').match(/\$2[aby]\$.*/g) ?? [];
+    const made = (host.text(`${dir}/generated-passwords`) ?? '').match(/(?<=:).+/g) ?? [];
+    const secret = /secret: (\S+)/.exec(config)?.[1] ?? '';
+    expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    for (const hidden of [secret, ...hashes, ...made]) expect(said.join('\n')).not.toContain(hidden);
+    for (const path of [`${dir}/config/config.yml`, `${dir}/auth/htpasswd`, `${dir}/generated-passwords`])
+      expect([0o600, undefined]).toContain(host.mode(path));
+  });
+});
+
+describe('a set-up', () => {
+  test('a generated password that no terminal can show is in a file for root, and fits', async () => {
+    const host = server();
+    const { documents } = await runCommand(host, `${SETUP} --user admin --user ci`);
+    const file = `${DIR}/generated-passwords`;
+    expect(documents[0]?.passwordFile).toBe(file);
+    const { passwordFits, readHtpasswd } = await import('../../src/server/auth/htpasswd.ts');
+    const made = new Map(
+      (host.text(file) ?? '')
+        .trim()
+        .split('\n')
+        .map((line) => line.split(':') as [string, string]),
+    );
+    const logins = readHtpasswd(host.text(`${DIR}/auth/htpasswd`) ?? '');
+    expect(logins.map(({ name }) => name)).toEqual(['admin', 'ci']);
+    for (const { name, hash } of logins)
+      expect(await passwordFits(new Secret(made.get(name) ?? ''), hash), name).toBe(true);
+  });
+
+  test('a line of that file goes when it is not true any more, and the file with the last one', async () => {
+    const host = server();
+    const names = () => host.text(`${DIR}/generated-passwords`)?.match(/^[^:]+/gm);
+    await runCommand(host, `${SETUP} --user admin --user ci --user dev`);
+    await runCommand(host, '--yes --auth none');
+    expect(names()).toEqual(['admin', 'ci', 'dev']);
+    await runCommand(host, '--yes --auth htpasswd --user admin --user ci --user dev');
+    await runCommand(host, 'user remove dev --yes');
+    expect(names()).toEqual(['admin', 'ci']);
+    const env = { REGISTRY_SETUP_PASSWORD: 'geheim' };
+    await runCommand(host, 'user password ci --yes', { env });
+    expect(names()).toEqual(['admin']);
+    await runCommand(host, 'user password admin --yes', { env });
+    expect(names()).toBeUndefined();
+  });
+
+  test('a password that was given is taken, and a second time changes nothing', async () => {
+    const host = server();
+    const env = { REGISTRY_SETUP_PASSWORD: 'geheim' };
+    const { documents } = await runCommand(host, SETUP, { env });
+    expect(documents[0]?.passwordFile).toBeUndefined();
+    expect(host.text(`${DIR}/auth/htpasswd`)).toMatch(/^admin:\$2[aby]\$10\$/);
+    expect(changed(await runCommand(host, SETUP, { env }))).toEqual([]);
+    expect(changed(await runCommand(host, SETUP, { env: { REGISTRY_SETUP_PASSWORD: 'anders' } }))).toEqual([
+      `change ${DIR}/auth/htpasswd`,
+    ]);
+  });
+
+  test('a new user restarts nothing, and the others keep their password', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    const [admin] = (host.text(`${DIR}/auth/htpasswd`) ?? '').split('\n');
+    const container = structuredClone(host.docker.containers);
+    expect(changed(await runCommand(host, `${SETUP} --user admin --user ci`))).toEqual([
+      `change ${DIR}/auth/htpasswd`,
+      `change ${DIR}/settings.yml`,
+    ]);
+    expect(host.docker.containers).toEqual(container);
+    expect(host.text(`${DIR}/auth/htpasswd`)?.split('\n')[0]).toBe(admin);
+  });
+
+  test('another port replaces the container, and keeps images and secret', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    host.put(`${DIR}/data/docker/registry/v2/blob`, 'precious');
+    const config = host.text(`${DIR}/config/config.yml`);
+    expect(changed(await runCommand(host, `${SETUP} --port 30001`))).toEqual([
+      `change ${DIR}/settings.yml`,
+      'change container registry',
+    ]);
+    expect(host.docker.container('registry')?.ports).toEqual([30001]);
+    expect(host.text(`${DIR}/data/docker/registry/v2/blob`)).toBe('precious');
+    expect(host.text(`${DIR}/config/config.yml`)).toBe(config);
+  });
+
+  test('settings.yml edited by hand, and --yes: the machine follows, and the edit stays', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    const file = `${DIR}/settings.yml`;
+    const edited = (host.text(file) ?? '').replace('port: 5000', 'port:   30001   # for the firewall');
+    host.put(file, edited);
+    expect(changed(await runCommand(host, '--yes'))).toEqual(['change container registry']);
+    expect(host.text(file)).toBe(edited);
+  });
+
+  test.each<[string, string, (host: FakeHost) => void, string]>([
+    [
+      'a port that is taken',
+      '',
+      (host) => void host.docker.foreign('old', 'old:1', [5000]),
+      'Port 5000 is taken by the container "old"',
+    ],
+    [
+      'a name that is taken',
+      '',
+      (host) => void host.docker.foreign('registry'),
+      'was not made by registry-setup',
+    ],
+    [
+      'a file where images should be',
+      '--storage /srv/x',
+      (host) => host.put('/srv/x', ''),
+      '/srv/x is a file',
+    ],
+    ['an image that is nowhere', '--image nowhere:1', () => {}, 'could not be pulled'],
+    [
+      'a broken settings.yml',
+      '',
+      (host) => host.put(`${DIR}/settings.yml`, 'host: [a'),
+      'settings.yml, line 1, column 9',
+    ],
+    [
+      'a wrong settings.yml',
+      '',
+      (host) => host.put(`${DIR}/settings.yml`, 'prot: 1'),
+      'settings.yml: prot: there is no such setting',
+    ],
+    ['answers that are not there', '--answers /no/file', () => {}, 'there is no file /no/file'],
+    [
+      'bad answers',
+      '--answers /a.yml',
+      (host) => host.put('/a.yml', 'port: 1\nhost: a: b'),
+      '/a.yml, line 2, column 7',
+    ],
+  ])('%s: said, and nothing is left behind', async (_, flags, prepare, wanted) => {
+    const host = server();
+    prepare(host);
+    const before = host.snapshot();
+    await expect(runCommand(host, `${SETUP} ${flags}`)).rejects.toThrow(wanted);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('without a terminal, and without --yes: every missing flag at once', async () => {
+    const host = server();
+    const before = host.snapshot();
+    const refused = runCommand(host, '--port 1');
+    await expect(refused).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/^Missing: --host, .*--auth, .*--tls/),
+    });
+    await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('--port') });
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('a run that was killed is told of and put back first', async () => {
+    const host = server();
+    host.dieBefore(14);
+    await expect(runCommand(host, SETUP)).rejects.toThrow();
+    host.boot();
+    const { heard } = await runCommand(host, SETUP);
+    expect(heard.join('\n')).toContain(`The run "registry-setup ${SETUP}" of 20`);
+    expect(changed(await runCommand(host, SETUP))).toEqual([]);
+    await runCommand(host, 'uninstall --yes');
+    expect(await host.stat(DIR)).toBeUndefined();
+  });
+});
+
+describe('status', () => {
+  test('all as planned: 0', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    const before = host.snapshot();
+    const { code, documents } = await runCommand(host, 'status');
+    expect([code, documents[0]]).toMatchObject([0, { ok: true, answers: true, drift: [], unfinished: null }]);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test.each<[string, (host: FakeHost) => unknown, string]>([
+    [
+      'a file that was edited',
+      (host) => host.put(`${DIR}/config/config.yml`, 'version: 0.1\n', 0o600),
+      `change ${DIR}/config/config.yml`,
+    ],
+    [
+      'a key that everybody can read',
+      (host) => host.chmod(`${DIR}/auth/htpasswd`, 0o644),
+      `change ${DIR}/auth/htpasswd`,
+    ],
+    [
+      'a container that was stopped',
+      (host) => host.run('docker', ['stop', 'registry']),
+      'start container registry',
+    ],
+    [
+      'a container that is gone',
+      (host) => host.run('docker', ['rm', '-fv', 'registry']),
+      'create container registry',
+    ],
+  ])('%s: 1, and --yes puts it right', async (_, breakIt, wanted) => {
+    const host = server();
+    await runCommand(host, SETUP);
+    await breakIt(host);
+    const { code, documents, heard } = await runCommand(host, 'status');
+    const drift = list(documents[0]?.drift).map((d) => `${d.what} ${d.title}`);
+    expect([code, drift[0]]).toEqual([1, wanted]);
+    expect(heard.join('\n')).toContain('registry-setup --yes puts it right');
+    await runCommand(host, '--yes');
+    expect((await runCommand(host, 'status')).code).toBe(0);
+  });
+
+  test('a registry that does not answer: 1', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    registry.status = 500;
+    expect(await runCommand(host, 'status')).toMatchObject({ code: 1, documents: [{ answers: false }] });
+  });
+
+  test('no registry here: says where to look', async () => {
+    await expect(runCommand(server(), 'status')).rejects.toThrow('There is no registry in /opt/registry.');
+  });
+});
+
+describe('uninstall', () => {
+  const image = `${DIR}/data/docker/registry/v2/blob`;
+
+  test('keeps the images, and says where', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    host.put(image, 'precious');
+    const { heard, documents } = await runCommand(host, 'uninstall --yes');
+    expect(documents[0]).toMatchObject({ ok: true, imagesKept: true });
+    expect(heard.join()).toContain('/opt/registry/data');
+    expect(host.text(image)).toBe('precious');
+    expect(await host.list(DIR)).toEqual(['data']);
+    expect(host.docker.containers).toEqual([]);
+  });
+
+  test('--purge takes them, and nothing beside them', async () => {
+    const host = server();
+    const before = host.snapshot();
+    await runCommand(host, SETUP);
+    host.put(image, 'precious');
+    await runCommand(host, 'uninstall --yes --purge');
+    expect(host.snapshot()).toEqual(before);
+
+    await runCommand(host, `${SETUP} --storage /srv/images`);
+    host.put('/srv/images/docker/registry/v2/blob', 'precious');
+    host.put('/srv/images/docker/other', 'not ours');
+    await runCommand(host, 'uninstall --yes --purge');
+    expect(host.text('/srv/images/docker/other')).toBe('not ours');
+    expect(await host.stat('/srv/images/docker/registry')).toBeUndefined();
+  });
+
+  test('a container of the same name that somebody made since is not touched', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    await host.run('docker', ['rm', '-fv', 'registry']);
+    const other = host.docker.foreign('registry', 'registry:2');
+    await runCommand(host, 'uninstall --yes');
+    expect(host.docker.containers).toEqual([other]);
+    expect(other.running).toBe(true);
+  });
+
+  test('nobody to say yes: 2, and nothing is touched', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    const before = host.snapshot();
+    await expect(runCommand(host, 'uninstall')).rejects.toMatchObject({ exitCode: 2 });
+    expect(host.snapshot()).toEqual(before);
+  });
+});
+
+test('a run that ends between its lock and its first change leaves nothing', async () => {
+  const host = server();
+  const before = host.snapshot();
+  const { run } = host;
+  host.run = async (command, args, options) => {
+    if (args[0] === 'image') throw new Interrupted();
+    return run(command, args, options);
+  };
+  await expect(runCommand(host, SETUP)).rejects.toThrow('Interrupted.');
+  expect(host.snapshot()).toEqual(before);
+});

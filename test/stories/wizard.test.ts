@@ -1,0 +1,228 @@
+// The wizard, answer by answer, on a fake host; the look of it on a terminal is in pty.test.ts.
+import { describe, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
+import { runCommand } from '../helpers/context.ts';
+import type { FakeHost } from '../helpers/fake-host.ts';
+import { machine } from '../helpers/plans.ts';
+import { scripted } from '../helpers/scripted-prompts.ts';
+
+vi.mock('../../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../../src/server/checks/proof.ts')>()),
+  liveChecks: () => [],
+}));
+// Keys take their time, and have tests of their own.
+vi.mock('../../src/certificates/site.ts', async (original) => ({
+  ...(await original<typeof import('../../src/certificates/site.ts')>()),
+  makeKeys: () => ({ ca: async () => '', site: async () => '', token: async () => '' }),
+}));
+
+const DIR = '/opt/registry';
+const INSECURE: [string, string | boolean][] = [
+  ['Encryption', 'none'],
+  ['Really?', true],
+];
+
+async function wizard(host: FakeHost, script: [string, string | boolean][], line = '--tls insecure') {
+  const prompts = scripted(...script);
+  const ran = await runCommand(host, line, { prompts });
+  return { ...ran, asked: prompts.transcript };
+}
+const settingsOf = (host: FakeHost) => parse(host.text(`${DIR}/settings.yml`) ?? '');
+
+describe('a first run', () => {
+  test('Enter, but for encryption: the defaults, on screen before anything happens', async () => {
+    const host = machine();
+    const { asked, heard } = await wizard(host, INSECURE, '');
+    expect(asked).toEqual([
+      'Address that clients will use = 10.0.3.17            eth0',
+      'Port = 5000',
+      'Where the images are kept (41 GB free) = /opt/registry/data',
+      'Who may use it = people with a password',
+      'User name = admin',
+      'Password for admin  [empty: a strong one is made] = ',
+      'One more user? = no',
+      'Encryption = none',
+      'Everyone on the way can read the passwords. Really? = yes',
+      'Go ahead? = yes',
+    ]);
+    expect(settingsOf(host)).toMatchObject({
+      host: '10.0.3.17',
+      port: 5000,
+      auth: 'htpasswd',
+      user: ['admin'],
+      tls: 'insecure',
+    });
+    expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
+    expect(heard.join('\n')).toMatch(/\n {2}admin {3}(\w{7}-){3}\w{7}\n/);
+    expect(host.text(`${DIR}/generated-passwords`)).toBeUndefined();
+  });
+
+  test('what was given by flags is not asked', async () => {
+    const host = machine();
+    const { asked } = await wizard(
+      host,
+      [],
+      '--host a.example --port 1 --tls insecure --auth none --storage /srv/x',
+    );
+    expect(asked).toEqual(['Go ahead? = yes']);
+    expect(settingsOf(host)).toMatchObject({ host: 'a.example', port: 1, auth: 'none', storage: '/srv/x' });
+  });
+
+  test('what is wrong is said, and asked again', async () => {
+    const host = machine();
+    host.put('/proc/net/tcp', 'sl\n 0: 00000000:0050 00000000:0000 0A\n');
+    host.docker.images['somebody/thing:1'] = 'x';
+    const { asked } = await wizard(host, [
+      ['Address', 'something else'],
+      ['Address', 'https://reg.example'],
+      ['Address', 'reg.example'],
+      ['Port', '80a'],
+      ['Port', '80'],
+      ['Port', '8080'],
+      ['images are kept', '/etc'],
+      ['images are kept', '/srv/images'],
+      ['User name', 'a:b'],
+      ['User name', 'ann'],
+      ['Password for ann', 'x'.repeat(73)],
+      ['Password for ann', 'geheim'],
+      ['The same again', 'anders'],
+      ['Try again', true],
+      ['Password for ann', 'geheim'],
+      ['The same again', 'geheim'],
+      ['One more user', true],
+      ['User name', 'ann'],
+      ['User name', 'bob'],
+    ]);
+    const refused = asked.filter((line) => !line.includes(' = '));
+    expect(refused).toEqual([
+      'Address that clients will use: Give the address alone, without a scheme.',
+      'Port: A port is a number from 1 to 65535.',
+      'Port: Port 80 is taken.',
+      'Where the images are kept (41 GB free): /etc belongs to the system.',
+      expect.stringMatching(/^User name: "a:b" is not a user name/),
+      expect.stringMatching(/^Password for ann .*: A password has at most 72 bytes/),
+      'User name: That one is there already.',
+    ]);
+    expect(settingsOf(host)).toMatchObject({
+      host: 'reg.example',
+      port: 8080,
+      storage: '/srv/images',
+      user: ['ann', 'bob'],
+    });
+    expect(host.text(`${DIR}/auth/htpasswd`)).toMatch(/^ann:\$2[aby]\$10\$.*\nbob:\$2[aby]\$05\$/);
+  });
+
+  test('an answer can be changed on the review screen; the other questions are not asked again', async () => {
+    const host = machine();
+    const { asked, heard } = await wizard(host, [
+      ['Go ahead', 'change an answer'],
+      ['Which one', 'Login'],
+      ['Who may use it', 'people'],
+      ['Who may use it', 'everyone'],
+      ['Go ahead', 'show every file'],
+    ]);
+    const review = asked.slice(asked.findIndex((line) => line.startsWith('Go ahead')));
+    expect(review).toEqual([
+      'Go ahead? = change an answer …',
+      'Which one? = Login',
+      'Who may use it = everyone who can reach it',
+      'Go ahead? = show every file',
+      'Go ahead? = yes',
+    ]);
+    expect(heard.join('\n')).toContain('+version: 0.1');
+    expect(settingsOf(host).auth).toBe('none');
+  });
+
+  test('what a changed answer breaks is told, and can be answered again', async () => {
+    const host = machine();
+    host.put('/srv/file', 'x');
+    const { asked, heard } = await wizard(host, [
+      ['Go ahead', 'change an answer'],
+      ['Which one', 'Images'],
+      ['images are kept', '/opt/registry/data'],
+      ['images are kept', '/srv/file'],
+      ['Which one', 'Images'],
+      ['images are kept', '/srv/images'],
+    ]);
+    expect(heard.join('\n')).toContain('/srv/file is a file, not a directory.');
+    expect(asked.at(-1)).toBe('Go ahead? = yes');
+    expect(settingsOf(host).storage).toBe('/srv/images');
+  });
+
+  test('no is no', async () => {
+    const host = machine();
+    const before = host.snapshot();
+    const { heard } = await wizard(host, [['Go ahead', 'no']]);
+    expect(heard.at(-1)).toBe('Nothing was changed.');
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('no passwords in clear, when one thinks again', async () => {
+    const host = machine();
+    const { asked } = await wizard(host, [
+      ['Go ahead', 'change an answer'],
+      ['Which one', 'Encryption'],
+      ['Encryption', 'none'],
+      ['Really?', false],
+      ['Encryption', 'none'],
+      ['Really?', true],
+      ['Go ahead', 'no'],
+    ]);
+    expect(asked.filter((line) => line.startsWith('Encryption'))).toHaveLength(2);
+  });
+});
+
+describe('a second run', () => {
+  async function server() {
+    const host = machine();
+    await runCommand(host, '--yes --tls insecure');
+    return host;
+  }
+
+  test('a setting is changed, and nothing else is asked', async () => {
+    const host = await server();
+    const { asked } = await wizard(
+      host,
+      [
+        ['What would you like', 'change settings'],
+        ['Which one', 'Port'],
+        ['Port', '5050'],
+      ],
+      '',
+    );
+    expect(asked).toEqual([
+      'What would you like to do? = change settings …',
+      'Which one? = Port',
+      'Port = 5050',
+      'Go ahead? = yes',
+    ]);
+    expect(host.docker.container('registry')?.ports).toEqual([5050]);
+  });
+
+  test('a removal with images wants the name of the host', async () => {
+    const host = await server();
+    host.put(`${DIR}/data/docker/registry/v2/blob`, 'precious');
+    const { asked } = await wizard(
+      host,
+      [
+        ['Type 10.0.3.17', 'yes'],
+        ['Type 10.0.3.17', '10.0.3.17'],
+      ],
+      'uninstall --purge',
+    );
+    expect(asked[0]).toContain('That is not 10.0.3.17.');
+    expect(await host.stat(DIR)).toBeUndefined();
+  });
+
+  test('a removal is asked for, and Enter is no', async () => {
+    const host = await server();
+    const before = host.snapshot();
+    await expect(wizard(host, [], 'uninstall')).rejects.toMatchObject({
+      exitCode: 130,
+      message: 'Nothing was changed.',
+    });
+    expect(host.snapshot()).toEqual(before);
+    await wizard(host, [['Remove the registry?', true]], 'uninstall');
+    expect(await host.stat(DIR)).toBeUndefined();
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { gone } from '../../../src/reconcile/removal.ts';
+import { perform } from '../../../src/reconcile/undo.ts';
+import type { ResourceOf } from '../../../src/resources/resource.ts';
+import type { Undo } from '../../../src/resources/undo.ts';
+import { imageIdOf } from '../../helpers/fake-docker.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
+import { fiveCases, vaultOn } from '../../helpers/provider-cases.ts';
+
+const removal = (of: string, undo: Undo): ResourceOf<'gone'> => ({ kind: 'gone', of, undo });
+const path = '/srv/a/file';
+const file = removal(`file:${path}`, { steps: [{ do: 'remove', path }] });
+const dir = removal('dir:/srv/a', { steps: [{ do: 'rmdir', path: '/srv/a' }] });
+const container = removal('container:registry', {
+  steps: [{ do: 'container', name: 'registry', owner: '/opt/registry' }],
+});
+const image = removal('image:registry:3', { steps: [{ do: 'image', ref: 'registry:3' }] });
+
+const word = (name: string) => ['--label', `registry-setup.dir=${name}`];
+async function start(host: FakeHost, owner = '/opt/registry') {
+  host.docker.images['registry:3'] = imageIdOf('registry:3');
+  await host.run('docker', ['run', '-d', '--name', 'registry', ...word(owner), 'registry:3']);
+}
+
+describe('a file that goes', () => {
+  fiveCases(gone, file, [
+    { name: 'there', prepare: (host) => host.put(path, 'ours', 0o600), takes: 'remove' },
+    { name: 'gone already', prepare: () => {}, takes: undefined },
+  ]);
+});
+
+describe('a directory that goes', () => {
+  fiveCases(gone, dir, [
+    { name: 'empty', prepare: (host) => host.mkdir('/srv/a', 0o711), takes: 'remove' },
+    { name: 'gone already', prepare: () => {}, takes: undefined },
+  ]);
+
+  test('one with something in it stays', async () => {
+    const host = fakeHost();
+    host.put('/srv/a/image', 'precious');
+    await gone.apply(dir, host);
+    expect(host.text('/srv/a/image')).toBe('precious');
+  });
+});
+
+describe('a container that goes', () => {
+  fiveCases(gone, container, [
+    { name: 'running', prepare: start, takes: 'remove' },
+    {
+      name: 'stopped',
+      prepare: async (host) => {
+        await start(host);
+        await host.run('docker', ['stop', 'registry']);
+      },
+      takes: 'remove',
+    },
+    { name: 'gone already', prepare: () => {}, takes: undefined },
+    {
+      name: 'gone, and somebody else has the name',
+      prepare: (host) => void host.docker.foreign('registry'),
+      takes: undefined,
+    },
+    {
+      name: 'gone, and another set-up has the name',
+      prepare: (host) => start(host, '/srv/other'),
+      takes: undefined,
+    },
+  ]);
+
+  test('it is set aside until the run is over, and then it is removed', async () => {
+    const host = fakeHost();
+    await start(host);
+    const undo = await gone.undo(container, host, vaultOn(host));
+    await gone.apply(container, host);
+    expect(host.docker.container('registry')).toBeUndefined();
+    expect(host.docker.containers).toMatchObject([{ running: false }]);
+    for (const step of undo.cleanup ?? []) await perform(step, host);
+    expect(host.docker.containers).toEqual([]);
+  });
+});
+
+test('an image goes last: its container holds on to it until the run is over', async () => {
+  const host = fakeHost();
+  await start(host);
+  const undos = [];
+  for (const resource of [container, image]) {
+    expect(await gone.check(resource, host)).toMatchObject({ what: 'remove' });
+    undos.push(await gone.undo(resource, host, vaultOn(host)));
+    await gone.apply(resource, host);
+  }
+  expect(host.docker.images['registry:3'], 'there is a way back').toBeDefined();
+  for (const step of undos.flatMap(({ cleanup = [] }) => cleanup)) await perform(step, host);
+  expect(host.docker.images['registry:3']).toBeUndefined();
+});
+
+test('an image that nobody uses has a way back until then, too', async () => {
+  const host = fakeHost();
+  host.docker.images['registry:3'] = imageIdOf('registry:3');
+  const undo = await gone.undo(image, host, vaultOn(host));
+  await gone.apply(image, host);
+  expect(host.docker.images['registry:3']).toBeDefined();
+  for (const step of undo.cleanup ?? []) await perform(step, host);
+  expect(host.docker.images['registry:3']).toBeUndefined();
+});
+
+test('what will happen is told in commands', async () => {
+  const host = fakeHost();
+  host.put(path, '');
+  await start(host);
+  const details = await Promise.all([file, dir, container, image].map((r) => gone.check(r, host)));
+  expect(details.flatMap((drift) => drift?.details)).toEqual([
+    'rm /srv/a/file',
+    'rmdir /srv/a      (if it is empty)',
+    'docker rm -fv registry',
+    'docker rmi registry:3      (if nothing else uses it)',
+  ]);
+});

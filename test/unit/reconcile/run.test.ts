@@ -1,0 +1,350 @@
+// What is remembered in DIR/.state: the lock, the journal, the oldest undo.
+import { describe, expect, test } from 'vitest';
+import { CliError, Interrupted } from '../../../src/errors.ts';
+import { readOldest, readUnfinished } from '../../../src/reconcile/journal.ts';
+import { lockHolder } from '../../../src/reconcile/lock.ts';
+import { beginRun } from '../../../src/reconcile/run.ts';
+import { imageIdOf } from '../../helpers/fake-docker.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
+import { machine, smallPlan } from '../../helpers/plans.ts';
+import { DIR, failing, follow } from '../../helpers/run.ts';
+
+const state = (name: string) => `${DIR}/.state/${name}`;
+
+describe('the lock', () => {
+  const other = { pid: 4711, ticks: '88', command: 'registry-setup rotate', since: '2026-05-03T10:00:00Z' };
+  /** The line of proc(5); a program's name may hold anything. */
+  const stat = (pid: number, ticks: string) => `${pid} (no) de (x) S ${'0 '.repeat(18)}${ticks} 0 0`;
+
+  async function held(ticks = other.ticks): Promise<FakeHost> {
+    const host = fakeHost();
+    host.put(state('lock'), JSON.stringify(other));
+    host.put(`/proc/${other.pid}/stat`, stat(other.pid, ticks));
+    return host;
+  }
+
+  test('names who holds it, and the second run touches nothing', async () => {
+    const host = await held();
+    const before = host.snapshot();
+    const refused = beginRun(host, DIR, 'registry-setup');
+    await expect(refused).rejects.toMatchObject({
+      message: 'Another run is at work here: "registry-setup rotate" (pid 4711), since 2026-05-03T10:00:00Z.',
+      fix: expect.arrayContaining(['  ps -fp 4711']),
+    });
+    expect(host.snapshot()).toEqual(before);
+    expect(await lockHolder(host, DIR)).toEqual(other);
+  });
+
+  test.each([
+    ['whose process is gone', (host: FakeHost) => host.removeTree('/proc/4711')],
+    [
+      'whose pid is another process by now',
+      (host: FakeHost) => host.put('/proc/4711/stat', stat(4711, '99')),
+    ],
+    ['that its maker died over', (host: FakeHost) => host.put(state('lock'), '')],
+    ['that is torn', (host: FakeHost) => host.put(state('lock'), '{"pid":47')],
+  ])('one %s is taken over', async (_, change) => {
+    const host = await held();
+    await change(host);
+    expect(await lockHolder(host, DIR)).toBeUndefined();
+    const run = await beginRun(host, DIR, 'registry-setup');
+    expect(JSON.parse(host.text(state('lock')) ?? '')).toMatchObject({
+      pid: process.pid,
+      command: 'registry-setup',
+    });
+    await run.release();
+    expect(host.text(state('lock'))).toBeUndefined();
+  });
+
+  test('one that is being written is waited for', async () => {
+    const host = await held();
+    host.put(state('lock'), '');
+    setTimeout(() => host.put(state('lock'), JSON.stringify(other)), 30);
+    await expect(beginRun(host, DIR, 'registry-setup')).rejects.toThrow('pid 4711');
+  });
+
+  test('what is remembered is for root alone', async () => {
+    const host = machine();
+    host.put(`${DIR}/settings.yml`, 'old');
+    await follow(host, smallPlan());
+    const { files } = host.snapshot() as { files: Record<string, string> };
+    const modes = Object.entries(files).filter(([path]) => path.startsWith(`${DIR}/.state`));
+    expect(modes.length).toBeGreaterThan(3);
+    for (const [path, entry] of modes) expect(entry, path).toMatch(/^(dir 700|file 600) /);
+  });
+});
+
+describe('a directory that cannot hold a run', () => {
+  test.each([`mkdir ${DIR}/.state`, `create ${state('lock')}`, `append ${state('journal')}`])(
+    'a full disk at "%s" leaves nothing',
+    async (operation) => {
+      const host = machine();
+      const before = host.snapshot();
+      host.before = (line) => {
+        if (line === operation) throw new CliError('the disk is full');
+      };
+      await expect(follow(host, smallPlan())).rejects.toThrow('the disk is full');
+      expect(host.snapshot()).toEqual(before);
+    },
+  );
+
+  test('a damaged memory is told of, and the lock is given back', async () => {
+    const host = fakeHost();
+    host.put(state('oldest.json'), '{"dir:');
+    await expect(beginRun(host, DIR, 'registry-setup')).rejects.toThrow(`${state('oldest.json')} is damaged`);
+    expect(host.text(state('lock'))).toBeUndefined();
+  });
+});
+
+describe('the journal', () => {
+  test('a last line that is torn says nothing: what it told of was not done', async () => {
+    const host = machine();
+    host.dieBefore(13);
+    await expect(follow(host, smallPlan())).rejects.toThrow();
+    host.boot();
+    const whole = await readUnfinished(host, DIR);
+    host.put(state('journal'), `${host.text(state('journal'))}{"key":"file:/etc/passwd","undo":{"steps":[{`);
+    expect(await readUnfinished(host, DIR)).toEqual(whole);
+    expect(whole).toMatchObject({ command: 'registry-setup in a test', committed: false });
+    expect(whole?.entries.length).toBeGreaterThan(2);
+  });
+
+  test('empty, it is still a run that was cut off', async () => {
+    const host = fakeHost();
+    host.put(state('journal'), '');
+    expect(await readUnfinished(host, DIR)).toMatchObject({ entries: [], committed: false });
+    host.put(state('journal'), '{"pid":1,"comm');
+    expect(await readUnfinished(host, DIR)).toMatchObject({ entries: [], command: 'registry-setup' });
+  });
+
+  test('holds the way back of each thing before that thing is touched', async () => {
+    const host = machine();
+    const uncovered: string[] = [];
+    host.before = (operation) => {
+      const [, path = ''] = / (\/\S+)$/.exec(operation) ?? [];
+      const lockIsHeld = host.text(state('lock')) !== undefined;
+      // Rules that let clients wait end by themselves, and every roll-back takes them away.
+      if (operation.startsWith('nft')) return;
+      if (!lockIsHeld || path.includes('/.state')) return;
+      const journal = host.text(state('journal')) ?? '';
+      const named = operation.startsWith('docker') ? '"container:registry"' : `"path":"${path}"`;
+      if (!journal.endsWith('\n') || !journal.includes(named)) uncovered.push(operation);
+    };
+    for (const plan of [smallPlan(), smallPlan({ digest: 'd2', config: 'two', users: 'a' }), smallPlan(), []])
+      await follow(host, plan);
+    expect(uncovered).toEqual([]);
+    expect(host.done.filter((line) => line.startsWith('docker')).length).toBeGreaterThan(5);
+  });
+
+  test('is gone when the run is over, and so is the lock', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    expect([host.text(state('journal')), host.text(state('lock'))]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('the oldest undo', () => {
+  test('is kept over later runs: removal gives back what was there before us', async () => {
+    const host = machine();
+    host.put(`${DIR}/config/config.yml`, 'by somebody else', 0o640);
+    await host.chmod(`${DIR}/config`, 0o711);
+    const before = host.snapshot();
+    await follow(host, smallPlan({ config: 'one' }));
+    await follow(host, smallPlan({ config: 'two', digest: 'd2' }));
+    await follow(host, smallPlan({ config: 'three', digest: 'd3' }));
+    expect([...(await readOldest(host, DIR)).values()].flatMap(({ undo }) => undo.steps)).toHaveLength(6);
+    expect(await host.list(state('copies')), 'copies that nobody needs are thrown away').toHaveLength(1);
+    await follow(host, []);
+    expect(host.snapshot()).toEqual({ ...before, containers: [] });
+  });
+
+  test('of an image is none where it was there already', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    await follow(host, []);
+    expect(host.docker.images['registry:3']).toBeDefined();
+  });
+
+  test('an image that we pulled goes with the rest, after its container', async () => {
+    const host = fakeHost();
+    host.docker.remote['registry:3'] = imageIdOf('registry:3');
+    const before = host.snapshot();
+    await follow(host, smallPlan());
+    await follow(host, []);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('of a container of ours is none, also where the memory of it was lost', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    await host.removeTree(`${DIR}/.state`);
+    await follow(host, smallPlan({ digest: 'd2' }));
+    await follow(host, []);
+    expect(host.docker.containers).toEqual([]);
+  });
+
+  test('what came into a directory of ours stays in it', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.put('/srv/images/here/docker/blob', 'precious');
+    await follow(host, []);
+    expect(host.text('/srv/images/here/docker/blob')).toBe('precious');
+    expect(await host.stat(DIR)).toBeUndefined();
+  });
+});
+
+describe('once it is written that a run is over', () => {
+  test('tidying up that fails is not a failure; the next run does it', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.before = (operation) => {
+      if (operation.startsWith('docker rm ')) throw new CliError('Docker does not answer.');
+    };
+    const changed = await follow(host, smallPlan({ digest: 'd2' }));
+    expect(changed).toHaveLength(1);
+    expect(host.docker.containers).toHaveLength(2);
+    host.before = () => {};
+    expect(await follow(host, smallPlan({ digest: 'd2' }))).toEqual([]);
+    expect(host.docker.containers).toHaveLength(1);
+    expect(host.text(state('journal'))).toBeUndefined();
+  });
+
+  test('nor is a disk that goes bad', async () => {
+    const host = machine();
+    host.before = (operation) => {
+      if (operation.startsWith(`rename ${state('oldest.json')}`)) throw new CliError('Input/output error.');
+    };
+    await follow(host, smallPlan());
+    expect(host.docker.containers).toHaveLength(1);
+    host.before = () => {};
+    expect(await follow(host, smallPlan())).toEqual([]);
+    expect((await readOldest(host, DIR)).size).toBe(6);
+    expect(host.text(state('journal'))).toBeUndefined();
+  });
+
+  test('Ctrl-C comes too late to undo it', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    const controller = new AbortController();
+    const interruptible: FakeHost = Object.assign(Object.create(host), {
+      run: async (...words: Parameters<FakeHost['run']>) => {
+        if (controller.signal.aborted) throw new Interrupted();
+        return host.run(...words);
+      },
+    });
+    host.before = (operation) => {
+      if (operation.startsWith(`rename ${state('oldest.json')}`)) controller.abort();
+    };
+    const options = { signal: controller.signal, calm: host };
+    await follow(interruptible, smallPlan({ digest: 'd2' }), options);
+    expect(controller.signal.aborted).toBe(true);
+    expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
+    expect(host.docker.containers[0]?.labels['registry-setup.digest']).toBe('d2');
+  });
+});
+
+describe('going back', () => {
+  const broken = failing(new CliError('The registry does not answer.', { fix: 'look at it' }));
+
+  test('leaves everything as it was, and says so', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    const before = host.snapshot();
+    const failed = follow(host, smallPlan({ digest: 'd2', config: 'two', users: 'a' }), { more: [broken] });
+    await expect(failed).rejects.toMatchObject({
+      message: 'The registry does not answer.',
+      exitCode: 1,
+      fix: ['Everything was put back as it was.', 'look at it'],
+    });
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('leaves an image that was pulled: the next try is spared the wait', async () => {
+    const host = fakeHost();
+    host.docker.remote['registry:3'] = imageIdOf('registry:3');
+    const before = host.snapshot();
+    await expect(follow(host, smallPlan(), { more: [broken] })).rejects.toThrow();
+    expect(host.snapshot()).toEqual({ ...before, images: { 'registry:3': imageIdOf('registry:3') } });
+  });
+
+  test('keeps empty directories that were there before', async () => {
+    const host = machine();
+    for (const dir of [DIR, `${DIR}/config`, '/srv/images', '/srv/images/here']) await host.mkdir(dir, 0o750);
+    const before = host.snapshot();
+    await expect(follow(host, smallPlan(), { more: [broken] })).rejects.toThrow();
+    expect(host.snapshot()).toEqual(before);
+    await follow(host, smallPlan());
+    await follow(host, []);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('takes the directory, too, that a run killed before its journal has left', async () => {
+    const host = machine();
+    const before = host.snapshot();
+    await host.mkdir(DIR, 0o755);
+    host.put(state('lock'), '');
+    await follow(host, smallPlan());
+    await follow(host, []);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('goes last first, and what serves is started when its files are back', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.done.length = 0;
+    await expect(
+      follow(host, smallPlan({ digest: 'd2', config: 'two' }), { more: [broken] }),
+    ).rejects.toThrow();
+    const back = host.done
+      .slice(host.done.findIndex((line) => line.startsWith('docker start')) + 1)
+      .filter((line) => /^(docker|write)/.test(line))
+      .map((line) => line.replace(/ [0-9a-f]{64}/, '').replace(`${DIR}/`, ''));
+    expect(back).toEqual([
+      'docker rm -fv',
+      'docker rename registry',
+      'write config/config.yml',
+      'docker start',
+    ]);
+  });
+
+  test('one failing step does not stop the others, is told, and can be tried again', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    const before = host.snapshot();
+    host.before = (operation) => {
+      const going = host.done.some((line) => line.startsWith('docker rm '));
+      if (going && operation === `write ${DIR}/config/config.yml`) throw new CliError('Immutable.');
+    };
+    const failed = follow(host, smallPlan({ digest: 'd2', config: 'two', users: 'a' }), { more: [broken] });
+    await expect(failed).rejects.toMatchObject({
+      message: 'The registry does not answer.',
+      fix: [
+        'Not everything could be put back. Left to do by hand:',
+        `  ${DIR}/config/config.yml: Immutable.`,
+        'look at it',
+      ],
+    });
+    expect(host.text(`${DIR}/auth/htpasswd`)).toBeUndefined();
+    expect(host.text(`${DIR}/config/config.yml`)).toBe('two');
+    expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
+
+    host.before = () => {};
+    await expect(follow(host, undefined, { more: [broken] })).rejects.toThrow();
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('what cannot be undone at all keeps the journal, and nothing is built on it', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.dieBefore(12);
+    await expect(follow(host, smallPlan({ config: 'two', digest: 'd2' }))).rejects.toThrow();
+    host.boot();
+    host.before = (operation) => {
+      if (operation.includes('config.yml')) throw new CliError('Immutable.');
+    };
+    const journal = host.text(state('journal'));
+    expect(journal).toContain('config.yml');
+    await expect(follow(host, smallPlan({ config: 'three' }))).rejects.toThrow('Immutable.');
+    expect(host.text(state('journal'))).toBe(journal);
+  });
+});

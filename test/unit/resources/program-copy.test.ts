@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { gone } from '../../../src/reconcile/removal.ts';
+import { perform } from '../../../src/reconcile/undo.ts';
+import { program } from '../../../src/resources/program-copy.ts';
+import type { ResourceOf } from '../../../src/resources/resource.ts';
+import { fakeHost } from '../../helpers/fake-host.ts';
+import { fiveCases, undoNow, vaultOn } from '../../helpers/provider-cases.ts';
+
+const path = '/opt/program';
+const files = { 'package.json': '{}', 'dist/cli.js': 'code', 'templates/config.yml': 'a: 1' };
+const resource: ResourceOf<'program'> = { kind: 'program', path, files };
+
+describe('a copy of this program', () => {
+  fiveCases(program, resource, [{ name: 'none', prepare: () => {}, takes: 'create' }]);
+
+  test('one that is whole is not written again, one that is not is made whole', async () => {
+    const host = fakeHost();
+    await program.apply(resource, host);
+    expect(await program.check(resource, host)).toBeUndefined();
+    host.put(`${path}/dist/cli.js`, 'co');
+    expect(await program.check(resource, host)).toMatchObject({ what: 'create' });
+    await program.apply(resource, host);
+    expect(host.text(`${path}/dist/cli.js`)).toBe('code');
+  });
+
+  test('it goes when a run is over that takes it away, and comes back whole when that run fails', async () => {
+    const host = fakeHost();
+    await program.apply(resource, host);
+    const before = host.snapshot();
+    const removal: ResourceOf<'gone'> = {
+      kind: 'gone',
+      of: `program:${path}`,
+      undo: await program.undo(resource, host, vaultOn(host)),
+    };
+    const undo = await gone.undo(removal, host, vaultOn(host));
+    await gone.apply(removal, host);
+    await gone.apply(removal, host);
+    expect(await host.stat(path)).toBeUndefined();
+    await undoNow(undo, host);
+    await undoNow(undo, host);
+    expect(host.snapshot()).toEqual(before);
+
+    await gone.apply(removal, host);
+    for (const step of undo.cleanup ?? []) await perform(step, host);
+    expect(await host.list('/opt')).toEqual([]);
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import type { ResourceOf } from '../../../src/resources/resource.ts';
+import { unit, unitPath } from '../../../src/resources/unit.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
+import { fakeSystemd, said } from '../../helpers/fake-system.ts';
+import { fiveCases } from '../../helpers/provider-cases.ts';
+
+const resource: ResourceOf<'unit'> = { kind: 'unit', name: 'registry', text: '[Service]\n# digest 1\n' };
+const path = '/etc/systemd/system/registry.service';
+
+const machine = (text: string | undefined, active: boolean, enabled: boolean) => (host: FakeHost) => {
+  fakeSystemd(host, 'registry', { active, enabled });
+  if (text !== undefined) host.put(path, text);
+};
+
+describe('a service', () => {
+  fiveCases(unit, resource, [
+    { name: 'none', prepare: machine(undefined, false, false), takes: 'create' },
+    { name: 'another text', prepare: machine('[Service]\n# digest 0\n', true, true), takes: 'change' },
+    { name: 'a stopped one', prepare: machine(resource.text, false, false), takes: 'start' },
+    { name: 'as wanted', prepare: machine(resource.text, true, true), takes: undefined },
+  ]);
+
+  test('one that does not start with the machine is switched on', async () => {
+    const host = fakeHost();
+    machine(resource.text, true, false)(host);
+    expect(await unit.check(resource, host)).toMatchObject({ what: 'start' });
+  });
+
+  test('systemd reads its files anew before it starts anything', async () => {
+    const host = fakeHost();
+    machine(undefined, false, false)(host);
+    await unit.apply(resource, host);
+    expect(said(host)).toEqual([
+      'systemctl enable --quiet --no-reload registry.service',
+      'systemctl daemon-reload',
+      'systemctl restart registry.service',
+    ]);
+  });
+
+  test('without root it is in the home of the person', () => {
+    const own = unitPath({ name: 'registry', own: true }, '/home/bob');
+    expect(own).toBe('/home/bob/.config/systemd/user/registry.service');
+  });
+});

@@ -1,0 +1,96 @@
+// Lines of an htpasswd file. The oracle is `htpasswd` of Apache, where it is installed.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Secret } from '../../../../src/secret.ts';
+import {
+  generatePassword,
+  hashPassword,
+  htpasswdText,
+  passwordFits,
+  readHtpasswd,
+} from '../../../../src/server/auth/htpasswd.ts';
+import { temporaryDirectory } from '../../../helpers/tmp.ts';
+
+const PASSWORDS = [
+  'x',
+  ' spaces ',
+  'a:b',
+  'ünïcödé',
+  '密码',
+  '🗝️',
+  '"\'`$(rm)\\',
+  '#!',
+  '%s%00',
+  'ü'.repeat(36),
+];
+const cost = (hash: string) => Number(hash.split('$')[2]);
+const withoutApache =
+  spawnSync('htpasswd', ['-h']).error && 'htpasswd is not installed (apt-get install apache2-utils)';
+
+describe('a hash', () => {
+  test('costs 10 for what a person chose, 5 for what was generated', async () => {
+    expect(cost(await hashPassword(new Secret('x'), false))).toBe(10);
+    expect(cost(await hashPassword(generatePassword(), true))).toBe(5);
+  });
+
+  test.each(PASSWORDS)('fits its password %s and no other', async (text) => {
+    const hash = await hashPassword(new Secret(text), true);
+    expect(await passwordFits(new Secret(text), hash)).toBe(true);
+    expect(await passwordFits(new Secret(`${text.slice(1)}y`), hash)).toBe(false);
+  });
+
+  test('Apache agrees', async (context) => {
+    if (withoutApache) return context.skip(withoutApache);
+    const file = join(temporaryDirectory(), 'htpasswd');
+    const logins = await Promise.all(
+      PASSWORDS.map(async (text, i) => ({ name: `u${i}`, hash: await hashPassword(new Secret(text), true) })),
+    );
+    writeFileSync(file, htpasswdText(logins));
+    const verify = (name: string, text: string) =>
+      spawnSync('htpasswd', ['-vi', file, name], { input: text, encoding: 'utf8' }).status;
+    PASSWORDS.forEach((text, i) => {
+      expect(verify(`u${i}`, text), text).toBe(0);
+      expect(verify(`u${i}`, `y${text.slice(1)}`), text).not.toBe(0);
+    });
+  });
+
+  test('one that Apache made is read', async (context) => {
+    if (withoutApache) return context.skip(withoutApache);
+    const { stdout } = spawnSync('htpasswd', ['-niBC', '5', 'admin'], { input: 'geheim', encoding: 'utf8' });
+    const [login] = readHtpasswd(stdout);
+    expect(login?.name).toBe('admin');
+    expect(await passwordFits(new Secret('geheim'), login?.hash ?? '')).toBe(true);
+  });
+});
+
+test('a generated password has 128 random bits and more, no look-alikes, and no sign that a shell reads', () => {
+  const made = Array.from({ length: 300 }, () => generatePassword().reveal());
+  expect(new Set(made).size).toBe(300);
+  for (const text of made) expect(text).toMatch(/^([a-hj-km-np-z2-9]{7}-){3}[a-hj-km-np-z2-9]{7}$/);
+  const signs = new Set(made.join('').replaceAll('-', ''));
+  expect(28 * Math.log2(signs.size)).toBeGreaterThan(128);
+  // Every sign at every place: a die that is not loaded.
+  const counts = [...signs].map((sign) => made.join('').split(sign).length - 1);
+  expect(Math.min(...counts)).toBeGreaterThan(150);
+});
+
+test('reading leaves out what the registry leaves out', () => {
+  const text =
+    '# a comment\n\nadmin:$2b$10$one\r\n ci:$2y$05$two \nold:$apr1$x\nplain:geheim\n:$2b$10$x\nnocolon\n';
+  expect(readHtpasswd(text)).toEqual([
+    { name: 'admin', hash: '$2b$10$one' },
+    { name: 'ci', hash: '$2y$05$two' },
+  ]);
+  expect(readHtpasswd('')).toEqual([]);
+});
+
+test('writing and reading are each other’s opposite', () => {
+  const logins = [
+    { name: 'a', hash: '$2b$05$x' },
+    { name: 'b.c', hash: '$2y$10$y' },
+  ];
+  expect(readHtpasswd(htpasswdText(logins))).toEqual(logins);
+  expect(htpasswdText(logins)).toBe('a:$2b$05$x\nb.c:$2y$10$y\n');
+});

@@ -1,0 +1,355 @@
+// What this machine is, and what stands in the way of a set-up.
+import { describe, expect, test } from 'vitest';
+import { archiveImages, chooseImage } from '../../../../src/engines/images/archive.ts';
+import { CliError } from '../../../../src/errors.ts';
+import { listeningPorts, portHolder } from '../../../../src/host/ports.ts';
+import { findingsError } from '../../../../src/server/checks/finding.ts';
+import { preflight } from '../../../../src/server/checks/preflight.ts';
+import { gatherFacts } from '../../../../src/server/plan/facts.ts';
+import { readArguments } from '../../../../src/settings/arguments.ts';
+import { resolveSettings } from '../../../../src/settings/resolve.ts';
+import type { Settings } from '../../../../src/settings/settings.ts';
+import { type FakeHost, fakeHost } from '../../../helpers/fake-host.ts';
+import { machine, smallPlan } from '../../../helpers/plans.ts';
+import { DIR, follow } from '../../../helpers/run.ts';
+
+/** A row of /proc/net/tcp: the port in hexadecimal, the state (0A: listening). */
+const row = (port: number, state = '0A', address = '00000000') =>
+  `   0: ${address}:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 ${state} 00000000:00000000 00:00000000`;
+const tcp = (...rows: string[]) => ['  sl  local_address rem_address   st', ...rows, ''].join('\n');
+
+describe('the engine', () => {
+  const engineOf = async (prepare: (host: FakeHost) => void) => {
+    const host = fakeHost();
+    prepare(host);
+    return (await gatherFacts(host, DIR)).engine;
+  };
+  const says = (result: object) => (host: FakeHost) => {
+    host.commands['docker info'] = result;
+  };
+
+  test('one that runs', async () => {
+    const info = {
+      LoggingDriver: 'local',
+      SecurityOptions: ['name=userns', 'name=rootless'],
+    };
+    expect(await engineOf((host) => Object.assign(host.docker.info, info))).toEqual({
+      kind: 'docker',
+      version: '26.1.5',
+      logDriver: 'local',
+      userns: true,
+      rootless: true,
+    });
+    expect(await engineOf(() => {})).toMatchObject({
+      logDriver: 'json-file',
+      userns: false,
+      rootless: false,
+    });
+    expect(
+      await engineOf((host) => Object.assign(host.docker.info, { SecurityOptions: null })),
+    ).toMatchObject({ userns: false });
+  });
+
+  test.each<[string, object, string, string]>([
+    [
+      'not installed',
+      { code: 127, stderr: 'docker: not found' },
+      'Docker is not installed',
+      'registry-setup --engine docker',
+    ],
+    [
+      'not running (since 28)',
+      { stdout: '{"ServerErrors":["Cannot connect to the Docker daemon"]}' },
+      'not running',
+      'systemctl start docker',
+    ],
+    [
+      'not running (before)',
+      { code: 1, stderr: 'Cannot connect to the Docker daemon' },
+      'not running',
+      'systemctl start docker',
+    ],
+    [
+      'forbidden',
+      { code: 1, stderr: 'permission denied while trying to connect' },
+      'may not talk to Docker',
+      'sudo',
+    ],
+    [
+      'forbidden (since 28)',
+      { stdout: '{"ServerErrors":["permission denied while …"]}' },
+      'may not talk to Docker',
+      'sudo',
+    ],
+    ['silent', { code: 124 }, 'does not answer (waited 15 s)', 'systemctl restart docker'],
+  ])('%s', async (_, result, message, fix) => {
+    const engine = (await engineOf(says(result))) as CliError;
+    expect(engine).toBeInstanceOf(CliError);
+    expect(engine.message).toContain(message);
+    expect(engine.fix.join('\n')).toContain(fix);
+  });
+});
+
+describe('addresses', () => {
+  const at = (name: string, address: string, family: 4 | 6 = 4) => ({ interface: name, address, family });
+
+  test('that of the way out first, IPv4 before IPv6, no inner networks', async () => {
+    const host = fakeHost();
+    host.machine = {
+      ...host.machine,
+      addresses: [
+        at('docker0', '172.17.0.1'),
+        at('br-0123456789ab', '172.18.0.1'),
+        at('eth0', '10.0.0.1'),
+        at('eth1', 'fd00::1', 6),
+        at('eth1', '10.0.1.1'),
+      ],
+    };
+    host.put('/proc/net/route', 'Iface\tDestination\tGateway\neth0\t0000000A\t0\neth1\t00000000\t0100000A\n');
+    expect((await gatherFacts(host, DIR)).addresses).toEqual([
+      { host: '10.0.1.1', note: 'eth1' },
+      { host: '[fd00::1]', note: 'eth1' },
+      { host: '10.0.0.1', note: 'eth0' },
+    ]);
+  });
+
+  test('none at all is no failure', async () => {
+    const host = fakeHost();
+    host.machine = { ...host.machine, addresses: [] };
+    expect(await gatherFacts(host, DIR)).toMatchObject({
+      addresses: [],
+      system: 'Debian GNU/Linux 13 (trixie)',
+    });
+  });
+});
+
+test('ports that something listens on, in both families', async () => {
+  const host = fakeHost();
+  host.put('/proc/net/tcp', tcp(row(22), row(5000), row(40000, '01')));
+  host.put('/proc/net/tcp6', tcp(row(8080, '0A', '0'.repeat(32))));
+  expect([...(await listeningPorts(host))].sort((a, b) => a - b)).toEqual([22, 5000, 8080]);
+  expect((await listeningPorts(fakeHost())).size).toBe(0);
+});
+
+test('who holds a port', async () => {
+  const host = fakeHost();
+  host.commands['ss -Hltnp sport = :80'] = {
+    stdout: 'LISTEN 0 511 *:80 *:* users:(("nginx",pid=812,fd=6),("nginx",pid=9,fd=6))',
+  };
+  host.commands['ss -Hltnp sport = :81'] = { code: 127 };
+  expect(await portHolder(host, 80)).toBe('the program "nginx" (pid 812)');
+  expect(await portHolder(host, 81)).toBe('another program');
+});
+
+test('what was answered last time; a file that cannot be read is bad input', async () => {
+  const host = fakeHost();
+  expect(await gatherFacts(host, DIR)).toMatchObject({ last: undefined, settingsText: undefined });
+  host.put(`${DIR}/settings.yml`, 'port: 30001\n');
+  expect((await gatherFacts(host, DIR)).last).toEqual({
+    port: { value: 30001, where: `${DIR}/settings.yml: port`, last: true },
+  });
+});
+
+describe('preflight', () => {
+  function settings(line = ''): Settings {
+    const { answers } = readArguments(`--tls insecure --host a ${line}`.trim().split(' '));
+    const result = resolveSettings(answers, { dir: DIR });
+    if ('problems' in result) throw new Error(JSON.stringify(result.problems));
+    return result.settings;
+  }
+  async function findings(host: FakeHost, line = '') {
+    const before = host.snapshot();
+    const found = await preflight(settings(line), await gatherFacts(host, DIR), host);
+    expect(host.snapshot(), 'a check changes nothing').toEqual(before);
+    return found;
+  }
+  const stranger = { uid: 1001, gid: 1001 };
+
+  test('nothing in the way', async () => {
+    expect(await findings(machine())).toEqual([]);
+    expect(findingsError([])).toBeUndefined();
+  });
+
+  test.each<[string, string, (host: FakeHost) => unknown, string, string, string | undefined]>([
+    [
+      'a port that a container holds',
+      '',
+      (host) => host.docker.foreign('old', 'old:1', [5000]),
+      'Port 5000 is taken by the container "old" (old:1, up 3 days).',
+      'docker stop old',
+      '--port',
+    ],
+    [
+      'a port that a program holds',
+      '--port 80',
+      (host) => {
+        host.put('/proc/net/tcp', tcp(row(80), row(81)));
+        host.commands['ss -Hltnp sport = :80'] = { stdout: 'users:(("nginx",pid=8,fd=6))' };
+      },
+      'Port 80 is taken by the program "nginx" (pid 8).',
+      '--port 82',
+      '--port',
+    ],
+    [
+      'a name that is taken',
+      '',
+      (host) => host.docker.foreign('registry', 'registry:2'),
+      'The container "registry" (registry:2) was not made by registry-setup.',
+      '--name registry-2',
+      '--name',
+    ],
+    [
+      'a file',
+      '--storage /srv/x',
+      (host) => host.put('/srv/x', ''),
+      '/srv/x is a file, not a directory.',
+      '--storage DIR',
+      '--storage',
+    ],
+    [
+      'a file on the way',
+      '--storage /srv/x/y/z',
+      (host) => host.put('/srv/x', ''),
+      'A part of /srv/x/y/z is a file.',
+      '--storage DIR',
+      '--storage',
+    ],
+    [
+      "somebody else's directory",
+      '--storage /srv/x',
+      async (host) => {
+        await host.mkdir('/srv/x', 0o755);
+        await host.chmod('/srv/x', 0o755, stranger);
+      },
+      '/srv/x belongs to uid 1001, and the registry could not write to it.',
+      'chown root /srv/x',
+      '--storage',
+    ],
+    [
+      'a user who may not',
+      '',
+      (host) => {
+        host.machine = { ...host.machine, uid: 1000 };
+      },
+      'This user may not write to /opt/registry.',
+      'sudo npx registry-setup',
+      '--dir',
+    ],
+    [
+      'images that would be lost from sight',
+      '--storage /srv/new',
+      (host) => {
+        host.put(`${DIR}/settings.yml`, `storage: ${DIR}/data\n`);
+        host.put(`${DIR}/data/docker/registry/v2/repositories/x`, '');
+      },
+      'The images are in /opt/registry/data, and would not be found in /srv/new.',
+      'cp -a /opt/registry/data/docker /srv/new/',
+      '--storage',
+    ],
+    [
+      'another run',
+      '',
+      (host) => {
+        host.put(
+          `${DIR}/.state/lock`,
+          '{"pid":4711,"ticks":"88","command":"registry-setup","since":"today"}',
+        );
+        host.put('/proc/4711/stat', `4711 (node) S ${'0 '.repeat(18)}88`);
+      },
+      'Another run is at work here: "registry-setup" (pid 4711), since today.',
+      'ps -fp 4711',
+      undefined,
+    ],
+  ])('%s', async (_, line, prepare, message, fix, flag) => {
+    const host = machine();
+    await prepare(host);
+    const found = await findings(host, line);
+    expect(found).toMatchObject([{ level: 'error', message, ...(flag && { flag }) }]);
+    expect(found[0]?.fix.join('\n')).toContain(fix);
+    expect(findingsError(found)).toMatchObject({ message, exitCode: flag ? 2 : 1 });
+  });
+
+  test('little space is a warning, and no error', async () => {
+    const host = machine();
+    host.space = async () => ({ free: 2e8, total: 1e9 });
+    const found = await findings(host);
+    expect(found).toMatchObject([
+      { level: 'warning', message: 'Only 200 MB are free in /opt/registry/data.' },
+    ]);
+    expect(findingsError(found)).toBeUndefined();
+  });
+
+  test('our own container holds its port and its name rightly', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.put('/proc/net/tcp', tcp(row(5000)));
+    expect(await findings(host)).toEqual([]);
+  });
+
+  test("a directory that everybody may write to is fine, whoever's it is", async () => {
+    const host = machine();
+    await host.mkdir('/srv/x', 0o777);
+    await host.chmod('/srv/x', 0o777, stranger);
+    expect(await findings(host, '--storage /srv/x')).toEqual([]);
+  });
+
+  test('everything at once, each with its way out; one that nobody gave makes it a failure', async () => {
+    const host = machine();
+    host.docker.foreign('registry', 'registry:2', [5000]);
+    host.put(`${DIR}/data`, 'a file');
+    const found = await findings(host);
+    expect(found.map(({ flag }) => flag)).toEqual(['--port', '--name', '--storage']);
+    const error = findingsError(found);
+    expect(error?.message.split('\n')).toHaveLength(3);
+    for (const { fix } of found) expect(error?.fix.join('\n')).toContain(fix[0]);
+    expect(error?.exitCode).toBe(2);
+    expect(findingsError([...found, { level: 'error', message: 'x', fix: [] }])?.exitCode).toBe(1);
+  });
+});
+
+describe('an image archive', () => {
+  const archive = (stdout: string, code = 0) => {
+    const host = fakeHost();
+    host.put('/a.tar', 'x');
+    host.commands['tar -xOf /a.tar manifest.json'] = {
+      stdout,
+      code,
+      stderr: code ? 'tar: not that\nmore' : '',
+    };
+    return host;
+  };
+
+  test('tells what it holds', async () => {
+    const list =
+      '[{"RepoTags":["other:1"]},{"RepoTags":null},{"RepoTags":["mirror/registry:3","registry:3"]}]';
+    const names = await archiveImages(archive(list), '/a.tar');
+    expect(names).toEqual(['other:1', 'mirror/registry:3', 'registry:3']);
+    expect(chooseImage(names, '/a.tar', undefined)).toBe('mirror/registry:3');
+    expect(chooseImage(names, '/a.tar', 'other:1')).toBe('other:1');
+    expect(chooseImage(['other:1'], '/a.tar', undefined)).toBe('other:1');
+    expect(() => chooseImage(names, '/a.tar', 'registry:2')).toThrow(
+      '--image registry:2: /a.tar does not hold it, but other:1, mirror/registry:3, registry:3.',
+    );
+  });
+
+  test.each<[string, FakeHost | (() => FakeHost), string]>([
+    ['not there', () => fakeHost(), 'there is no file /a.tar'],
+    ['no archive', () => archive('', 2), '/a.tar is not an image archive'],
+    ['no list in it', () => archive('nonsense'), '/a.tar is not an image archive'],
+    ['another list in it', () => archive('{"a":1}'), '/a.tar is not an image archive'],
+    ['images without a name', () => archive('[{"RepoTags":null}]'), 'has no name: it was saved by its id'],
+    [
+      'a directory',
+      () => {
+        const host = fakeHost();
+        host.put('/a.tar/x', '');
+        return host;
+      },
+      '/a.tar is not a file',
+    ],
+  ])('%s: bad input', async (_, host, wanted) => {
+    const refused = archiveImages(typeof host === 'function' ? host() : host, '/a.tar');
+    await expect(refused).rejects.toThrow(`--image-archive: ${''}`);
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining(wanted), exitCode: 2 });
+  });
+});

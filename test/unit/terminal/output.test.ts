@@ -1,0 +1,67 @@
+// What a person sees of an error, and of numbers.
+import { expect, test } from 'vitest';
+import { CliError, InputError, Interrupted } from '../../../src/errors.ts';
+import { bytes, errorDocument, errorLines } from '../../../src/terminal/output.ts';
+import { quoted, shellLine } from '../../../src/terminal/shell.ts';
+
+const plain = (_: string, text: string) => text;
+const shown = (error: unknown, verbose = false) => errorLines(error, verbose, plain);
+
+test('an error: what is wrong, why, the way out', () => {
+  const error = new CliError('Port 5000 is taken.', { why: 'one\ntwo', fix: ['Use another:', '  --port 1'] });
+  expect(shown(error)).toEqual([
+    '✖ Port 5000 is taken.',
+    '    one',
+    '    two',
+    '  Use another:',
+    '    --port 1',
+  ]);
+  expect(errorDocument(error)).toEqual({
+    ok: false,
+    error: { message: 'Port 5000 is taken.', why: 'one\ntwo', fix: ['Use another:', '  --port 1'] },
+  });
+  expect(error.exitCode).toBe(1);
+});
+
+test('bad input: a line for each, one way out for the same one', () => {
+  const problems = ['--a', '--b'].map((where) => ({ where, message: 'no', fix: 'registry-setup --help' }));
+  expect(shown(new InputError(problems))).toEqual(['✖ --a: no', '✖ --b: no', '  registry-setup --help']);
+  expect(new InputError(problems).exitCode).toBe(2);
+  expect(new Interrupted().exitCode).toBe(130);
+});
+
+test('anything else is a bug, and says so; the stack is for --verbose', () => {
+  const bug = new TypeError('x is not a function');
+  expect(shown(bug)).toEqual([
+    '✖ This is a bug in registry-setup: x is not a function',
+    '  Run it again with --verbose for the details.',
+  ]);
+  expect(shown(bug, true).join('\n')).toContain('output.test.ts');
+  expect(shown('thrown text')[0]).toContain('thrown text');
+  expect(errorDocument(bug)).toEqual({ ok: false, error: { message: 'x is not a function' } });
+});
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [9949, '9.9 kB'],
+  [41e9, '41 GB'],
+  [3.2e6, '3.2 MB'],
+  [2e15, '2.0 PB'],
+  [5e18, '5000 PB'],
+])('%d bytes are %s', (count, text) => expect(bytes(count)).toBe(text));
+
+test.each([
+  ['plain-1.0/x:y@z', 'plain-1.0/x:y@z'],
+  ['', "''"],
+  ['a b', "'a b'"],
+  ["it's", `'it'\\''s'`],
+  ['$HOME', "'$HOME'"],
+  ['a;b', "'a;b'"],
+  ['*', "'*'"],
+])('%s is pasted as %s', (word, text) => expect(quoted(word)).toBe(text));
+
+test('a line to paste', () => {
+  expect(shellLine('docker', ['run', '-e', 'A=b c'])).toBe("docker run -e 'A=b c'");
+});
