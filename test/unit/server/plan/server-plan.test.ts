@@ -70,7 +70,7 @@ describe('golden', () => {
     ['self-signed-htpasswd', '--tls self-signed --user admin --user ci --no-renew', { site: SITE }],
   ])('%s', async (name, line, material, facts) => {
     await expect(`${readable(plan(line, material, facts))}\n`).toMatchFileSnapshot(
-      `../../../../golden/server/${name}.json`,
+      `../../../golden/server/${name}.json`,
     );
   });
 });
