@@ -1,4 +1,5 @@
-// TODO-HEADER
+#!/usr/bin/env node
+// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
