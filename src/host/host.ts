@@ -33,6 +33,23 @@ export interface WriteOptions {
   gid?: number | undefined;
 }
 
+/**
+ * What lies below a directory that a program writes to which nobody has to trust, such as the storage of a registry. No part of a path
+ * below it may be a link, also not one that is put there while this is at work: then nothing is removed. Paths are relative to it.
+ */
+export interface Inside {
+  /** Names of the directories in a directory, sorted; empty where there is none. A link is none. */
+  folders(path: string): Promise<string[]>;
+  /** The first part of the path, as a whole path, that is there and is no directory, such as a link; undefined where the way is free. */
+  barred(path: string): Promise<string | undefined>;
+  /** A file, or a link itself; nothing where there is none, or where a directory has that name. */
+  remove(path: string): Promise<void>;
+  /** A directory, when it is empty; says whether it is gone. */
+  rmdir(path: string): Promise<boolean>;
+  /** A directory with everything in it; says whether it is gone. */
+  removeTree(path: string): Promise<boolean>;
+}
+
 export interface Host {
   readonly machine: Machine;
   /** Ends what is not run by `run`: a request that takes its time. */
@@ -58,8 +75,10 @@ export interface Host {
   /** A directory, when it is empty; says whether it went. */
   rmdir(path: string): Promise<boolean>;
   rename(from: string, to: string): Promise<void>;
-  /** A directory with everything in it. */
+  /** A directory with everything in it. Only for what root alone can write to: see `inside`. */
   removeTree(path: string): Promise<void>;
+  /** What lies below a directory whose content is not to be trusted. */
+  inside(root: string): Inside;
   /** Free and total bytes of the file system that holds the path, or the nearest parent that exists. */
   space(path: string): Promise<{ free: number; total: number }>;
 }

@@ -1,4 +1,4 @@
-// The machine that this program runs on. The only door to execa and node:fs.
+// The machine that this program runs on. The only door to execa and, with inside.ts, to node:fs.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
+import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
 
 const isMissing = (error: unknown) =>
@@ -202,5 +203,6 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       ),
     rename: (from, to) => fs.rename(from, to).catch(throwing('move', from)),
     removeTree: (path) => fs.rm(path, { recursive: true, force: true }).catch(throwing('remove', path)),
+    inside: (root) => inside(root, fileError),
   };
 }

@@ -10,7 +10,7 @@ export interface Entry {
   key: string;
   title: string;
   undo: Undo;
-  /** The resource was taken away, so its oldest undo is used up. */
+  /** Nothing of it is there when the run has succeeded, and nothing is left to undo: it was taken away, or was there for the proof alone. */
   removed?: true;
 }
 

@@ -47,6 +47,7 @@ const words: Record<UndoStep['do'], (step: never) => string> = {
   owner: ({ path, uid }: { path: string; uid: number }) => `chown -R ${uid} ${path}`,
   unit: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
     `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.service`,
+  testImage: ({ repository }: { repository: string }) => `remove the test image ${repository}`,
   process: ({ script }: { script: string }) => `kill $(cat ${script.replace(/\.sh$/, '.pid')})`,
 };
 

@@ -22,10 +22,11 @@ import { lineLeft, undoLine } from '../resources/hosts.ts';
 import { loginLeft, undoLogin } from '../resources/login.ts';
 import { packageLeft, undoPackage } from '../resources/package.ts';
 import { ownerLeft, undoOwner } from '../resources/storage-owner.ts';
+import { sweep } from '../resources/sweep.ts';
 import { switchTimer, unitPaths } from '../resources/timer.ts';
 import { updateStore } from '../resources/trust.ts';
 import type { Undo, UndoStep, Vault } from '../resources/undo.ts';
-import { switchUnit, unitPath } from '../resources/unit.ts';
+import { isSomebodys, switchUnit, unitPath } from '../resources/unit.ts';
 
 /** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
 export async function perform(step: UndoStep, host: Host): Promise<void> {
@@ -39,7 +40,7 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return host.write(step.path, content, step);
     }
     case 'remove':
-      return host.remove(step.path);
+      return (await isSomebodys(step.path, host)) ? undefined : host.remove(step.path);
     case 'rmdir':
       return void (await host.rmdir(step.path));
     case 'chmod': {
@@ -69,6 +70,8 @@ export async function perform(step: UndoStep, host: Host): Promise<void> {
       return switchUnit(host, step);
     case 'process':
       return undoProcess(step, host);
+    case 'testImage':
+      return sweep(step, host);
     case 'removeTree':
       return host.removeTree(step.path);
     case 'rename':
@@ -110,10 +113,15 @@ export async function attempt(title: string, step: UndoStep, host: Host, failure
   }
 }
 
+/** The file is there, and nobody has put another in its place. */
+const isLeft = async (path: string, host: Host) =>
+  (await host.stat(path)) !== undefined && !(await isSomebodys(path, host));
+
 /** True when the step would change something: a thing of ownContainer that is there still. */
 export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> {
   switch (step.do) {
     case 'remove':
+      return isLeft(step.path, host);
     case 'rmdir':
     case 'removeTree':
       return (await host.stat(step.path)) !== undefined;
@@ -132,7 +140,7 @@ export async function wouldChange(step: UndoStep, host: Host): Promise<boolean> 
     case 'owner':
       return ownerLeft(step, host);
     case 'unit':
-      return (await host.stat(unitPath(step))) !== undefined;
+      return isLeft(unitPath(step), host);
     case 'process':
       return (await scriptProcess(host, step.script)) !== undefined;
     case 'trustStore':
@@ -181,7 +189,7 @@ export async function inverse(step: UndoStep, host: Host, vault: Vault): Promise
     return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
   }
   if (step.do === 'unit')
-    return { steps: [], last: (await host.stat(unitPath(step))) ? [{ ...step, on: !step.on }] : [] };
+    return { steps: [], last: (await isLeft(unitPath(step), host)) ? [{ ...step, on: !step.on }] : [] };
   if (step.do === 'removeTree') {
     const { path } = step;
     const aside = `${path}${ASIDE}`;

@@ -79,6 +79,8 @@ export const pack: Provider<Package> = {
 
 /** Where engines keep what is in them. */
 const STORES = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/containers', '/etc/docker'];
+/** Where persons and other programs put settings as well, it is what the engine itself makes. */
+const MADE: Record<string, string[]> = { '/etc/docker': ['key.json'] };
 const GROUP = /^docker:/m;
 
 /** What an engine will leave behind when its package goes: directories of its own, and the group that may talk to it. */
@@ -149,7 +151,9 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
   if (engine && !(await hasDaemon(host, engine.program))) await sweepEngine(host, engine);
   if (!service || !systemd) return;
-  await host.remove(maskPath(service, runtime));
+  // A mask is empty, or a link to /dev/null. A service that somebody has written there since is theirs. (systemctl(1), mask)
+  const mask = maskPath(service, runtime);
+  if ((await host.stat(mask))?.size === 0) await host.remove(mask);
   await host.run('systemctl', ['daemon-reload']);
 }
 
@@ -181,7 +185,7 @@ async function hasDaemon(host: Host, program: 'docker' | 'podman'): Promise<bool
 
 async function sweepEngine(host: Host, { empty, absent, group }: NonNullable<Step['engine']>): Promise<void> {
   for (const path of empty) {
-    for (const entry of await host.list(path)) await host.removeTree(`${path}/${entry}`);
+    for (const entry of MADE[path] ?? (await host.list(path))) await host.removeTree(`${path}/${entry}`);
     if (absent.includes(path)) await host.rmdir(path);
   }
   if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))

@@ -28,6 +28,8 @@ export type UndoStep =
   | { do: 'owner'; path: string; uid: number; gid: number }
   | { do: 'unit'; name: string; on: boolean; own?: true }
   | { do: 'process'; name: string; script: string; digest?: string }
+  /** What a proof was about to push. `digests`: SHA-256, hexadecimal. */
+  | { do: 'testImage'; storage: string; repository: string; digests: string[] }
   | { do: 'removeTree'; path: string }
   | { do: 'rename'; from: string; to: string }
   | { do: 'timer'; name: string; on: boolean; own?: true }

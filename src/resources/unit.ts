@@ -16,6 +16,16 @@ const own_ = (own: true | undefined) => (own ? ['--user'] : []);
 export const unitPath = ({ name, own }: Unit, home = process.env.HOME ?? '/root'): string =>
   join(own ? join(home, '.config/systemd/user') : '/etc/systemd/system', `${name}.service`);
 
+/** Stands in the first line of every unit that is written here (templates/). */
+export const MARK = 'Written by registry-setup';
+
+/** A service that somebody has put in the place of one of ours: its name was chosen by a person, and says nothing. */
+export async function isSomebodys(path: string, host: Host): Promise<boolean> {
+  if (!/\/systemd\/(system|user)\/(?!registry-setup-)[^/]+\.service$/.test(path)) return false;
+  const text = (await host.read(path))?.toString();
+  return text !== undefined && !text.includes(MARK);
+}
+
 async function systemctl(host: Host, { name, own }: Unit, ...words: string[]): Promise<void> {
   const args = [...own_(own), ...words];
   const { code, stderr } = await host.run('systemctl', args, { timeout: 120_000 });
@@ -35,7 +45,8 @@ async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
 }
 
 /**
- * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so.
+ * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so, and a service of
+ * somebody else's is not switched off.
  * @param door of a service that runs: who comes while it is started again waits
  */
 export async function switchUnit(
@@ -46,6 +57,7 @@ export async function switchUnit(
   const file = `${name}.service`;
   const there = await host.stat(unitPath(unit));
   if (on && !there) return;
+  if (!on && (await isSomebodys(unitPath(unit), host))) return;
   if (!on && there)
     await host.run('systemctl', [...own_(own), 'disable', '--now', file], { timeout: 120_000 });
   // By itself it would read everything anew, which takes its time and is done below.

@@ -11,7 +11,7 @@ import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { liveChecks } from './checks/proof.ts';
-import { sweepLeftovers } from './checks/test-image.ts';
+import { type Remember, traceOf } from './checks/test-image.ts';
 import { brought } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
 import { nativeOf } from './plan/native.ts';
@@ -67,8 +67,6 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
   const { host, output, signal, calm } = context;
   const run = await beginRun(host, settings.dir, context.line);
   try {
-    // First, so that the directory of the images can go again, if it was made by the run that was killed.
-    if (run.unfinished) await sweepLeftovers(settings.storage, host);
     await recoverFirst(context, settings.dir, run);
     let now = wanted;
     // Nothing is done yet but the directory for the lock: an end here leaves none.
@@ -94,9 +92,15 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       const { changes, material } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
       const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
+      // It is gone when the run is over, so that only a run that is cut off or goes back has to know of it.
+      const remember: Remember = (image) => {
+        const { repository } = image;
+        const undo = { steps: [traceOf(settings.storage, image)] };
+        return run.record(`proof:${repository}`, `test image ${repository}`, undo, true);
+      };
       return [
         ...stepsOf(rest, settings.dir, host, run),
-        ...(proof ? liveChecks(settings, material, changes, host) : []),
+        ...(proof ? liveChecks(settings, material, changes, host, remember) : []),
         ...(await passwordSteps(wanted, material, context, run)),
       ];
     };

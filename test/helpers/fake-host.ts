@@ -254,6 +254,36 @@ export function fakeHost(): FakeHost {
           if (name === path || name.startsWith(`${path}/`)) entries.delete(name);
       });
     },
+    // It knows of no links: test/inside.test.ts has them, on real files.
+    inside(root) {
+      const barred = (path: string) =>
+        path
+          .split('/')
+          .map((_, i, names) => join(root, ...names.slice(0, i + 1)))
+          .find((part) => entries.has(part) && entries.get(part)?.type !== 'dir');
+      return {
+        async folders(path) {
+          const names = await host.list(join(root, path));
+          return names.filter((name) => entries.get(join(root, path, name))?.type === 'dir');
+        },
+        async barred(path) {
+          alive();
+          return barred(path);
+        },
+        async remove(path) {
+          if (entries.get(join(root, path))?.type === 'file') await host.remove(join(root, path));
+        },
+        async rmdir(path) {
+          if (!entries.has(join(root, path))) return true;
+          return children(join(root, path)).length === 0 && !barred(path) && host.rmdir(join(root, path));
+        },
+        async removeTree(path) {
+          if (barred(path)) return false;
+          if (entries.has(join(root, path))) await host.removeTree(join(root, path));
+          return true;
+        },
+      };
+    },
     async space() {
       alive();
       return { free: 41e9, total: 200e9 };

@@ -1,7 +1,7 @@
 // A run on a fake host, as src/server.ts does it, without the questions before and the proof after it.
 import type { Step } from '../../src/reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../../src/reconcile/reconcile.ts';
-import { beginRun, recover } from '../../src/reconcile/run.ts';
+import { beginRun, type Run, recover } from '../../src/reconcile/run.ts';
 import type { Resource } from '../../src/resources/resource.ts';
 import type { Output } from '../../src/terminal/output.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -31,6 +31,8 @@ export interface Options {
   signal?: AbortSignal;
   /** After the changes: a proof that may fail. */
   more?: Step[];
+  /** One that tells the run what it is about to do. */
+  prove?: (run: Run) => Step;
   /** The host for going back, and for tidying up. */
   calm?: FakeHost;
 }
@@ -41,7 +43,7 @@ export async function follow(
   plan: Resource[] | undefined,
   options: Options = {},
 ): Promise<Change[]> {
-  const { dir = DIR, signal = new AbortController().signal, more = [], calm = host } = options;
+  const { dir = DIR, signal = new AbortController().signal, more = [], prove, calm = host } = options;
   const run = await beginRun(host, dir, 'registry-setup in a test');
   try {
     if (run.unfinished) {
@@ -49,7 +51,7 @@ export async function follow(
       if (failures.length > 0) throw new Error(failures.join('\n'));
     }
     const changes = plan ? await diff([...plan, ...orphans(plan, run.oldest)], host) : [];
-    const steps = [...stepsOf(changes, dir, host, run), ...more];
+    const steps = [...stepsOf(changes, dir, host, run), ...(prove ? [prove(run)] : []), ...more];
     await applyOrUndo({ steps, run, output: silent(), signal, calm });
     return changes;
   } finally {

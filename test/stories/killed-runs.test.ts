@@ -1,9 +1,33 @@
 // kill -9, or a power cut, at every single step of a run: the next run finds a machine that is as before it, or as after it.
 import { describe, expect, test } from 'vitest';
 import { CliError } from '../../src/errors.ts';
+import type { Run } from '../../src/reconcile/run.ts';
+import { makeTestImage, sweepImage, testName, traceOf } from '../../src/server/checks/test-image.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
 import { machine, smallPlan } from '../helpers/plans.ts';
 import { DIR, failing, follow } from '../helpers/run.ts';
+
+/** A proof: what a registry writes when a test image is pushed, one file after the other, and what is swept up. */
+const proof = (host: FakeHost) => (run: Run) => ({
+  title: 'a test image',
+  async run() {
+    const image = makeTestImage(`team/${testName()}`);
+    const trace = traceOf('/srv/images/here', image);
+    await run.record(`proof:${image.repository}`, 'a test image', { steps: [trace] }, true);
+    const [hex = ''] = trace.digests;
+    const place = `/srv/images/here/docker/registry/v2`;
+    for (const path of [
+      `repositories/${image.repository}/_uploads/0bd4/startedat`,
+      `blobs/sha256/${hex.slice(0, 2)}/${hex}/data`,
+      `repositories/${image.repository}/_layers/sha256/${hex}/link`,
+    ]) {
+      host.put(`${place}/${path}`, '');
+      await host.append(`${place}/${path}`, 'x');
+    }
+    await sweepImage('/srv/images/here', image, host);
+    return undefined;
+  },
+});
 
 const first = smallPlan();
 const second = smallPlan({ digest: 'd2', port: 5050, config: 'two', users: 'admin:hash' });
@@ -14,11 +38,18 @@ const runs = {
   'a set-up where directories are there already': { before: [], plan: first, directories: true },
   'a change of everything': { before: [first], plan: second },
   'a change that takes parts away': { before: [second], plan: first },
+  'a first set-up with a proof': { before: [], plan: first, proves: true },
+  'a change with a proof': { before: [first], plan: second, proves: true },
   'a removal': { before: [first], plan: [] },
   'a removal after a change': { before: [first, second], plan: [] },
 };
 
-async function start({ before, directories }: (typeof runs)[keyof typeof runs] & { directories?: boolean }) {
+type Scenario = (typeof runs)[keyof typeof runs] & { directories?: boolean; proves?: boolean };
+
+const doIt = (host: FakeHost, { plan, proves }: Scenario) =>
+  follow(host, plan, proves ? { prove: proof(host) } : {});
+
+async function start({ before, directories }: Scenario) {
   const host = machine();
   if (directories) for (const dir of [DIR, `${DIR}/config`]) await host.mkdir(dir, 0o750);
   for (const plan of before) await follow(host, plan);
@@ -50,7 +81,7 @@ async function nextRun(host: FakeHost) {
 describe.each(Object.entries(runs))('%s', (_, scenario) => {
   test('whatever the step, the next run puts everything back, or ends it', async () => {
     const undisturbed = await start(scenario);
-    await follow(undisturbed, scenario.plan);
+    await doIt(undisturbed, scenario);
     const end = plain(undisturbed);
     const steps = [...undisturbed.done];
     const committed = steps.lastIndexOf(`append ${DIR}/.state/journal`) + 1;
@@ -62,7 +93,7 @@ describe.each(Object.entries(runs))('%s', (_, scenario) => {
       const host = await start(scenario);
       const before = plain(host);
       host.dieBefore(k);
-      await expect(follow(host, scenario.plan), `killed before ${steps[k - 1]}`).rejects.toThrow();
+      await expect(doIt(host, scenario), `killed before ${steps[k - 1]}`).rejects.toThrow();
       await nextRun(host);
       const left = plain(host);
       if (k <= recorded) exceptEmpty(left, before);
@@ -97,9 +128,9 @@ describe.each(Object.entries(runs))('%s', (_, scenario) => {
   });
 });
 
-async function killedAt(scenario: (typeof runs)[keyof typeof runs], k: number): Promise<FakeHost> {
+async function killedAt(scenario: Scenario, k: number): Promise<FakeHost> {
   const host = await start(scenario);
   host.dieBefore(k);
-  await follow(host, scenario.plan).catch(() => {});
+  await doIt(host, scenario).catch(() => {});
   return host;
 }

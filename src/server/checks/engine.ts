@@ -4,7 +4,7 @@ import { staysOff } from '../../engines/docker-service.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { notOurs } from '../../resources/container.ts';
-import { unitPath } from '../../resources/unit.ts';
+import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
 import { authName } from '../auth/docker-auth.ts';
 import type { Facts } from '../plan/facts.ts';
@@ -36,7 +36,7 @@ export const name: Check = async (settings, facts, host) => {
 };
 
 /** What every service file of this set-up says. */
-const OURS = ['Written by registry-setup', 'DIR'];
+const OURS = [MARK, 'DIR'];
 
 /** A service of that name which somebody else made is never written over. */
 async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Finding[]> {

@@ -13,7 +13,7 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Report } from '../../terminal/output.ts';
 import type { Material } from '../plan/secrets.ts';
 import { checkRoles, untilAuthServes, withCause } from './roles.ts';
-import { deleteImage, makeTestImage, pullImage, pushImage, sweepImage } from './test-image.ts';
+import { deleteImage, makeTestImage, pullImage, pushImage, type Remember, sweepImage } from './test-image.ts';
 import { checkTls } from './tls.ts';
 import { checkWitness } from './tokens.ts';
 
@@ -106,9 +106,11 @@ async function roundTrip(
   settings: Settings,
   at: Endpoint,
   host: Host,
+  remember: Remember,
   credentials?: Credentials,
 ): Promise<string> {
   const image = makeTestImage();
+  await remember(image);
   try {
     await pushImage(at, image, credentials);
     await pullImage(at, image, credentials);
@@ -126,12 +128,14 @@ async function roundTrip(
  * The proof that follows a change.
  * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
  * @param changes what this run changes
+ * @param remember is told of each test image before it is pushed
  */
 export function liveChecks(
   settings: Settings,
   { known, site, witness }: Material,
   changes: Change[],
   host: Host,
+  remember: Remember,
 ): Step[] {
   const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
   const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
@@ -159,13 +163,13 @@ export function liveChecks(
   };
   const steps = site ? [tls, logins] : [logins];
   if (settings.auth === 'token' && credentials)
-    steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host) });
+    steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host, remember) });
   else if (settings.auth === 'token' && witness)
     steps.push({
       title: 'Tokens',
       run: () => withCause(settings, host, () => checkWitness(at, witness)),
     });
   else if (settings.auth === 'none' || credentials)
-    steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, credentials) });
+    steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, remember, credentials) });
   return steps;
 }

@@ -7,6 +7,7 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import { catalog, deleteManifest, digest } from '../../registry/api.ts';
 import { type Credentials, type Endpoint, STRANGER } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
+import { TAG } from '../../resources/sweep.ts';
 import type { Secret } from '../../secret.ts';
 import { readersOf, sampleRepository } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -16,8 +17,8 @@ import {
   makeTestImage,
   pullImage,
   pushImage,
+  type Remember,
   sweepImage,
-  TAG,
   type TestImage,
   testName,
 } from './test-image.ts';
@@ -104,6 +105,7 @@ async function nothing(at: Endpoint, name: string, image: TestImage, who: Creden
 /**
  * @param known the passwords that this run knows; whose is not known is left out
  * @param admin one who may do everything
+ * @param remember is told of each test image before it is pushed
  */
 export async function checkRoles(
   settings: Settings,
@@ -111,6 +113,7 @@ export async function checkRoles(
   known: Known,
   admin: Credentials,
   host: Host,
+  remember: Remember,
 ): Promise<string> {
   const image = makeTestImage();
   const images = [image];
@@ -119,6 +122,7 @@ export async function checkRoles(
     return password ? [{ ...reader, who: { user: reader.name, password } }] : [];
   });
   try {
+    await remember(image);
     await pushImage(at, image, admin);
     await pullImage(at, image, admin);
     await catalog(at, admin);
@@ -128,6 +132,7 @@ export async function checkRoles(
       // A repository by its full name is somebody's own: there a test image is only asked for.
       if (own !== image && own.repository.endsWith(name)) {
         images.push(own);
+        await remember(own);
         await pushImage(at, own, admin);
         await pullImage(at, own, reader.who);
       }

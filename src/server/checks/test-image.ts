@@ -1,6 +1,5 @@
-// A tiny image for the proof: made of random bytes, so that it can be nobody else's, and swept up exactly.
+// A tiny image for the proof: made of random bytes, so that it can be nobody else's.
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import {
   deleteManifest,
@@ -12,6 +11,8 @@ import {
   pushManifest,
 } from '../../registry/api.ts';
 import type { Credentials, Endpoint } from '../../registry/http.ts';
+import { sweep, TAG } from '../../resources/sweep.ts';
+import type { UndoStep } from '../../resources/undo.ts';
 
 export interface TestImage {
   /** `registry-setup-check-3f…`, below a prefix where a reader sees nothing else. */
@@ -21,7 +22,6 @@ export interface TestImage {
   manifest: string;
 }
 
-export const TAG = 'check';
 /** The name that a test image has in the registry for a moment. */
 export const testName = (): string => `registry-setup-check-${randomBytes(6).toString('hex')}`;
 
@@ -42,6 +42,9 @@ export function makeTestImage(repository = testName()): TestImage {
   });
   return { repository, config, layer, manifest };
 }
+
+/** Tells the journal of a test image; returns when that is on disk. To be called before it is pushed. */
+export type Remember = (image: TestImage) => Promise<void>;
 
 export async function pushImage(at: Endpoint, image: TestImage, credentials?: Credentials): Promise<void> {
   const { repository, config, layer, manifest } = image;
@@ -70,42 +73,17 @@ export async function deleteImage(
     throw new Error(`delete: the registry answers ${status}, and should answer ${wanted}`);
 }
 
-/**
- * The registry forgets a deleted image and keeps its name in the catalog and its bytes on the disk. Both go here, by their exact
- * names: the repository's name and the digests are random, so that they can be nobody else's.
- * (Layout: github.com/distribution/distribution/blob/main/registry/storage/paths.go)
- */
-export async function sweepImage(storage: string, image: TestImage, host: Host): Promise<void> {
-  const { repository, config, layer, manifest } = image;
-  const digests = [config, layer, manifest].map((content) => digest(content).slice('sha256:'.length));
-  await sweep(storage, repository, digests, host);
-}
+/** The way back from pushing it, for the journal: written there before the push, it says what a run that is killed has left. */
+export const traceOf = (
+  storage: string,
+  { repository, config, layer, manifest }: TestImage,
+): UndoStep & { do: 'testImage' } => ({
+  do: 'testImage',
+  storage,
+  repository,
+  digests: [config, layer, manifest].map((content) => digest(content).slice('sha256:'.length)),
+});
 
-/** @param digests in hexadecimal, without their algorithm */
-async function sweep(storage: string, repository: string, digests: string[], host: Host): Promise<void> {
-  const root = join(storage, 'docker/registry/v2');
-  await host.removeTree(join(root, 'repositories', repository));
-  // Folders of the way there that nobody else uses: `team` of `team/registry-setup-check-…`.
-  for (let path = dirname(repository); path !== '.'; path = dirname(path))
-    await host.rmdir(join(root, 'repositories', path));
-  for (const hex of digests) {
-    await host.removeTree(join(root, 'blobs/sha256', hex.slice(0, 2), hex));
-    await host.rmdir(join(root, 'blobs/sha256', hex.slice(0, 2)));
-  }
-  // What a set-up that is undone, or an empty registry that is removed, would leave behind.
-  for (const empty of ['blobs/sha256', 'blobs', 'repositories', '', '..', '../..'])
-    await host.rmdir(join(root, empty));
-}
-
-const LEFTOVER = /^registry-setup-check-[0-9a-f]{12}$/;
-
-/** Sweeps up after a proof that was killed in the middle: what is left of a test image, by its name and by the digests in it. */
-export async function sweepLeftovers(storage: string, host: Host): Promise<void> {
-  const root = join(storage, 'docker/registry/v2');
-  const names = (await host.list(join(root, 'repositories'))).filter((name) => LEFTOVER.test(name));
-  for (const name of names) {
-    const parts = ['_layers/sha256', '_manifests/revisions/sha256'];
-    const found = await Promise.all(parts.map((part) => host.list(join(root, 'repositories', name, part))));
-    await sweep(storage, name, found.flat(), host);
-  }
-}
+/** Removes what a registry keeps of it. */
+export const sweepImage = (storage: string, image: TestImage, host: Host): Promise<void> =>
+  sweep(traceOf(storage, image), host);

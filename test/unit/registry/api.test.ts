@@ -14,7 +14,9 @@ import {
   makeTestImage,
   pullImage,
   pushImage,
+  type Remember,
   sweepImage,
+  testName,
 } from '../../../src/server/checks/test-image.ts';
 import type { Material } from '../../../src/server/plan/secrets.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
@@ -28,8 +30,8 @@ const htpasswd = async () => htpasswdText([{ name: 'admin', hash: await hashPass
 
 /** Real files, and no engine: this machine has one, and it is nobody's for a test to ask. */
 function onRealFiles() {
-  const { removeTree, rmdir } = realHost();
-  return Object.assign(fakeHost(), { removeTree, rmdir });
+  const { inside, stat } = realHost();
+  return Object.assign(fakeHost(), { inside, stat });
 }
 
 /** A server that answers as it is told, and remembers what it was asked. */
@@ -47,15 +49,15 @@ describe('a real registry', () => {
   test('takes an image and gives it back, deletes it, and nothing of it is left', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at, data } = await startRegistry({ htpasswd: await htpasswd() });
-    const [ours, other] = [makeTestImage('team/registry-setup-check-1'), makeTestImage('app')];
+    const [ours, other] = [makeTestImage(`team/${testName()}`), makeTestImage()];
     await pushImage(at, other, credentials);
     await pushImage(at, ours, credentials);
     await pullImage(at, ours, credentials);
-    expect(await catalog(at, credentials)).toEqual(['app', 'team/registry-setup-check-1']);
+    expect(await catalog(at, credentials)).toEqual([other.repository, ours.repository]);
     await deleteImage(at, ours, true, credentials);
     await expect(pullImage(at, ours, credentials)).rejects.toThrow('pull: 404 MANIFEST_UNKNOWN');
     await sweepImage(data, ours, realHost());
-    expect(await catalog(at, credentials)).toEqual(['app']);
+    expect(await catalog(at, credentials)).toEqual([other.repository]);
     await pullImage(at, other, credentials);
     expect(await realHost().stat(`${data}/docker/registry/v2/repositories/team`)).toBeUndefined();
     await sweepImage(data, other, realHost());
@@ -92,7 +94,12 @@ describe('a real registry', () => {
 });
 
 describe('the proof that follows a change', () => {
-  function proof(line: Partial<Settings>, known: Record<string, string>, host = fakeHost()) {
+  function proof(
+    line: Partial<Settings>,
+    known: Record<string, string>,
+    host = fakeHost(),
+    remember: Remember = async () => {},
+  ) {
     const answers = { tls: { value: 'insecure', where: '' }, host: { value: 'reg.test', where: '' } };
     const result = resolveSettings(answers, { dir: '/opt/registry' });
     if ('problems' in result) throw new Error(JSON.stringify(result.problems));
@@ -106,7 +113,8 @@ describe('the proof that follows a change', () => {
     } as Partial<Material> as Material;
     return async () => {
       const said: unknown[] = [];
-      for (const step of liveChecks(settings, material, [], host)) said.push(await step.run(() => {}));
+      for (const step of liveChecks(settings, material, [], host, remember))
+        said.push(await step.run(() => {}));
       return said;
     };
   }
@@ -126,6 +134,17 @@ describe('the proof that follows a change', () => {
     await expect(proof({ port: at.port, storage: data, auth: 'none', users: [] }, {})()).rejects.toThrow(
       'answers 401 to everybody, and should answer 200.',
     );
+  });
+
+  test('what cannot be remembered is not pushed', async (context) => {
+    if (noRegistry) return context.skip(noRegistry);
+    const { at, data } = await startRegistry({ htpasswd: await htpasswd() });
+    const full = async () => {
+      throw new Error('the disk is full');
+    };
+    const prove = proof({ port: at.port, storage: data }, { admin: 'pass:wörd' }, onRealFiles(), full);
+    await expect(prove()).rejects.toThrow('the disk is full');
+    expect(await realHost().list(data)).toEqual([]);
   });
 
   test('a login that should be asked for and is not is a failure', async () => {

@@ -33,6 +33,17 @@ describe('the service that a package would start', () => {
     expect(await pack.check(resource, host)).toBeDefined();
   });
 
+  test('a service that somebody has written in the place of the mask stays', async () => {
+    const host = fakeHost();
+    fakeApt(host, 'docker-registry', false);
+    fakeSystemd(host, 'docker-registry', { active: false, enabled: false });
+    const undo = await pack.undo(resource, host, vaultOn(host));
+    await pack.apply(resource, host);
+    host.put('/etc/systemd/system/docker-registry.service', 'theirs');
+    for (const step of undo.steps) await perform(step, host);
+    expect(host.text('/etc/systemd/system/docker-registry.service')).toBe('theirs');
+  });
+
   test('without systemd a policy forbids it, for as long as apt runs', async () => {
     const host = fakeHost();
     fakeApt(host, 'docker-registry', false);
@@ -127,6 +138,18 @@ describe('a package that brings an engine', () => {
     for (const step of undo.steps) await perform(step, host);
     expect(await host.list('/var/lib/docker')).toEqual([]);
     expect(host.text('/var/lib/containerd/of-somebody')).toBe('x');
+  });
+
+  test('goes without the settings that others have made for it', async () => {
+    const host = fakeHost();
+    fakeEngine(host, { installed: false });
+    const undo = await pack.undo(docker, host, vaultOn(host));
+    await pack.apply(docker, host);
+    host.put('/etc/docker/key.json', 'its own');
+    host.put('/etc/docker/certs.d/other:5000/ca.crt', 'theirs');
+    for (const step of undo.steps) await perform(step, host);
+    expect(await host.list('/etc/docker')).toEqual(['certs.d']);
+    expect(host.text('/etc/docker/certs.d/other:5000/ca.crt')).toBe('theirs');
   });
 
   test('an empty directory that was there before stays', async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { gone } from '../../../src/reconcile/removal.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { unit, unitPath } from '../../../src/resources/unit.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { fakeSystemd, said } from '../../helpers/fake-system.ts';
-import { fiveCases } from '../../helpers/provider-cases.ts';
+import { fiveCases, undoNow, vaultOn } from '../../helpers/provider-cases.ts';
 
-const resource: ResourceOf<'unit'> = { kind: 'unit', name: 'registry', text: '[Service]\n# digest 1\n' };
+const text = (digest: number) => `# Written by registry-setup: x\n[Service]\n# digest ${digest}\n`;
+const resource: ResourceOf<'unit'> = { kind: 'unit', name: 'registry', text: text(1) };
 const path = '/etc/systemd/system/registry.service';
 
 const machine = (text: string | undefined, active: boolean, enabled: boolean) => (host: FakeHost) => {
@@ -16,7 +18,7 @@ const machine = (text: string | undefined, active: boolean, enabled: boolean) =>
 describe('a service', () => {
   fiveCases(unit, resource, [
     { name: 'none', prepare: machine(undefined, false, false), takes: 'create' },
-    { name: 'another text', prepare: machine('[Service]\n# digest 0\n', true, true), takes: 'change' },
+    { name: 'another text', prepare: machine(text(0), true, true), takes: 'change' },
     { name: 'a stopped one', prepare: machine(resource.text, false, false), takes: 'start' },
     { name: 'as wanted', prepare: machine(resource.text, true, true), takes: undefined },
   ]);
@@ -36,6 +38,24 @@ describe('a service', () => {
       'systemctl daemon-reload',
       'systemctl restart registry.service',
     ]);
+  });
+
+  test('one that somebody has put in its place since is neither stopped nor removed', async () => {
+    const host = fakeHost();
+    machine(undefined, false, false)(host);
+    const undo = await unit.undo(resource, host, vaultOn(host));
+    await unit.apply(resource, host);
+    const removal: ResourceOf<'gone'> = { kind: 'gone', of: 'unit:registry', undo };
+    expect(await gone.check(removal, host)).toMatchObject({ what: 'remove' });
+    host.put(path, '[Service]\nExecStart=/usr/bin/theirs\n');
+    const before = host.snapshot();
+    expect(await gone.check(removal, host)).toBeUndefined();
+    const back = await gone.undo(removal, host, vaultOn(host));
+    await gone.apply(removal, host);
+    await undoNow(undo, host);
+    await undoNow(back, host);
+    expect(host.snapshot()).toEqual(before);
+    expect(said(host)).not.toContain('systemctl disable --now registry.service');
   });
 
   test('without root it is in the home of the person', () => {

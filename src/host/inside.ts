@@ -1,0 +1,158 @@
+// What lies below a directory that a program writes to which nobody has to trust: looked at and removed without leaving it.
+//
+// The storage of a registry is such a directory. Who breaks into the registry can put a link in the place of any folder there, also
+// between a look of ours and the removal that follows it, and root would remove what the link leads to. So no path with more than one
+// name below the root is ever given to the kernel. Each folder is opened by its name in the folder that is open already, with
+// O_NOFOLLOW, and what is in it is named as /proc/self/fd/N/NAME: the kernel begins at the open folder itself, wherever its name may
+// lead by then (proc(5), /proc/pid/fd). That is openat(2) and unlinkat(2), which Node does not have. What is opened is what is used:
+// there is no moment in between.
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CliError } from '../errors.ts';
+import type { Inside } from './host.ts';
+
+type Folder = fs.FileHandle;
+/** Turns an error of the file system into one for the person. */
+type Fail = (error: unknown, doing: string, path: string) => CliError;
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
+/** How often a folder is emptied again that somebody fills meanwhile. */
+const TRIES = 3;
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? '';
+
+/** An open folder, or a name in it. */
+const at = ({ fd }: Folder, name = '') => `/proc/self/fd/${fd}/${name}`;
+
+/** Names between the root and a path below it. @throws Error for a path that could lead out of it */
+function namesIn(path: string): string[] {
+  const names = path.split('/');
+  if (names.some((name) => ['', '.', '..'].includes(name))) throw new Error(`not a path below: ${path}`);
+  return names;
+}
+
+/** The folder of that name; `barred`: something else has the name, such as a link. */
+async function enter(folder: Folder, name: string): Promise<Folder | 'missing' | 'barred'> {
+  try {
+    return await fs.open(at(folder, name), FOLDER | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'missing';
+    if (['ENOTDIR', 'ELOOP'].includes(codeOf(error))) return 'barred';
+    throw error;
+  }
+}
+
+interface Way<T> {
+  /** What is done in the last folder. */
+  work: (folder: Folder) => Promise<T>;
+  /** What is made of a way that ends before it; `path` is below the root. */
+  end: (how: 'missing' | 'barred', path: string) => T;
+}
+
+async function follow<T>(folder: Folder, names: string[], way: Way<T>, done = ''): Promise<T> {
+  const [name, ...rest] = names;
+  if (name === undefined) return way.work(folder);
+  const next = await enter(folder, name);
+  if (typeof next === 'string') return way.end(next, join(done, name));
+  try {
+    return await follow(next, rest, way, join(done, name));
+  } finally {
+    await next.close();
+  }
+}
+
+async function empty(folder: Folder): Promise<void> {
+  for (const entry of await fs.readdir(at(folder), { withFileTypes: true })) {
+    if (entry.isDirectory()) await removeFolder(folder, entry.name);
+    else await unlink(folder, entry.name);
+  }
+}
+
+/** A file, or a link itself. A folder stays. */
+const unlink = (folder: Folder, name: string): Promise<void> =>
+  fs.unlink(at(folder, name)).catch((error) => {
+    if (!['ENOENT', 'EISDIR'].includes(codeOf(error))) throw error;
+  });
+
+/** With everything in it. @returns false where something else has its name */
+async function removeFolder(parent: Folder, name: string): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    const folder = await enter(parent, name);
+    if (folder === 'missing') return true;
+    if (folder === 'barred') return false;
+    await empty(folder).finally(() => folder.close());
+    try {
+      await fs.rmdir(at(parent, name));
+      return true;
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'ENOTDIR'].includes(codeOf(error)) || tries === TRIES) throw error;
+    }
+  }
+}
+
+/**
+ * @param root links on the way to it are followed: it is named by who may do everything here anyway
+ * @param fail words for what the file system refuses
+ */
+export function inside(root: string, fail: Fail): Inside {
+  async function below<T>(doing: string, path: string, names: string[], way: Way<T>): Promise<T> {
+    try {
+      const folder = await fs.open(root, FOLDER).catch((error) => {
+        if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined;
+        throw error;
+      });
+      if (!folder) return way.end('missing', '');
+      try {
+        // Without it everything would seem to be gone already.
+        await fs.stat(at(folder)).catch(() => {
+          throw new Error('/proc is not mounted');
+        });
+        return await follow(folder, names, way);
+      } finally {
+        await folder.close();
+      }
+    } catch (error) {
+      throw fail(error, doing, join(root, path));
+    }
+  }
+  /** Work on the last name of a path, in the folder that it is in. */
+  const onLast = <T>(
+    doing: string,
+    path: string,
+    work: (folder: Folder, name: string) => Promise<T>,
+    end: Way<T>['end'],
+  ): Promise<T> => {
+    const names = namesIn(path);
+    const last = names.pop() as string;
+    return below(doing, path, names, { work: (folder) => work(folder, last), end });
+  };
+  return {
+    folders: (path) =>
+      below('list', path, namesIn(path), {
+        work: async (folder) =>
+          (await fs.readdir(at(folder), { withFileTypes: true }))
+            .flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+            .sort(),
+        end: () => [],
+      }),
+    barred: (path) =>
+      below<string | undefined>('look at', path, namesIn(path), {
+        work: async () => undefined,
+        end: (how, end) => (how === 'barred' ? join(root, end) : undefined),
+      }),
+    remove: (path) => onLast('remove', path, unlink, () => {}),
+    rmdir: (path) =>
+      onLast(
+        'remove',
+        path,
+        (folder, name) =>
+          fs.rmdir(at(folder, name)).then(
+            () => true,
+            (error) => codeOf(error) === 'ENOENT',
+          ),
+        (how) => how === 'missing',
+      ),
+    removeTree: (path) => onLast('remove', path, removeFolder, (how) => how === 'missing'),
+  };
+}
