@@ -10,7 +10,7 @@ const LIMIT = 6_000;
 export class UnknownName extends CliError {}
 
 /** Where a name is: what was said, else what this machine knows. */
-export async function whereIs({ host, port, address }: Wish): Promise<string> {
+export async function whereIs({ host, port, scheme, address }: Wish): Promise<string> {
   if (address) return address;
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(bare)) return bare;
@@ -24,7 +24,7 @@ export async function whereIs({ host, port, address }: Wish): Promise<string> {
       {
         fix: [
           'Let its address be written into the hosts file of this machine:',
-          `  registry-setup --client --host ${host}:${port} --address IP`,
+          `  registry-setup --client --host ${scheme === 'http' ? 'http://' : ''}${host}:${port} --address IP`,
         ],
       },
     );

@@ -1,39 +1,29 @@
 // Whose login it is to be, and whether the registry takes it: asked of the registry itself, before anything is touched.
-import { rootCertificates } from 'node:tls';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
+import type { Host } from '../host/host.ts';
+import { diff } from '../reconcile/reconcile.ts';
+import { ask, type Credentials, type Endpoint, tokenServer } from '../registry/http.ts';
 import { call, tokenServerError } from '../registry/token.ts';
-import { readAuthFile } from '../resources/login.ts';
+import { keepsLogin, readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkUser } from '../settings/validation.ts';
 import type { Found } from './discover.ts';
+import type { Former } from './former.ts';
 import type { Wish } from './options.ts';
+import { type Joining, trusted } from './plan.ts';
 import type { Target } from './target.ts';
 
-/** A token, from whom the registry names: trusted by the registry's roots, and elsewhere by the public ones as well. */
+/** A token, from whom the registry names. */
 async function tokenFrom(
   at: Endpoint,
   { realm, service }: { realm: string; service: string },
   credentials: Credentials,
 ) {
-  const url = new URL(realm);
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  const to: Endpoint = {
-    ...at,
-    tls: url.protocol === 'https:',
-    host: url.hostname,
-    port,
-    connectTo: undefined,
-  };
-  if (at.tls && !to.tls)
-    throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);
-  // The same machine is reached in the same way.
-  if (to.host === at.host) to.connectTo = at.connectTo;
-  else if (at.ca) to.ca = [...at.ca, ...rootCertificates];
+  const { server, url } = tokenServer(at, realm);
   const query = new URLSearchParams({ account: credentials.user, service });
-  return ask(to, 'GET', `${url.pathname}?${query}`, { credentials }).catch((error) => {
+  return ask(server, 'GET', `${url.pathname}?${query}`, { credentials }).catch((error) => {
     throw tokenServerError(realm, error);
   });
 }
@@ -58,47 +48,97 @@ export async function isWelcome({ login }: Found, at: Endpoint, credentials: Cre
   throw new CliError(`The registry answers ${status} to a login.`);
 }
 
-/** A login that is kept already, as plain text. */
-async function kept(context: Context, { name }: Wish, targets: Target[], user: string | undefined) {
-  for (const { login } of targets) {
-    if (!login) continue;
-    const auth = (await readAuthFile(context.host, login.file)).auths?.[name]?.auth;
+/** Whether a program reaches the registry by what is wanted now, before this run changes anything. */
+const isSo = async ({ resources }: Target, { trust, found }: Joining, host: Host): Promise<boolean> =>
+  (await diff(await resources(trust, found), host)).length === 0;
+
+/** Whether the password goes to the registry's own host, and to nobody whom the registry names. */
+const staysThere = ({ at, login }: Found): boolean =>
+  login.kind !== 'token' || tokenServer(at, login.realm).url.hostname === at.host;
+
+/**
+ * Whether a login that a program keeps may be sent. Over TLS, yes. In clear only where it has been in clear before: an earlier run
+ * reached the registry by plain HTTP, and the program does so by now.
+ */
+async function mayBeSent(target: Target, joining: Joining, former: Former, host: Host): Promise<boolean> {
+  if (joining.trust.kind !== 'http') return true;
+  return former.way === 'http' && staysThere(joining.found) && isSo(target, joining, host);
+}
+
+/** A login that is kept already, as plain text, and that may be sent. */
+async function kept(host: Host, joining: Joining, former: Former, user: string | undefined) {
+  for (const target of joining.targets) {
+    if (!target.login) continue;
+    const auth = (await readAuthFile(host, target.login.file)).auths?.[joining.wish.name]?.auth;
     const [, who = '', word = ''] =
       /^([^:]+):(.*)$/s.exec(Buffer.from(auth ?? '', 'base64').toString()) ?? [];
-    if (who && (user === undefined || user === who)) return { user: who, password: new Secret(word) };
+    if (who && (user === undefined || user === who) && (await mayBeSent(target, joining, former, host)))
+      return { user: who, password: new Secret(word) };
   }
   return undefined;
 }
 
 /**
+ * Refuses where a program would send a login that it keeps in clear from now on, and did not before.
+ * @param joining with the login that this run makes; it takes the place of a kept one
+ * @throws CliError (exit 2) that names the files
+ */
+export async function verifyNoneExposed(joining: Joining, host: Host): Promise<void> {
+  const { wish, trust, targets, credentials } = joining;
+  if (trust.kind !== 'http') return;
+  const found: { file: string; tool: string }[] = [];
+  for (const target of targets) {
+    const { login, reads = [] } = target;
+    if ((credentials && login) || (await isSo(target, joining, host))) continue;
+    for (const file of reads)
+      if (await keepsLogin(host, file, wish.name))
+        found.push({ file, tool: file === login?.file ? login.tool : 'docker' });
+  }
+  if (found.length === 0) return;
+  const files = [...new Set(found.map(({ file }) => file))];
+  const tools = [...new Set(found.map(({ tool }) => tool))];
+  throw new CliError(`A login for ${wish.name} is kept here, and would travel in clear from now on.`, {
+    why: `Kept in ${files.join(', ')}; nothing shows that it was ever meant for plain HTTP.`,
+    fix: [
+      'Let it be forgotten, then the same again:',
+      ...tools.map((tool) => `  ${tool} logout ${wish.name}`),
+    ],
+    exitCode: 2,
+  });
+}
+
+/**
  * The login to make, which the registry has already said yes to; undefined: none is needed, or none was given and nobody can be asked.
- * @param at the registry, with what is trusted
+ * A dry run sends no password: what was given, or is kept, is taken for right.
  */
 export async function chooseLogin(
   context: Context,
-  wish: Wish,
-  found: Found,
-  at: Endpoint,
-  targets: Target[],
+  joining: Joining,
+  former: Former,
 ): Promise<Credentials | undefined> {
   const { answers, env, host, output } = context;
+  const { wish, found, trust, targets } = joining;
+  const at = trusted(found, trust);
+  const dry = isOn(context, 'dry-run');
   const interactive = output.terminal && !isOn(context, 'yes');
+  const welcome = async (credentials: Credentials) => dry || (await isWelcome(found, at, credentials));
   if (found.login.kind === 'none' || !targets.some(({ login }) => login)) return undefined;
   const users = [wish.user ?? 'admin'];
   const given = await givenPasswords(answers, env, host, users);
   const [entry] = [...given];
   if (entry) {
     const credentials = { user: entry[0], password: entry[1] };
-    if (await isWelcome(found, at, credentials)) return credentials;
+    if (await welcome(credentials)) return credentials;
     throw new CliError(`The registry refuses ${credentials.user} with this password. Nothing was changed.`, {
       fix: ['On the server, a new one:   registry-setup user password NAME'],
       exitCode: 2,
     });
   }
-  const before = await kept(context, wish, targets, wish.user);
-  if (before && (await isWelcome(found, at, before))) return before;
+  const before = await kept(host, joining, former, wish.user);
+  if (before && (await welcome(before))) return before;
+  if (dry) return undefined;
   if (!output.terminal || (!interactive && !wish.user)) {
-    if (!wish.user || isOn(context, 'dry-run')) return undefined;
+    if (!wish.user) return undefined;
     throw new CliError(`Missing: the password of ${wish.user}.`, {
       fix: ['--password-stdin < FILE, --password-file FILE, or REGISTRY_SETUP_PASSWORD'],
       exitCode: 2,

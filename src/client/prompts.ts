@@ -53,6 +53,14 @@ export async function confirmRoot(context: Context, root: X509Certificate): Prom
   return prompts.confirm({ message: 'Is this the fingerprint that the server showed?', default: false });
 }
 
+export async function confirmPlain(context: Context): Promise<boolean> {
+  context.output.say(
+    '          Passwords and images travel in clear, and anybody on the way can answer in its place.',
+  );
+  const prompts = await context.prompts();
+  return prompts.confirm({ message: 'Was it set up without TLS, and shall it be used so?', default: false });
+}
+
 /** A restart stops what runs: it is a change of its own, and needs its own yes. */
 export function askRestart(context: Context, interactive: boolean) {
   const answered = new Map<string, boolean>();

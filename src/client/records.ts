@@ -5,10 +5,12 @@ import { readOldest, readUnfinished } from '../reconcile/journal.ts';
 import type { Oldest } from '../resources/undo.ts';
 import type { Person } from './target.ts';
 
+export const ROOT_MEMORY = '/var/lib/registry-setup/client';
+
 /** Of root: the machine's. Of anybody else: their own. */
 export const memoryBase = (person: Person, env: NodeJS.ProcessEnv): string =>
   person.uid === 0
-    ? '/var/lib/registry-setup/client'
+    ? ROOT_MEMORY
     : join(env.XDG_DATA_HOME || join(person.home, '.local/share'), 'registry-setup/client');
 
 /** A colon cannot stand in a path everywhere. */

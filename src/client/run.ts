@@ -8,6 +8,7 @@ import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
 import { ask } from '../registry/http.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { rememberWay } from './former.ts';
 import { clientPlan, type Joining, trusted } from './plan.ts';
 import { choosePull } from './proof.ts';
 import { forgetEmpty, memoryOf } from './records.ts';
@@ -24,7 +25,10 @@ export async function prepare(joining: Joining, context: Context, oldest: Oldest
     joining.targets.some(({ owns }) => owns.some((path) => key.includes(`:${path}`)));
   const all = plan.flatMap(({ resources }) => resources);
   const old = orphans(all, oldest).filter((resource) => resource.kind === 'gone' && owned(resource.of));
-  const parts = [...plan, { title: 'What is no longer needed is gone', resources: old }];
+  const gone = { title: 'What is no longer needed is gone', resources: old };
+  // A program that may still go without TLS by an older wish is not given a password.
+  const logins = plan.filter(({ resources }) => resources.some(({ kind }) => kind === 'login'));
+  const parts = [...plan.filter((part) => !logins.includes(part)), gone, ...logins];
   const compared = await Promise.all(
     parts.map(async ({ title, resources }) => ({ title, changes: await diff(resources, context.host) })),
   );
@@ -89,7 +93,11 @@ export async function join(
       ...parts.map(({ title, changes: own }) => stepOf(title, own, host, run)),
       ...proofSteps(joining, proven),
     ];
-    await applyOrUndo({ steps, run, output, signal, calm });
+    const remembered = async () => {
+      await rememberWay(run, joining.trust.kind === 'http' ? 'http' : 'tls');
+      return [];
+    };
+    await applyOrUndo({ steps, afterwards: [remembered], run, output, signal, calm });
     return { changes, proven };
   } finally {
     await run.release();

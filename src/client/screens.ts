@@ -39,6 +39,13 @@ export const inClear = (paint: Paint): string[] => [
   `  ${paint('yellow', '!')} Plain HTTP: passwords and images travel in clear.`,
 ];
 
+/** Docker Hub's login is sent to a mirror, too. (github.com/moby/moby/issues/42022) */
+export const mirrorInClear = (paint: Paint): string[] => [
+  `  ${paint('yellow', '!')} A mirror in plain HTTP: a login to Docker Hub that is kept here reaches it in clear, too.`,
+];
+
+export const notTried = ['  The login is not tried: a dry run sends no password.'];
+
 /** What will go, a line each; the directories that were only made for it go without a word. */
 export const leaveLines = (changes: Change[]): string[] =>
   changes

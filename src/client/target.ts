@@ -65,6 +65,8 @@ export interface Target {
   /** What it takes to trust that registry. Reads only. @throws CliError for what would break it */
   resources(trust: Trust, found: Found): Promise<Resource[]>;
   login?: LoginPlace | undefined;
+  /** Files of logins, of which it sends the one for the registry that it pulls from. */
+  reads?: string[];
   /** A real pull; undefined where it can prove nothing now. @throws CliError with the program's own words */
   prove?(pull: Pull): Promise<void>;
   /** What is left for the person: an app to restart, a line to run. */

@@ -8,7 +8,9 @@ import type { Host } from '../host/host.ts';
 import { handshake } from '../registry/handshake.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
+import type { Former } from './former.ts';
 import type { Wish } from './options.ts';
+import { acceptPlain } from './plain.ts';
 
 /** `public`: this machine trusts it already, by the roots that it came with. */
 export type Trust =
@@ -24,6 +26,10 @@ export interface Trusting {
   installed: X509Certificate[];
   /** Shows the root to a person, who compares it; undefined where nobody is there. */
   confirm: ((root: X509Certificate) => Promise<boolean>) | undefined;
+  /** What this machine knows of that registry from before. */
+  former: Former;
+  /** Asks whether plain HTTP is right; undefined where nobody can be asked. */
+  confirmPlain: (() => Promise<boolean>) | undefined;
 }
 
 const sameAs = (a: X509Certificate) => (b: X509Certificate) => a.fingerprint256 === b.fingerprint256;
@@ -123,24 +129,14 @@ async function servedRoots(found: Found): Promise<X509Certificate[]> {
 }
 
 /**
- * Decides. Over TLS nothing is trusted that a fingerprint, a file, a person or an earlier decision does not vouch for.
+ * Decides. Nothing is trusted that a fingerprint, a file, a person or an earlier decision does not vouch for; plain HTTP neither.
  * @throws CliError (exit 2) where nobody decides, or the decision is no
  */
 export async function decideTrust(trusting: Trusting): Promise<Trust> {
-  const { wish, found, host, installed, confirm } = trusting;
+  const { wish, found, host, installed, confirm, former, confirmPlain } = trusting;
   if (!found.at.tls) {
-    const wanted = wish.ca
-      ? '--ca'
-      : wish.fingerprint
-        ? '--ca-fingerprint'
-        : wish.scheme === 'https'
-          ? 'https://'
-          : undefined;
-    if (!wanted) return { kind: 'http' };
-    throw new CliError(`${wish.name} speaks plain HTTP, and ${wanted} asks for TLS.`, {
-      fix: 'Either it is another server than you think, or its settings were changed: ask who runs it.',
-      exitCode: 2,
-    });
+    await acceptPlain(wish, former, confirmPlain);
+    return { kind: 'http' };
   }
   const fault = certificateFault(found, wish);
   if (fault) throw fault;

@@ -2,10 +2,11 @@
 import { installedRoots } from '../client/certs-dir.ts';
 import { finderOf, findPerson, findTargets } from '../client/detect.ts';
 import { askLogin } from '../client/discover.ts';
-import { chooseLogin } from '../client/login.ts';
+import { formerOf } from '../client/former.ts';
+import { chooseLogin, verifyNoneExposed } from '../client/login.ts';
 import { readWish } from '../client/options.ts';
 import { type Joining, trusted } from '../client/plan.ts';
-import { askHost, askRestart, confirmRoot, look } from '../client/prompts.ts';
+import { askHost, askRestart, confirmPlain, confirmRoot, look } from '../client/prompts.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/records.ts';
 import { needsRoot, pasteLines } from '../client/root-commands.ts';
 import { join, prepare, preview } from '../client/run.ts';
@@ -14,6 +15,8 @@ import {
   endLines,
   foundLines,
   inClear,
+  mirrorInClear,
+  notTried,
   pasteScreen,
   targetLines,
   trustLine,
@@ -23,6 +26,7 @@ import { decideTrust } from '../client/trust.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
 import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
+import type { Change } from '../reconcile/reconcile.ts';
 import { clearText } from '../resources/login.ts';
 import type { Resource } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
@@ -54,12 +58,18 @@ export async function client(context: Context): Promise<void> {
     targets.flatMap(({ certs }) => certs ?? []),
   );
   const confirm = interactive ? (root: (typeof installed)[number]) => confirmRoot(context, root) : undefined;
-  const trust = await decideTrust({ wish, found, host, installed, confirm });
+  const former = await formerOf({ host, env, person, wish }, base);
+  const trust = await decideTrust({
+    ...{ wish, found, host, installed, confirm, former },
+    confirmPlain: interactive ? () => confirmPlain(context) : undefined,
+  });
+  const inPlain = trust.kind === 'http';
   found.login = await askLogin(wish, trusted(found, trust));
   output.say(
     ...trustLine(trust),
     ...targetLines(targets, paint),
-    ...(trust.kind === 'http' ? inClear(paint) : []),
+    ...(inPlain ? inClear(paint) : []),
+    ...(inPlain && wish.mirror ? mirrorInClear(paint) : []),
   );
 
   const hosts: Resource[] = wish.address
@@ -70,24 +80,38 @@ export async function client(context: Context): Promise<void> {
   // What a target needs decides whether it can work at all: that is asked, and told, before the password.
   if (doable.targets.length > 0) await preview(doable, context);
   if (blocked.size > 0) output.say(...blockedLines(blocked, paint));
-  const credentials = await chooseLogin(context, wish, found, trusted(found, trust), doable.targets);
-  const joining = { ...doable, credentials };
-  const { changes } = await preview(joining, context);
-  if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
-  if (!interactive && !isOn(context, 'yes'))
+  const dry = isOn(context, 'dry-run');
+  if (!dry && !interactive && !isOn(context, 'yes'))
     throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  const needsLogin = found.login.kind !== 'none' && doable.targets.some(({ login }) => login);
+  // No password is sent in clear before the user has said yes.
+  const early = interactive && !dry && inPlain && needsLogin;
+  if (early) await askToGoAhead(context, (await preview(doable, context)).changes);
+  const credentials = await chooseLogin(context, doable, former);
+  const joining = { ...doable, credentials };
+  // A dry run at a terminal has not asked for the password that would take the place of a kept one.
+  if (!(dry && interactive)) await verifyNoneExposed(joining, host);
+  const { changes } = await preview(joining, context);
+  if (dry) {
+    if (needsLogin) output.say(...notTried);
+    return showDryRun(context, { changes });
+  }
   const foreign = changes.some(({ resource }) =>
     ['daemonJson', 'moved', 'trust', 'hosts'].includes(resource.kind),
   );
-  if (interactive && foreign) {
-    output.say('', ...changeDetails(changes, paint));
-    const prompts = await context.prompts();
-    if (!(await prompts.confirm({ message: 'Go ahead?', default: true })))
-      throw new Interrupted('Nothing was changed.');
-  }
-  // Nothing to do: then nothing is locked and nothing is written.
-  const done = changes.length > 0 ? await join(joining, context) : { changes, proven: [] };
+  if (interactive && foreign && !early) await askToGoAhead(context, changes);
+  // Nothing to do: then nothing is locked and nothing is written, unless the registry is reached in another way than before.
+  const other = former.way !== undefined && (former.way === 'http') !== inPlain;
+  const done = changes.length > 0 || other ? await join(joining, context) : { changes, proven: [] };
   await tell(context, joining, done, lines);
+}
+
+async function askToGoAhead(context: Context, changes: Change[]): Promise<void> {
+  const { output } = context;
+  output.say('', ...changeDetails(changes, output.paint));
+  const prompts = await context.prompts();
+  if (!(await prompts.confirm({ message: 'Go ahead?', default: true })))
+    throw new Interrupted('Nothing was changed.');
 }
 
 async function allAnswers({ answers, operands, host }: Context): Promise<Answers> {

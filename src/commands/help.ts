@@ -27,6 +27,7 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     examples: [
       'registry-setup --client',
       'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',
+      'registry-setup --client --yes --host http://10.0.3.17:5000      (a registry without TLS)',
       'registry-setup --client --host 10.0.3.17 --undo',
     ],
   },

@@ -1,7 +1,8 @@
 // Requests to a registry as its clients make them: by its own name, with what they trust, and with a token where one is wanted.
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
+import { checkServerIdentity, connect, type PeerCertificate, rootCertificates } from 'node:tls';
+import { CliError } from '../errors.ts';
 import { Secret } from '../secret.ts';
 
 export interface Endpoint {
@@ -43,7 +44,7 @@ export interface Ask {
   signal?: AbortSignal | undefined;
 }
 
-export const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
+const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 
 /** An address is no server name (RFC 6066, 3), so the certificate is compared with it here and not by the library. */
 export function identity(host: string, ca: string[] | undefined) {
@@ -108,17 +109,25 @@ export async function ask(
   });
 }
 
-/** A way through a proxy. (RFC 9110, 9.3.6) */
-function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
-  const { hostname, port: at, username, password } = new URL(proxy);
+/** A way through a proxy; one that is called `https://…` gets its password over TLS. (RFC 9110, 9.3.6) */
+async function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
+  const { protocol, hostname, port: at, username, password } = new URL(proxy);
+  const tls = protocol === 'https:';
+  const request = tls ? (await import('node:https')).request : httpRequest;
   const login = [username, password].map(decodeURIComponent).join(':');
   const headers = {
     host: `${host}:${port}`,
     ...(username && { 'proxy-authorization': `Basic ${Buffer.from(login).toString('base64')}` }),
   };
-  const options = { host: bare(hostname), port: at || 80, method: 'CONNECT', path: `${host}:${port}` };
+  const options = {
+    host: bare(hostname),
+    port: at || (tls ? 443 : 80),
+    method: 'CONNECT',
+    path: `${host}:${port}`,
+    ...(tls && identity(hostname, undefined)),
+  };
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ ...options, headers, timeout, agent: false });
+    const sent = request({ ...options, headers, timeout, agent: false });
     sent.on('connect', ({ statusCode, statusMessage }, socket) =>
       statusCode === 200
         ? resolve(socket as Socket)
@@ -128,4 +137,24 @@ function tunnel(proxy: string, host: string, port: number, timeout: number): Pro
     sent.on('error', reject);
     sent.end();
   });
+}
+
+/**
+ * The token server that a registry names. On the registry's own host it is reached in the same way; on another one it is trusted by
+ * the registry's roots and by the public ones.
+ * @param realm of the challenge (RFC 6750, 3)
+ * @throws CliError where it is no address, or where a registry over TLS names one without: a password would travel in clear
+ */
+export function tokenServer(at: Endpoint, realm: string): { server: Endpoint; url: URL } {
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new CliError(`The registry sends passwords to "${realm}", which is no address. Nothing was sent.`);
+  const tls = url.protocol === 'https:';
+  if (at.tls && !tls)
+    throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);
+  const port = Number(url.port || (tls ? 443 : 80));
+  const server: Endpoint = { ...at, tls, host: url.hostname, port };
+  if (bare(url.hostname) === bare(at.host)) return { server, url };
+  const ca = at.ca && [...at.ca, ...rootCertificates];
+  return { server: { ...server, connectTo: undefined, ca }, url };
 }

@@ -1,6 +1,6 @@
 // Tokens: fetched from where the registry says, and sent with the request. (distribution-spec, auth/token)
 import { CliError } from '../errors.ts';
-import { type Ask, ask, bare, type Credentials, type Endpoint, type Reply, STRANGER } from './http.ts';
+import { type Ask, ask, type Credentials, type Endpoint, type Reply, STRANGER, tokenServer } from './http.ts';
 
 /** `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3). */
 function challenge({ headers }: Reply): Record<string, string> | undefined {
@@ -35,29 +35,19 @@ async function fetchToken(
   asked: Record<string, string>,
   credentials: Credentials,
 ): Promise<string | Reply> {
-  const realm = new URL(asked.realm ?? '');
-  const host = realm.hostname;
+  const { server, url } = tokenServer(at, asked.realm ?? '');
   const query = new URLSearchParams({
     service: asked.service ?? '',
     ...(asked.scope && { scope: asked.scope }),
   });
   if (credentials.user) query.set('account', credentials.user);
-  const tls = realm.protocol === 'https:';
-  const same = bare(host) === bare(at.host);
-  const server: Endpoint = {
-    ...at,
-    tls,
-    host,
-    port: Number(realm.port || (tls ? 443 : 80)),
-    connectTo: same ? at.connectTo : undefined,
-  };
   const reply = await ask(
     server,
     'GET',
-    `${realm.pathname}?${query}`,
+    `${url.pathname}?${query}`,
     credentials.user ? { credentials } : {},
   ).catch((error) => {
-    throw tokenServerError(realm.href, error);
+    throw tokenServerError(url.href, error);
   });
   if (reply.status !== 200) return reply;
   const { token, access_token: other } = JSON.parse(reply.body.toString()) as {

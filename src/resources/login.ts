@@ -40,6 +40,15 @@ export async function clearText(
   return Boolean((await readAuthFile(host, file)).auths?.[registry]?.auth);
 }
 
+/**
+ * Whether a file keeps a login for a registry, as plain text or in a credential helper: then its entry is empty.
+ * `docker login` once wrote `https://NAME/v1/`, and such an entry still counts. (github.com/docker/cli, ConvertToHostname)
+ */
+export async function keepsLogin(host: Host, path: string, registry: string): Promise<boolean> {
+  const names = Object.keys((await readAuthFile(host, path)).auths ?? {});
+  return names.some((name) => name.replace(/^https?:\/\/|\/.*$/g, '') === registry);
+}
+
 async function isLoggedIn({ file, registry, user, password, as }: Login, host: Host): Promise<boolean> {
   const content = await readAuthFile(host, file);
   const helper = helperOf(content, registry);

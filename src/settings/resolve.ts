@@ -7,6 +7,7 @@ import type { FlagName } from './flags.ts';
 import { checkReader, readersOf } from './readers.ts';
 import {
   type Auth,
+  address,
   DEFAULT_AUTH_IMAGE,
   DEFAULT_DAYS,
   DEFAULT_IMAGE,
@@ -162,3 +163,9 @@ function roleProblems(answers: Answers, auth: Auth, users: string[], readers: st
 /** Later ones give way to earlier ones: flags, then the environment, then an answers file, then the last run. */
 export const mergeAnswers = (...sources: Answers[]): Answers =>
   Object.assign({}, ...sources.toReversed()) as Answers;
+
+/** The flags by which a client calls the registry; that it is plain HTTP is said by its address. */
+export const clientFlags = ({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): string[] =>
+  tls === 'insecure'
+    ? ['--host', `http://${address({ host, port })}`]
+    : ['--host', host, ...(port === DEFAULT_PORT ? [] : ['--port', String(port)])];

@@ -10,6 +10,7 @@ const commands = {
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
   user: async () => (await import('../../src/commands/user.ts')).user,
+  client: async () => (await import('../../src/commands/client.ts')).client,
 };
 
 export interface Ran {

@@ -168,10 +168,10 @@ test('podman has no IPv6 of its own: an address that no client would reach is re
   expect(await tell('10.0.3.17', 'false')).toEqual([]);
 });
 
-const said = async (name: string, answer: object, port = 5000) => {
+const said = async (name: string, answer: object, port = 5000, tls = 'ca-signed') => {
   const host = fakeHost();
   host.commands['getent ahosts'] = answer;
-  const found = await nameFindings({ host: name, port } as Settings, { last: undefined } as Facts, host);
+  const found = await nameFindings({ host: name, port, tls } as Settings, { last: undefined } as Facts, host);
   return found.flatMap(({ level, message, fix }) => [level, message, ...fix]);
 };
 
@@ -186,5 +186,8 @@ test('what clients will reach is said where it is not plainly this machine', asy
   );
   expect((await said('reg.example', NOWHERE, 443)).at(-1)).toBe(
     'registry-setup --client --host reg.example --port 443 --address 10.0.3.17',
+  );
+  expect((await said('reg.example', NOWHERE, 5000, 'insecure')).at(-1)).toBe(
+    'registry-setup --client --host http://reg.example:5000 --address 10.0.3.17',
   );
 });

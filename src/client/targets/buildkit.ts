@@ -13,7 +13,7 @@ export function buildkitdToml(name: string, trust: Trust, ca: string[]): string 
   return `${lines.join('\n')}\n`;
 }
 
-const folderOf = ({ person, env, wish }: Look) =>
+export const folderOf = ({ person, env, wish }: Pick<Look, 'person' | 'env' | 'wish'>) =>
   join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'registry-setup', wish.name.replace(':', '_'));
 
 async function resources(look: Look, trust: Trust): Promise<Resource[]> {

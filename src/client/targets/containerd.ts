@@ -5,9 +5,9 @@ import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, Look } from '../target.ts';
 import type { Trust } from '../trust.ts';
-import { pullWith } from './docker.ts';
+import { ownDockerLogins, pullWith } from './docker.ts';
 
-const BASE = '/etc/containerd/certs.d';
+export const BASE = '/etc/containerd/certs.d';
 const CONFIG = '/etc/containerd/config.toml';
 const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
 
@@ -62,7 +62,10 @@ export const containerd: Finder = async (look) => {
     certs: join(BASE, wish.name),
     owns: [`${BASE}/`],
     resources: (trust) => resources(look, trust),
-    ...(nerdctl && { prove: (pull) => pullWith(host, 'nerdctl', pull) }),
+    ...(nerdctl && {
+      reads: [ownDockerLogins(look.env)],
+      prove: (pull) => pullWith(host, 'nerdctl', pull),
+    }),
     after: cri
       ? [
           `Kubernetes reads ${BASE} only when ${CONFIG} says config_path = "${BASE}":`,

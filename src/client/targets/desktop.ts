@@ -27,6 +27,7 @@ export const desktop: Finder = async (look) => {
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(here, daemon, trust, info),
     login: dockerLogin(look),
+    reads: [dockerLogin(look).file],
     after: ['Restart Docker Desktop: it reads these files when it starts.'],
   };
 };

@@ -147,11 +147,16 @@ export const docker: Finder = async (look) => {
       ...(await dockerResources(look, SYSTEM, trust, info)),
       ...(info && isBlind(info, trust, found) ? await forTokens(look, info, trust) : []),
     ],
+    reads: [dockerLogin(look).file],
     ...(info && { login: dockerLogin(look), prove: (pull) => pullWith(host, 'docker', pull, person) }),
     after: said === 'forbidden' ? [forbidden] : [],
     warnings: [...(await brokenPairs(host, certs)), ...(info ? proxyWarnings(info.proxy, wish) : [])],
   };
 };
+
+/** The logins of Docker that belong to who runs this; podman and nerdctl send them as well. */
+export const ownDockerLogins = (env: NodeJS.ProcessEnv): string =>
+  join(env.DOCKER_CONFIG || join(env.HOME || '/root', '.docker'), 'config.json');
 
 /** Where the command line of Docker keeps its logins. */
 export function dockerLogin({ env, person }: Look, socket?: string): LoginPlace {

@@ -5,8 +5,8 @@ import { directory } from '../certs-dir.ts';
 import type { Finder, Look } from '../target.ts';
 import type { Trust } from '../trust.ts';
 
-const FOLDER = '/etc/rancher/k3s';
-const FILE = `${FOLDER}/registries.yaml`;
+export const FOLDER = '/etc/rancher/k3s';
+export const FILE = `${FOLDER}/registries.yaml`;
 const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
 
 /** registries.yaml (docs.k3s.io/installation/private-registry). */

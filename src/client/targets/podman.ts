@@ -7,7 +7,7 @@ import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
 import type { Trust } from '../trust.ts';
-import { pullWith } from './docker.ts';
+import { ownDockerLogins, pullWith } from './docker.ts';
 
 const TOOLS = ['podman', 'buildah', 'skopeo'] as const;
 
@@ -76,6 +76,8 @@ export const podman: Finder = async (all) => {
     resources: (trust) => resources(all, trust),
     // Of somebody else's login root can keep nothing: it lies in that person's session.
     ...(!person.as && { login: loginOf(all, tool) }),
+    // What is not in the one file is looked for in the other.
+    reads: [loginOf(all, tool).file, ownDockerLogins(env)],
     prove: (pull) => (tool === 'skopeo' ? look(host, tool, pull) : pullWith(host, tool, pull)),
     ...(person.as && { after: [`As ${person.as}:   ${tool} login ${wish.name}`] }),
     warnings: [

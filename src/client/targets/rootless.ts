@@ -27,6 +27,7 @@ export const rootless: Finder = async (look) => {
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(look, daemon, trust, info),
     login: dockerLogin(look, daemon.socket),
+    reads: [dockerLogin(look).file],
     prove: (pull) => pullWith(host, 'docker', pull, daemon),
   };
 };

@@ -5,7 +5,7 @@ import type { Finder } from '../target.ts';
 import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
 
 const CURRENT = '/var/snap/docker/current';
-const SNAP: Daemon = {
+export const SNAP: Daemon = {
   config: `${CURRENT}/config/daemon.json`,
   certs: `${CURRENT}/etc/docker/certs.d`,
   unit: 'snap.docker.dockerd',
@@ -25,6 +25,7 @@ export const snap: Finder = async (look) => {
     owns: [`${CURRENT}/`],
     resources: (trust) => dockerResources(look, SNAP, trust, info),
     login: dockerLogin(look),
+    reads: [dockerLogin(look).file],
     prove: (pull) => pullWith(host, 'docker', pull, look.person),
   };
 };

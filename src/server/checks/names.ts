@@ -5,7 +5,9 @@ import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
+import { clientFlags } from '../../settings/resolve.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { shellLine } from '../../terminal/shell.ts';
 import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
 
@@ -54,11 +56,8 @@ export async function addressed(
 }
 
 /** What clients will reach under the name, where that is not plainly this machine. Said of each host once. */
-export async function nameFindings(
-  { host: name, port }: Settings,
-  { last }: Facts,
-  host: Host,
-): Promise<Finding[]> {
+export async function nameFindings(settings: Settings, { last }: Facts, host: Host): Promise<Finding[]> {
+  const name = settings.host;
   if (last?.host?.value === name) return [];
   const leads = await whereLeads(host, name);
   if (!leads || leads.to === 'here') return [];
@@ -68,12 +67,12 @@ export async function nameFindings(
     return [{ level: 'warning', message, fix: [] }];
   }
   const [own] = await ownAddresses(host);
-  const at = port === 5000 ? name : `${name} --port ${port}`;
+  const flags = [...clientFlags(settings), '--address', own?.address ?? 'IP'];
   return [
     {
       level: 'warning',
       message: `No name server of this machine knows ${name}. A client that does not know it either is told where it is:`,
-      fix: [`registry-setup --client --host ${at} --address ${own?.address ?? 'IP'}`],
+      fix: [shellLine('registry-setup', ['--client', ...flags])],
     },
   ];
 }

@@ -47,6 +47,7 @@ export function clientNews(former: Former | undefined, settings: Settings, site:
   if (former.tls && !site)
     news.push(
       `Every client must be told that it is plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
+      `With --client: first registry-setup --client --host ${former.address} --undo, then the line for developer machines.`,
     );
   if (!former.tls && site)
     news.push(

@@ -4,6 +4,7 @@ import { type CertificateFacts, certificateFacts } from '../../certificates/desc
 import type { Site } from '../../certificates/site.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
+import { clientFlags } from '../../settings/resolve.ts';
 import {
   address,
   asAnswers,
@@ -93,13 +94,12 @@ export const inDays = (days: number): string =>
 
 /** The one line for a developer machine. The fingerprint is that of the newest root, which a client is given. */
 export function clientLine(settings: Settings, site: Site | undefined): string {
-  const { host, port, auth, users } = settings;
+  const { auth, users } = settings;
   const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
   return shellLine('npx', [
     'registry-setup',
     '--client',
-    ...['--host', host],
-    ...(port === DEFAULT_PORT ? [] : ['--port', String(port)]),
+    ...clientFlags(settings),
     ...(root ? ['--ca-fingerprint', root.fingerprint] : []),
     ...(auth !== 'none' && users[0] ? ['--user', users[0]] : []),
   ]);

@@ -1,7 +1,7 @@
 // A developer machine in the course of time: another mode, another CA, a wrong word, Ctrl-C; and the one case that takes a restart.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, spawnPty, startHost } from '../../lab/host.ts';
-import { PASSWORD, pushAndPull, setUp } from '../helpers/clients.ts';
+import { MEMORY, PASSWORD, pushAndPull, setUp } from '../helpers/clients.ts';
 import { install, refused, run, startServer } from '../helpers/machines.ts';
 
 let server: Host;
@@ -18,23 +18,27 @@ beforeAll(async () => {
   await Promise.all([client, blind].map(install));
 });
 beforeEach(async () => {
-  await Promise.all([server, client, blind].map((host) => host.reset()));
+  await Promise.all([server, client, blind].map((host) => host.reset(MEMORY)));
 });
 afterAll(removeAll);
 
 const join = (line: string) => run(client, line, { input: PASSWORD });
 const image = () => `${server.ip}:5000/team/app:1`;
 
-it('from plain HTTP to TLS and back: what one needed is gone with the other', async () => {
-  await join(await setUp(server, '--tls insecure'));
+it('from TLS to plain HTTP it is undone first; from plain HTTP to TLS what one needed is gone with the other', async () => {
+  await join(await setUp(server, '--tls ca-signed'));
+  await pushAndPull(client, image());
+  const plain = await setUp(server, '--tls insecure');
+  expect(plain).toContain(`--host http://${server.ip}:5000`);
+  expect(await refused(client, 2, plain, { input: PASSWORD })).toContain('used TLS before');
+  await run(client, `--client --undo --yes --host ${server.ip}`);
+  expect(await client.changes()).toEqual([]);
+  await join(plain);
+  expect(await client.changes()).not.toContainEqual(expect.stringContaining('certs.d'));
+  await pushAndPull(client, image());
   await join(await setUp(server, '--tls ca-signed'));
   expect((await client.sh('docker info')).stdout).not.toContain(`${server.ip}:5000`);
   await pushAndPull(client, image());
-  await join(await setUp(server, '--tls insecure'));
-  expect(await client.changes()).not.toContainEqual(expect.stringContaining('certs.d'));
-  await pushAndPull(client, image());
-  await run(client, '--client --undo --yes');
-  expect(await client.changes()).toEqual([]);
 });
 
 it('a CA that is replaced: both roots lie side by side, and each alone will do', async () => {

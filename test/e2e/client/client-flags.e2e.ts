@@ -2,6 +2,7 @@
 // moved when that is allowed, and it never fails to start.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
+import { MEMORY } from '../helpers/clients.ts';
 import { install, refused, run, startServer } from '../helpers/machines.ts';
 
 let server: Host;
@@ -20,7 +21,7 @@ beforeAll(async () => {
   await run(server, '--yes --tls insecure --auth none');
 }, 240_000);
 beforeEach(async () => {
-  await Promise.all(Object.values(clients).map((host) => host.reset()));
+  await Promise.all(Object.values(clients).map((host) => host.reset(MEMORY)));
 });
 afterAll(removeAll);
 
@@ -56,7 +57,7 @@ describe.each(['bookworm', 'trixie', 'forky'])('%s', (flavour) => {
     const client = clients[flavour] as Host;
     await client.sh(`${put}\n${restart}`);
     const before = await client.changes();
-    const line = `--client --yes --host ${server.ip}`;
+    const line = `--client --yes --host http://${server.ip}:5000`;
 
     const said = await refused(client, 2, line);
     expect(said).toMatch(/\/etc\/\S+docker\S*, line \d+:\n(.*\n)?.*--insecure-registry/);
@@ -80,5 +81,7 @@ it('a flag that already says it: nothing is written', async () => {
   await client.sh(
     `echo 'DOCKER_OPTS="--insecure-registry ${server.ip}:5000"' >>/etc/default/docker\n${restart}`,
   );
-  expect((await run(client, `--client --yes --host ${server.ip}`)).stderr).toContain('Nothing to do');
+  expect((await run(client, `--client --yes --host http://${server.ip}:5000`)).stderr).toContain(
+    'Nothing to do',
+  );
 });

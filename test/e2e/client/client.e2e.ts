@@ -2,7 +2,7 @@
 // 4 and 5 become clients of each kind of registry in turn, push and pull, and are as they were before when it is undone.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
-import { PASSWORD, pushAndPull, setUp, toolOf } from '../helpers/clients.ts';
+import { MEMORY, PASSWORD, pushAndPull, setUp, toolOf } from '../helpers/clients.ts';
 import { install, run, startServer } from '../helpers/machines.ts';
 
 const images = ['lab/hello:1' as const];
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await Promise.all(clients.map(install));
 }, 240_000);
 beforeEach(async () => {
-  await Promise.all([server, ...clients].map((host) => host.reset()));
+  await Promise.all([server, ...clients].map((host) => host.reset(MEMORY)));
 });
 afterAll(removeAll);
 

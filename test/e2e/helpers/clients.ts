@@ -3,6 +3,8 @@ import type { Host } from '../../lab/host.ts';
 import { run } from './machines.ts';
 
 export const PASSWORD = 'pass-word 1';
+/** What `--client` remembers of a machine: a reset leaves it, unless it is told. */
+export const MEMORY = '/var/lib/registry-setup';
 
 export const toolOf = ({ flavour }: Host) => (flavour.endsWith('podman') ? 'podman' : 'docker');
 

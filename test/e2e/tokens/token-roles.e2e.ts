@@ -58,7 +58,8 @@ describe.each(registries)(
     /** The containerd image store asks a token server with the roots of the system alone: `--client` sees to that. */
     async function joined(client: Host, tls: string, root: string): Promise<void> {
       const pin = root ? `--ca-fingerprint ${fingerprint(root)}` : '';
-      const line = `--client --yes --host ${at} --user admin --password-stdin ${pin}`;
+      const scheme = tls === 'insecure' ? 'http://' : '';
+      const line = `--client --yes --host ${scheme}${at} --user admin --password-stdin ${pin}`;
       const given = { input: password(ADMIN) };
       if (tls !== 'insecure') {
         const said = await client.sh(`registry-setup ${line}`, { ...given, check: false });

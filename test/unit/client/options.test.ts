@@ -8,7 +8,9 @@ import { registriesYaml } from '../../../src/client/targets/k3s.ts';
 import { dropIn } from '../../../src/client/targets/podman.ts';
 import type { Trust } from '../../../src/client/trust.ts';
 import { leftOut } from '../../../src/registry/no-proxy.ts';
-import type { Answers } from '../../../src/settings/arguments.ts';
+import { clientLine } from '../../../src/server/screens/summary.ts';
+import { type Answers, readArguments } from '../../../src/settings/arguments.ts';
+import type { Settings } from '../../../src/settings/settings.ts';
 import { readYaml } from '../../../src/templates.ts';
 
 test.each([
@@ -34,6 +36,21 @@ test('on 443 the port is left out, but not where Docker Hub would be meant', () 
   expect(nameOf({ host: 'reg.example', port: 443 })).toBe('reg.example');
   expect(nameOf({ host: 'reg', port: 443 })).toBe('reg:443');
   expect(nameOf({ host: 'reg', port: 5000 })).toBe('reg:5000');
+});
+
+test.each([
+  ['insecure', 'reg.example', 5000, 'http'],
+  ['insecure', '[fd00::7]', 80, 'http'],
+  ['ca-signed', '10.0.3.17', 5000, undefined],
+  ['ca-signed', 'reg.example', 443, undefined],
+] as const)('the line of a server, %s at %s:%i, is read as it is meant', (tls, host, port, scheme) => {
+  const line = clientLine(
+    { tls, host, port, auth: 'htpasswd', users: ['admin'] } as unknown as Settings,
+    undefined,
+  );
+  const { answers } = readArguments(line.replace('npx registry-setup ', '').split(' '));
+  const wish = readWish(answers, TARGETS);
+  expect([wish.host, wish.port, wish.scheme, wish.user]).toEqual([host, port, scheme, 'admin']);
 });
 
 test.each([

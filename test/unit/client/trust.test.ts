@@ -53,7 +53,9 @@ function decide(found: Found, wish: Partial<Wish> = {}, more: Partial<Trusting> 
   const host = fakeHost();
   const { port } = found.at;
   const whole = { host: '127.0.0.1', port, name: `127.0.0.1:${port}`, targets: [], mirror: false, ...wish };
-  return decideTrust({ wish: whole, found, host, installed: [], confirm: undefined, ...more });
+  const former = { way: undefined, places: [], forget: [] };
+  const nobody = { confirm: undefined, confirmPlain: undefined };
+  return decideTrust({ wish: whole, found, host, installed: [], former, ...nobody, ...more });
 }
 
 const roots = async (trust: ReturnType<typeof decide>) => {
@@ -215,7 +217,7 @@ describe('what no trust can mend', () => {
       login: { kind: 'none' },
       ahead: 0,
     };
-    expect(await decide(found)).toEqual({ kind: 'http' });
+    expect(await decide(found, { scheme: 'http' })).toEqual({ kind: 'http' });
     for (const wish of [{ fingerprint: 'AA' }, { ca: '/ca.pem' }, { scheme: 'https' as const }])
       await expect(decide(found, wish)).rejects.toThrow('speaks plain HTTP');
   });

@@ -1,11 +1,12 @@
 // The exchange of a token, with a registry and a token server of two lines each, and what is said when it does not work.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTcpServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { makeKey, makeSelfSigned } from '../../../src/certificates/pki.ts';
 import { CliError } from '../../../src/errors.ts';
 import type { Host } from '../../../src/host/host.ts';
-import { type Endpoint, STRANGER } from '../../../src/registry/http.ts';
+import { ask, type Endpoint, STRANGER } from '../../../src/registry/http.ts';
 import { call } from '../../../src/registry/token.ts';
 import { Secret } from '../../../src/secret.ts';
 import { withCause } from '../../../src/server/checks/roles.ts';
@@ -97,6 +98,49 @@ describe('a token server', () => {
     const error = await failure(`https://reg.example:${port}/auth`, trusted ? { ca: [cert] } : {});
     expect(error.message).toContain(wanted);
   });
+});
+
+describe('what a registry over TLS may not do with a password', () => {
+  /** Over TLS; it sends everybody to that realm. */
+  async function tlsRegistry(realm: string): Promise<Endpoint> {
+    const key = await makeKey(2048);
+    const cert = makeSelfSigned({ names: ['reg.example'], days: 1, keyPem: key });
+    const server = createTlsServer({ cert, key }, (_, reply) =>
+      reply.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="x"` }).end(),
+    );
+    const port = await listening(server as unknown as Server);
+    return { tls: true, host: 'reg.example', port, connectTo: '127.0.0.1', ca: [cert] };
+  }
+
+  test.each(['reg.example', '127.0.0.1'])('name a token server without TLS on %s', async (host) => {
+    const asked: string[] = [];
+    const at = await tlsRegistry(`http://${host}:${await tokenServer(asked)}/auth`);
+    const refused = call(at, 'GET', '/v2/', { credentials: ann });
+    await expect(refused).rejects.toThrow('which is not TLS. Nothing was sent.');
+    expect(asked).toEqual([]);
+  });
+
+  test('name no address at all', async () => {
+    const at = await tlsRegistry('auth');
+    await expect(call(at, 'GET', '/v2/', { credentials: ann })).rejects.toThrow('which is no address');
+  });
+});
+
+test('a proxy that is called https:// is sent its password over TLS alone', async () => {
+  const heard: string[] = [];
+  const proxy = createTcpServer((socket) =>
+    socket
+      .on('error', () => {})
+      .on('data', (bytes) => {
+        heard.push(bytes.toString('latin1'));
+        socket.destroy();
+      }),
+  );
+  const port = await listening(proxy as unknown as Server);
+  const at = { tls: true, host: 'reg.example', port: 443, proxy: `https://ann:pw@127.0.0.1:${port}` };
+  await expect(ask(at, 'GET', '/v2/')).rejects.toThrow();
+  expect(heard).toHaveLength(1);
+  expect(heard[0]).not.toMatch(/CONNECT|Basic/);
 });
 
 describe('a token that the registry does not take', () => {

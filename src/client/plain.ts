@@ -1,0 +1,67 @@
+// Whether plain HTTP is taken for an answer: where somebody said so, now or in an earlier run, and never where it was TLS before.
+// Anybody on the way can answer without TLS in the registry's place.
+import { CliError } from '../errors.ts';
+import { shellLine } from '../terminal/shell.ts';
+import type { Former } from './former.ts';
+import type { Wish } from './options.ts';
+
+/** What of this run asks for TLS, as the user said it; undefined: nothing does. */
+function asksForTls({ ca, fingerprint, scheme }: Wish): string | undefined {
+  if (ca) return '--ca';
+  if (fingerprint) return '--ca-fingerprint';
+  return scheme === 'https' ? 'https://' : undefined;
+}
+
+/**
+ * Returns where plain HTTP may be used.
+ * @param confirm asks the user; undefined where nobody can be asked
+ * @throws CliError (exit 2) where TLS was asked for, the registry used TLS before, or nobody has said that plain HTTP is right
+ */
+export async function acceptPlain(
+  wish: Wish,
+  former: Former,
+  confirm: (() => Promise<boolean>) | undefined,
+): Promise<void> {
+  const wanted = asksForTls(wish);
+  if (wanted)
+    throw new CliError(`${wish.name} speaks plain HTTP, and ${wanted} asks for TLS.`, {
+      fix: 'Either it is another server than you think, or its settings were changed: ask who runs it.',
+      exitCode: 2,
+    });
+  if (former.way === 'tls' || former.places.length > 0) throw usedTls(wish, former);
+  if (wish.scheme === 'http' || former.way === 'http') return;
+  if (await confirm?.()) return;
+  throw unsaid(wish, confirm !== undefined);
+}
+
+function usedTls({ name }: Wish, { way, places, forget }: Former): CliError {
+  const known = [...(way === 'tls' ? ['an earlier run of registry-setup'] : []), ...places];
+  return new CliError(`${name} used TLS before, and now speaks plain HTTP. Nothing was changed.`, {
+    why: [
+      'Somebody on the way may answer in its place, to get at passwords.',
+      ...known.map((line) => `known from: ${line}`),
+    ].join('\n'),
+    fix: [
+      'Ask who runs it. Only if it really was changed to plain HTTP, let this machine forget it first:',
+      ...forget.map((line) => `  ${line}`),
+    ],
+    exitCode: 2,
+  });
+}
+
+function unsaid(wish: Wish, asked: boolean): CliError {
+  if (asked) return new CliError('Then it is not used. Nothing was changed.', { exitCode: 2 });
+  const { host, port, user, targets, address, mirror } = wish;
+  const again = shellLine('registry-setup', [
+    ...['--client', '--yes', '--host', `http://${host}:${port}`],
+    ...(user ? ['--user', user] : []),
+    ...targets.flatMap((target) => ['--target', target]),
+    ...(address ? ['--address', address] : []),
+    ...(mirror ? ['--mirror'] : []),
+  ]);
+  return new CliError(`${wish.name} speaks plain HTTP, and nobody has said that this is right.`, {
+    why: 'Passwords and images would travel in clear, and anybody on the way could answer in its place.',
+    fix: ['If the registry is set up without TLS, say so by its address:', `  ${again}`],
+    exitCode: 2,
+  });
+}
