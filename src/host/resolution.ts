@@ -1,7 +1,8 @@
 // Where a name leads on this machine, and whether its hosts file can be changed.
 import { isIP } from 'node:net';
-import type { Host, RunResult } from './host.ts';
+import type { Host } from './host.ts';
 import { bare } from './names.ts';
+import { once } from './once.ts';
 
 export const HOSTS = '/etc/hosts';
 
@@ -12,14 +13,8 @@ const isOwn = (host: Host, address: string) =>
   /^127\.|^::1$/.test(address) || host.machine.addresses.some((own) => own.address === address);
 
 /** A name server that does not answer takes the libc ten seconds to give up: it is asked once in a run. */
-const asked = new WeakMap<Host, Map<string, Promise<RunResult>>>();
-function askOnce(host: Host, name: string): Promise<RunResult> {
-  const known = asked.get(host) ?? new Map<string, Promise<RunResult>>();
-  asked.set(host, known);
-  const answer = known.get(name) ?? host.run('getent', ['ahosts', name], { timeout: 12_000 });
-  known.set(name, answer);
-  return answer;
-}
+const askOnce = (host: Host, name: string) =>
+  once(host, `getent ahosts ${name}`, () => host.run('getent', ['ahosts', name], { timeout: 12_000 }));
 
 /** By the words of the whole system (nsswitch.conf): name servers, hosts file, mDNS. Undefined where that cannot be asked. */
 export async function whereLeads(host: Host, name: string): Promise<Leads | undefined> {

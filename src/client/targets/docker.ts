@@ -4,6 +4,7 @@ import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../dockerd/
 import type { Daemon, Directive } from '../../dockerd/types.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { once } from '../../host/once.ts';
 import { runAs, type Who } from '../../host/run-as.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { brokenPairs, directory, trustFiles } from '../certs-dir.ts';
@@ -34,15 +35,9 @@ export async function askDaemon(
   return info ?? 'absent';
 }
 
-const asked = new WeakMap<Look, ReturnType<typeof askDaemon>>();
-
 /** The one that the command line reaches by itself; asked once, whoever wants to know. */
-export async function askDefault(look: Look): ReturnType<typeof askDaemon> {
-  const answer =
-    asked.get(look) ?? look.has('docker').then((here) => (here ? askDaemon(look.host, {}) : 'absent'));
-  asked.set(look, answer);
-  return answer;
-}
+export const askDefault = ({ host, has }: Look): ReturnType<typeof askDaemon> =>
+  once(host, 'docker info', async () => ((await has('docker')) ? askDaemon(host, {}) : 'absent'));
 
 /** What Docker needs, whichever dockerd it is. */
 export async function dockerResources(

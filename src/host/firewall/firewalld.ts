@@ -1,6 +1,7 @@
 // firewalld: whether a zone lets a port in, and a port of ours in it.
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../host.ts';
+import { once } from '../once.ts';
 import type { Opening, Part, Passage } from './types.ts';
 import { hasPort } from './ufw.ts';
 
@@ -10,14 +11,8 @@ const firewallCmd = (host: Host, part: Part, ...args: string[]) =>
   host.run('firewall-cmd', [...(part === 'later' ? ['--permanent'] : []), ...args], LIMIT);
 
 /** What does not change while we run is asked once: each answer takes firewall-cmd a sixth of a second. */
-const asked = new WeakMap<Host, Map<string, Promise<RunResult>>>();
-function askOnce(host: Host, question: string): Promise<RunResult> {
-  const known = asked.get(host) ?? new Map<string, Promise<RunResult>>();
-  asked.set(host, known);
-  const answer = known.get(question) ?? firewallCmd(host, 'now', question);
-  known.set(question, answer);
-  return answer;
-}
+const askOnce = (host: Host, question: string) =>
+  once(host, `firewall-cmd ${question}`, () => firewallCmd(host, 'now', question));
 
 /** What firewall-cmd says while firewalld does not run. */
 const OFF = 252;
