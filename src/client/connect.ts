@@ -1,7 +1,7 @@
 // From a name to an open connection; what stands in the way is told apart and named.
-import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
 import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import type { Wish } from './options.ts';
 
 const LIMIT = 6_000;
@@ -10,12 +10,12 @@ const LIMIT = 6_000;
 export class UnknownName extends CliError {}
 
 /** Where a name is: what was said, else what this machine knows. */
-export async function whereIs({ host, port, scheme, address }: Wish): Promise<string> {
+export async function whereIs({ host, port, scheme, address }: Wish, machine: Host): Promise<string> {
   if (address) return address;
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(bare)) return bare;
   try {
-    return (await lookup(bare)).address;
+    return await machine.lookup(bare);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const known = code === 'ENOTFOUND';

@@ -31,7 +31,7 @@ export async function askHost(context: Context, answers: Answers, interactive: b
 /** Finds out what is there; a name that nobody knows is asked for at a terminal. */
 export async function look(wish: Wish, context: Context, interactive: boolean): Promise<Found> {
   try {
-    const ip = await whereIs(wish);
+    const ip = await whereIs(wish, context.host);
     await verifyReachable(ip, wish);
     return await discover(wish, ip);
   } catch (error) {

@@ -54,6 +54,11 @@ export interface Host {
   readonly machine: Machine;
   /** Ends what is not run by `run`: a request that takes its time. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The first address of a name, as the whole system resolves it (getaddrinfo(3)).
+   * @throws Error whose `code` is `ENOTFOUND` for a name that is nowhere, another one where that cannot be told
+   */
+  lookup(name: string): Promise<string>;
   /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
   run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
   /** The file's bytes; undefined where there is none. */

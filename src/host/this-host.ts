@@ -1,5 +1,6 @@
-// The machine that this program runs on. The only door to execa and, with inside.ts, to node:fs.
+// The machine that this program runs on. The only door to execa, to the resolver of node:dns and, with inside.ts, to node:fs.
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { constants as system } from 'node:os';
@@ -167,6 +168,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
   return {
     machine: thisMachine(),
     signal,
+    lookup: async (name) => (await lookup(name)).address,
     run,
     write,
     append,

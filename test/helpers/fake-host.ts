@@ -24,6 +24,8 @@ export interface FakeHost extends Host {
   filter: FakeRules;
   /** What a command says: `'ss -Hltnp'` answers all that begin so, and comes before the fake engine. */
   commands: Record<string, Partial<RunResult>>;
+  /** What names resolve to; any other is nowhere. */
+  names: Record<string, string>;
   /** What was done, in order: `write /opt/x`, `docker run …`. Reading is not doing. */
   done: string[];
   /** Hears each of them before it is done; what it throws is thrown. */
@@ -98,6 +100,7 @@ export function fakeHost(): FakeHost {
       // Every name leads to this machine.
       'getent ahosts': { stdout: '10.0.3.17       STREAM a\n10.0.3.17       DGRAM\n' },
     },
+    names: {},
     done: [],
     before: () => {},
     put(path, content, mode = 0o644) {
@@ -130,6 +133,11 @@ export function fakeHost(): FakeHost {
       filter: [...host.filter.rules],
     }),
 
+    async lookup(name) {
+      const address = host.names[name];
+      if (!address) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' });
+      return address;
+    },
     async run(command, args, { input = '' } = {}) {
       alive();
       const line = [command, ...args].join(' ');

@@ -1,5 +1,4 @@
 // What this machine is: read once, side by side, before the first question.
-import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { findEngine } from '../../engines/engine.ts';
 import type { Supply } from '../../engines/native.ts';
@@ -90,17 +89,16 @@ async function reachableAs(host: Host): Promise<Facts['addresses']> {
   const { hostname, addresses } = host.machine;
   const [own, resolved] = await Promise.all([
     ownAddresses(host),
-    hostname.includes('.') ? lookup(hostname).catch(() => undefined) : undefined,
+    hostname.includes('.') ? host.lookup(hostname).catch(() => undefined) : undefined,
   ]);
   const list = own.map(({ address, family, interface: name }) => ({
     host: family === 6 ? `[${address}]` : address,
     note: name,
   }));
-  const isOurs = resolved && addresses.some(({ address }) => address === resolved.address);
-  if (isOurs)
+  if (addresses.some(({ address }) => address === resolved))
     list.splice(1, 0, {
       host: hostname.toLowerCase(),
-      note: `this machine's name, resolves to ${resolved.address}`,
+      note: `this machine's name, resolves to ${resolved}`,
     });
   return list;
 }
