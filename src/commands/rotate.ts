@@ -7,7 +7,6 @@ import { CliError } from '../errors.ts';
 import { showDryRun } from '../reconcile/dry-run.ts';
 import { readUnfinished } from '../reconcile/journal.ts';
 import { asRecovered } from '../reconcile/recovered-host.ts';
-import { localEndpoint } from '../registry/endpoint.ts';
 import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { inDays } from '../server/screens/summary.ts';
@@ -15,7 +14,6 @@ import type { Wanted } from '../server/wanted.ts';
 import type { Answers } from '../settings/arguments.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { SYMBOL } from '../terminal/output.ts';
-import { gapDuring } from './downtime.ts';
 
 const DAY = 86_400_000;
 
@@ -52,19 +50,15 @@ export async function rotate(context: Context): Promise<void> {
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
   const cutOff = ca ? oldestRoots(before) : [];
   await confirm(context, wanted, cutOff);
-  const roots = before.certificates.site?.roots;
-  const { result, gap } = await gapDuring(localEndpoint(before.settings, roots), () =>
-    carryOut(wanted, context),
-  );
+  const result = await carryOut(wanted, context);
   const { site } = wanted.certificates;
   const facts = site && certificateFacts(site);
   output.json({
     ok: true,
     changed: result.changes.map(({ title, drift }) => ({ title, what: drift.what })),
     certificates: facts,
-    gap,
   });
-  if (facts) output.say('', ...outcome(wanted, facts, ca, gap));
+  if (facts) output.say('', ...outcome(wanted, facts, ca));
 }
 
 /** A new key for tokens. The registry knows both for as long as tokens of the former one may live, so nothing that is under way ends. */
@@ -89,10 +83,10 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
 
 type Facts = ReturnType<typeof certificateFacts>;
 
-function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean, gap: number): string[] {
+function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): string[] {
   const [root, ...former] = roots;
   return [
-    `The new certificate ends on ${site.notAfter.slice(0, 10)}. Clients had no answer for ${gap} ms.`,
+    `The new certificate ends on ${site.notAfter.slice(0, 10)}.`,
     settings.tls === 'self-signed'
       ? 'It signs itself: every client must be given it again.'
       : ca
