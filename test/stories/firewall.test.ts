@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import type { EngineInfo } from '../../src/engines/types.ts';
 import { openings } from '../../src/host/firewall/firewall.ts';
 import { firewallNews } from '../../src/server/checks/firewall.ts';
-import { around, shutOpenings } from '../../src/server/plan/network.ts';
+import { around, served, shutOpenings } from '../../src/server/plan/network.ts';
 import { readArguments } from '../../src/settings/arguments.ts';
 import { resolveSettings } from '../../src/settings/resolve.ts';
 import type { Settings } from '../../src/settings/settings.ts';
@@ -81,7 +81,7 @@ test.each<[string, (host: FakeHost) => void, EngineInfo, string, object[]]>([
 ])('%s', async (_, prepare, info, line, wanted) => {
   const host = fakeHost();
   prepare(host);
-  expect(await openings(settings(line), info, host)).toEqual(wanted);
+  expect(await openings(served(settings(line)), info, host)).toEqual(wanted);
 });
 
 test('a machine without IPv4 is reached by IPv6 under its name, too', async () => {
@@ -91,7 +91,7 @@ test('a machine without IPv4 is reached by IPv6 under its name, too', async () =
     { address: '172.17.0.1', family: 4, interface: 'docker0' },
     { address: 'fd00::1', family: 6, interface: 'eth0' },
   ];
-  expect(await openings(settings('--host reg.example'), engine('docker'), host)).toHaveLength(1);
+  expect(await openings(served(settings('--host reg.example')), engine('docker'), host)).toHaveLength(1);
 });
 
 test('the zone is that of the interface that clients call', async () => {
@@ -100,7 +100,7 @@ test('the zone is that of the interface that clients call', async () => {
   host.machine.addresses.push({ address: '10.0.4.1', family: 4, interface: 'eth1' });
   host.commands = { 'firewall-cmd --get-zone-of-interface=eth1': { stdout: 'dmz\n' }, ...host.commands };
   const zones = async (line: string) =>
-    (await openings(settings(line), engine('native'), host)).map(({ zone }) => zone);
+    (await openings(served(settings(line)), engine('native'), host)).map(({ zone }) => zone);
   expect(await zones('')).toEqual(['public']);
   expect(await zones('--bind 10.0.4.1')).toEqual(['dmz']);
   expect(await zones('--host 10.0.4.1')).toEqual(['dmz']);

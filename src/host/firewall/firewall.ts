@@ -1,20 +1,16 @@
 // Firewalls of this machine: which of them judges the registry's ports, and what lets clients through.
 import { isIP } from 'node:net';
-import type { EngineInfo } from '../../engines/types.ts';
-import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { isInner, ownAddresses } from '../addresses.ts';
 import type { Host } from '../host.ts';
 import { bare } from '../names.ts';
 import { isFirewalldOn, shutParts, zoneOf } from './firewalld.ts';
-import type { Opening, Passage } from './types.ts';
+import type { Opening, Passage, PortPublisher, Served } from './types.ts';
 import { isUfwOn, ufwPassage, ufwRule } from './ufw.ts';
 
 /** Listens for this machine alone: no firewall has a part in it. */
 export const isLoopback = (bind: string): boolean => bind.startsWith('127.') || bind === '::1';
 
 export const isEverywhere = (bind: string): boolean => bind === '0.0.0.0' || bind === '::';
-
-type Place = Pick<Settings, 'host' | 'port' | 'bind' | 'auth' | 'authPort'>;
 
 /**
  * Whether a firewall judges what goes to a port of this engine; seen with each of them.
@@ -23,7 +19,7 @@ type Place = Pick<Settings, 'host' | 'port' | 'bind' | 'auth' | 'authPort'>;
  * - podman tells firewalld itself, and leaves it to ufw whether packets are handed on (netavark with nftables).
  */
 function judged(
-  { kind, rootless }: EngineInfo,
+  { kind, rootless }: PortPublisher,
   program: Opening['program'],
   isSix: boolean,
 ): 'here' | 'handed on' | undefined {
@@ -42,20 +38,16 @@ export async function passageOf(opening: Opening, host: Host): Promise<Passage> 
 }
 
 /** The interface with the address that is listened on, or that clients call; else the likeliest one. */
-async function deviceOf({ host: called, bind }: Place, host: Host): Promise<string | undefined> {
+async function deviceOf({ called, bind }: Served, host: Host): Promise<string | undefined> {
   const wanted = isEverywhere(bind) ? bare(called) : bind;
   const addresses = await ownAddresses(host);
   return (addresses.find(({ address }) => address === wanted) ?? addresses[0])?.interface;
 }
 
-/** Every way in that clients of this registry need, open or not; none where no firewall judges. */
-export async function openings(place: Place, engine: EngineInfo, host: Host): Promise<Opening[]> {
-  const { host: called, port, bind, auth, authPort } = place;
+/** Every way in that clients need, open or not; none where no firewall judges. */
+export async function openings(served: Served, publisher: PortPublisher, host: Host): Promise<Opening[]> {
+  const { called, bind, ports } = served;
   if (isLoopback(bind)) return [];
-  const ports = [
-    { port, inside: PORTS_INSIDE.registry },
-    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
-  ];
   const { addresses } = host.machine;
   const isSix =
     called.startsWith('[') ||
@@ -63,9 +55,9 @@ export async function openings(place: Place, engine: EngineInfo, host: Host): Pr
     (addresses.length > 0 && addresses.every(({ family, interface: name }) => family === 6 || isInner(name)));
   const found: Opening[] = [];
   for (const program of ['ufw', 'firewalld'] as const) {
-    const how = judged(engine, program, isSix);
+    const how = judged(publisher, program, isSix);
     if (!how || !(await isOn(host, program))) continue;
-    const zone = program === 'firewalld' ? { zone: await zoneOf(await deviceOf(place, host), host) } : {};
+    const zone = program === 'firewalld' ? { zone: await zoneOf(await deviceOf(served, host), host) } : {};
     const to = isEverywhere(bind) || how === 'handed on' || program === 'firewalld' ? {} : { to: bind };
     for (const { inside, ...at } of ports)
       found.push({ program, ...at, ...to, ...(how === 'handed on' && { inside }), ...zone });

@@ -5,6 +5,7 @@ import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/f
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Facts } from '../plan/facts.ts';
+import { served } from '../plan/network.ts';
 import type { Finding } from './finding.ts';
 
 export interface FirewallNews {
@@ -27,7 +28,7 @@ export async function firewallNews(
       fix: ['registry-setup --bind IP      listens on one address alone'],
     });
   const mayOpen = host.machine.uid === 0 && settings.openPort === true;
-  for (const opening of await openings(settings, engine, host)) {
+  for (const opening of await openings(served(settings), engine, host)) {
     const passage = await passageOf(opening, host);
     const { program, port } = opening;
     const sudo = host.machine.uid === 0 ? '' : 'sudo ';

@@ -1,13 +1,13 @@
 // What the machine itself needs for its registry to be found: a way through its firewall, a line in its hosts file.
 import type { EngineInfo } from '../../engines/types.ts';
 import { isLoopback, isOn, openings, passageOf } from '../../host/firewall/firewall.ts';
-import type { Opening } from '../../host/firewall/types.ts';
+import type { Opening, Served } from '../../host/firewall/types.ts';
 import type { Host } from '../../host/host.ts';
 import { HOSTS, hostsOffer } from '../../host/resolution.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Resource, ResourceOf } from '../../resources/resource.ts';
 import type { Oldest } from '../../resources/undo.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import type { Facts } from './facts.ts';
 
 /**
@@ -22,10 +22,20 @@ export const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
   address: localEndpoint(settings).connectTo ?? '127.0.0.1',
 });
 
+/** What a firewall must let clients reach. */
+export const served = ({ host: called, bind, port, auth, authPort }: Settings): Served => ({
+  called,
+  bind,
+  ports: [
+    { port, inside: PORTS_INSIDE.registry },
+    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
+  ],
+});
+
 /** The ports that are wanted open and are shut, for whoever may open them. */
 export async function shutOpenings(settings: Settings, engine: EngineInfo, host: Host): Promise<Opening[]> {
   if (host.machine.uid !== 0) return [];
-  const all = await openings(settings, engine, host);
+  const all = await openings(served(settings), engine, host);
   const passages = await Promise.all(all.map((opening) => passageOf(opening, host)));
   return all.filter((_, i) => passages[i] === 'shut');
 }
@@ -65,7 +75,7 @@ export async function around(
   oldest: Oldest,
 ): Promise<Resource[]> {
   const wanted = settings.openPort === true && host.machine.uid === 0;
-  const all = wanted ? await openings(settings, engine, host) : [];
+  const all = wanted ? await openings(served(settings), engine, host) : [];
   const rules = [...all, ...(wanted ? await resting(settings, oldest, host) : [])];
   return [
     ...rules.map((rule): Resource => ({ kind: 'firewall', ...rule })),
