@@ -1,6 +1,7 @@
 // Docker as a service of the machine: whether it starts, and how to start it with systemd, OpenRC or an init script.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { isPending } from './pending.ts';
 import type { EngineInfo } from './types.ts';
 
 export const STARTS_WITHIN = 30_000;
@@ -79,8 +80,9 @@ export async function canStart(host: Host): Promise<boolean> {
 }
 
 /** Docker runs, and would not after a restart of the machine. Another service may start it, as a snap's does. */
-export async function staysOff({ kind, bring, rootless }: EngineInfo, host: Host): Promise<boolean> {
-  if (kind !== 'docker' || bring || rootless || host.machine.uid !== 0) return false;
+export async function staysOff(engine: EngineInfo, host: Host): Promise<boolean> {
+  const { kind, rootless } = engine;
+  if (kind !== 'docker' || isPending(engine) || rootless || host.machine.uid !== 0) return false;
   return !(await startsWithMachine(host)) && (await canStart(host));
 }
 

@@ -6,6 +6,7 @@ import type { EngineWish, Settings } from '../settings/settings.ts';
 import { inspect, logs } from './containers.ts';
 import { engineInfo } from './docker.ts';
 import { nativeInfo, type Supply } from './native.ts';
+import { isPending } from './pending.ts';
 import { podmanInfo } from './podman.ts';
 import { type EngineInfo, NoEngine, TITLE } from './types.ts';
 
@@ -35,13 +36,13 @@ export async function findEngine(
   return third instanceof CliError ? first : third;
 }
 
-/** Its package is still to be installed; one that is not new is here, and does not run. */
-export const isNew = ({ bring = [] }: EngineInfo): boolean => bring.some(({ kind }) => kind === 'package');
+/** Its package is still to be installed; one that is pending and not new is here, and does not run. */
+export const isNew = ({ install }: EngineInfo): boolean => install !== undefined;
 
 /** `Docker 26.1.5`, `podman 5.4.2`; without one, the registry itself. */
 export function engineText(engine: EngineInfo): string {
   const version = engine.version.split('+')[0] ?? '';
-  if (engine.bring && engine.kind !== 'native')
+  if (isPending(engine) && engine.kind !== 'native')
     return isNew(engine)
       ? `${`${TITLE[engine.kind]} ${version}`.trim()}, not here yet`
       : 'Docker, not running yet';

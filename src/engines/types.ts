@@ -1,7 +1,7 @@
 // What is known of an engine, and what it is asked to run.
 import { CliError } from '../errors.ts';
-import type { Resource } from '../resources/resource.ts';
 import type { EngineKind, Program } from '../settings/settings.ts';
+import type { EnginePackage } from './packages.ts';
 
 /** What a person calls it. */
 export const TITLE: Record<Program, string> = { docker: 'Docker', podman: 'podman' };
@@ -16,8 +16,10 @@ export interface EngineInfo {
   /** User namespaces: the container's root cannot read our 0600 files. */
   userns: boolean;
   rootless: boolean;
-  /** It is not there, or does not run: what has to be done before anything can be asked of it. The rest is what a fresh one says. */
-  bring?: Resource[];
+  /** It is not installed: the package that brings it. What else is said here is what a fresh engine says. */
+  install?: EnginePackage;
+  /** It does not run, and has to be started before anything can be asked of it; `boot`: from now on with the machine. */
+  start?: { boot: boolean };
 }
 
 /** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */

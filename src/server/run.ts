@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
-import { withoutEngine } from '../engines/pending.ts';
+import { askableHost, isPending } from '../engines/pending.ts';
 import { keeperOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
@@ -14,6 +14,7 @@ import { liveChecks } from './checks/proof.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
 import { brought } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
+import { engineResources } from './plan/engine.ts';
 import { nativeOf } from './plan/native.ts';
 import { around } from './plan/network.ts';
 import { renewalFacts, renewLine } from './plan/renewal.ts';
@@ -25,9 +26,9 @@ import type { Outcome, Prepared, Wanted } from './wanted.ts';
 export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
-  const { logDriver, userns, bring = [], kind } = engine;
+  const { logDriver, userns } = engine;
   const { uid } = context.host.machine;
-  const host = bring.length > 0 && kind !== 'native' ? withoutEngine(context.host, kind) : context.host;
+  const host = askableHost(context.host, engine);
   const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
   const renewal =
     certificates.site && settings.renew ? await renewalFacts(context.host, settings.dir) : undefined;
@@ -50,10 +51,10 @@ export async function prepare(wanted: Wanted, context: Context, oldest: Oldest):
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
   const [first, rest] = await Promise.all([
-    diff(bring, context.host),
+    diff(engineResources(engine), context.host),
     diff([...plan, ...orphans(plan, oldest)], host),
   ]);
-  return { changes: [...first, ...rest], material, renewByHand };
+  return { engine: first, changes: [...first, ...rest], material, renewByHand };
 }
 
 /** A look without the lock: for the review, and for --dry-run. */
@@ -74,12 +75,11 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       await run.rollBack(calm);
       throw error;
     });
-    const { bring = [] } = now.engine;
-    const engine = prepared.changes.filter(({ resource }) => bring.includes(resource));
+    const { engine } = prepared;
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {
       // What was assumed of an engine that was not there is asked, now that it is.
-      if (bring.length > 0) {
+      if (isPending(wanted.engine)) {
         now = { ...now, ...(await brought(host, settings, now.facts)) };
         prepared = await prepare(now, context, run.oldest);
       }

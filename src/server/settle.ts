@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { archiveImages, chooseImage } from '../engines/images/archive.ts';
 import { otherImage } from '../engines/images/bundled.ts';
 import type { NativeInfo } from '../engines/native.ts';
-import { withoutEngine } from '../engines/pending.ts';
+import { askableHost } from '../engines/pending.ts';
 import { type EngineInfo, TITLE } from '../engines/types.ts';
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -38,8 +38,7 @@ export async function settle(
   });
   if ('problems' in result) throw new InputError(result.problems);
   const settings = { ...result.settings, ...(await aroundDefaults(result.settings, engine, facts, host)) };
-  const seen = engine.bring && engine.kind !== 'native' ? withoutEngine(host, engine.kind) : host;
-  const findings = await preflight(settings, facts, seen);
+  const findings = await preflight(settings, facts, askableHost(host, engine));
   const failed = findingsError(findings);
   if (failed) throw failed;
   const certificates = await certificatesFor(context, settings, keys, {});
@@ -47,7 +46,7 @@ export async function settle(
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
     ...otherImage(settings, facts.last),
-    ...(interactive ? [] : bringWarnings(engine)),
+    ...(interactive ? [] : pendingWarnings(engine)),
     ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
       ? ['Passwords travel in clear: everyone on the way can read them.']
@@ -77,13 +76,12 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
 }
 
 /** Nobody was asked about it: `--engine NAME` is a request to see to that engine. */
-function bringWarnings({ kind, bring = [] }: EngineInfo): string[] {
-  const [first] = bring;
-  if (!first || kind === 'native') return [];
-  if (first.kind === 'package')
+function pendingWarnings({ install, start }: EngineInfo): string[] {
+  if (install)
     return [
-      `${TITLE[kind]} is not here: it is installed from the package ${first.name}, and stays when the registry goes.`,
+      `${TITLE[install.program]} is not here: it is installed from the package ${install.name}, and stays when the registry goes.`,
     ];
+  if (!start) return [];
   return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
 }
 

@@ -19,13 +19,16 @@ export interface Wanted {
 }
 
 export interface Prepared {
+  /** What brings the engine, where it is not here yet. */
+  engine: Change[];
+  /** All of them. */
   changes: Change[];
   material: Material;
   /** What must be run every day by hand, where nothing on this machine can. */
   renewByHand?: string | undefined;
 }
 
-export interface Outcome extends Prepared {
+export interface Outcome extends Omit<Prepared, 'engine'> {
   /** Where a generated password was written, when no terminal showed it. */
   passwordFile?: string;
 }

@@ -1,5 +1,6 @@
 // The screens of the server's wizard: what was found, what was decided, what will be done. 80 columns.
 import { engineText, isNew } from '../../engines/engine.ts';
+import { isPending } from '../../engines/pending.ts';
 import type { EngineInfo } from '../../engines/types.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import type { Resource } from '../../resources/resource.ts';
@@ -16,7 +17,11 @@ export const banner = (paint: Paint): string[] => [
 /** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
   const kind = engine.kind === 'podman' ? 'podman' : 'Docker';
-  const found = engine.bring ? (isNew(engine) ? `no ${kind} yet` : 'Docker is stopped') : engineText(engine);
+  const found = isPending(engine)
+    ? isNew(engine)
+      ? `no ${kind} yet`
+      : 'Docker is stopped'
+    : engineText(engine);
   const port = facts.listening.has(5000) ? 'port 5000 is taken' : 'nothing on port 5000';
   return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), found, `${bytes(free)} free`, port].join(' · ')}`;
 }
@@ -49,7 +54,7 @@ export function reviewLines(
 ): string[] {
   const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
   // One that was stopped may have it.
-  const fetched = engine.bring && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
+  const fetched = isPending(engine) && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
     ['Address', address(settings)],
     ['Images', settings.storage],

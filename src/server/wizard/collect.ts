@@ -1,6 +1,7 @@
 // Collects what a set-up needs to know: what was said, what the machine answers, and the questions that are left.
 import { type Keys, makeKeys } from '../../certificates/site.ts';
 import { type Context, dirOf, isOn } from '../../context.ts';
+import { isPending } from '../../engines/pending.ts';
 import type { EngineInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
 import { answersFile } from '../../settings/answers-file.ts';
@@ -62,7 +63,7 @@ export async function collect(context: Context): Promise<Collected | undefined> 
   if (!interactive) return collected;
   output.say(...banner(output.paint));
   // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
-  if (facts.last && !engine.bring) {
+  if (facts.last && !isPending(engine)) {
     const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
     if (plain && (await (await import('./menu.ts')).again(context)) === 'done') return undefined;
     return { ...collected, changing: plain };
