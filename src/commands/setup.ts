@@ -19,8 +19,12 @@ export async function setup(context: Context): Promise<void> {
   refuseForeign(context.answers);
   const collected = await collect(context);
   if (!collected) return;
-  const { asking, facts, interactive } = collected;
-  const want = () => settle(context, collected);
+  const { asking, facts, engine, keys, interactive } = collected;
+  // Read anew each time: the wizard changes what was answered.
+  const want = () => {
+    const { answers, dir, passwords } = asking;
+    return settle(context, { answers, dir, passwords, facts, engine, keys, interactive });
+  };
   let wanted = await firstWish(context, collected, want);
   const given = await givenPasswords(asking.answers, env, host, everyone(wanted.settings));
   asking.passwords = new Map([...given, ...asking.passwords]);

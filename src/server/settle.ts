@@ -1,6 +1,7 @@
 // Turns the answers into settings that fit this machine, with every warning that goes with them.
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import type { Keys } from '../certificates/site.ts';
 import type { Context } from '../context.ts';
 import { archiveImages, chooseImage } from '../engines/images/archive.ts';
 import { otherImage } from '../engines/images/bundled.ts';
@@ -19,15 +20,24 @@ import { findingsError } from './checks/finding.ts';
 import { preflight } from './checks/preflight.ts';
 import { aroundDefaults } from './plan/network.ts';
 import type { Wanted } from './wanted.ts';
-import type { Collected } from './wizard/collect.ts';
+
+/** What was answered, and what is known of the machine. */
+export interface Answered extends Pick<Wanted, 'passwords' | 'facts' | 'engine'> {
+  answers: Answers;
+  /** The directory of the set-up. */
+  dir: string;
+  /** Keys that are made while somebody reads, in case that they are needed. */
+  keys: Keys;
+  /** Somebody was asked, and knows what was chosen. */
+  interactive: boolean;
+}
 
 /** Settings and certificates from the answers, with every check that can be made before anything is touched. */
 export async function settle(
   context: Context,
-  { asking, facts, engine, keys, interactive }: Collected,
+  { answers, dir, passwords, facts, engine, keys, interactive }: Answered,
 ): Promise<Wanted> {
   const { host, output } = context;
-  const { answers, dir, passwords } = asking;
   const source = await imageSource(context, answers);
   const { archive } = source;
   const result = resolveSettings(answers, {
