@@ -4,8 +4,11 @@ import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, Interrupted } from './errors.ts';
 import { VERSION } from './package.ts';
+import { carried } from './program/bundled.ts';
+import { invocation } from './program/invocation.ts';
 import { readArguments, readEnvironment } from './settings/arguments.ts';
 import type { Command } from './settings/flags.ts';
+import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput } from './terminal/output.ts';
 
 /** A number that comes back is the exit code. */
@@ -44,6 +47,8 @@ function print(text: string): number {
 }
 
 async function main(argv: string[]): Promise<number> {
+  const [node, script = ''] = [process.execPath, process.argv[1]];
+  calledAs(invocation({ script, node, path: process.env.PATH ?? '', bundle: carried()?.file }));
   const wants = (name: string) => argv.includes(name);
   // For errors before the words are understood.
   let output = makeOutput({ asJson: wants('--json'), color: !wants('--no-color') });

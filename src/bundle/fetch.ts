@@ -9,6 +9,7 @@ import { digest, refusal } from '../registry/api.ts';
 import { ask, type Endpoint, type Reply, STRANGER } from '../registry/http.ts';
 import { leftOut } from '../registry/no-proxy.ts';
 import { call } from '../registry/token.ts';
+import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
 
 /** Lists of images for several machines, and images; Docker's own types are the older ones. */
@@ -148,8 +149,8 @@ function notFetched(ref: string, env: NodeJS.ProcessEnv, error: Error): CliError
       .filter(Boolean)
       .join('\n'),
     fix: [
-      'From a mirror:   registry-setup bundle FILE --image MIRROR/library/registry:3',
-      'From a file:     registry-setup bundle FILE --image-archive registry.tar',
+      `From a mirror:   ${commandLine('bundle FILE --image MIRROR/library/registry:3')}`,
+      `From a file:     ${commandLine('bundle FILE --image-archive registry.tar')}`,
     ],
   });
 }

@@ -11,9 +11,10 @@ import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { DEFAULT_IMAGE, type Program } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 
 const LIMIT = 30 * 60_000;
-const FROM_FILE = 'From a file:     registry-setup bundle FILE --image-archive registry.tar';
+const fromFile = () => `From a file:     ${commandLine('bundle FILE --image-archive registry.tar')}`;
 
 /**
  * The engine that fetches the images: a Docker that answers, else podman; undefined where neither is installed.
@@ -27,7 +28,7 @@ export async function fetcher(host: Host): Promise<Program | undefined> {
   const told = first instanceof NoEngine ? second : first;
   if (told instanceof NoEngine) return undefined;
   const fix = told.fix.filter((line) => !line.includes('native'));
-  throw new CliError(told.message, { why: told.why, fix: [...fix, FROM_FILE] });
+  throw new CliError(told.message, { why: told.why, fix: [...fix, fromFile()] });
 }
 
 /** Which of them are not in this engine yet. */
@@ -50,8 +51,8 @@ export function fetchSteps(
       await pullImage(host, ref, report, program).catch((error: CliError) => {
         if (error instanceof Interrupted) throw error;
         const fix = [
-          'From a mirror:   registry-setup bundle FILE --image MIRROR/library/registry:3',
-          FROM_FILE,
+          `From a mirror:   ${commandLine('bundle FILE --image MIRROR/library/registry:3')}`,
+          fromFile(),
         ];
         throw new CliError(`The image ${ref} could not be pulled.`, { why: error.why, fix });
       });

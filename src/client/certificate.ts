@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { coversName, describeCertificate } from '../certificates/fields.ts';
 import { CliError } from '../errors.ts';
+import { commandLine } from '../terminal/command.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
 
@@ -54,7 +55,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
         .slice(0, 3)
         .map(
           (other) =>
-            `Call it by that name:     registry-setup --client --host ${spelled(other)}:${wish.port}`,
+            `Call it by that name:     ${commandLine(`--client --host ${spelled(other)}:${wish.port}`)}`,
         ),
       `Or, on the server:        registry-setup --yes --san ${name}`,
     ],

@@ -2,6 +2,7 @@
 import { connect, isIP } from 'node:net';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { commandLine } from '../terminal/command.ts';
 import type { Wish } from './options.ts';
 
 const LIMIT = 6_000;
@@ -24,7 +25,7 @@ export async function whereIs({ host, port, scheme, address }: Wish, machine: Ho
       {
         fix: [
           'Let its address be written into the hosts file of this machine:',
-          `  registry-setup --client --host ${scheme === 'http' ? 'http://' : ''}${host}:${port} --address IP`,
+          `  ${commandLine(`--client --host ${scheme === 'http' ? 'http://' : ''}${host}:${port} --address IP`)}`,
         ],
       },
     );

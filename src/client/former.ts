@@ -4,6 +4,7 @@ import type { Host } from '../host/host.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import { KEPT } from '../reconcile/reconcile.ts';
 import type { Run } from '../reconcile/run.ts';
+import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { memoryOf, ROOT_MEMORY } from './records.ts';
 import type { Look } from './target.ts';
@@ -98,7 +99,7 @@ export async function formerOf(asking: Asking, base: string): Promise<Former> {
     filesOf(asking),
     asRoot ? undefined : host.stat(memoryOf(ROOT_MEMORY, wish.name)).catch(silently),
   ]);
-  const undo = `registry-setup --client --host ${wish.host}:${wish.port} --undo`;
+  const undo = commandLine(`--client --host ${wish.host}:${wish.port} --undo`);
   const byHand = [
     ...folders.map((path) => {
       const sudo = asRoot || path.startsWith(`${person.home}/`) ? '' : 'sudo ';

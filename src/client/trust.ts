@@ -6,6 +6,7 @@ import { splitPem } from '../certificates/split.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { handshake } from '../registry/handshake.ts';
+import { commandLine } from '../terminal/command.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
 import type { Former } from './former.ts';
@@ -177,7 +178,7 @@ function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
     why: `It ends with ${line(top)},\nsigned by ${top?.issuer.replaceAll('\n', ', ') ?? 'nobody'}.`,
     fix: [
       'Get the certificate of that CA from who runs it, then:',
-      `  registry-setup --client --host ${host}:${port} --ca FILE`,
+      `  ${commandLine(`--client --host ${host}:${port} --ca FILE`)}`,
     ],
     exitCode: 2,
   });
@@ -193,7 +194,7 @@ function undecided(root: X509Certificate, { host, port }: Wish, asked: boolean):
     why: describeRoot(root).join('\n'),
     fix: [
       'Compare the fingerprint with the one that the server showed (registry-setup status), then:',
-      `  registry-setup --client --host ${host} --port ${port} --ca-fingerprint ${root.fingerprint256}`,
+      `  ${commandLine(`--client --host ${host} --port ${port} --ca-fingerprint ${root.fingerprint256}`)}`,
     ],
     exitCode: 2,
   });

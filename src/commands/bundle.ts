@@ -17,6 +17,7 @@ import type { Answers } from '../settings/arguments.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
 import { quoted } from '../terminal/shell.ts';
 
@@ -104,13 +105,13 @@ function steps(
 async function target({ operands, host }: Context): Promise<string> {
   const [word, surplus] = operands;
   const bad = (message: string, fix?: string) => new InputError([{ where: word ?? 'bundle', message, fix }]);
-  if (!word) throw bad('which file shall be written?', 'registry-setup bundle registry.run');
+  if (!word) throw bad('which file shall be written?', commandLine('bundle registry.run'));
   if (surplus) throw new InputError([{ where: surplus, message: 'one file at a time' }]);
   const file = resolve(word);
   const [there, parent] = await Promise.all([host.stat(file), host.stat(dirname(file))]);
   if (there?.type === 'dir')
-    throw bad('is a directory', `registry-setup bundle ${quoted(join(word, 'registry.run'))}`);
-  if (there && there.type !== 'file') throw bad('is not a file', 'registry-setup bundle registry.run');
+    throw bad('is a directory', commandLine(`bundle ${quoted(join(word, 'registry.run'))}`));
+  if (there && there.type !== 'file') throw bad('is not a file', commandLine('bundle registry.run'));
   if (parent?.type !== 'dir')
     throw bad(`there is no directory ${dirname(file)}`, `mkdir -p ${quoted(dirname(file))}`);
   const before = there?.size ? await host.read(file) : undefined;

@@ -7,6 +7,7 @@ import { type Context, isOn } from '../context.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
 import { showDryRun } from '../reconcile/dry-run.ts';
 import type { Answers } from '../settings/arguments.ts';
+import { commandLine } from '../terminal/command.ts';
 
 export async function undoClient(context: Context, answers: Answers, base: string): Promise<void> {
   const { host, output } = context;
@@ -26,7 +27,7 @@ export async function undoClient(context: Context, answers: Answers, base: strin
   );
   if (restarts && !interactive && !isOn(context, 'restart-docker'))
     throw new CliError('To take that back, Docker has to be restarted: its flags go back where they were.', {
-      fix: 'registry-setup --client --undo --yes --restart-docker',
+      fix: commandLine('--client --undo --yes --restart-docker'),
       exitCode: 2,
     });
   if (interactive) {
@@ -50,7 +51,7 @@ async function whichOne(context: Context, answers: Answers, known: string[], int
   if (known.length < 2) return known[0];
   if (!interactive)
     throw new CliError(`Missing: --host. This machine was set up for ${known.join(', ')}.`, {
-      fix: known.map((name) => `registry-setup --client --undo --host ${name}`),
+      fix: known.map((name) => commandLine(`--client --undo --host ${name}`)),
       exitCode: 2,
     });
   const prompts = await context.prompts();

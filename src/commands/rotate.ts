@@ -13,6 +13,7 @@ import { inDays } from '../server/screens/summary.ts';
 import type { Wanted } from '../server/wanted.ts';
 import type { Answers } from '../settings/arguments.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
 const DAY = 86_400_000;
@@ -30,12 +31,12 @@ export async function rotate(context: Context): Promise<void> {
   const { tls, cert, caCert } = before.settings;
   if (tls === 'insecure')
     throw new CliError('There is no certificate: this registry is plain HTTP.', {
-      fix: 'registry-setup --tls ca-signed',
+      fix: commandLine('--tls ca-signed'),
       exitCode: 2,
     });
   if (ca && (tls !== 'ca-signed' || cert || caCert))
     throw new CliError('--ca: this registry has no CA of its own.', {
-      fix: 'registry-setup rotate',
+      fix: commandLine('rotate'),
       exitCode: 2,
     });
 
@@ -67,7 +68,7 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
   const wanted = await existing(context, change, { token: true });
   if (wanted.settings.auth !== 'token')
     throw new CliError('--token-key: this registry has no tokens.', {
-      fix: 'registry-setup --auth token',
+      fix: commandLine('--auth token'),
       exitCode: 2,
     });
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
@@ -115,8 +116,8 @@ async function rotated(
         `The CA itself ends ${inDays(root.daysLeft)}: a new certificate would end with it.`,
         {
           fix: caCert
-            ? 'When you have a new one:   registry-setup rotate --ca-cert FILE --ca-key FILE'
-            : 'registry-setup rotate --ca',
+            ? `When you have a new one:   ${commandLine('rotate --ca-cert FILE --ca-key FILE')}`
+            : commandLine('rotate --ca'),
         },
       );
     // One that was made for a few days is renewed in the last third of them, and not every day.
@@ -138,7 +139,7 @@ function nothingToDo(
     throw new CliError(
       `The certificate in ${settings.cert} is the one that is served; it ends ${inDays(days)}.`,
       {
-        fix: 'When you have a new one:   registry-setup rotate --cert FILE --key FILE',
+        fix: `When you have a new one:   ${commandLine('rotate --cert FILE --key FILE')}`,
         exitCode: within === undefined ? 2 : 1,
       },
     );

@@ -1,4 +1,5 @@
 // `registry-setup status`: what runs here, and what differs from the plan.
+
 import { certificateFacts } from '../certificates/description.ts';
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
@@ -12,6 +13,7 @@ import { preview } from '../server/run.ts';
 import { loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { address } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import { bytes, SYMBOL } from '../terminal/output.ts';
 
 /** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */
@@ -72,7 +74,7 @@ export async function status(context: Context): Promise<number> {
   if (changes.length > 0)
     output.out(
       '',
-      `${mark(false)} Differs from the plan; registry-setup --yes puts it right:`,
+      `${mark(false)} Differs from the plan; ${commandLine('--yes')} puts it right:`,
       '',
       ...changeDetails(changes, output.paint),
     );

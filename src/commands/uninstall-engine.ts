@@ -8,6 +8,7 @@ import type { Host } from '../host/host.ts';
 import { wouldChange } from '../reconcile/undo.ts';
 import type { Oldest, UndoStep } from '../resources/undo.ts';
 import type { Program } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 
 const stepsOf = (oldest: Oldest): UndoStep[] => [...oldest.values()].flatMap(({ undo }) => undo.steps);
 const isEngine = (step: UndoStep) =>
@@ -33,7 +34,7 @@ export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError
   if (!first) return undefined;
   const others = more.length > 0 ? `${first} and ${more.length} more` : first;
   return new CliError(`${TITLE[program]} stays: ${others} would go with it, or stop.`, {
-    fix: 'Without it:   registry-setup uninstall',
+    fix: `Without it:   ${commandLine('uninstall')}`,
     exitCode: 2,
   });
 }

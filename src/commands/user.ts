@@ -12,11 +12,12 @@ import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
 import type { Settings } from '../settings/settings.ts';
 import { checkUser } from '../settings/validation.ts';
-import { shellLine } from '../terminal/shell.ts';
+import { commandLine } from '../terminal/command.ts';
+import { quoted } from '../terminal/shell.ts';
 
-const USAGE = [
-  'registry-setup user list | add NAME | remove NAME | password NAME',
-  'registry-setup user add --reader NAME[:REPO]      may pull and not push (token mode)',
+const usage = () => [
+  commandLine('user list | add NAME | remove NAME | password NAME'),
+  `${commandLine('user add --reader NAME[:REPO]')}      may pull and not push (token mode)`,
 ];
 
 export async function user(context: Context): Promise<void> {
@@ -33,24 +34,24 @@ export async function user(context: Context): Promise<void> {
     !one ||
     (readers.length > 0 && verb !== 'add')
   )
-    throw bad(`"user ${context.operands.join(' ')}" is not understood.`, USAGE);
+    throw bad(`"user ${context.operands.join(' ')}" is not understood.`, usage());
   if (settings.auth === 'none')
-    throw bad('Nobody logs in to this registry.', `registry-setup --auth htpasswd --user ${name}`);
+    throw bad('Nobody logs in to this registry.', commandLine(`--auth htpasswd --user ${name}`));
   const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
-  if (wrong) throw bad(`${wrong.message}.`, wrong.fix ?? USAGE);
+  if (wrong) throw bad(`${wrong.message}.`, wrong.fix ?? usage());
   if (readers.length > 0 && settings.auth !== 'token')
     throw bad(
       `With ${settings.auth} everybody who logs in may push: readers need token mode.`,
-      `registry-setup --auth token --reader ${readers[0]}`,
+      commandLine(`--auth token --reader ${readers[0]}`),
     );
   const there = everyone(settings).includes(name);
   const more = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
   if (verb === 'add' && there && readers.length > 0 && !settings.users.includes(name))
-    throw bad(`${name} is a reader already.`, shellLine('registry-setup', ['--yes', ...more]));
-  if (verb === 'add' && there) throw bad(`${name} is there already.`, `registry-setup user password ${name}`);
-  if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, `registry-setup user add ${name}`);
+    throw bad(`${name} is a reader already.`, commandLine(['--yes', ...more].map(quoted).join(' ')));
+  if (verb === 'add' && there) throw bad(`${name} is there already.`, commandLine(`user password ${name}`));
+  if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, commandLine(`user add ${name}`));
   if (verb === 'remove' && settings.users.length === 1 && settings.users[0] === name)
-    throw bad(`${name} is the last one who can push.`, 'registry-setup --auth none      lets everyone in');
+    throw bad(`${name} is the last one who can push.`, `${commandLine('--auth none')}      lets everyone in`);
   const roles = { users: settings.users, readers: settings.readers };
   if (verb === 'add' && readers.length > 0) roles.readers = [...settings.readers, ...readers];
   else if (verb === 'add') roles.users = [...settings.users, name];

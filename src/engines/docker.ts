@@ -2,6 +2,7 @@
 // honoured. Where the two differ it says so.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { commandLine } from '../terminal/command.ts';
 import { HANGS } from './containers.ts';
 import { ANSWERS_WITHIN, type EngineInfo, NoEngine, StoppedEngine } from './types.ts';
 
@@ -22,9 +23,9 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
     throw new NoEngine('Docker is not installed on this machine.', {
       fix: [
         'As root it is installed from the packages of the system:',
-        '  registry-setup --engine docker',
+        `  ${commandLine('--engine docker')}`,
         'Or without Docker:',
-        '  registry-setup --engine native',
+        `  ${commandLine('--engine native')}`,
       ],
     });
   if (code === 124)
@@ -32,14 +33,14 @@ export async function engineInfo(host: Host): Promise<EngineInfo> {
   if (/permission denied/i.test(refusal))
     throw new CliError('This user may not talk to Docker.', {
       fix: [
-        'As root:            sudo npx registry-setup',
-        'Or without Docker:  registry-setup --engine native',
+        `As root:            sudo ${commandLine()}`,
+        `Or without Docker:  ${commandLine('--engine native')}`,
       ],
     });
   if (typeof info.ServerVersion !== 'string' || info.ServerVersion === '')
     throw new StoppedEngine('Docker is installed, but it is not running.', {
       why: refusal,
-      fix: ['systemctl start docker', 'Or without Docker:  registry-setup --engine native'],
+      fix: ['systemctl start docker', `Or without Docker:  ${commandLine('--engine native')}`],
     });
   const security = (info.SecurityOptions as string[] | null) ?? [];
   return {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Keeper, keeperOf } from '../host/service-manager.ts';
+import { commandLine } from '../terminal/command.ts';
 import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
 import type { EngineInfo } from './types.ts';
 
@@ -76,10 +77,10 @@ export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInf
   throw new CliError('There is no registry program on this machine.', {
     why: bring ? 'The package that brings it can only be installed by root.' : undefined,
     fix: [
-      ...(bring ? ['As root:                         sudo npx registry-setup'] : []),
-      'Out of an image, without engine: registry-setup --engine native --image-archive registry.tar',
+      ...(bring ? [`As root:                         sudo ${commandLine()}`] : []),
+      `Out of an image, without engine: ${commandLine('--engine native --image-archive registry.tar')}`,
       'Put the program on the PATH:     github.com/distribution/distribution/releases',
-      'Or with a container engine:      registry-setup --engine docker      (or podman)',
+      `Or with a container engine:      ${commandLine('--engine docker')}      (or podman)`,
     ],
   });
 }

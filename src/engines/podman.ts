@@ -2,6 +2,7 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import { ANSWERS_WITHIN, type EngineInfo, NoEngine } from './types.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function podmanInfo(host: Host): Promise<EngineInfo> {
   });
   if (code === 127)
     throw new NoEngine('podman is not installed on this machine.', {
-      fix: ['apt-get install podman', 'Or without a container engine:   registry-setup --engine native'],
+      fix: ['apt-get install podman', `Or without a container engine:   ${commandLine('--engine native')}`],
     });
   if (code !== 0) throw new CliError('podman does not work here.', { why: stderr.trim() });
   // biome-ignore lint/suspicious/noExplicitAny: the engine's own document

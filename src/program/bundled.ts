@@ -1,6 +1,4 @@
 // What this program was carried here with, when it runs out of a bundle: templates/bundle.sh leaves it in a known place.
-import { stripVTControlCharacters } from 'node:util';
-import { shellLine } from '../terminal/shell.ts';
 
 /** Where a part of the payload lies, as it stands in the file. */
 export interface Part {
@@ -45,18 +43,4 @@ export const carried = (): Carried | undefined => (globalThis as { [PLACE]?: Car
 /** For tests: as if this ran out of a bundle, or not. */
 export function carry(bundle: Carried | undefined): void {
   (globalThis as { [PLACE]?: Carried | undefined })[PLACE] = bundle;
-}
-
-/** A command of ours that a person would paste; not `bundle`, which is for where there is network, nor `--client`, for another machine. */
-const COMMAND = /\b(npx )?registry-setup(?= --(?!client)| (?:status|user|rotate|uninstall)\b|$)/g;
-/** A line of a diff shows a file as it is. */
-const inDiff = (line: string) => /^\s*[-+@]/.test(stripVTControlCharacters(line));
-
-/** A text with the commands as they are called here: out of a bundle, nothing is on the PATH. */
-export function asCalled(text: string): string {
-  const bundle = carried();
-  if (!bundle) return text;
-  const words = shellLine('sh', [bundle.file]);
-  const lines = text.split('\n');
-  return lines.map((line) => (inDiff(line) ? line : line.replace(COMMAND, () => words))).join('\n');
 }

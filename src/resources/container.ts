@@ -16,6 +16,7 @@ import { CliError } from '../errors.ts';
 import { untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import type { Provider, ResourceOf } from './resource.ts';
 import type { UndoStep } from './undo.ts';
@@ -55,11 +56,11 @@ async function ours(service: Service, host: Host) {
 export function notOurs(name: string, there: Container, base = name, engine: Program = 'docker'): CliError {
   const fix = there.owner
     ? [
-        `Change that one:       registry-setup --dir ${there.owner}`,
-        `Use another name:      registry-setup --name ${base}-2`,
+        `Change that one:       ${commandLine(`--dir ${there.owner}`)}`,
+        `Use another name:      ${commandLine(`--name ${base}-2`)}`,
       ]
     : [
-        `Use another name:      registry-setup --name ${base}-2`,
+        `Use another name:      ${commandLine(`--name ${base}-2`)}`,
         `Or rename that one:    ${engine} rename ${name} ${name}-old`,
       ];
   const whose = there.owner ? `belongs to the registry in ${there.owner}` : 'was not made by registry-setup';

@@ -2,6 +2,7 @@
 import { takeProgram } from '../engines/images/program.ts';
 import { registryVersion } from '../engines/native.ts';
 import { CliError } from '../errors.ts';
+import { commandLine } from '../terminal/command.ts';
 import type { Provider, ResourceOf } from './resource.ts';
 
 export const binary: Provider<ResourceOf<'binary'>> = {
@@ -23,7 +24,7 @@ export const binary: Provider<ResourceOf<'binary'>> = {
   async apply({ path, ref, archive }, host) {
     if (archive === undefined)
       throw new CliError(`The program ${path} is gone, and there is no archive to take it from.`, {
-        fix: 'registry-setup --image-archive FILE',
+        fix: commandLine('--image-archive FILE'),
       });
     await takeProgram(host, archive, ref, path);
     const { version, why } = await registryVersion(host, path);

@@ -6,6 +6,7 @@ import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import type { EngineWish } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import { certificatesFor } from './certificates.ts';
 import { gatherFacts } from './plan/facts.ts';
 import type { Wanted } from './wanted.ts';
@@ -20,7 +21,7 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
   if (!facts.last)
     throw new CliError(`There is no registry in ${dir}.`, {
-      fix: ['Set one up:           registry-setup', `It is elsewhere:      registry-setup … --dir DIR`],
+      fix: [`Set one up:           ${commandLine()}`, `It is elsewhere:      ${commandLine('… --dir DIR')}`],
     });
   if (facts.engine instanceof CliError) throw facts.engine;
   const defaults = { dir, engine: facts.engine.kind };

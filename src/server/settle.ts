@@ -14,6 +14,7 @@ import { keeperOf } from '../host/service-manager.ts';
 import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/arguments.ts';
 import { resolveSettings } from '../settings/resolve.ts';
+import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
 import { findingsError } from './checks/finding.ts';
@@ -78,7 +79,7 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
     warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
   if (keeper === 'script')
     warnings.push(
-      'There is no systemd: it will not survive a restart of the machine. After one:   registry-setup --yes',
+      `There is no systemd: it will not survive a restart of the machine. After one:   ${commandLine('--yes')}`,
     );
   if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
     warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');

@@ -6,6 +6,7 @@ import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
+import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 
 /** Where a registry keeps its images, in its storage. */
@@ -19,7 +20,7 @@ const barredBy = (path: string, exitCode: 1 | 2): CliError =>
     fix: [
       `See where it leads:      ${shellLine('ls', ['-ld', path])}`,
       `Take it away:            ${shellLine('rm', [path])}      (what a link leads to stays)`,
-      ...(exitCode === 2 ? ['Or keep the images:      registry-setup uninstall'] : []),
+      ...(exitCode === 2 ? [`Or keep the images:      ${commandLine('uninstall')}`] : []),
     ],
     exitCode,
   });

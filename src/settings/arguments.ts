@@ -1,6 +1,7 @@
 // What the person said, and where: argv, the environment, an answers file. Types are checked here, meanings in settings.ts.
 import { parseArgs } from 'node:util';
 import { InputError, type Problem } from '../errors.ts';
+import { commandLine } from '../terminal/command.ts';
 import {
   COMMANDS,
   type Command,
@@ -116,7 +117,7 @@ function readFlag(token: Token, command: Command): { name: FlagName; answer: Ans
   const raw = token.rawName;
   const off = raw.startsWith('--no-');
   const bad = (message: string, fix?: string) => ({ problem: { where: raw, message, fix } });
-  const help = `registry-setup ${command === 'setup' ? '' : `${command} `}--help`;
+  const help = commandLine(command === 'setup' ? '--help' : `${command} --help`);
   const name = flagNamed(token.name, command) ?? (off ? flagNamed(token.name.slice(3), command) : undefined);
   if (!name || (off && flag(name).kind !== 'switch')) {
     const near = nearest(raw, FLAG_NAMES.filter((f) => takes(command, f)).map(spelled));
@@ -164,7 +165,7 @@ export function readArguments(argv: string[]): Invocation {
   if (!named && words[0] !== undefined && problems.length === 0) {
     const near = nearest(words[0], COMMANDS);
     const message = `there is no such command${near ? `; did you mean "${near}"?` : ''}`;
-    problems.push({ where: words[0], message, fix: 'registry-setup --help' });
+    problems.push({ where: words[0], message, fix: commandLine('--help') });
   }
   if (problems.length > 0) throw new InputError(problems);
   return { command, operands: named ? words.slice(1) : words, answers };

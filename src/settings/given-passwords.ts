@@ -2,13 +2,14 @@
 import { CliError, InputError, type Problem } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { Secret } from '../secret.ts';
+import { commandLine } from '../terminal/command.ts';
 import type { Answers } from './arguments.ts';
 import { checkPassword } from './validation.ts';
 
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY)
     throw new CliError('--password-stdin: nothing is piped in.', {
-      fix: 'registry-setup --password-stdin < FILE',
+      fix: commandLine('--password-stdin < FILE'),
       exitCode: 2,
     });
   let text = '';

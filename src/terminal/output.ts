@@ -1,6 +1,5 @@
 // What a person sees. Standard output carries what was asked for; everything else goes to standard error.
 import { CliError } from '../errors.ts';
-import { asCalled } from '../program/bundled.ts';
 
 /** Says what a long step is doing: `pulling, 12 of 30 MB`. */
 export type Report = (text: string) => void;
@@ -50,14 +49,14 @@ export function makeOutput({ asJson = false, quiet = false, color = true }): Out
   if (!painted) process.env.NO_COLOR = '1';
   const paint: Paint = (style, text) =>
     painted ? `\u001b[${CODES[style][0]}m${text}\u001b[${CODES[style][1]}m` : text;
-  const write = (lines: string[]) => process.stderr.write(`${asCalled(lines.join('\n'))}\n`);
+  const write = (lines: string[]) => process.stderr.write(`${lines.join('\n')}\n`);
   return {
     asJson,
     quiet,
     paint,
     terminal: process.stdin.isTTY === true && process.stderr.isTTY === true,
     say: (...lines) => void (quiet || asJson || write(lines)),
-    out: (...lines) => void (asJson || process.stdout.write(`${asCalled(lines.join('\n'))}\n`)),
+    out: (...lines) => void (asJson || process.stdout.write(`${lines.join('\n')}\n`)),
     json: (document) =>
       void (asJson && process.stdout.write(`${JSON.stringify({ version: 1, ...document }, null, 2)}\n`)),
     fail: (error, verbose) => write(errorLines(error, verbose, paint)),

@@ -1,6 +1,7 @@
 // The built program, as a person runs it, on this machine's files and ports; its `docker` is a script (fake-docker).
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 import { noRegistry, registryProgram } from './registry-program.ts';
 import { temporaryDirectory } from './tmp.ts';
@@ -27,9 +28,16 @@ function copyOfProgram(): string {
   if (!existsSync(join(root, 'dist/cli.js'))) throw new Error('dist/cli.js is not there: npm run build');
   for (const name of ['dist', 'templates', 'package.json'])
     cpSync(join(root, name), join(copy, name), { recursive: true });
-  return join(copy, 'dist/cli.js');
+  // As npm installs it: a link on the PATH.
+  chmodSync(join(copy, 'dist/cli.js'), 0o755);
+  mkdirSync(join(copy, 'bin'));
+  symlinkSync('../dist/cli.js', join(copy, 'bin/registry-setup'));
+  return copy;
 }
-export const CLI = copyOfProgram();
+const COPY = copyOfProgram();
+export const CLI = join(COPY, 'bin/registry-setup');
+/** The script itself, which is nowhere on the PATH. */
+export const SCRIPT = join(COPY, 'dist/cli.js');
 
 export interface Machine {
   /** For --dir: there is nothing yet. */
@@ -68,7 +76,7 @@ export function temporaryMachine({ serves = false } = {}): Machine {
     place,
     dir: join(place, 'srv/registry'),
     env: {
-      PATH: `${join(place, 'bin')}:${process.env.PATH}`,
+      PATH: `${join(place, 'bin')}:${dirname(CLI)}:${process.env.PATH}`,
       HOME: join(place, 'home'),
       FAKE_DOCKER: engine,
       NO_COLOR: '1',
@@ -92,8 +100,13 @@ export interface Running {
 }
 
 /** Without a terminal; nothing of this machine's environment but the PATH is seen. */
-export function startProgram(argv: string[], { env }: Pick<Machine, 'env'>, input = ''): Running {
-  const child = spawn(process.execPath, [CLI, ...argv], { env, stdio: 'pipe' });
+export function startProgram(
+  argv: string[],
+  { env }: Pick<Machine, 'env'>,
+  input = '',
+  script = CLI,
+): Running {
+  const child = spawn(process.execPath, [script, ...argv], { env, stdio: 'pipe' });
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (part: string) => {

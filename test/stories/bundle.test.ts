@@ -4,7 +4,7 @@ import { commonArchive, fetcher, wantedIn } from '../../src/bundle/images.ts';
 import { architecture, listed } from '../../src/engines/images/archive.ts';
 import { plainName } from '../../src/engines/images/reference.ts';
 import { CliError } from '../../src/errors.ts';
-import { type About, asCalled, carry } from '../../src/program/bundled.ts';
+import { type About, carry } from '../../src/program/bundled.ts';
 import { runCommand } from '../helpers/context.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
@@ -100,26 +100,6 @@ describe('a set-up out of a bundle', () => {
     expect(settings(host)).toContain('image: registry:3\n');
     await runCommand(host, '--yes --image registry:3.1');
     expect(settings(host)).toContain('image: registry:3.1\n');
-  });
-
-  test('lines to be pasted call the bundle, for nothing is on the PATH; files and developer machines are shown as they are', () => {
-    expect(asCalled('registry-setup --yes')).toBe('registry-setup --yes');
-    carriedOn(fakeHost());
-    const here = `sh ${FILE}`;
-    expect(asCalled('Set one up:   registry-setup\nAs root:  sudo npx registry-setup')).toBe(
-      `Set one up:   ${here}\nAs root:  sudo ${here}`,
-    );
-    expect(asCalled('`registry-setup user password admin` makes another; registry-setup --yes')).toBe(
-      `\`${here} user password admin\` makes another; ${here} --yes`,
-    );
-    for (const text of [
-      'npx registry-setup --client --host a',
-      'registry-setup · a private image registry',
-      '  +# by registry-setup --no-renew',
-      'add the timer registry-setup-renew',
-      'registry-setup bundle FILE --auth token',
-    ])
-      expect(asCalled(text)).toBe(text);
   });
 
   test('the node that came with it is kept for the timer', async () => {

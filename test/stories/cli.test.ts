@@ -1,9 +1,10 @@
 // The built program: words in, streams and exit code out. Nothing is touched in any of these.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BUILT } from '../../src/commands/help.ts';
-import { type Machine, runProgram, temporaryMachine } from '../helpers/program.ts';
+import { type Machine, runProgram, SCRIPT, startProgram, temporaryMachine } from '../helpers/program.ts';
 
 /** Runs it in a place of its own, and sees to it that nothing was written there and nothing was done. */
 async function run(line: string, prepare: (machine: Machine) => void = () => {}) {
@@ -88,6 +89,25 @@ describe('bad input: 2, and one line for each', () => {
       expect.stringContaining('--password-file: a password cannot be empty'),
     ]);
   });
+});
+
+test('commands to paste are called as this program was: its name, or the script that is nowhere on the PATH', async () => {
+  const machine = temporaryMachine();
+  const status = ['status', '--dir', machine.dir, '--json'];
+  const called = async (script?: string) => {
+    const { stdout, stderr } = await startProgram(status, machine, '', script).result;
+    const line = /Set one up: +(.+)\n/.exec(stderr)?.[1] ?? '';
+    expect(JSON.parse(stdout).error.fix[0]).toContain(`  ${line}`);
+    const pasted = execFileSync('sh', ['-c', `${line} --help`], {
+      env: machine.env,
+      cwd: '/',
+      encoding: 'utf8',
+    });
+    expect(pasted).toContain('Usage: registry-setup');
+    return line;
+  };
+  expect(await called()).toBe('registry-setup');
+  expect(await called(SCRIPT)).toMatch(/^\S*node \S+\/dist\/cli\.js$/);
 });
 
 describe('--json is one document, whatever happens', () => {

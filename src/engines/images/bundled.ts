@@ -2,6 +2,7 @@
 import { CliError } from '../../errors.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Answers } from '../../settings/arguments.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { architecture } from './archive.ts';
 import { plainName } from './reference.ts';
 
@@ -34,7 +35,7 @@ export function otherImage(
   const held = carried()?.about.images[0];
   if (!last || engine === 'native' || !held || plainName(held) === plainName(image)) return [];
   return [
-    `The bundle holds ${held}, and this registry runs ${image}. To take it:   registry-setup --yes --image ${held}`,
+    `The bundle holds ${held}, and this registry runs ${image}. To take it:   ${commandLine(`--yes --image ${held}`)}`,
   ];
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { listArchive, listed } from './archive.ts';
 import { archiveFile } from './bundled.ts';
 
@@ -40,7 +41,7 @@ export async function takeProgram(host: Host, archive: string, ref: string, to: 
       await host.remove(join(aside, layer));
     }
     throw new CliError(`The image ${ref} has no program named registry.`, {
-      fix: `registry-setup --image-archive FILE      with the image that Docker Hub calls registry:3`,
+      fix: `${commandLine('--image-archive FILE')}      with the image that Docker Hub calls registry:3`,
     });
   } finally {
     await host.removeTree(aside);

@@ -4,6 +4,7 @@ import { CliError, Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Program } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { bytes, type Report } from '../../terminal/output.ts';
 import { pullTrouble } from './pull-trouble.ts';
 import { fullName, registryOf } from './reference.ts';
@@ -139,10 +140,10 @@ const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
   ...(carried()
     ? [`In the bundle:     registry-setup bundle FILE ${flagFor(ref)}     where there is network`]
     : []),
-  'From a mirror:     registry-setup --image MIRROR/library/registry:3',
+  `From a mirror:     ${commandLine('--image MIRROR/library/registry:3')}`,
   `From a file:       ${program} save -o registry.tar registry:3     where it can be pulled, then here`,
-  '                   registry-setup --image-archive registry.tar',
-  'Without an image:  registry-setup --engine native',
+  `                   ${commandLine('--image-archive registry.tar')}`,
+  `Without an image:  ${commandLine('--engine native')}`,
 ];
 
 /** What makes a bundle hold an image. */

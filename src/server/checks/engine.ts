@@ -6,6 +6,7 @@ import type { Host } from '../../host/host.ts';
 import { notOurs } from '../../resources/container.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { authName } from '../auth/docker-auth.ts';
 import type { Facts } from '../plan/facts.ts';
 import { type Check, type Finding, fail, warn } from './finding.ts';
@@ -43,7 +44,7 @@ async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Find
   const path = unitPath({ name: unit, ...(host.machine.uid !== 0 && { own: true }) });
   const text = (await host.read(path))?.toString();
   if (text === undefined || OURS.every((word) => text.includes(word.replace('DIR', dir)))) return [];
-  const fix = [`Use another name:      registry-setup --name ${unit}-2`];
+  const fix = [`Use another name:      ${commandLine(`--name ${unit}-2`)}`];
   return fail(`The service ${unit} was not made by this set-up (${path}).`, fix, { flag: '--name' });
 }
 

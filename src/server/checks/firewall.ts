@@ -4,6 +4,7 @@ import { CliError } from '../../errors.ts';
 import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/firewall/firewall.ts';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { served } from '../plan/network.ts';
 import type { Finding } from './finding.ts';
@@ -25,7 +26,7 @@ export async function firewallNews(
   if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
     news.push({
       message: `ufw is on, and ports that Docker publishes go past it: whoever reaches this machine reaches port ${ports}.`,
-      fix: ['registry-setup --bind IP      listens on one address alone'],
+      fix: [`${commandLine('--bind IP')}      listens on one address alone`],
     });
   const mayOpen = host.machine.uid === 0 && settings.openPort === true;
   for (const opening of await openings(served(settings), engine, host)) {

@@ -7,6 +7,7 @@ import { bare } from '../../host/names.ts';
 import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
 import { clientFlags } from '../../settings/resolve.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
@@ -47,8 +48,8 @@ export async function addressed(
       level: 'error',
       message: `podman has no IPv6 in its network: no client would reach ${isIP(bind) === 6 ? bind : name}.`,
       fix: [
-        'Without a container:          registry-setup --engine native',
-        'Or by an IPv4 address:        registry-setup --host IP',
+        `Without a container:          ${commandLine('--engine native')}`,
+        `Or by an IPv4 address:        ${commandLine('--host IP')}`,
       ],
       flag: isIP(bind) === 6 ? '--bind' : '--host',
     },

@@ -6,6 +6,7 @@ import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { portHolder } from '../../host/ports.ts';
 import type { EngineKind, Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
@@ -46,7 +47,7 @@ async function portFree(
     ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
     : await portHolder(host, wanted);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
-  const fix = [`Use another port:          registry-setup ${flag} ${free}`];
+  const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
   if (publisher) fix.push(`Or take that one away:     ${program} stop ${publisher.name}`);
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
 }
@@ -59,7 +60,7 @@ export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) 
   const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
   if (low === undefined) return [];
   const fix = [
-    `Use a higher port:    registry-setup --port ${low === 443 ? 5443 : 5000}`,
+    `Use a higher port:    ${commandLine(`--port ${low === 443 ? 5443 : 5000}`)}`,
     `Or let everybody:     sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
   ];
   return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });

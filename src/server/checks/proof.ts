@@ -10,6 +10,7 @@ import { ask, type Credentials, type Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
 import { Secret } from '../../secret.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
 import type { Material } from '../plan/secrets.ts';
 import { checkRoles, untilAuthServes, withCause } from './roles.ts';
@@ -33,7 +34,7 @@ function knownCause(log: string, { storage }: Settings): { message: string; fix:
     ],
     [/no space left on device/, `the disk of ${storage} is full`, [`df -h ${storage}`]],
     [/read-only file system/, `${storage} is on a read-only file system`, [`findmnt -T ${storage}`]],
-    [/exec format error/, 'its image was made for another kind of processor', ['registry-setup --image REF']],
+    [/exec format error/, 'its image was made for another kind of processor', [commandLine('--image REF')]],
   ];
   const hit = causes.find(([pattern]) => pattern.test(log));
   return hit && { message: hit[1], fix: hit[2] };
@@ -80,7 +81,7 @@ async function mustAnswer(at: Endpoint, wanted: number, who: string, credentials
   const { status } = await call(at, 'GET', '/v2/', { credentials });
   if (status === wanted) return;
   throw new CliError(`The registry answers ${status} to ${who}, and should answer ${wanted}.`, {
-    fix: 'registry-setup status',
+    fix: commandLine('status'),
   });
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
 
@@ -39,7 +40,7 @@ export async function labels(
     {
       level: 'error',
       message: `SELinux is on, and ${storage} ${why}: with the label of a container nothing else could use it.`,
-      fix: [`Use one of its own:   registry-setup --storage ${join(storage, 'registry')}`],
+      fix: [`Use one of its own:   ${commandLine(`--storage ${join(storage, 'registry')}`)}`],
       flag: '--storage',
     },
   ];
@@ -47,7 +48,7 @@ export async function labels(
   if (above)
     return refuse('belongs to the system').map((finding) => ({
       ...finding,
-      fix: ['Use another one:   registry-setup --storage /srv/registry'],
+      fix: [`Use another one:   ${commandLine('--storage /srv/registry')}`],
     }));
   if (await isHome(host, storage)) return refuse("is somebody's home");
   if ((await host.stat(storage))?.type !== 'dir') return [];

@@ -1,6 +1,7 @@
 // Checks the directory of the images before anything is touched: rights, room, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { type Check, fail, warn } from './finding.ts';
 
@@ -12,10 +13,10 @@ export const storage: Check = async ({ storage: path, engine: kind }, { last }, 
   const flag = { flag: '--storage' };
   const there = await host.stat(path);
   if (there && there.type !== 'dir')
-    return fail(`${path} is a file, not a directory.`, ['registry-setup --storage DIR'], flag);
+    return fail(`${path} is a file, not a directory.`, [commandLine('--storage DIR')], flag);
   const parent = there ?? (await nearestParent(path, host));
   if (parent.type !== 'dir')
-    return fail(`A part of ${path} is a file.`, ['registry-setup --storage DIR'], flag);
+    return fail(`A part of ${path} is a file.`, [commandLine('--storage DIR')], flag);
   // The root of a container of a person without root is that person.
   const { uid } = host.machine;
   const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
@@ -24,12 +25,12 @@ export const storage: Check = async ({ storage: path, engine: kind }, { last }, 
   if (there && !mayWrite && kind !== 'native' && !handedOver)
     return fail(
       `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
-      [`chown ${uid === 0 ? 'root' : uid} ${path}`, 'Or use another one:   registry-setup --storage DIR'],
+      [`chown ${uid === 0 ? 'root' : uid} ${path}`, `Or use another one:   ${commandLine('--storage DIR')}`],
       flag,
     );
   const { free } = await host.space(path);
   if (free >= LITTLE_SPACE) return [];
-  return warn(`Only ${bytes(free)} are free in ${path}.`, ['registry-setup --storage DIR']);
+  return warn(`Only ${bytes(free)} are free in ${path}.`, [commandLine('--storage DIR')]);
 };
 
 async function nearestParent(path: string, host: Host) {
@@ -48,7 +49,7 @@ export const permission: Check = async ({ dir }, _, host) => {
     ? []
     : fail(
         `This user may not write to ${dir}.`,
-        ['As root:           sudo npx registry-setup', 'Or elsewhere:      registry-setup --dir ~/registry'],
+        [`As root:           sudo ${commandLine()}`, `Or elsewhere:      ${commandLine('--dir ~/registry')}`],
         { flag: '--dir' },
       );
 };

@@ -2,6 +2,7 @@
 import { CliError } from '../../errors.ts';
 import type { Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Witness } from '../auth/probe-account.ts';
 
 /** Whether the registry takes a token of docker_auth. */
@@ -14,7 +15,7 @@ export async function takesTokens(at: Endpoint, { name, password }: Witness): Pr
 export async function checkWitness(at: Endpoint, witness: Witness): Promise<string> {
   if (!(await takesTokens(at, witness)))
     throw new CliError('The registry does not take the tokens of docker_auth.', {
-      fix: 'registry-setup status',
+      fix: commandLine('status'),
     });
   const { name: user, password } = witness;
   const { status } = await call(at, 'GET', '/v2/_catalog', { credentials: { user, password } });

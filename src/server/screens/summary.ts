@@ -15,8 +15,9 @@ import {
   DEFAULT_PORT,
   type Settings,
 } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
-import { shellLine } from '../../terminal/shell.ts';
+import { quoted, shellLine } from '../../terminal/shell.ts';
 import type { Material } from '../plan/secrets.ts';
 import type { Outcome } from '../wanted.ts';
 import { openedIn } from './review.ts';
@@ -28,7 +29,7 @@ export function laterLines({ dir }: { dir: string }): string[] {
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
   return [
     '  Later, and on a developer machine without network (carry the file there, too):',
-    `    ${shellLine('sh', [bundle.file, 'status', ...where])}`,
+    `    ${commandLine(['status', ...where].map(quoted).join(' '))}`,
     `    ${shellLine('sh', [basename(bundle.file), '--client'])} …`,
   ];
 }
@@ -60,7 +61,7 @@ export function sameRun(settings: Settings): string {
     return [`--${name}`, String(value)];
   });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
-  return shellLine('registry-setup', ['--yes', ...dir, ...args]);
+  return commandLine(['--yes', ...dir, ...args].map(quoted).join(' '));
 }
 
 const day = (iso: string) => iso.slice(0, 10);
@@ -83,7 +84,7 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
 
 /** Addresses of this machine that came after the certificate; a new one by itself would stop the registry for a moment. */
 export const lacksLines = (lacks: string[] | undefined): string[] =>
-  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; registry-setup rotate puts it in`] : [];
+  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} puts it in`] : [];
 
 export const inDays = (days: number): string =>
   days < 0
@@ -114,7 +115,7 @@ export function loginLines(
   const [first] = generated.keys();
   if (!first) return [];
   if (passwordFile) return [`  The generated password is in ${passwordFile}`, ''];
-  const again = `(shown this once; \`registry-setup user password ${first}\` makes another)`;
+  const again = `(shown this once; \`${commandLine(`user password ${first}`)}\` makes another)`;
   const lines = [...generated].map(([name, password]) => `  ${paint('bold', name)}   ${password.reveal()}`);
   return [...lines, `  ${paint('dim', again)}`, ''];
 }
@@ -145,7 +146,7 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
       `    ${byHand}`,
       '',
     ];
-  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : 'then: registry-setup rotate'}.`, ''];
+  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : `then: ${commandLine('rotate')}`}.`, ''];
 }
 
 /** What the person needs next, and nothing more. Every line can be pasted. */

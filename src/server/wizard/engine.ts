@@ -10,6 +10,7 @@ import { CliError, Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Answers } from '../../settings/arguments.ts';
 import type { EngineWish, Program } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 
 /** Which engine was asked for by name, in this run. */
@@ -67,8 +68,8 @@ async function howToStart({ message, why }: StoppedEngine, host: Host): Promise<
   const boots = await startsWithMachine(host);
   const fix = [
     `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
-    'Or let it be started:  registry-setup --yes --engine docker',
-    'Or without Docker:     registry-setup --engine native',
+    `Or let it be started:  ${commandLine('--yes --engine docker')}`,
+    `Or without Docker:     ${commandLine('--engine native')}`,
   ];
   return new StoppedEngine(message, {
     why: boots ? why : `${why}\nIt does not start with this machine either.`,
@@ -80,7 +81,7 @@ const noPackage = (program: Program): NoEngine =>
   new NoEngine(`${TITLE[program]} is not here, and no package manager that is known here has it.`, {
     fix: [
       program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.',
-      'Or without it:   registry-setup --engine native',
+      `Or without it:   ${commandLine('--engine native')}`,
     ],
   });
 

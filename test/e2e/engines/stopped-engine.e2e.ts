@@ -121,6 +121,6 @@ it('who may not talk to Docker is told so', async () => {
   );
   expect(code).toBe(1);
   expect(stderr).toContain('This user may not talk to Docker.');
-  expect(stderr).toContain('sudo npx registry-setup');
+  expect(stderr).toContain('sudo registry-setup');
   await server.sh('userdel -r ann 2>/dev/null');
 });

@@ -232,7 +232,7 @@ describe('preflight', () => {
         host.machine = { ...host.machine, uid: 1000 };
       },
       'This user may not write to /opt/registry.',
-      'sudo npx registry-setup',
+      'sudo registry-setup',
       '--dir',
     ],
     [
