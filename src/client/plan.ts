@@ -5,8 +5,7 @@ import type { Resource } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
 import { doneTitle } from './screens.ts';
-import type { Target, TargetName } from './target.ts';
-import type { Trust } from './trust.ts';
+import type { Target, TargetName, Trust } from './target.ts';
 
 export interface Joining {
   wish: Wish;

@@ -4,8 +4,7 @@ import type { Change } from '../reconcile/reconcile.ts';
 import type { Paint } from '../terminal/output.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
-import type { Target, TargetName } from './target.ts';
-import type { Trust } from './trust.ts';
+import type { Target, TargetName, Trust } from './target.ts';
 
 const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
 

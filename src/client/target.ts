@@ -1,10 +1,16 @@
 // What a target is: one program of this machine that pulls images, where it keeps its trust, and how it is proven.
+import type { X509Certificate } from 'node:crypto';
 import type { Daemon } from '../dockerd/types.ts';
 import type { Host } from '../host/host.ts';
 import type { Resource, ResourceOf } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
-import type { Trust } from './trust.ts';
+
+/** `public`: this machine trusts it already, by the roots that it came with. */
+export type Trust =
+  | { kind: 'http' }
+  | { kind: 'public'; bundle?: string }
+  | { kind: 'roots'; roots: X509Certificate[]; known: boolean };
 
 export const TARGETS = [
   'docker',

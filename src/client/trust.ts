@@ -12,12 +12,7 @@ import type { Found } from './discover.ts';
 import type { Former } from './former.ts';
 import type { Wish } from './options.ts';
 import { acceptPlain } from './plain.ts';
-
-/** `public`: this machine trusts it already, by the roots that it came with. */
-export type Trust =
-  | { kind: 'http' }
-  | { kind: 'public'; bundle?: string }
-  | { kind: 'roots'; roots: X509Certificate[]; known: boolean };
+import type { Trust } from './target.ts';
 
 export interface Trusting {
   wish: Wish;

@@ -1,5 +1,4 @@
 // `registry-setup status`: what runs here, and what differs from the plan.
-
 import { certificateFacts } from '../certificates/description.ts';
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
-import type { Finder, Look } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, Look, Trust } from '../target.ts';
 
 /** buildkitd.toml (docs.docker.com/build/buildkit/toml-configuration). */
 export function buildkitdToml(name: string, trust: Trust, ca: string[]): string {

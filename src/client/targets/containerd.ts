@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
-import type { Finder, Look } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, Look, Trust } from '../target.ts';
 import { ownDockerLogins, pullWith } from './docker.ts';
 
 export const BASE = '/etc/containerd/certs.d';

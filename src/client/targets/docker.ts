@@ -12,8 +12,7 @@ import { activeConflicts, aroundFlags } from '../conflicts.ts';
 import type { Found } from '../discover.ts';
 import { proxyWarnings } from '../proxy.ts';
 import { listIn } from '../records.ts';
-import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, LoginPlace, Look, Pull, Trust } from '../target.ts';
 import { inStore, storeResources } from './system.ts';
 
 export const SYSTEM: Daemon = {

@@ -2,8 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Resource } from '../../resources/resource.ts';
 import { directory } from '../certs-dir.ts';
-import type { Finder, Look } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, Look, Trust } from '../target.ts';
 
 export const FOLDER = '/etc/rancher/k3s';
 export const FILE = `${FOLDER}/registries.yaml`;

@@ -5,8 +5,7 @@ import type { Host } from '../../host/host.ts';
 import { leftOut } from '../../registry/no-proxy.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
-import type { Finder, LoginPlace, Look, Pull } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, LoginPlace, Look, Pull, Trust } from '../target.ts';
 import { ownDockerLogins, pullWith } from './docker.ts';
 
 const TOOLS = ['podman', 'buildah', 'skopeo'] as const;

@@ -4,8 +4,7 @@ import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { findStore, STORES, trust as trustProvider } from '../../resources/trust.ts';
-import type { Finder } from '../target.ts';
-import type { Trust } from '../trust.ts';
+import type { Finder, Trust } from '../target.ts';
 
 /** The roots as resources of the store; the file is called by the fingerprint, so that several lie side by side. */
 export async function storeResources(host: Host, trust: Trust, restart?: Daemon): Promise<Resource[]> {

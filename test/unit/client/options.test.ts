@@ -1,12 +1,11 @@
 // What a person wants of a developer machine, as they say it; and the files of each target.
 import { describe, expect, test } from 'vitest';
 import { nameOf, parseAddress, parseFingerprint, readWish } from '../../../src/client/options.ts';
-import { TARGETS } from '../../../src/client/target.ts';
+import { TARGETS, type Trust } from '../../../src/client/target.ts';
 import { buildkitdToml } from '../../../src/client/targets/buildkit.ts';
 import { hostsToml } from '../../../src/client/targets/containerd.ts';
 import { registriesYaml } from '../../../src/client/targets/k3s.ts';
 import { dropIn } from '../../../src/client/targets/podman.ts';
-import type { Trust } from '../../../src/client/trust.ts';
 import { leftOut } from '../../../src/registry/no-proxy.ts';
 import { clientLine } from '../../../src/server/screens/summary.ts';
 import { type Answers, readArguments } from '../../../src/settings/arguments.ts';
