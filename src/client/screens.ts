@@ -42,7 +42,7 @@ export const inClear = (paint: Paint): string[] => [
 /** What will go, a line each; the directories that were only made for it go without a word. */
 export const leaveLines = (changes: Change[]): string[] =>
   changes
-    .filter(({ resource }) => resource.kind === 'gone' && !resource.of.startsWith('dir:'))
+    .filter(({ resource }) => resource.kind === 'removal' && resource.of.kind !== 'dir')
     .flatMap(({ drift }) => drift.details)
     .map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 

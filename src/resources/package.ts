@@ -1,15 +1,31 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
 import { othersIn } from '../engines/others.ts';
-import { isInstalled, isThere, MANAGERS, managerIdle } from '../engines/packages.ts';
+import {
+  isInstalled,
+  isThere,
+  MANAGERS,
+  type Manager,
+  managerIdle,
+  type PackageUndo,
+} from '../engines/packages.ts';
 import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, WHEN_OVER } from './provider.ts';
 
-type Package = ResourceOf<'package'>;
-type Step = UndoStep & { do: 'package' };
+/** `service`: what it would start by itself, and must not; `runtime`: the set-up's own takes its name; `engine`: what it brings, for all. */
+export interface PackageResource {
+  kind: 'package';
+  manager: Manager;
+  name: string;
+  service?: string;
+  runtime?: true;
+  engine?: Program;
+}
+
+type PackageStep = { do: 'package' } & PackageUndo;
 
 /** A package manager may have to download much, and wait for another one. */
 const LIMIT = 30 * 60_000;
@@ -44,8 +60,16 @@ async function userNames(host: Host): Promise<string[]> {
   return text.split('\n').flatMap((line) => line.split(':')[0] || []);
 }
 
-export const pack: Provider<Package> = {
+export const pack: Provider<PackageResource, PackageStep> = {
   title: ({ name }) => `package ${name}`,
+  id: ({ name }) => name,
+  // With another engine it may be wanted again.
+  kept: true,
+  removed: (name) => `package ${name}`,
+  review: (changes) =>
+    changes.map(
+      ({ title, resource }) => `install the ${title}${resource.engine ? ' and what it needs' : ''}`,
+    ),
 
   async check({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
@@ -74,6 +98,18 @@ export const pack: Provider<Package> = {
     );
     // A machine with init scripts would start it when it starts itself.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
+  },
+
+  steps: {
+    package: {
+      perform: undoPackage,
+      isLeft: ({ manager, name }, host) => isThere(host, manager, name),
+      // Containers use an engine until the run is over.
+      inverse: async (step) => (step.engine ? WHEN_OVER.inverse(step) : { steps: [] }),
+      performReversibly: (step, host) =>
+        step.engine ? WHEN_OVER.performReversibly() : undoPackage(step, host),
+      words: ({ manager, name }) => MANAGERS[manager].remove([name]).join(' '),
+    },
   },
 };
 
@@ -111,7 +147,7 @@ const split = ([program = '', ...args]: string[]): [string, string[]] => [progra
 /** A fresh machine may have no list of packages yet, or one that is too old: it is fetched, and the installation tried once more. */
 export async function install(
   host: Host,
-  manager: Package['manager'],
+  manager: Manager,
   words: string[],
   report?: (text: string) => void,
 ): Promise<void> {
@@ -132,7 +168,7 @@ const hinted = ({ message, why, fix }: CliError, hint: string) =>
   new CliError(message, { why, fix: [...fix, hint] });
 
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
-export async function undoPackage(step: Step, host: Host): Promise<void> {
+async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
   await managerIdle(host);
@@ -154,7 +190,7 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
 }
 
 /** What dpkg was in the middle of when the power failed can neither be used nor removed before it is whole. (dpkg(1), --audit) */
-async function makeWhole(host: Host, { manager, name, engine }: Step): Promise<void> {
+async function makeWhole(host: Host, { manager, name, engine }: PackageStep): Promise<void> {
   const { stdout } = await host.run('dpkg', ['--audit']);
   if (stdout.trim() === '') return;
   const limit = { timeout: LIMIT, env: QUIET };
@@ -165,7 +201,7 @@ async function makeWhole(host: Host, { manager, name, engine }: Step): Promise<v
 }
 
 /** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */
-async function mustBeUnused(host: Host, { manager, name }: Step, program: 'docker' | 'podman') {
+async function mustBeUnused(host: Host, { manager, name }: PackageStep, program: 'docker' | 'podman') {
   const [first] = (await othersIn(host, program)) ?? [];
   if (!first) return;
   throw new CliError(`${TITLE[program]} stays: ${first} is in it.`, {
@@ -179,7 +215,10 @@ async function hasDaemon(host: Host, program: 'docker' | 'podman'): Promise<bool
   return (await host.run(daemon, ['--version'])).code !== 127;
 }
 
-async function sweepEngine(host: Host, { empty, absent, group }: NonNullable<Step['engine']>): Promise<void> {
+async function sweepEngine(
+  host: Host,
+  { empty, absent, group }: NonNullable<PackageStep['engine']>,
+): Promise<void> {
   for (const path of empty) {
     for (const entry of await host.list(path)) await host.removeTree(`${path}/${entry}`);
     if (absent.includes(path)) await host.rmdir(path);
@@ -202,6 +241,3 @@ async function nowUnneeded(host: Host, name: string): Promise<string[]> {
   const { stdout } = await host.run('apt-get', words, { env: QUIET });
   return [...stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map(([, found = '']) => found);
 }
-
-export const packageLeft = ({ manager, name }: Step, host: Host): Promise<boolean> =>
-  isThere(host, manager, name);

@@ -5,10 +5,20 @@ import { type Door, untilListening, whileTheyWait } from '../host/hold-connectio
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type FileStep, type Provider, serviceLines, wayBackOfFile } from './provider.ts';
 
-type Unit = Pick<ResourceOf<'unit'>, 'name' | 'own'>;
+/** A systemd service, switched on and running; `own`: of the user's own systemd. `door`: where it listens. */
+export interface UnitResource {
+  kind: 'unit';
+  name: string;
+  text: string;
+  own?: true;
+  door?: Door;
+}
+
+type UnitStep = { do: 'unit'; name: string; on: boolean; own?: true };
+
+type Unit = Pick<UnitResource, 'name' | 'own'>;
 
 const own_ = (own: true | undefined) => (own ? ['--user'] : []);
 
@@ -38,7 +48,7 @@ async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
  * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so.
  * @param door of a service that runs: who comes while it is started again waits
  */
-export async function switchUnit(
+async function switchUnit(
   host: Host,
   { name, own, on, door }: Unit & { on: boolean; door?: Door | undefined },
 ): Promise<void> {
@@ -59,11 +69,14 @@ export async function switchUnit(
 }
 
 /** The way back from folders that are made for a unit, as in the home of a person. */
-export const foldersOf = async (path: string, host: Host): Promise<UndoStep[]> =>
+export const foldersOf = async (path: string, host: Host): Promise<FileStep[]> =>
   (await missing(dirname(path), host)).map((folder) => ({ do: 'rmdir', path: folder }));
 
-export const unit: Provider<ResourceOf<'unit'>> = {
+export const unit: Provider<UnitResource, UnitStep> = {
   title: ({ name }) => `service ${name}`,
+  id: ({ name }) => name,
+  removed: (name) => `service ${name}`,
+  review: serviceLines,
 
   async check(resource, host) {
     const path = unitPath(resource);
@@ -84,21 +97,13 @@ export const unit: Provider<ResourceOf<'unit'>> = {
   async undo(resource, host, vault) {
     const { name, own } = resource;
     const path = unitPath(resource);
-    const [there, bytes, on] = await Promise.all([host.stat(path), host.read(path), isOn(host, resource)]);
+    const on = await isOn(host, resource);
     const step = { do: 'unit' as const, name, ...(own && { own }) };
+    const off = { ...step, on: false };
+    const file = await wayBackOfFile(path, host, vault);
     // Off while its file is still there; systemd forgets it when the file is gone.
-    if (!there || !bytes)
-      return {
-        steps: [
-          { ...step, on: false },
-          { do: 'remove', path },
-          { ...step, on: false },
-          ...(await foldersOf(path, host)),
-        ],
-      };
-    const { mode, uid, gid } = there;
-    const restore: UndoStep = { do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid };
-    return { steps: [{ ...step, on: false }, restore], last: on ? [{ ...step, on }] : [] };
+    if (file.do === 'remove') return { steps: [off, file, off, ...(await foldersOf(path, host))] };
+    return { steps: [off, file], last: on ? [{ ...step, on }] : [] };
   },
 
   async apply(resource, host) {
@@ -107,5 +112,18 @@ export const unit: Provider<ResourceOf<'unit'>> = {
     const door = (await host.stat(path)) && resource.door;
     await host.write(path, resource.text, { mode: 0o644 });
     await switchUnit(host, { ...resource, door, on: true });
+  },
+
+  steps: {
+    unit: {
+      perform: (step, host) => switchUnit(host, step),
+      isLeft: async (step, host) => (await host.stat(unitPath(step))) !== undefined,
+      inverse: async (step, host) => ({
+        steps: [],
+        last: (await host.stat(unitPath(step))) ? [{ ...step, on: !step.on }] : [],
+      }),
+      words: ({ name, on, own }) =>
+        `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.service`,
+    },
   },
 };

@@ -77,7 +77,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       throw error;
     });
     const { bring = [] } = now.engine;
-    const engine = prepared.changes.filter(({ resource }) => bring.includes(resource));
+    const engine = prepared.changes.filter(({ resource }) => bring.some((brought) => brought === resource));
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {
       // What was assumed of an engine that was not there is asked, now that it is.

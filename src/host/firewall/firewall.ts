@@ -73,8 +73,11 @@ export async function openings(place: Place, engine: EngineInfo, host: Host): Pr
   return found;
 }
 
-export const titleOf = ({ program, port, to, zone }: Opening): string =>
-  `rule for port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+/** `port 5000 in ufw` */
+export const placeOf = ({ program, port, to, zone }: Opening): string =>
+  `port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+
+export const titleOf = (opening: Opening): string => `rule for ${placeOf(opening)}`;
 
 const firewallCmds = (what: string) => `firewall-cmd ${what} && firewall-cmd --permanent ${what}`;
 
