@@ -11,6 +11,7 @@ import {
 import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { hasSystemd, systemctl, systemctlLine } from '../host/systemd.ts';
 import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
@@ -49,7 +50,6 @@ async function must(host: Host, words: string[], doing: string, report?: (text: 
   });
 }
 
-const hasSystemd = async (host: Host) => (await host.stat('/run/systemd/system')) !== undefined;
 /** For good in /etc; for now in /run, where a unit of that name in /etc is stronger. (systemctl(1), mask --runtime) */
 const maskPath = (service: string, runtime?: true) =>
   `/${runtime ? 'run' : 'etc'}/systemd/system/${service}.service`;
@@ -91,7 +91,7 @@ export const pack: Provider<PackageResource, PackageStep> = {
 
   async apply({ manager, name, service, runtime, engine }, host, report) {
     const systemd = await hasSystemd(host);
-    const mask = ['systemctl', 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`];
+    const mask = systemctlLine({}, 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`);
     if (service && systemd) await must(host, mask, 'systemctl mask');
     await quietly(host, service !== undefined && !systemd, () =>
       install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
@@ -186,7 +186,7 @@ async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   if (engine && !(await hasDaemon(host, engine.program))) await sweepEngine(host, engine);
   if (!service || !systemd) return;
   await host.remove(maskPath(service, runtime));
-  await host.run('systemctl', ['daemon-reload']);
+  await systemctl(host, {}, 'daemon-reload');
 }
 
 /** What dpkg was in the middle of when the power failed can neither be used nor removed before it is whole. (dpkg(1), --audit) */

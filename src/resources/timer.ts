@@ -1,7 +1,7 @@
 // A systemd timer of ours: its two units, switched on and running.
 import { dirname } from 'node:path';
-import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
@@ -26,26 +26,15 @@ export const unitPaths = ({ name, own }: Timer) => {
   return { service, timer: service.replace(/\.service$/, '.timer') };
 };
 
-const words = ({ own }: Timer, ...args: string[]) => [...(own ? ['--user'] : []), ...args];
-
-async function systemctl(host: Host, timer: Timer, ...args: string[]): Promise<void> {
-  const said = words(timer, ...args);
-  const { code, stderr } = await host.run('systemctl', said);
-  if (code !== 0) throw new CliError(`systemctl ${said.join(' ')} failed.`, { why: stderr.trim() });
-}
-
-const isOn = async (host: Host, timer: Timer) =>
-  (await host.run('systemctl', words(timer, 'is-active', '--quiet', `${timer.name}.timer`))).code === 0 &&
-  (await host.run('systemctl', words(timer, 'is-enabled', '--quiet', `${timer.name}.timer`))).code === 0;
-
 /** Switches a timer on, or off; systemd reads its files anew first. */
 async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
   const unit = `${timer.name}.timer`;
   if (on && !(await host.stat(unitPaths(timer).timer))) return;
-  if (!on) await host.run('systemctl', words(timer, 'disable', '--now', unit));
-  if (on) await systemctl(host, timer, 'enable', '--no-reload', unit);
-  await systemctl(host, timer, 'daemon-reload');
-  if (on) await systemctl(host, timer, 'restart', unit);
+  const at = { own: timer.own, unit };
+  if (!on) await systemctl(host, timer, 'disable', '--now', unit);
+  if (on) await mustSystemctl(host, at, 'enable', '--no-reload', unit);
+  await mustSystemctl(host, at, 'daemon-reload');
+  if (on) await mustSystemctl(host, at, 'restart', unit);
 }
 
 export const timer: Provider<TimerResource, TimerStep> = {
@@ -67,8 +56,8 @@ export const timer: Provider<TimerResource, TimerStep> = {
     ];
     if (!serviceThere && !timerThere) return { what: 'create', details };
     if (details.length > 0) return { what: 'change', details };
-    if (await isOn(host, resource)) return undefined;
-    const line = ['systemctl', ...words(resource, 'enable', '--now', `${name}.timer`)].join(' ');
+    if (await isOn(host, resource, `${name}.timer`)) return undefined;
+    const line = systemctlLine(resource, 'enable', '--now', `${name}.timer`).join(' ');
     return { what: 'start', details: [`it is switched off: ${line}`] };
   },
 
@@ -76,7 +65,7 @@ export const timer: Provider<TimerResource, TimerStep> = {
     const { name, own } = resource;
     const steps: FileStep[] = [];
     for (const path of Object.values(unitPaths(resource))) steps.push(await wayBackOfFile(path, host, vault));
-    const on = await isOn(host, resource);
+    const on = await isOn(host, resource, `${name}.timer`);
     // Off while its files are still there, on when they are back.
     const turn = (way: boolean): TimerStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
     const folders = await foldersOf(unitPaths(resource).timer, host);
@@ -98,7 +87,7 @@ export const timer: Provider<TimerResource, TimerStep> = {
       isLeft: async (step, host) => (await host.stat(unitPaths(step).timer)) !== undefined,
       inverse: async (step) => ({ steps: [{ ...step, on: !step.on }] }),
       words: ({ name, on, own }) =>
-        `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.timer`,
+        systemctlLine({ own }, on ? 'enable' : 'disable', '--now', `${name}.timer`).join(' '),
     },
   },
 };

@@ -1,8 +1,8 @@
 // A systemd service of ours: its file, switched on, running. The file names the digest of what it reads, so that a change restarts it.
 import { dirname, join } from 'node:path';
-import { CliError } from '../errors.ts';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
+import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, serviceLines, wayBackOfFile } from './provider.ts';
@@ -20,29 +20,9 @@ type UnitStep = { do: 'unit'; name: string; on: boolean; own?: true };
 
 type Unit = Pick<UnitResource, 'name' | 'own'>;
 
-const own_ = (own: true | undefined) => (own ? ['--user'] : []);
-
 /** Of the machine, or of the person who runs this. (systemd.unit(5)) */
 export const unitPath = ({ name, own }: Unit, home = process.env.HOME ?? '/root'): string =>
   join(own ? join(home, '.config/systemd/user') : '/etc/systemd/system', `${name}.service`);
-
-async function systemctl(host: Host, { name, own }: Unit, ...words: string[]): Promise<void> {
-  const args = [...own_(own), ...words];
-  const { code, stderr } = await host.run('systemctl', args, { timeout: 120_000 });
-  if (code === 0) return;
-  throw new CliError(`systemctl ${args.join(' ')} failed.`, {
-    why: stderr.trim(),
-    fix: `journalctl ${[...own_(own), '-u', name].join(' ')} -n 50`,
-  });
-}
-
-/** Both that it runs and that it starts with the machine. */
-async function isOn(host: Host, { name, own }: Unit): Promise<boolean> {
-  const asks = ['is-active', 'is-enabled'].map((word) =>
-    host.run('systemctl', [...own_(own), word, '--quiet', `${name}.service`]),
-  );
-  return (await Promise.all(asks)).every(({ code }) => code === 0);
-}
 
 /**
  * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so.
@@ -52,18 +32,17 @@ async function switchUnit(
   host: Host,
   { name, own, on, door }: Unit & { on: boolean; door?: Door | undefined },
 ): Promise<void> {
-  const unit = { name, ...(own && { own }) };
+  const unit = { name, unit: name, ...(own && { own }) };
   const file = `${name}.service`;
   const there = await host.stat(unitPath(unit));
   if (on && !there) return;
-  if (!on && there)
-    await host.run('systemctl', [...own_(own), 'disable', '--now', file], { timeout: 120_000 });
+  if (!on && there) await systemctl(host, unit, 'disable', '--now', file);
   // By itself it would read everything anew, which takes its time and is done below.
-  if (on) await systemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
-  await systemctl(host, unit, 'daemon-reload');
+  if (on) await mustSystemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
+  await mustSystemctl(host, unit, 'daemon-reload');
   if (!on) return;
   await whileTheyWait(host, door ? [door] : [], async () => {
-    await systemctl(host, unit, 'restart', file);
+    await mustSystemctl(host, unit, 'restart', file);
     if (door) await untilListening(host, door.port);
   });
 }
@@ -86,8 +65,8 @@ export const unit: Provider<UnitResource, UnitStep> = {
         what: there === undefined ? 'create' : 'change',
         details: unifiedDiff(path, there, resource.text),
       };
-    if (await isOn(host, resource)) return undefined;
-    const words = ['systemctl', ...own_(resource.own), 'enable', '--now', `${resource.name}.service`];
+    if (await isOn(host, resource, `${resource.name}.service`)) return undefined;
+    const words = systemctlLine(resource, 'enable', '--now', `${resource.name}.service`);
     return {
       what: 'start',
       details: ['it is not running, or does not start with the machine', words.join(' ')],
@@ -97,7 +76,7 @@ export const unit: Provider<UnitResource, UnitStep> = {
   async undo(resource, host, vault) {
     const { name, own } = resource;
     const path = unitPath(resource);
-    const on = await isOn(host, resource);
+    const on = await isOn(host, resource, `${name}.service`);
     const step = { do: 'unit' as const, name, ...(own && { own }) };
     const off = { ...step, on: false };
     const file = await wayBackOfFile(path, host, vault);
@@ -123,7 +102,7 @@ export const unit: Provider<UnitResource, UnitStep> = {
         last: (await host.stat(unitPath(step))) ? [{ ...step, on: !step.on }] : [],
       }),
       words: ({ name, on, own }) =>
-        `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.service`,
+        systemctlLine({ own }, on ? 'enable' : 'disable', '--now', `${name}.service`).join(' '),
     },
   },
 };
