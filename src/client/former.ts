@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { readOldest } from '../reconcile/journal.ts';
-import { KEPT } from '../reconcile/reconcile.ts';
 import type { Run } from '../reconcile/run.ts';
+import { type Key, textOfKey } from '../resources/key.ts';
+import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { memoryOf, ROOT_MEMORY } from './records.ts';
@@ -28,21 +29,22 @@ export interface Former {
 type Asking = Pick<Look, 'host' | 'env' | 'person' | 'wish'>;
 
 /** The name of the mark among the ways back: the last run reached the registry by plain HTTP. The mark has nothing to undo. */
-const PLAIN = `${KEPT}plain-http`;
+const PLAIN: Key = { kind: 'plain-http', id: '', kept: true };
+const hasMark = (oldest: Oldest) => oldest.has(textOfKey(PLAIN));
 
 /**
  * Writes down, within a run, how the registry is reached now. Counts when the run has succeeded.
  * @throws CliError where it cannot be written
  */
 export async function rememberWay(run: Run, way: Way): Promise<void> {
-  if (run.oldest.has(PLAIN) === (way === 'http')) return;
+  if (hasMark(run.oldest) === (way === 'http')) return;
   await run.record(PLAIN, 'plain HTTP', { steps: [] }, way === 'tls');
 }
 
 async function lastWay(host: Host, dir: string): Promise<Way | undefined> {
   const oldest = await readOldest(host, dir);
   if (oldest.size === 0) return undefined;
-  return oldest.has(PLAIN) ? 'http' : 'tls';
+  return hasMark(oldest) ? 'http' : 'tls';
 }
 
 /** Every directory in which a program of this machine keeps CAs for one registry, whether that program is here or not. */

@@ -1,10 +1,9 @@
 // Takes back what was done on a developer machine for one registry.
 import type { Context } from '../context.ts';
 import { readOldest } from '../reconcile/journal.ts';
-import { applyOrUndo, type Change, diff, stepOf, wayBack } from '../reconcile/reconcile.ts';
+import { applyOrUndo, type Change, diff, keyOf, stepOf, wayBack } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
-import { keyOf } from '../resources/key.ts';
 import { forgetEmpty, memoryOf } from './records.ts';
 
 export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
@@ -15,7 +14,7 @@ export async function previewLeave(context: Context, base: string, address: stri
 function grouped(changes: Change[]): Change[][] {
   const groups: Change[][] = [];
   for (const change of changes) {
-    const isDir = change.resource.kind === 'gone' && change.resource.of.startsWith('dir:');
+    const isDir = keyOf(change.resource).kind === 'dir';
     const last = groups.at(-1);
     if (isDir && last) last.push(change);
     else groups.push([change]);
@@ -24,7 +23,7 @@ function grouped(changes: Change[]): Change[][] {
 }
 
 const removalTitle = ({ title, drift, resource }: Change) =>
-  keyOf(resource).startsWith('moved:')
+  keyOf(resource).kind === 'moved'
     ? 'Flags of Docker are where they were, and it was restarted'
     : /^(rm|rmdir) /.test(drift.details[0] ?? '')
       ? `Removed ${title}`

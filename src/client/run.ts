@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
-import { applyOrUndo, type Change, diff, orphans, stepOf } from '../reconcile/reconcile.ts';
+import { applyOrUndo, type Change, diff, orphans, type Planned, stepOf } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
 import { ask } from '../registry/http.ts';
@@ -21,14 +21,16 @@ export interface Prepared {
 /** The plan, compared with the machine; what is no longer served or wanted goes. Reads only. */
 export async function prepare(joining: Joining, context: Context, oldest: Oldest): Promise<Prepared> {
   const plan = await clientPlan(joining);
-  const owned = (key: string) =>
-    joining.targets.some(({ owns }) => owns.some((path) => key.includes(`:${path}`)));
+  const owned = (id: string) => joining.targets.some(({ owns }) => owns.some((path) => id.startsWith(path)));
   const all = plan.flatMap(({ resources }) => resources);
-  const old = orphans(all, oldest).filter((resource) => resource.kind === 'gone' && owned(resource.of));
-  const gone = { title: 'What is no longer needed is gone', resources: old };
+  const old = orphans(all, oldest).filter(({ of }) => owned(of.id));
+  const removals: { title: string; resources: Planned[] } = {
+    title: 'What is no longer needed is gone',
+    resources: old,
+  };
   // A program that may still go without TLS by an older wish is not given a password.
   const logins = plan.filter(({ resources }) => resources.some(({ kind }) => kind === 'login'));
-  const parts = [...plan.filter((part) => !logins.includes(part)), gone, ...logins];
+  const parts = [...plan.filter((part) => !logins.includes(part)), removals, ...logins];
   const compared = await Promise.all(
     parts.map(async ({ title, resources }) => ({ title, changes: await diff(resources, context.host) })),
   );

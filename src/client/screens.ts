@@ -48,7 +48,7 @@ export const notTried = ['  The login is not tried: a dry run sends no password.
 /** What will go, a line each; the directories that were only made for it go without a word. */
 export const leaveLines = (changes: Change[]): string[] =>
   changes
-    .filter(({ resource }) => resource.kind === 'gone' && !resource.of.startsWith('dir:'))
+    .filter(({ resource }) => resource.kind === 'removal' && resource.of.kind !== 'dir')
     .flatMap(({ drift }) => drift.details)
     .map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 

@@ -1,6 +1,7 @@
 // A running dockerd, as the machine of a developer has it: what it trusts, and how it is told to read its files again.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { scopeWords, systemctl, systemctlLine } from '../host/systemd.ts';
 import type { Daemon, Directive } from './types.ts';
 
 export interface DaemonInfo {
@@ -72,18 +73,18 @@ export function hasEntry(info: DaemonInfo, directive: Directive, entry: string):
   return info.mirrors.some((mirror) => mirror.replace(/\/$/, '') === entry.replace(/\/$/, ''));
 }
 
-const user = ({ uid }: Daemon) => (uid === 0 ? [] : ['--user']);
-export const reloadCommand = (daemon: Daemon) => ['systemctl', ...user(daemon), 'reload', daemon.unit];
-export const restartCommand = (daemon: Daemon) => ['systemctl', ...user(daemon), 'restart', daemon.unit];
+const scopeOf = ({ uid }: Daemon) => ({ own: uid !== 0 });
+export const reloadCommand = (daemon: Daemon) => systemctlLine(scopeOf(daemon), 'reload', daemon.unit);
+export const restartCommand = (daemon: Daemon) => systemctlLine(scopeOf(daemon), 'restart', daemon.unit);
 
 /** Tells it to read daemon.json again. Where systemd did not start it, by the signal that systemd would send. */
 export async function reload(host: Host, daemon: Daemon): Promise<void> {
-  const [command = '', ...args] = reloadCommand(daemon);
-  const { code, stderr } = await host.run(command, args);
+  const scope = scopeOf(daemon);
+  const { code, stderr } = await systemctl(host, scope, 'reload', daemon.unit);
   if (code === 0) return;
   // A unit may have no reload of its own (snap), and dockerd may have been started by hand.
   const signal = ['kill', '-s', 'HUP', '--kill-who=main', daemon.unit];
-  if ((await host.run('systemctl', [...user(daemon), ...signal])).code === 0) return;
+  if ((await systemctl(host, scope, ...signal)).code === 0) return;
   const pid = daemon.uid === 0 ? (await host.read('/var/run/docker.pid'))?.toString().trim() : undefined;
   if (pid && (await host.run('kill', ['-HUP', pid])).code === 0) return;
   throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
@@ -106,12 +107,11 @@ const STARTS_WITHIN = 60_000;
 
 /** Restarts it, and waits until it answers. @throws CliError with its own words when it does not come up */
 export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {
-  const systemctl = (...words: string[]) =>
-    host.run('systemctl', [...user(daemon), ...words], { timeout: STARTS_WITHIN * 2 });
-  await systemctl('daemon-reload');
+  const scope = scopeOf(daemon);
+  await systemctl(host, scope, 'daemon-reload');
   // systemd counts starts, and refuses the fourth within a minute.
-  await systemctl('reset-failed', daemon.unit);
-  const { code } = await systemctl('restart', daemon.unit);
+  await systemctl(host, scope, 'reset-failed', daemon.unit);
+  const { code } = await systemctl(host, scope, 'restart', daemon.unit);
   const end = Date.now() + STARTS_WITHIN;
   while (code === 0 && Date.now() < end) {
     if (await daemonInfo(host, daemon)) return;
@@ -121,8 +121,8 @@ export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {
 }
 
 /** Its last words on a reload: it refuses one in its log alone. */
-async function lastWords(host: Host, { unit, uid }: Daemon): Promise<string> {
-  const args = [...(uid === 0 ? [] : ['--user']), '-u', unit, '-n', '20', '--no-pager', '-o', 'cat'];
+async function lastWords(host: Host, daemon: Daemon): Promise<string> {
+  const args = [...scopeWords(scopeOf(daemon)), '-u', daemon.unit, '-n', '20', '--no-pager', '-o', 'cat'];
   const { stdout } = await host.run('journalctl', args, { timeout: 5_000 });
   const lines = stdout.split('\n').filter((line) => /reload|configur|error|conflict/i.test(line));
   return lines.slice(-4).join('\n');

@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { systemctl } from '../host/systemd.ts';
 import { cutOut, findFlags, flagAt, logicalLines, NOT_PLAIN } from './flag-text.ts';
 
 export type ListDirective = 'insecure-registries' | 'registry-mirrors';
@@ -87,8 +88,8 @@ async function dropInsOf(host: Host, fragment: string, shown: string): Promise<s
 
 /** What systemd starts dockerd with; undefined where it has no unit for it, or one made from an init script. */
 async function unitLines(host: Host, { unit = 'docker', uid = 0 }: Daemon): Promise<Line[] | undefined> {
-  const args = [...(uid === 0 ? [] : ['--user']), 'show', unit, '-p', 'FragmentPath', '-p', 'DropInPaths'];
-  const { code, stdout } = await host.run('systemctl', args);
+  const asked = ['show', unit, '-p', 'FragmentPath', '-p', 'DropInPaths'];
+  const { code, stdout } = await systemctl(host, { own: uid !== 0 }, ...asked);
   const [, fragment = ''] = /^FragmentPath=(.+)$/m.exec(stdout) ?? [];
   if (code !== 0 || !fragment || fragment.includes('/generator')) return undefined;
   const dropIns = await dropInsOf(host, fragment, stdout);

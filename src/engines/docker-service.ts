@@ -1,6 +1,7 @@
 // Docker as a service of the machine: whether it starts, and how to start it with systemd, OpenRC or an init script.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { hasSystemd, systemctlLine } from '../host/systemd.ts';
 import { isPending } from './pending.ts';
 import type { EngineInfo } from './types.ts';
 
@@ -20,13 +21,13 @@ interface Init {
 
 const SYSTEMD: Init = {
   services: ['docker.socket', 'docker.service', 'containerd.service'],
-  start: (service) => ['systemctl', 'start', service],
-  stop: (service) => ['systemctl', 'stop', service],
-  active: (service) => ['systemctl', 'is-active', '--quiet', service],
+  start: (service) => systemctlLine({}, 'start', service),
+  stop: (service) => systemctlLine({}, 'stop', service),
+  active: (service) => systemctlLine({}, 'is-active', '--quiet', service),
   boot: {
-    on: (service) => ['systemctl', 'enable', '--quiet', service],
-    off: (service) => ['systemctl', 'disable', '--quiet', service],
-    is: (service) => ['systemctl', 'is-enabled', '--quiet', service],
+    on: (service) => systemctlLine({}, 'enable', '--quiet', service),
+    off: (service) => systemctlLine({}, 'disable', '--quiet', service),
+    is: (service) => systemctlLine({}, 'is-enabled', '--quiet', service),
   },
 };
 const OPENRC: Init = {
@@ -48,7 +49,7 @@ const SCRIPTS: Init = {
 };
 
 export async function initOf(host: Host): Promise<Init> {
-  if (await host.stat('/run/systemd/system')) return SYSTEMD;
+  if (await hasSystemd(host)) return SYSTEMD;
   return (await host.stat('/sbin/rc-service')) ? OPENRC : SCRIPTS;
 }
 
@@ -75,7 +76,7 @@ export async function startsWithMachine(host: Host): Promise<boolean> {
 
 /** Whether there is a Docker on this machine to start: its command line may be here alone, for an engine elsewhere. */
 export async function canStart(host: Host): Promise<boolean> {
-  if ((await initOf(host)) === SYSTEMD) return says(host, ['systemctl', 'cat', 'docker.service']);
+  if ((await initOf(host)) === SYSTEMD) return says(host, systemctlLine({}, 'cat', 'docker.service'));
   return (await host.stat('/etc/init.d/docker')) !== undefined;
 }
 

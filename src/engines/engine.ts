@@ -2,6 +2,7 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/service-manager.ts';
+import { systemctl } from '../host/systemd.ts';
 import type { EngineWish, Settings } from '../settings/settings.ts';
 import { inspect, logs } from './containers.ts';
 import { engineInfo } from './docker.ts';
@@ -57,8 +58,8 @@ export async function isRunning(host: Host, at: Where, name = at.name): Promise<
   if (at.engine !== 'native') return (await inspect(host, name, at.engine))?.running === true;
   const keeper = await keeperOf(host);
   if (keeper === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
-  const own = keeper === 'own systemd' ? ['--user'] : [];
-  const { code } = await host.run('systemctl', [...own, 'is-active', '--quiet', `${name}.service`]);
+  const scope = { own: keeper === 'own systemd' };
+  const { code } = await systemctl(host, scope, 'is-active', '--quiet', `${name}.service`);
   return code === 0;
 }
 

@@ -1,14 +1,15 @@
 // What keeps a program running on this machine: systemd, the user's systemd, or a script.
 import { join } from 'node:path';
 import type { Host } from './host.ts';
+import { hasSystemd } from './systemd.ts';
 
 /** What runs a program for good. */
 export type Keeper = 'systemd' | 'own systemd' | 'script';
 
-/** systemd runs this machine (sd_booted(3)), or at least what this person does; else a script of ours has to do. */
+/** systemd runs this machine, or at least what this person does; else a script of ours has to do. */
 export async function keeperOf(host: Host): Promise<Keeper> {
   const { uid } = host.machine;
-  if (uid === 0) return (await host.stat('/run/systemd/system')) ? 'systemd' : 'script';
+  if (uid === 0) return (await hasSystemd(host)) ? 'systemd' : 'script';
   return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
 }
 

@@ -1,13 +1,21 @@
-// What DIR/.state holds, as it is read: the journal of a run, and the oldest undo of everything.
+// What DIR/.state holds, as it is written and read: the journal of a run, and the oldest undo of everything.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { VERSION } from '../package.ts';
+import { type Key, keyOfText, textOfKey } from '../resources/key.ts';
 import type { Oldest, Undo } from '../resources/undo.ts';
-import { lockPath } from './lock.ts';
+import { type LockHolder, lockPath } from './lock.ts';
+
+/**
+ * The format of both files. A change that an older version would misread raises it: a new kind of step back, another meaning of a word.
+ * Files without a number were written before there was one: keys are text, and oldest.json is an object of them.
+ */
+export const FORMAT = 1;
 
 /** What was done to one resource in a run, and the way back. */
 export interface Entry {
-  key: string;
+  key: Key;
   title: string;
   undo: Undo;
   /** Nothing of it is there when the run has succeeded, and nothing is left to undo: it was taken away, or was there for the proof alone. */
@@ -36,34 +44,101 @@ export const paths = (dir: string) => {
   };
 };
 
+/** The first words of both files: the format, and the version that wrote it. */
+interface Head {
+  format?: number;
+  by?: string;
+}
+
+/** @throws CliError if a newer version wrote the file: nothing of it is understood, and nothing is touched */
+function mustBeKnown({ format = 0, by }: Head, path: string): void {
+  if (format <= FORMAT) return;
+  throw new CliError(`${path} was written by a newer registry-setup${by ? ` (${by})` : ''}.`, {
+    why: 'This version cannot read what was done here.',
+    fix: ['Use that version:', `  npx registry-setup@${by ?? 'latest'}`],
+    exitCode: 2,
+  });
+}
+
+const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);
+
+/** The text of oldest.json. */
+export const oldestText = (oldest: Oldest): string =>
+  JSON.stringify({ format: FORMAT, by: VERSION, oldest: [...oldest.values()] }, null, 1);
+
+/** @throws CliError if it is damaged, or was written by a newer version */
 export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   const path = paths(dir).oldest;
   const bytes = await host.read(path);
+  if (!bytes) return new Map();
+  let found: Head & { oldest?: Omit<Entry, 'removed'>[] };
   try {
-    return new Map(bytes ? Object.entries(JSON.parse(bytes.toString())) : []);
+    found = JSON.parse(bytes.toString());
   } catch {
     throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
       fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
     });
   }
+  mustBeKnown(found, path);
+  const entries = found.oldest ?? formerEntries(found as FormerOldest);
+  return new Map(entries.map((entry) => [textOfKey(entry.key), entry]));
 }
 
-/** The run that was cut off, if there was one. A last line that is torn was never followed by its change: it is left out. */
+/** oldest.json before it had a format. */
+interface FormerOldest {
+  [key: string]: { title: string; undo: Undo };
+}
+const formerEntries = (former: FormerOldest) =>
+  Object.entries(former).map(([key, { title, undo }]) => ({ key: keyOfText(key), title, undo }));
+
+type JournalLine = Head & Partial<LockHolder> & Partial<Entry> & { committed?: true };
+
+/**
+ * Returns the run that was cut off, if there was one. A truncated last line is ignored: its change was never made.
+ * @throws CliError if a newer version wrote the journal
+ */
 export async function readUnfinished(host: Host, dir: string): Promise<Unfinished | undefined> {
-  const bytes = await host.read(paths(dir).journal);
+  const path = paths(dir).journal;
+  const bytes = await host.read(path);
   if (!bytes) return undefined;
   const lines = bytes.toString().split('\n').filter(Boolean);
-  const records = lines.flatMap((line) => {
+  const records = lines.flatMap((line): JournalLine[] => {
     try {
       return [JSON.parse(line)];
     } catch {
       return [];
     }
   });
+  mustBeKnown(records[0] ?? {}, path);
   return {
     command: records[0]?.command ?? 'registry-setup',
     since: records[0]?.since ?? 'an unknown time',
-    entries: records.filter((record) => record.key),
+    entries: records.flatMap(({ key, ...entry }) =>
+      key ? [{ ...(entry as Entry), key: readKey(key) }] : [],
+    ),
     committed: records.some((record) => record.committed),
+  };
+}
+
+/** The journal of a run, as it is written: who runs, a line for each change before it is made, and that the run is over. */
+export interface Journal {
+  add(entry: Entry): Promise<void>;
+  commit(): Promise<void>;
+  /** Puts these in the place of all that is there, in one step. */
+  replace(entries: Entry[]): Promise<void>;
+}
+
+export function journalOf(host: Host, dir: string, { pid, ticks, command, since }: LockHolder): Journal {
+  const path = paths(dir).journal;
+  const line = (record: JournalLine) => `${JSON.stringify(record)}\n`;
+  const head = line({ format: FORMAT, by: VERSION, pid, ticks, command, since });
+  const append = async (record: JournalLine) => {
+    if (!(await host.stat(path))) await host.append(path, head);
+    await host.append(path, line(record));
+  };
+  return {
+    add: append,
+    commit: () => append({ committed: true }),
+    replace: (entries) => host.write(path, [head, ...entries.map(line)].join(''), { mode: 0o600 }),
   };
 }

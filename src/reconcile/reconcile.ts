@@ -1,23 +1,31 @@
 // From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { keyOf } from '../resources/key.ts';
-import { providerOf } from '../resources/providers.ts';
-import type { Drift, Resource } from '../resources/resource.ts';
+import { type Key, textOfKey } from '../resources/key.ts';
+import type { Drift, Provider } from '../resources/provider.ts';
+import {
+  keyOf as keyOfResource,
+  providerOf as providerOfResource,
+  type Resource,
+} from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
 import type { Output, Report } from '../terminal/output.ts';
 import { runSteps, type Step } from './progress.ts';
+import { type Removal, removal } from './removal.ts';
 import type { Run } from './run.ts';
 
-/** One resource that is not as it should be. */
+/** What a plan holds, once it is compared with what was done before. */
+export type Planned = Resource | Removal;
+
+/** One resource that is not as it should be, or that is to be removed. */
 export interface Change {
-  resource: Resource;
+  resource: Planned;
   title: string;
   drift: Drift;
 }
 
 /** Compares a plan with the machine. Reads only: this is --dry-run, and the heart of status. */
-export async function diff(plan: Resource[], host: Host): Promise<Change[]> {
+export async function diff(plan: Planned[], host: Host): Promise<Change[]> {
   const found = await Promise.all(
     plan.map(async (resource) => {
       const provider = providerOf(resource);
@@ -28,21 +36,25 @@ export async function diff(plan: Resource[], host: Host): Promise<Change[]> {
   return found.filter((change) => change !== undefined);
 }
 
-/** Keys of what a plan does not speak of and only uninstall takes away: the file with a generated password. */
-export const KEPT = 'kept:';
+/** The key of a resource; of a removal, that of what it removes. */
+export const keyOf = (resource: Planned): Key =>
+  resource.kind === 'removal' ? resource.of : keyOfResource(resource);
 
-/** What we made once and no longer want goes back to what was there before us, the last first. */
-export function orphans(plan: Resource[], oldest: Oldest): Resource[] {
-  const wanted = new Set(plan.map(keyOf));
-  return [...oldest]
-    .filter(([key]) => !wanted.has(key) && !key.startsWith(KEPT))
-    .map(([key, { undo }]): Resource => ({ kind: 'gone', of: key, undo }))
-    .toReversed();
+const providerOf = (resource: Planned) =>
+  (resource.kind === 'removal' ? removal : providerOfResource(resource)) as Pick<
+    Provider<Planned>,
+    'title' | 'check' | 'undo' | 'apply'
+  >;
+
+/** What was made once and is no longer wanted goes back to what was there before, the last first. */
+export function orphans(plan: Resource[], oldest: Oldest): Removal[] {
+  const wanted = new Set(plan.map((resource) => textOfKey(keyOf(resource))));
+  return wayBack(oldest).filter(({ of }) => !of.kept && !wanted.has(textOfKey(of)));
 }
 
 /** Everything that was ever done here, as something that goes: the last first. */
-export const wayBack = (oldest: Oldest): Resource[] =>
-  [...oldest].map(([of, { undo }]): Resource => ({ kind: 'gone', of, undo })).toReversed();
+export const wayBack = (oldest: Oldest): Removal[] =>
+  [...oldest.values()].map(({ key, undo }): Removal => ({ kind: 'removal', of: key, undo })).toReversed();
 
 /** Changes that belong together in one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
@@ -68,27 +80,28 @@ export const stepOf = (title: string, changes: Change[], host: Host, run: Run): 
   },
 });
 
-/** What holds a port, or the images. */
-const HOLDS = /^(podman )?(container|unit|process|owner):/;
-const isService = ({ resource: { kind } }: Change) =>
-  kind === 'container' || kind === 'unit' || kind === 'process';
+/** What holds a port. */
+const SERVICES = ['container', 'unit', 'process'];
+const isService = ({ resource: { kind } }: Change) => SERVICES.includes(kind);
+const isRemoval = ({ resource: { kind } }: Change) => kind === 'removal';
 
 /** A service that goes gives its port free before the one that takes its place needs it. */
 function portsFirst(changes: Change[]): Change[] {
-  const going = changes.filter(({ resource }) => resource.kind === 'gone' && HOLDS.test(resource.of));
+  const holds = ({ resource }: Change) => [...SERVICES, 'owner'].includes(keyOf(resource).kind);
+  const going = changes.filter((change) => isRemoval(change) && holds(change));
   const rest = changes.filter((change) => !going.includes(change));
   const at = rest.findIndex(isService);
   return at < 0 ? changes : [...rest.slice(0, at), ...going, ...rest.slice(at)];
 }
 
-const isFile = ({ resource }: Change) => /^(dir|file|kept):\//.test(keyOf(resource));
+const isFile = ({ resource }: Change) => ['dir', 'file'].includes(keyOf(resource).kind);
 
 /** Both are made, or both are taken away. */
-const sameWay = (a: Change, b: Change) => (a.resource.kind === 'gone') === (b.resource.kind === 'gone');
+const sameWay = (a: Change, b: Change) => isRemoval(a) === isRemoval(b);
 
 function filesTitle(group: Change[], base: string): string {
-  const removed = group.every(({ resource }) => resource.kind === 'gone');
-  const files = group.filter(({ resource }) => !keyOf(resource).startsWith('dir:')).length;
+  const removed = group.every(isRemoval);
+  const files = group.filter(({ resource }) => keyOf(resource).kind !== 'dir').length;
   const count = files || group.length;
   const noun = files > 0 ? (count === 1 ? 'file' : 'files') : count === 1 ? 'directory' : 'directories';
   return `${removed ? 'Removed ' : ''}${count} ${noun} in ${base}`;
@@ -102,11 +115,11 @@ function sentence({ title, drift }: Change): string {
 /** The way back is on disk before the change is made; what is not as it should be afterwards is a failure. */
 async function applyOne({ resource, title }: Change, host: Host, run: Run, report: Report) {
   const provider = providerOf(resource);
-  const removal = resource.kind === 'gone';
-  await run.record(keyOf(resource), title, await provider.undo(resource, host, run), removal);
+  const goes = resource.kind === 'removal';
+  await run.record(keyOf(resource), title, await provider.undo(resource, host, run), goes);
   await provider.apply(resource, host, report);
   // A directory that holds what is not ours stays, and that is no failure of a removal.
-  const left = removal ? undefined : await provider.check(resource, host);
+  const left = goes ? undefined : await provider.check(resource, host);
   // A container that has ended already is for the proof to tell of: it shows its last words.
   if (left && !(resource.kind === 'container' && left.what === 'start'))
     throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });

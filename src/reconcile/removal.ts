@@ -1,82 +1,38 @@
-// Something of ours that is no longer wanted: it goes back to what was there before us.
-import type { Daemon } from '../dockerd/types.ts';
-import { MANAGERS, type Manager } from '../engines/packages.ts';
-import { closeCommand, openCommand, titleOf } from '../host/firewall/firewall.ts';
-import type { Opening } from '../host/firewall/types.ts';
-import type { Provider, ResourceOf } from '../resources/resource.ts';
-import type { UndoStep } from '../resources/undo.ts';
-import type { Program } from '../settings/settings.ts';
-import { inverse, performReversibly, wouldChange } from './undo.ts';
+// Something that the set-up made and that is no longer wanted: it goes back to what was there before. No kind of the table, since it is
+// made of the oldest undo alone.
+import type { Host } from '../host/host.ts';
+import type { Key } from '../resources/key.ts';
+import type { Drift, Vault } from '../resources/provider.ts';
+import { providerNamed } from '../resources/resource.ts';
+import type { Undo, UndoStep } from '../resources/undo.ts';
+import { inverse, performReversibly, stepKindOf, wouldChange } from './undo.ts';
 
-interface By {
-  engine?: Program;
+export interface Removal {
+  kind: 'removal';
+  of: Key;
+  undo: Undo;
 }
 
-const words: Record<UndoStep['do'], (step: never) => string> = {
-  restore: ({ path }: { path: string }) => `put ${path} back as it was`,
-  remove: ({ path }: { path: string }) => `rm ${path}`,
-  rmdir: ({ path }: { path: string }) => `rmdir ${path}      (if it is empty)`,
-  chmod: ({ path, mode }: { path: string; mode: number }) => `chmod ${mode.toString(8)} ${path}`,
-  container: ({ name, engine = 'docker' }: By & { name: string }) => `${engine} rm -fv ${name}`,
-  start: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} start ${id.slice(0, 12)}`,
-  discard: ({ id, engine = 'docker' }: By & { id: string }) => `${engine} rm -fv ${id.slice(0, 12)}`,
-  removeTree: ({ path }: { path: string }) => `rm -r ${path}`,
-  rename: ({ from, to }: { from: string; to: string }) => `mv ${from} ${to}`,
-  timer: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
-    `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.timer`,
-  daemonJson: ({ daemon, directive, entry, present }: UndoStep & { do: 'daemonJson' }) =>
-    `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
-  restart: ({ daemon }: { daemon: Daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
-  trustStore: () => 'and make the bundle of the system anew',
-  line: ({ path, line }: { path: string; line: string }) => `${path}: without the line "${line}"`,
-  firewall: ({ opening, present }: { opening: Opening; present: boolean }) =>
-    present ? openCommand(opening) : closeCommand(opening),
-  login: ({ tool, registry }: { tool: string; registry: string }) => `${tool} logout ${registry}`,
-  image: ({ ref, engine = 'docker' }: By & { ref: string }) =>
-    `${engine} rmi ${ref}      (if nothing else uses it)`,
-  package: ({ manager, name }: { manager: Manager; name: string }) =>
-    MANAGERS[manager].remove([name]).join(' '),
-  engine: ({ units }: UndoStep & { do: 'engine' }) => {
-    const of = (was: 'active' | 'enabled') => units.filter((unit) => !unit[was]).map(({ name }) => name);
-    return [
-      ...(of('active').length > 0 ? [`stop ${of('active').join(' ')}`] : []),
-      ...(of('enabled').length > 0 ? [`disable ${of('enabled').join(' ')}`] : []),
-    ].join('; ');
-  },
-  account: ({ name }: { name: string }) => `userdel ${name}`,
-  owner: ({ path, uid }: { path: string; uid: number }) => `chown -R ${uid} ${path}`,
-  unit: ({ name, on, own }: { name: string; on: boolean; own?: true }) =>
-    `systemctl ${own ? '--user ' : ''}${on ? 'enable' : 'disable'} --now ${name}.service`,
-  testImage: ({ repository }: { repository: string }) => `remove the test image ${repository}`,
-  process: ({ script }: { script: string }) => `kill $(cat ${script.replace(/\.sh$/, '.pid')})`,
+const stepsLeft = async ({ undo }: Removal, host: Host): Promise<UndoStep[]> => {
+  const left: UndoStep[] = [];
+  for (const step of undo.steps) if (await wouldChange(step, host)) left.push(step);
+  return left;
 };
 
-/** A rule's key is all of it, and nothing to read. */
-const ruleTitle = ([step]: UndoStep[]) => (step?.do === 'firewall' ? titleOf(step.opening) : undefined);
+const words = (step: UndoStep) => stepKindOf(step).words(step);
 
-export const gone: Provider<ResourceOf<'gone'>> = {
-  title: ({ of, undo: { steps } }) =>
-    ruleTitle(steps) ??
-    of
-      .replace(/^(dir|file|kept|daemonJson|moved|trust):/, '')
-      .replace(/^hosts:(.*)/, 'line for $1 in the hosts file')
-      .replace(/^package:/, 'package ')
-      .replace(/^engine$/, 'Docker')
-      .replace(/^account:/, 'user ')
-      .replace(/^owner:/, 'ownership of ')
-      .replace(/^process:/, 'background process ')
-      .replace(/^unit:/, 'service ')
-      .replace(/^(podman )?(image|container|timer|login):/, '$1$2 ')
-      .replace(/^program:/, 'copy of this program in '),
-
-  async check({ undo }, host) {
-    const left: UndoStep[] = [];
-    for (const step of undo.steps) if (await wouldChange(step, host)) left.push(step);
-    if (left.length === 0) return undefined;
-    return { what: 'remove', details: left.map((step) => words[step.do](step as never)) };
+export const removal = {
+  title({ of: { kind, id, engine }, undo: { steps } }: Removal): string {
+    const title = providerNamed(kind)?.removed(id, steps as never) ?? `${kind} ${id}`;
+    return engine && engine !== 'docker' ? `${engine} ${title}` : title;
   },
 
-  async undo({ undo }, host, vault) {
+  async check(resource: Removal, host: Host): Promise<Drift | undefined> {
+    const left = await stepsLeft(resource, host);
+    return left.length === 0 ? undefined : { what: 'remove', details: left.map(words) };
+  },
+
+  async undo({ undo }: Removal, host: Host, vault: Vault): Promise<Undo> {
     const parts = [];
     for (const step of undo.steps) parts.push(await inverse(step, host, vault));
     return {
@@ -86,7 +42,16 @@ export const gone: Provider<ResourceOf<'gone'>> = {
     };
   },
 
-  async apply({ undo }, host) {
+  async apply({ undo }: Removal, host: Host): Promise<void> {
     for (const step of undo.steps) await performReversibly(step, host);
   },
+
+  /** The commands by which root does it by hand; what is none of a shell's stands behind a hash. */
+  async byHand(resource: Removal, host: Host): Promise<string[]> {
+    const left = await stepsLeft(resource, host);
+    return left.map((step) => `${isShell(step) ? 'sudo' : '#'} ${words(step)}`);
+  },
 };
+
+/** Whether its words can be pasted as they are. */
+const isShell = ({ do: what }: UndoStep) => what === 'remove' || what === 'rmdir' || what === 'removeTree';

@@ -3,10 +3,20 @@ import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { letIn } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
-import type { Oldest, Undo, UndoStep, Vault } from '../resources/undo.ts';
-import { type Entry, paths, readOldest, readUnfinished, type Unfinished } from './journal.ts';
+import { type Key, textOfKey } from '../resources/key.ts';
+import type { Vault } from '../resources/provider.ts';
+import type { Oldest, Undo, UndoStep } from '../resources/undo.ts';
+import {
+  type Entry,
+  journalOf,
+  oldestText,
+  paths,
+  readOldest,
+  readUnfinished,
+  type Unfinished,
+} from './journal.ts';
 import { type LockHolder, takeLock, thisProcess } from './lock.ts';
-import { attempt } from './undo.ts';
+import { attempt, stepKindOf } from './undo.ts';
 
 /** One run's hold on a directory: its lock, its journal, its copies. */
 export interface Run extends Vault {
@@ -16,7 +26,7 @@ export interface Run extends Vault {
   /** Directories that were not there before us: when nothing is kept, they go after the lock that is in one of them. */
   readonly leaving: Set<string>;
   /** Writes the way back of one change, before the change is made; returns when it is on disk. */
-  record(key: string, title: string, undo: Undo, removed: boolean): Promise<void>;
+  record(key: Key, title: string, undo: Undo, removed: boolean): Promise<void>;
   /** Puts these in the place of the journal of a killed run, in one step. */
   adopt(left: Entry[]): Promise<void>;
   /**
@@ -63,10 +73,12 @@ async function isLeftOver(host: Host, dir: string): Promise<boolean> {
 /**
  * Takes the lock of a directory, and makes the directory if need be.
  * @param command the words of this run, for the one who finds the lock
- * @throws CliError that names the holder
+ * @throws CliError that names the holder, or the file that a newer version wrote
  */
 export async function beginRun(host: Host, dir: string, command: string): Promise<Run> {
   const at = paths(dir);
+  // What a newer version wrote is refused before anything is made.
+  await Promise.all([readOldest(host, dir), readUnfinished(host, dir)]);
   const made: string[] = [];
   const me = await thisProcess(host, command);
   const removeMade = async () => {
@@ -90,11 +102,10 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
   }
 }
 
-const line = (record: unknown) => `${JSON.stringify(record)}\n`;
-
 /** @param made directories that the lock needed, the deepest last */
 async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
   const at = paths(dir);
+  const journal = journalOf(host, dir, me);
   await removeTemporaries(host, at.state, ['oldest.json', 'oldest.json.next', 'journal']);
   const oldest = await readOldest(host, dir);
   const unfinished = await readUnfinished(host, dir);
@@ -102,13 +113,9 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
   const entries: Entry[] = [];
   const leaving = new Set<string>();
 
-  async function append(record: unknown) {
-    if (!(await host.stat(at.journal))) await host.append(at.journal, line(me));
-    await host.append(at.journal, line(record));
-  }
-  async function record(key: string, title: string, undo: Undo, removed: boolean) {
+  async function record(key: Key, title: string, undo: Undo, removed: boolean) {
     const entry: Entry = { key, title, undo, ...(removed && { removed: true as const }) };
-    await append(entry);
+    await journal.add(entry);
     entries.push(entry);
     for (const path of directoriesOf(entry)) leaving.add(path);
   }
@@ -116,7 +123,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
   const steps = made
     .toReversed()
     .flatMap((path) => (path === at.state ? [] : [{ do: 'rmdir' as const, path }]));
-  if (steps.length > 0) await record(`dir:${dir}`, dir, { steps }, false);
+  if (steps.length > 0) await record({ kind: 'dir', id: dir }, dir, { steps }, false);
 
   const run: Run = {
     oldest,
@@ -133,13 +140,13 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       entries.push(...left);
       for (const path of left.flatMap(directoriesOf)) leaving.add(path);
       if (left.length === 0) return host.remove(at.journal);
-      await host.write(at.journal, [me, ...left].map(line).join(''), { mode: 0o600 });
+      await journal.replace(left);
     },
     async commit(calm) {
       if (entries.length > 0) {
         // All that is still to be written, so that a disk that is full is noticed while there is a way back.
-        await host.write(at.next, textOf(withEntries(oldest, entries)), { mode: 0o600 });
-        await append({ committed: true });
+        await host.write(at.next, oldestText(withEntries(oldest, entries)), { mode: 0o600 });
+        await journal.commit();
       }
       await finish(calm, dir, run, entries).catch(() => {});
     },
@@ -168,24 +175,18 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
 const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
   [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
 
-/** A container is known as ours by its label, so that the way back to before us is always: none. */
-function toBeforeUs(step: UndoStep): UndoStep {
-  if (step.do !== 'container') return step;
-  const { former: _, ...none } = step;
-  return none;
-}
+const asOldest = (step: UndoStep): UndoStep => stepKindOf(step).asOldest?.(step) ?? step;
 
 /** The oldest undos as they are after these changes. */
 function withEntries(oldest: Oldest, entries: Entry[]): Oldest {
   const next = new Map(oldest);
   for (const { key, title, undo, removed } of entries) {
-    if (removed) next.delete(key);
-    else if (!next.has(key)) next.set(key, { title, undo: { steps: undo.steps.map(toBeforeUs) } });
+    const text = textOfKey(key);
+    if (removed) next.delete(text);
+    else if (!next.has(text)) next.set(text, { key, title, undo: { steps: undo.steps.map(asOldest) } });
   }
   return next;
 }
-
-const textOf = (oldest: Oldest): string => JSON.stringify(Object.fromEntries(oldest), null, 1);
 
 /** @returns what could not be tidied up; the journal stays until nothing is left */
 async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {
@@ -195,7 +196,7 @@ async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Prom
   oldest.clear();
   for (const [key, value] of next) oldest.set(key, value);
   if (await host.stat(at.next)) await host.rename(at.next, at.oldest);
-  else if (entries.length > 0) await host.write(at.oldest, textOf(oldest), { mode: 0o600 });
+  else if (entries.length > 0) await host.write(at.oldest, oldestText(oldest), { mode: 0o600 });
   const failures: string[] = [];
   for (const { title, undo } of entries)
     for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);
@@ -209,8 +210,7 @@ async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Prom
 async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> {
   const failures: string[] = [];
   await letIn(host);
-  // An image that was pulled stays: it harms nobody, and the next try is spared the wait.
-  const undone = (step: UndoStep) => step.do !== 'image';
+  const undone = (step: UndoStep) => !stepKindOf(step).staysOnRollBack;
   for (const { title, undo } of entries.toReversed())
     for (const step of undo.steps.filter(undone)) await attempt(title, step, host, failures);
   for (const { title, undo } of entries)
@@ -243,7 +243,7 @@ export async function recover(host: Host, dir: string, run: Run, left: Unfinishe
   // The directory of the lock could not go while the lock is in it: it is this run's to answer for now.
   const inUse: Entry[] = [];
   for (const { key, title, undo } of left.entries)
-    if (key.startsWith('dir:') && (await host.stat(key.slice(4)))) inUse.push({ key, title, undo });
+    if (key.kind === 'dir' && (await host.stat(key.id))) inUse.push({ key, title, undo });
   await run.adopt(inUse);
   return [];
 }

@@ -2,8 +2,15 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { shellLine } from '../terminal/shell.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, WHEN_OVER } from './provider.ts';
+
+/** A user of the system and its group, both of that name. */
+export interface AccountResource {
+  kind: 'account';
+  name: string;
+}
+
+type AccountStep = { do: 'account'; name: string };
 
 /** Their numbers as /etc/passwd has them: it is a user of ours, so it is in the file. Undefined while there is none. */
 export async function userIds(host: Host, name: string): Promise<{ uid: number; gid: number } | undefined> {
@@ -23,8 +30,11 @@ export async function groupId(host: Host, name: string): Promise<number | undefi
 const SHADOW = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
 const useradd = (name: string) => [...SHADOW, '--shell', '/usr/sbin/nologin', name];
 
-export const account: Provider<ResourceOf<'account'>> = {
+export const account: Provider<AccountResource, AccountStep> = {
   title: ({ name }) => `user ${name}`,
+  id: ({ name }) => name,
+  removed: (name) => `user ${name}`,
+  review: (changes) => changes.map(({ title }) => `add the ${title}`),
 
   async check({ name }, host) {
     if (await userIds(host, name)) return undefined;
@@ -45,9 +55,18 @@ export const account: Provider<ResourceOf<'account'>> = {
     if (said.code !== 0)
       throw new CliError(`The user ${name} could not be made.`, { why: said.stderr.trim() });
   },
+
+  steps: {
+    account: {
+      perform: removeAccount,
+      isLeft: async ({ name }, host) => (await userIds(host, name)) !== undefined,
+      ...WHEN_OVER,
+      words: ({ name }) => `userdel ${name}`,
+    },
+  },
 };
 
-export async function undoAccount({ name }: UndoStep & { do: 'account' }, host: Host): Promise<void> {
+async function removeAccount({ name }: AccountStep, host: Host): Promise<void> {
   if (!(await userIds(host, name))) return;
   let said = await host.run('userdel', [name]);
   if (said.code === 127) said = await host.run('deluser', [name]);

@@ -1,12 +1,20 @@
 // A program that runs in the background where there is no systemd: a script of ours starts it, and starts it again when it dies.
 import { CliError } from '../errors.ts';
-import { untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, serviceLines } from './provider.ts';
 
-type Step = UndoStep & { do: 'process' };
+/** A program that a shell script keeps running where there is no systemd. `door`: where it listens. */
+export interface ProcessResource {
+  kind: 'process';
+  name: string;
+  script: string;
+  digest: string;
+  door?: Door;
+}
+
+type ProcessStep = { do: 'process'; name: string; script: string; digest?: string };
 
 /** The registry finishes what is under way first (http.draintimeout). */
 const STOPS_WITHIN = 40_000;
@@ -36,8 +44,11 @@ async function stop(host: Host, script: string): Promise<void> {
   throw new CliError(`${script} does not end.`, { fix: `kill -9 ${there.pid}` });
 }
 
-export const background: Provider<ResourceOf<'process'>> = {
+export const background: Provider<ProcessResource, ProcessStep> = {
   title: ({ name }) => `background process ${name}`,
+  id: ({ name }) => name,
+  removed: (name) => `background process ${name}`,
+  review: serviceLines,
 
   async check({ script, digest }, host) {
     const there = await scriptProcess(host, script);
@@ -48,7 +59,7 @@ export const background: Provider<ResourceOf<'process'>> = {
 
   async undo({ name, script }, host) {
     const there = await scriptProcess(host, script);
-    const off: Step = { do: 'process', name, script };
+    const off: ProcessStep = { do: 'process', name, script };
     return { steps: [off], last: there ? [{ ...off, digest: there.digest }] : [] };
   },
 
@@ -60,10 +71,22 @@ export const background: Provider<ResourceOf<'process'>> = {
       if (door) await untilListening(host, door.port);
     });
   },
+
+  steps: {
+    process: {
+      perform: undoProcess,
+      isLeft: async ({ script }, host) => (await scriptProcess(host, script)) !== undefined,
+      async inverse(step, host) {
+        const there = await scriptProcess(host, step.script);
+        return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
+      },
+      words: ({ script }) => `kill $(cat ${scriptFiles(script).pid})`,
+    },
+  },
 };
 
 /** Ends it, or, with a digest, starts it again as it was. */
-export async function undoProcess({ script, digest }: Step, host: Host): Promise<void> {
+async function undoProcess({ script, digest }: ProcessStep, host: Host): Promise<void> {
   await stop(host, script);
   if (digest !== undefined) await start(host, script, digest);
   else for (const path of Object.values(scriptFiles(script))) await host.remove(path);

@@ -18,19 +18,35 @@ import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, serviceLines, type WayBack } from './provider.ts';
 
-type ContainerStep = UndoStep & { do: 'container' };
+export interface ContainerResource {
+  kind: 'container';
+  service: Service;
+  digest: string;
+}
 
-/** The container that holds the name, if it is ownContainer. */
-export async function ownContainer({ name, owner, engine }: ContainerStep, host: Host) {
+/** The engine of a container; docker unless said. */
+type By = { engine?: Program };
+/** `owner`: one of that name which is somebody else's is never touched. */
+type ContainerStep = {
+  do: 'container';
+  name: string;
+  owner: string;
+  former?: { id: string; running: boolean };
+} & By;
+type StartStep = { do: 'start'; id: string } & By;
+type DiscardStep = { do: 'discard'; id: string; unless?: string } & By;
+type Steps = ContainerStep | StartStep | DiscardStep;
+
+/** The container that holds the name, if it is the set-up's own. */
+async function ownContainer({ name, owner, engine }: ContainerStep, host: Host) {
   const there = await inspect(host, name, engine);
   return there?.owner === owner ? there : undefined;
 }
 
 /** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
-export async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
+async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
   const there = await inspect(host, name, engine);
   if (there?.owner === owner && there.id !== former?.id) await removeContainer(host, there.id, engine);
   if (!former) return;
@@ -68,7 +84,7 @@ export function notOurs(name: string, there: Container, base = name, engine: Pro
 }
 
 /** What has to happen to it, and why; undefined: nothing. */
-async function difference({ service, digest }: ResourceOf<'container'>, host: Host) {
+async function difference({ service, digest }: ContainerResource, host: Host) {
   const [there, image] = await Promise.all([
     ours(service, host),
     images.imageId(host, service.image, service.engine),
@@ -82,8 +98,12 @@ async function difference({ service, digest }: ResourceOf<'container'>, host: Ho
   return undefined;
 }
 
-export const container: Provider<ResourceOf<'container'>> = {
+export const container: Provider<ContainerResource, Steps> = {
   title: ({ service }) => `container ${service.name}`,
+  id: ({ service }) => service.name,
+  engine: ({ service }) => service.engine,
+  removed: (name) => `container ${name}`,
+  review: serviceLines,
 
   async check(resource, host) {
     const found = await difference(resource, host);
@@ -127,7 +147,52 @@ export const container: Provider<ResourceOf<'container'>> = {
       for (const { to } of publish) await untilListening(host, to, pid);
     });
   },
+
+  steps: {
+    container: {
+      perform: putContainerBack,
+      isLeft: async (step, host) => (await ownContainer(step, host)) !== undefined,
+      async inverse(step, host): Promise<WayBack<Steps>> {
+        const there = await ownContainer(step, host);
+        if (!there) return { steps: [] };
+        const { id, name, owner, running } = there;
+        const by = step.engine && { engine: step.engine };
+        return {
+          steps: [{ do: 'container', name, owner, former: { id, running }, ...by }],
+          last: running ? [{ do: 'start', id, ...by }] : [],
+          cleanup: [{ do: 'discard', id, ...by }],
+        };
+      },
+      async performReversibly(step, host) {
+        if (step.former) return putContainerBack(step, host);
+        const there = await ownContainer(step, host);
+        if (!there) return;
+        if (there.running) await stopContainer(host, there.id, step.engine);
+        await renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
+      },
+      words: ({ name, engine = 'docker' }) => `${engine} rm -fv ${name}`,
+      // It is known by its label, so that the way back to before the first set-up is always: none.
+      asOldest({ former: _, ...none }) {
+        return none;
+      },
+    },
+    start: {
+      perform: async ({ id, engine }, host) => void (await startContainer(host, id, engine)),
+      isLeft: async () => true,
+      inverse: async () => ({ steps: [] }),
+      words: ({ id, engine = 'docker' }) => `${engine} start ${id.slice(0, 12)}`,
+    },
+    discard: {
+      async perform({ id, unless, engine }, host) {
+        const kept = unless === undefined ? undefined : await inspect(host, unless, engine);
+        if (kept?.id !== id) await removeContainer(host, id, engine);
+      },
+      isLeft: async () => true,
+      inverse: async () => ({ steps: [] }),
+      words: ({ id, engine = 'docker' }) => `${engine} rm -fv ${id.slice(0, 12)}`,
+    },
+  },
 };
 
 /** What a container is called while a run that replaces it is not over. */
-export const setAsideName = (name: string, id: string): string => `${name}-before-${id.slice(0, 8)}`;
+const setAsideName = (name: string, id: string): string => `${name}-before-${id.slice(0, 8)}`;

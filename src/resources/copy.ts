@@ -1,12 +1,22 @@
 // A program of this machine that is kept below the set-up's directory, for where it came from is not for long: the node of a bundle.
 import { CliError } from '../errors.ts';
 import { shellLine } from '../terminal/shell.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import { type Provider, wayBackOfFile } from './provider.ts';
+
+export interface CopyResource {
+  kind: 'copy';
+  path: string;
+  from: string;
+  mode: number;
+}
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
-export const copy: Provider<ResourceOf<'copy'>> = {
+export const copy: Provider<CopyResource> = {
   title: ({ path }) => path,
+  id: ({ path }) => path,
+  removed: (path) => path,
+  place: ({ path }) => path,
 
   // By their size: they are long, and looked at in every run.
   async check({ path, from, mode }, host) {
@@ -18,16 +28,13 @@ export const copy: Provider<ResourceOf<'copy'>> = {
     };
   },
 
-  async undo({ path }, host, vault) {
-    const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-    if (!there || !bytes) return { steps: [{ do: 'remove', path }] };
-    const { mode, uid, gid } = there;
-    return { steps: [{ do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid }] };
-  },
+  undo: async ({ path }, host, vault) => ({ steps: [await wayBackOfFile(path, host, vault)] }),
 
   async apply({ path, from, mode }, host) {
     const bytes = await host.read(from);
     if (!bytes) throw new CliError(`Cannot copy ${from}: it is gone.`);
     await host.write(path, bytes, { mode });
   },
+
+  steps: {},
 };

@@ -3,14 +3,35 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../dockerd/daemon.ts';
 import { addToList, parseDaemonJson, removeFromList, setKeys } from '../dockerd/daemon-json.ts';
+import type { Daemon, Directive } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep, Vault } from './undo.ts';
+import { type Before, type Provider, restoreOf, teeLines, type Vault } from './provider.ts';
 
-type Entry = Pick<ResourceOf<'daemonJson'>, 'daemon' | 'directive' | 'entry' | 'present'>;
-type Step = UndoStep & { do: 'daemonJson' };
+/** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
+export interface DaemonJsonResource {
+  kind: 'daemonJson';
+  daemon: Daemon;
+  directive: Directive;
+  entry: string;
+  present: boolean;
+  /** The file, or the list in it, is there because the set-up of another registry made it. */
+  made?: boolean;
+  madeKey?: boolean;
+}
+
+export type DaemonJsonStep = {
+  do: 'daemonJson';
+  daemon: Daemon;
+  directive: Directive;
+  entry: string;
+  present: boolean;
+  /** A restart follows: nothing is reloaded and nothing is read back. */
+  quiet?: true;
+} & Before;
+
+type Entry = Pick<DaemonJsonResource, 'daemon' | 'directive' | 'entry' | 'present'>;
 
 export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -64,9 +85,12 @@ async function put(host: Host, change: Entry, bytes: Buffer): Promise<void> {
   if (!(await follows(host, change))) await reloadUntil(host, change.daemon, change);
 }
 
-export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
+export const daemonJson: Provider<DaemonJsonResource, DaemonJsonStep> = {
   title: ({ daemon, directive, entry, present }) =>
     `${entry} ${present ? 'in' : 'no longer in'} ${directive} of ${daemon.config}`,
+  id: ({ daemon, directive, entry }) => `${daemon.config}:${directive}:${entry}`,
+  removed: (id) => id,
+  place: ({ daemon }) => daemon.config,
 
   async check(resource, host) {
     const { daemon } = resource;
@@ -90,7 +114,7 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
     const after = wanted(bytes, resource);
     const there = (await host.stat(daemon.config)) ?? { mode: 0o644, uid: 0, gid: 0 };
     const { mode, uid, gid } = there;
-    const step: Step = {
+    const step: DaemonJsonStep = {
       do: 'daemonJson',
       daemon,
       directive,
@@ -109,10 +133,29 @@ export const daemonJson: Provider<ResourceOf<'daemonJson'>> = {
     const after = wanted(await readFile(host, resource.daemon.config), resource);
     if (after) await put(host, resource, after);
   },
+
+  async byHand(resource, host) {
+    const { daemon } = resource;
+    const bytes = await host.read(daemon.config);
+    const after = wanted(bytes ?? Buffer.from('{}\n'), resource);
+    const made = bytes ? [] : [`sudo mkdir -p ${dirname(daemon.config)}`];
+    const reload = `sudo ${reloadCommand(daemon).join(' ')}`;
+    return [...made, ...teeLines(daemon.config, `${after}`), reload];
+  },
+
+  steps: {
+    daemonJson: {
+      perform: undoDaemonJson,
+      isLeft: daemonJsonLeft,
+      inverse: inverseDaemonJson,
+      words: ({ daemon, directive, entry, present }) =>
+        `${daemon.config}: ${entry} ${present ? 'back in' : 'out of'} ${directive}`,
+    },
+  },
 };
 
 /** What the file is to be when our entry is undone; undefined: it is to go. */
-async function former(step: Step, bytes: Buffer, host: Host): Promise<Buffer | undefined> {
+async function former(step: DaemonJsonStep, bytes: Buffer, host: Host): Promise<Buffer | undefined> {
   const { daemon, directive, copy, wrote, made, madeKey } = step;
   const untouched = wrote === undefined || sha256(bytes) === wrote;
   if (untouched && copy) {
@@ -130,7 +173,7 @@ async function former(step: Step, bytes: Buffer, host: Host): Promise<Buffer | u
 }
 
 /** Takes our entry out, or puts it back: the former bytes where nobody has touched the file since, else that entry alone. */
-export async function undoDaemonJson(step: Step, host: Host): Promise<void> {
+async function undoDaemonJson(step: DaemonJsonStep, host: Host): Promise<void> {
   const { config } = step.daemon;
   const bytes = await host.read(config);
   if (!bytes) return step.copy && step.wrote === undefined ? restore(step, host) : undefined;
@@ -143,23 +186,22 @@ export async function undoDaemonJson(step: Step, host: Host): Promise<void> {
   if (!after.equals((await host.read(config)) ?? Buffer.alloc(0))) await host.write(config, after, step);
 }
 
-async function restore({ daemon, copy = '', ...rest }: Step, host: Host) {
+async function restore({ daemon, copy = '', ...rest }: DaemonJsonStep, host: Host) {
   const bytes = await host.read(copy);
   if (bytes) await host.write(daemon.config, bytes, rest);
 }
 
 /** The way back from undoing: the bytes that are there now, and the entry as it is in the running dockerd. */
-export async function inverseDaemonJson(step: Step, host: Host, vault: Vault): Promise<UndoStep[]> {
-  const { config } = step.daemon;
-  const [bytes, there] = await Promise.all([host.read(config), host.stat(config)]);
-  if (!bytes || !there) return [];
-  const { mode, uid, gid } = there;
+async function inverseDaemonJson(step: DaemonJsonStep, host: Host, vault: Vault) {
+  const there = await restoreOf(step.daemon.config, host, vault);
+  if (!there) return { steps: [] };
+  const { copy, mode, uid, gid } = there;
   const { wrote: _, ...rest } = step;
-  return [{ ...rest, present: !step.present, copy: await vault.keep(bytes), mode, uid, gid, made: false }];
+  return { steps: [{ ...rest, present: !step.present, copy, mode, uid, gid, made: false }] };
 }
 
 /** True when our entry is there still. */
-export async function daemonJsonLeft(step: Step, host: Host): Promise<boolean> {
+async function daemonJsonLeft(step: DaemonJsonStep, host: Host): Promise<boolean> {
   const bytes = await host.read(step.daemon.config);
   return bytes !== undefined && wanted(bytes, step) !== bytes;
 }

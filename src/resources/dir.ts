@@ -2,8 +2,19 @@
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { groupId } from './account.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import type { Provider } from './provider.ts';
+
+/** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up made. */
+export interface DirResource {
+  kind: 'dir';
+  path: string;
+  mode: number;
+  keep?: true;
+  shared?: string[];
+  group?: string;
+}
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
@@ -12,8 +23,11 @@ export async function missing(path: string, host: Host): Promise<string[]> {
   return (await host.stat(path)) ? [] : [path, ...(await missing(dirname(path), host))];
 }
 
-export const dir: Provider<ResourceOf<'dir'>> = {
+export const dir: Provider<DirResource> = {
   title: ({ path }) => path,
+  id: ({ path }) => path,
+  removed: (path) => path,
+  place: ({ path }) => path,
 
   async check({ path, mode, keep, group }, host) {
     const there = await host.stat(path);
@@ -44,4 +58,8 @@ export const dir: Provider<ResourceOf<'dir'>> = {
     if (last) await host.mkdir(last, mode);
     if (last && owner) await host.chmod(last, mode, owner);
   },
+
+  byHand: async ({ path }) => [`sudo mkdir -p ${shellLine(path, [])}`],
+
+  steps: {},
 };

@@ -11,13 +11,24 @@ import {
 } from '../engines/docker-service.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, WHEN_OVER } from './provider.ts';
 
-type Step = UndoStep & { do: 'engine' };
+/** The Docker of this machine runs; `boot`: and starts with it. */
+export interface EngineResource {
+  kind: 'engine';
+  boot: boolean;
+}
 
-export const engine: Provider<ResourceOf<'engine'>> = {
+/** How each service of Docker was: the socket first, since it would start the others again. */
+type EngineStep = { do: 'engine'; units: { name: string; active: boolean; enabled: boolean }[] };
+
+export const engine: Provider<EngineResource, EngineStep> = {
   title: () => 'Docker',
+  id: () => '',
+  kept: true,
+  removed: () => 'Docker',
+  review: (changes) =>
+    changes.map(({ resource }) => `start Docker${resource.boot ? ', now and with the machine' : ''}`),
 
   async check({ boot }, host) {
     const init = await initOf(host);
@@ -30,7 +41,7 @@ export const engine: Provider<ResourceOf<'engine'>> = {
 
   async undo(_, host) {
     const init = await initOf(host);
-    const units: Step['units'] = [];
+    const units: EngineStep['units'] = [];
     for (const name of init.services) {
       const [active, enabled] = await Promise.all([
         says(host, init.active(name)),
@@ -52,10 +63,25 @@ export const engine: Provider<ResourceOf<'engine'>> = {
     }
     throw new CliError('Docker was started, and does not answer.', { fix: LOOK });
   },
+
+  steps: {
+    engine: {
+      perform: undoEngine,
+      isLeft: engineLeft,
+      ...WHEN_OVER,
+      words({ units }) {
+        const of = (was: 'active' | 'enabled') => units.filter((unit) => !unit[was]).map(({ name }) => name);
+        return [
+          ...(of('active').length > 0 ? [`stop ${of('active').join(' ')}`] : []),
+          ...(of('enabled').length > 0 ? [`disable ${of('enabled').join(' ')}`] : []),
+        ].join('; ');
+      },
+    },
+  },
 };
 
 /** Off again, what was off before; what its package has taken away meanwhile needs nothing. */
-export async function undoEngine({ units }: Step, host: Host): Promise<void> {
+async function undoEngine({ units }: EngineStep, host: Host): Promise<void> {
   const init = await initOf(host);
   for (const { name, active, enabled } of units) {
     if (!active && (await says(host, init.active(name)))) await must(host, init.stop(name));
@@ -65,7 +91,7 @@ export async function undoEngine({ units }: Step, host: Host): Promise<void> {
 }
 
 /** Whether it runs, or starts with the machine, and did not before us. */
-export async function engineLeft({ units }: Step, host: Host): Promise<boolean> {
+async function engineLeft({ units }: EngineStep, host: Host): Promise<boolean> {
   const init = await initOf(host);
   for (const { name, active, enabled } of units) {
     if (!active && (await says(host, init.active(name)))) return true;

@@ -1,20 +1,33 @@
 // Flags of dockerd moved into daemon.json: with both Docker does not start again, and a reload cannot take a flag away. So it is
 // restarted once, after everything has been checked.
 import { dirname } from 'node:path';
-import { daemonInfo, hasEntry, restartDocker } from '../dockerd/daemon.ts';
+import { daemonInfo, hasEntry, restartCommand, restartDocker } from '../dockerd/daemon.ts';
 import { parseDaemonJson } from '../dockerd/daemon-json.ts';
+import type { Daemon, Directive } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
-import { readFile, replace, wanted } from './daemon-json.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type DaemonJsonStep, readFile, replace, wanted } from './daemon-json.ts';
+import { type FileStep, type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
-type Moved = ResourceOf<'moved'>;
+/** Flags of dockerd that went into daemon.json, with one entry more: files that start it, and a restart. */
+export interface MovedResource {
+  kind: 'moved';
+  daemon: Daemon;
+  directive: Directive;
+  /** What daemon.json has afterwards. */
+  entries: string[];
+  /** The files without the flags. */
+  edits: { path: string; content: string }[];
+  made?: boolean;
+}
+
+/** It reads its flags when it starts, and only then. */
+type RestartStep = { do: 'restart'; daemon: Daemon };
 
 /** daemon.json with every entry in it. */
-export const merged = (
-  { daemon, directive, entries }: Moved,
+const merged = (
+  { daemon, directive, entries }: MovedResource,
   bytes: Buffer | undefined,
 ): Buffer | undefined =>
   entries.reduce<Buffer | undefined>(
@@ -22,14 +35,17 @@ export const merged = (
     bytes,
   );
 
-async function isDone({ daemon, directive, entries, edits }: Moved, host: Host): Promise<boolean> {
+async function isDone({ daemon, directive, entries, edits }: MovedResource, host: Host): Promise<boolean> {
   for (const { path, content } of edits) if ((await host.read(path))?.toString() !== content) return false;
   const info = await daemonInfo(host, daemon);
   return !info || entries.every((entry) => hasEntry(info, directive, entry));
 }
 
-export const moved: Provider<Moved> = {
+export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
   title: ({ daemon, directive }) => `${directive} from the flags of Docker into ${daemon.config}`,
+  id: ({ daemon, directive }) => `${daemon.unit}:${directive}`,
+  removed: (id) => id,
+  place: ({ daemon }) => daemon.config,
 
   async check(resource, host) {
     const { daemon, edits } = resource;
@@ -53,15 +69,9 @@ export const moved: Provider<Moved> = {
   },
 
   async undo({ daemon, directive, entries, edits, made = false }, host, vault) {
-    const steps: UndoStep[] = [];
+    const steps: (FileStep | DaemonJsonStep)[] = [];
     for (const { path } of edits) {
-      const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-      if (there && bytes) {
-        const { mode, uid, gid } = there;
-        steps.push({ do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid });
-        continue;
-      }
-      steps.push({ do: 'remove', path });
+      steps.push(await wayBackOfFile(path, host, vault));
       if (!(await host.stat(dirname(path)))) steps.push({ do: 'rmdir', path: dirname(path) });
     }
     const bytes = await readFile(host, daemon.config);
@@ -98,5 +108,25 @@ export const moved: Provider<Moved> = {
     const info = await daemonInfo(host, daemon);
     const lost = entries.filter((entry) => !info || !hasEntry(info, directive, entry));
     if (lost.length > 0) throw new CliError(`Docker does not know of ${lost.join(', ')} after its restart.`);
+  },
+
+  async byHand(resource, host) {
+    const { daemon, edits } = resource;
+    const config = { path: daemon.config, content: `${merged(resource, await host.read(daemon.config))}` };
+    const lines = [...edits, config].flatMap(({ path, content }) => [
+      `sudo mkdir -p ${dirname(path)}`,
+      ...teeLines(path, content),
+    ]);
+    return [...lines, 'sudo systemctl daemon-reload', `sudo ${restartCommand(daemon).join(' ')}`];
+  },
+
+  steps: {
+    restart: {
+      perform: ({ daemon }, host) => restartDocker(host, daemon),
+      isLeft: async () => true,
+      // After everything else is back, whichever way that was.
+      inverse: async (step) => ({ steps: [], last: [step] }),
+      words: ({ daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
+    },
   },
 };

@@ -1,12 +1,33 @@
 // A file of ours: its content and its mode.
-import { unifiedDiff } from '../terminal/diff.ts';
+import { type Mask, unifiedDiff } from '../terminal/diff.ts';
 import { groupId } from './account.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
+
+/** `group`: whose members may read it, if its mode lets them. `mask`: what of it is not shown. */
+export interface FileResource {
+  kind: 'file';
+  path: string;
+  content: string;
+  mode: number;
+  mask?: Mask | undefined;
+  group?: string;
+}
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
-export const file: Provider<ResourceOf<'file'>> = {
+export const file: Provider<FileResource> = {
   title: ({ path }) => path,
+  id: ({ path }) => path,
+  removed: (path) => path,
+  place: ({ path }) => path,
+
+  review(changes, { dir }) {
+    const fresh = changes.every(({ drift }) => drift.what === 'create');
+    if (!fresh) return changes.map(({ title }) => `change ${title}`);
+    return changes.length > 0
+      ? [`make ${dir} (${changes.length} file${changes.length === 1 ? '' : 's'})`]
+      : [];
+  },
 
   async check({ path, content, mode, mask, group }, host) {
     const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
@@ -19,16 +40,14 @@ export const file: Provider<ResourceOf<'file'>> = {
     return details.length > 0 ? { what: 'change', details } : undefined;
   },
 
-  async undo({ path }, host, vault) {
-    const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-    if (!there || !bytes) return { steps: [{ do: 'remove', path }] };
-    const { mode, uid, gid } = there;
-    // A copy and not a hard link: docker_auth does not notice that a file was replaced while a link keeps the old one.
-    return { steps: [{ do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid }] };
-  },
+  undo: async ({ path }, host, vault) => ({ steps: [await wayBackOfFile(path, host, vault)] }),
 
   async apply({ path, content, mode, group }, host) {
     const gid = group === undefined ? undefined : await groupId(host, group);
     await host.write(path, content, { mode, ...(gid !== undefined && { uid: 0, gid }) });
   },
+
+  byHand: async ({ path, content }) => teeLines(path, content),
+
+  steps: {},
 };

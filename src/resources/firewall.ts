@@ -1,15 +1,24 @@
 // A way through the firewall of this machine. A rule that was there before us is left alone, and so is a firewall that is off.
-import { openCommand, passageOf, titleOf } from '../host/firewall/firewall.ts';
+import { closeCommand, openCommand, passageOf, placeOf, titleOf } from '../host/firewall/firewall.ts';
 import { namedParts, shutParts, switchPort } from '../host/firewall/firewalld.ts';
+import type { Opening, Part } from '../host/firewall/types.ts';
 import { addRule, isUfwOn, ourRule, removeRule, ufwPassage } from '../host/firewall/ufw.ts';
 import type { Host } from '../host/host.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import type { Provider } from './provider.ts';
 
-type Step = UndoStep & { do: 'firewall' };
+export type FirewallResource = { kind: 'firewall' } & Opening;
 
-export const firewall: Provider<ResourceOf<'firewall'>> = {
+type FirewallStep = { do: 'firewall'; opening: Opening; present: boolean; parts?: Part[] };
+
+export const firewall: Provider<FirewallResource, FirewallStep> = {
   title: titleOf,
+  // Another zone or address is another rule.
+  id: ({ kind: _, ...opening }) => Object.values(opening).join(':'),
+  removed(id, steps) {
+    const rule = steps.find((step) => step.do === 'firewall');
+    return rule ? titleOf(rule.opening) : `rule ${id}`;
+  },
+  review: (changes) => changes.map(({ resource }) => `open ${placeOf(resource)}`),
 
   async check(resource, host) {
     if (resource.program === 'ufw' && !(await isUfwOn(host))) return undefined;
@@ -28,9 +37,18 @@ export const firewall: Provider<ResourceOf<'firewall'>> = {
       return (await ufwPassage(resource, host)) === 'shut' ? addRule(resource, host) : undefined;
     for (const part of (await shutParts(resource, host)) ?? []) await switchPort(resource, part, true, host);
   },
+
+  steps: {
+    firewall: {
+      perform: undoFirewall,
+      isLeft: ruleLeft,
+      inverse: async (step, host) => ({ steps: [await inverseFirewall(step, host)] }),
+      words: ({ opening, present }) => (present ? openCommand(opening) : closeCommand(opening)),
+    },
+  },
 };
 
-export async function undoFirewall({ opening, present, parts = [] }: Step, host: Host): Promise<void> {
+async function undoFirewall({ opening, present, parts = [] }: FirewallStep, host: Host): Promise<void> {
   if (opening.program === 'firewalld') {
     const wrong = present ? parts : await namedParts(opening, parts, host);
     for (const part of wrong) await switchPort(opening, part, present, host);
@@ -41,13 +59,13 @@ export async function undoFirewall({ opening, present, parts = [] }: Step, host:
 }
 
 /** Whether our rule is there still. */
-export async function ruleLeft({ opening, parts = [] }: Step, host: Host): Promise<boolean> {
+async function ruleLeft({ opening, parts = [] }: FirewallStep, host: Host): Promise<boolean> {
   if (opening.program === 'ufw') return ourRule(opening, host);
   return (await namedParts(opening, parts, host)).length > 0;
 }
 
 /** What takes the step back: as much of it as is there now. */
-export async function inverseFirewall(step: Step, host: Host): Promise<Step> {
+async function inverseFirewall(step: FirewallStep, host: Host): Promise<FirewallStep> {
   const { opening, parts = [] } = step;
   if (opening.program === 'ufw') return { ...step, present: await ourRule(opening, host) };
   return { ...step, present: true, parts: await namedParts(opening, parts, host) };

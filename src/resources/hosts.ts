@@ -3,11 +3,19 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { sha256 } from './daemon-json.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
-type Line = Pick<ResourceOf<'hosts'>, 'path' | 'name' | 'address'>;
-type Step = UndoStep & { do: 'line' };
+/** A name in the hosts file. */
+export interface HostsResource {
+  kind: 'hosts';
+  path: string;
+  name: string;
+  address: string;
+}
+
+type LineStep = { do: 'line'; path: string; line: string } & Before;
+
+type Line = Pick<HostsResource, 'path' | 'name' | 'address'>;
 
 const MARK = '# registry-setup';
 const lineOf = ({ address, name }: Line) => `${address} ${name} ${MARK}`;
@@ -27,8 +35,13 @@ function wanted(text: string, line: Line): string {
 
 const has = (text: string, line: string) => text.split(/\r?\n/).includes(line);
 
-export const hosts: Provider<ResourceOf<'hosts'>> = {
+export const hosts: Provider<HostsResource, LineStep> = {
   title: ({ name, address, path }) => `line "${address} ${name}" in ${path}`,
+  id: ({ name }) => name,
+  removed: (name) => `line for ${name} in the hosts file`,
+  place: ({ path }) => path,
+  review: (changes) =>
+    changes.map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
 
   async check(resource, host) {
     const before = (await host.read(resource.path))?.toString('latin1') ?? '';
@@ -57,10 +70,21 @@ export const hosts: Provider<ResourceOf<'hosts'>> = {
       there ?? { mode: 0o644 },
     );
   },
+
+  byHand: async (resource) => [`echo '${lineOf(resource)}' | sudo tee -a ${resource.path} >/dev/null`],
+
+  steps: {
+    line: {
+      perform: undoLine,
+      isLeft: async ({ path, line }, host) => has((await host.read(path))?.toString('latin1') ?? '', line),
+      inverse: ({ path }, host, vault) => inverseOfFile(path, host, vault),
+      words: ({ path, line }) => `${path}: without the line "${line}"`,
+    },
+  },
 };
 
 /** The former bytes where nobody has touched the file since, else without our line. */
-export async function undoLine(step: Step, host: Host): Promise<void> {
+async function undoLine(step: LineStep, host: Host): Promise<void> {
   const { path, line, copy, wrote, made } = step;
   const bytes = await host.read(path);
   if (!bytes) return;
@@ -72,6 +96,3 @@ export async function undoLine(step: Step, host: Host): Promise<void> {
   const rest = text.split('\n').filter((other) => other.trimEnd() !== line);
   await host.write(path, kept ?? Buffer.from(rest.join('\n'), 'latin1'), step);
 }
-
-export const lineLeft = async ({ path, line }: Step, host: Host): Promise<boolean> =>
-  has((await host.read(path))?.toString('latin1') ?? '', line);

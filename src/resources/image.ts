@@ -2,10 +2,24 @@
 import { mayHold } from '../engines/images/bundled.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import * as images from '../engines/images/store.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import type { Program } from '../settings/settings.ts';
+import { type Provider, WHEN_OVER } from './provider.ts';
 
-export const image: Provider<ResourceOf<'image'>> = {
+export interface ImageResource {
+  kind: 'image';
+  ref: string;
+  archive?: string | undefined;
+  engine?: Program;
+}
+
+type ImageStep = { do: 'image'; ref: string; engine?: Program };
+
+export const image: Provider<ImageResource, ImageStep> = {
   title: ({ ref }) => `image ${ref}`,
+  id: ({ ref }) => ref,
+  engine: ({ engine }) => engine,
+  removed: (ref) => `image ${ref}`,
+  review: (changes) => [...new Set(changes.map(({ drift }) => drift.details[0] ?? ''))],
 
   async check({ ref, archive, engine = 'docker' }, host) {
     if (await images.imageId(host, ref, engine)) return undefined;
@@ -20,5 +34,15 @@ export const image: Provider<ResourceOf<'image'>> = {
     if (archive && mayHold(archive, ref)) await images.loadImage(host, archive, engine, ref);
     // An archive may hold one of two images that are wanted: the other one is pulled.
     if (!archive || !(await images.imageId(host, ref, engine))) await pullImage(host, ref, report, engine);
+  },
+
+  steps: {
+    image: {
+      perform: ({ ref, engine }, host) => images.removeImage(host, ref, engine),
+      isLeft: async ({ ref, engine }, host) => (await images.imageId(host, ref, engine)) !== undefined,
+      ...WHEN_OVER,
+      words: ({ ref, engine = 'docker' }) => `${engine} rmi ${ref}      (if nothing else uses it)`,
+      staysOnRollBack: true,
+    },
   },
 };

@@ -1,45 +1,37 @@
 // What a resource is called in the journal.
 import type { Program } from '../settings/settings.ts';
-import type { Resource } from './resource.ts';
 
-/** Resources of one key take each other's place: the journal and the oldest undo are kept by it. */
-export function keyOf(resource: Resource): string {
-  switch (resource.kind) {
-    case 'dir':
-    case 'file':
-    case 'owner':
-    case 'program':
-    case 'binary':
-    case 'copy':
-      return `${resource.kind}:${resource.path}`;
-    case 'image':
-      return `${by(resource.engine)}image:${resource.ref}`;
-    case 'timer':
-    case 'account':
-    case 'unit':
-    case 'process':
-    case 'trust':
-    case 'hosts':
-      return `${resource.kind}:${resource.name}`;
-    // Only uninstall takes a package away: with another engine it may be wanted again.
-    case 'package':
-      return `kept:package:${resource.name}`;
-    case 'engine':
-      return 'kept:engine';
-    case 'container':
-      return `${by(resource.service.engine)}container:${resource.service.name}`;
-    case 'daemonJson':
-      return `daemonJson:${resource.daemon.config}:${resource.directive}:${resource.entry}`;
-    case 'moved':
-      return `moved:${resource.daemon.unit}:${resource.directive}`;
-    case 'firewall':
-      return Object.values(resource).join(':'); // another zone or address is another rule
-    case 'login':
-      return `login:${resource.tool}:${resource.registry}`;
-    case 'gone':
-      return resource.of;
-  }
+/** Tells a resource from all others on a machine. */
+export interface Key {
+  kind: string;
+  id: string;
+  /** The engine that it belongs to; docker unless said. */
+  engine?: Program;
+  /** Only uninstall takes it away. */
+  kept?: true;
 }
 
-/** A container of another engine is another one, also when it has the same name. */
-const by = (engine: Program = 'docker') => (engine === 'docker' ? '' : `${engine} `);
+const KEPT = 'kept:';
+
+/** `file:/opt/registry/settings.yml`, `podman container:registry`, `kept:package:docker.io`: for a Map, which compares keys by their text. */
+export const textOfKey = ({ kind, id, engine, kept }: Key): string =>
+  `${kept ? KEPT : ''}${engine && engine !== 'docker' ? `${engine} ` : ''}${kind}:${id}`;
+
+/**
+ * Reads a key as it was written before keys were data.
+ * `kept:engine` had no id, and a file that only uninstall takes away was `kept:/path`.
+ */
+export function keyOfText(text: string): Key {
+  const kept = text.startsWith(KEPT);
+  const rest = kept ? text.slice(KEPT.length) : text;
+  if (kept && rest.startsWith('/')) return { kind: 'file', id: rest, kept };
+  const at = rest.includes(':') ? rest.indexOf(':') : rest.length;
+  const words = rest.slice(0, at).split(' ');
+  const [kind = '', engine] = words.toReversed();
+  return {
+    kind,
+    id: rest.slice(at + 1),
+    ...(engine === 'podman' && { engine }),
+    ...(kept && { kept }),
+  };
+}

@@ -6,11 +6,28 @@ import { setKeys } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { runAs } from '../host/run-as.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import type { Secret } from '../secret.ts';
+import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
-type Login = ResourceOf<'login'>;
-type Step = UndoStep & { do: 'login' };
+/** Programs that keep a login. */
+type LoginTool = 'docker' | 'podman' | 'buildah' | 'skopeo';
+
+/** A registry that a command line is logged in to; `as`: whose login it is, when that is not who runs this. */
+export interface LoginResource {
+  kind: 'login';
+  tool: LoginTool;
+  registry: string;
+  file: string;
+  user: string;
+  password: Secret;
+  as?: string;
+  socket?: string;
+  /** The file or its directory, if the set-up of another registry made them. */
+  made?: string[];
+}
+
+type LoginStep = { do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string };
+
 /** What both programs keep: ~/.docker/config.json, auth.json. */
 interface AuthFile {
   auths?: Record<string, { auth?: string }>;
@@ -35,7 +52,7 @@ const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[regist
 /** Where the password is, when it is kept as plain text; undefined where a credential helper has it. */
 export async function clearText(
   host: Host,
-  { file, registry }: Pick<Login, 'file' | 'registry'>,
+  { file, registry }: Pick<LoginResource, 'file' | 'registry'>,
 ): Promise<boolean> {
   return Boolean((await readAuthFile(host, file)).auths?.[registry]?.auth);
 }
@@ -49,7 +66,10 @@ export async function keepsLogin(host: Host, path: string, registry: string): Pr
   return names.some((name) => name.replace(/^https?:\/\/|\/.*$/g, '') === registry);
 }
 
-async function isLoggedIn({ file, registry, user, password, as }: Login, host: Host): Promise<boolean> {
+async function isLoggedIn(
+  { file, registry, user, password, as }: LoginResource,
+  host: Host,
+): Promise<boolean> {
   const content = await readAuthFile(host, file);
   const helper = helperOf(content, registry);
   if (!helper) {
@@ -63,8 +83,10 @@ async function isLoggedIn({ file, registry, user, password, as }: Login, host: H
   return Username === user && Secret === password.reveal();
 }
 
-export const login: Provider<ResourceOf<'login'>> = {
+export const login: Provider<LoginResource, LoginStep> = {
   title: ({ tool, registry, user }) => `${tool} login to ${registry} as ${user}`,
+  id: ({ tool, registry }) => `${tool}:${registry}`,
+  removed: (id) => `login ${id}`,
 
   async check(resource, host) {
     if (await isLoggedIn(resource, host)) return undefined;
@@ -75,7 +97,7 @@ export const login: Provider<ResourceOf<'login'>> = {
   async undo({ tool, registry, file, as, made = [] }, host, vault) {
     const [bytes, there] = await Promise.all([host.read(file), host.stat(file)]);
     const { mode, uid, gid } = there ?? { mode: 0o600, uid: 0, gid: 0 };
-    const step: Step = {
+    const step: LoginStep = {
       do: 'login',
       tool,
       registry,
@@ -100,10 +122,19 @@ export const login: Provider<ResourceOf<'login'>> = {
         fix: tool === 'docker' ? adviceFor(stderr) : [],
       });
   },
+
+  steps: {
+    login: {
+      perform: undoLogin,
+      isLeft: async ({ registry, path }, host) => Boolean((await readAuthFile(host, path)).auths?.[registry]),
+      inverse: ({ path }, host, vault) => inverseOfFile(path, host, vault),
+      words: ({ tool, registry }) => `${tool} logout ${registry}`,
+    },
+  },
 };
 
 /** Out again: the former file where our login is all that differs, else what the program itself does. */
-export async function undoLogin(step: Step, host: Host): Promise<void> {
+async function undoLogin(step: LoginStep, host: Host): Promise<void> {
   const { tool, registry, path, copy, made, as } = step;
   const now = await readAuthFile(host, path);
   const kept = copy ? await host.read(copy) : undefined;
@@ -119,6 +150,3 @@ export async function undoLogin(step: Step, host: Host): Promise<void> {
   const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
   await host.write(path, bytes, step);
 }
-
-export const loginLeft = async ({ registry, path }: Step, host: Host): Promise<boolean> =>
-  Boolean((await readAuthFile(host, path)).auths?.[registry]);

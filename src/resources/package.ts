@@ -1,15 +1,32 @@
 // A package of the system. What it would start by itself does not start: it is masked first, and stays so.
 import { othersIn } from '../engines/others.ts';
-import { isInstalled, isThere, MANAGERS, managerIdle } from '../engines/packages.ts';
+import {
+  isInstalled,
+  isThere,
+  MANAGERS,
+  type Manager,
+  managerIdle,
+  type PackageUndo,
+} from '../engines/packages.ts';
 import { TITLE } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { hasSystemd, systemctl, systemctlLine } from '../host/systemd.ts';
+import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, WHEN_OVER } from './provider.ts';
 
-type Package = ResourceOf<'package'>;
-type Step = UndoStep & { do: 'package' };
+/** `service`: what it would start by itself, and must not; `runtime`: the set-up's own takes its name; `engine`: what it brings, for all. */
+export interface PackageResource {
+  kind: 'package';
+  manager: Manager;
+  name: string;
+  service?: string;
+  runtime?: true;
+  engine?: Program;
+}
+
+type PackageStep = { do: 'package' } & PackageUndo;
 
 /** A package manager may have to download much, and wait for another one. */
 const LIMIT = 30 * 60_000;
@@ -33,7 +50,6 @@ async function must(host: Host, words: string[], doing: string, report?: (text: 
   });
 }
 
-const hasSystemd = async (host: Host) => (await host.stat('/run/systemd/system')) !== undefined;
 /** For good in /etc; for now in /run, where a unit of that name in /etc is stronger. (systemctl(1), mask --runtime) */
 const maskPath = (service: string, runtime?: true) =>
   `/${runtime ? 'run' : 'etc'}/systemd/system/${service}.service`;
@@ -44,8 +60,16 @@ async function userNames(host: Host): Promise<string[]> {
   return text.split('\n').flatMap((line) => line.split(':')[0] || []);
 }
 
-export const pack: Provider<Package> = {
+export const pack: Provider<PackageResource, PackageStep> = {
   title: ({ name }) => `package ${name}`,
+  id: ({ name }) => name,
+  // With another engine it may be wanted again.
+  kept: true,
+  removed: (name) => `package ${name}`,
+  review: (changes) =>
+    changes.map(
+      ({ title, resource }) => `install the ${title}${resource.engine ? ' and what it needs' : ''}`,
+    ),
 
   async check({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
@@ -67,13 +91,25 @@ export const pack: Provider<Package> = {
 
   async apply({ manager, name, service, runtime, engine }, host, report) {
     const systemd = await hasSystemd(host);
-    const mask = ['systemctl', 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`];
+    const mask = systemctlLine({}, 'mask', ...(runtime ? ['--runtime'] : []), `${service}.service`);
     if (service && systemd) await must(host, mask, 'systemctl mask');
     await quietly(host, service !== undefined && !systemd, () =>
       install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
     );
     // A machine with init scripts would start it when it starts itself.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
+  },
+
+  steps: {
+    package: {
+      perform: undoPackage,
+      isLeft: ({ manager, name }, host) => isThere(host, manager, name),
+      // Containers use an engine until the run is over.
+      inverse: async (step) => (step.engine ? WHEN_OVER.inverse(step) : { steps: [] }),
+      performReversibly: (step, host) =>
+        step.engine ? WHEN_OVER.performReversibly() : undoPackage(step, host),
+      words: ({ manager, name }) => MANAGERS[manager].remove([name]).join(' '),
+    },
   },
 };
 
@@ -113,7 +149,7 @@ const split = ([program = '', ...args]: string[]): [string, string[]] => [progra
 /** A fresh machine may have no list of packages yet, or one that is too old: it is fetched, and the installation tried once more. */
 export async function install(
   host: Host,
-  manager: Package['manager'],
+  manager: Manager,
   words: string[],
   report?: (text: string) => void,
 ): Promise<void> {
@@ -134,7 +170,7 @@ const hinted = ({ message, why, fix }: CliError, hint: string) =>
   new CliError(message, { why, fix: [...fix, hint] });
 
 /** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
-export async function undoPackage(step: Step, host: Host): Promise<void> {
+async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
   await managerIdle(host);
@@ -154,11 +190,11 @@ export async function undoPackage(step: Step, host: Host): Promise<void> {
   // A mask is empty, or a link to /dev/null. A service that somebody has written there since is theirs. (systemctl(1), mask)
   const mask = maskPath(service, runtime);
   if ((await host.stat(mask))?.size === 0) await host.remove(mask);
-  await host.run('systemctl', ['daemon-reload']);
+  await systemctl(host, {}, 'daemon-reload');
 }
 
 /** What dpkg was in the middle of when the power failed can neither be used nor removed before it is whole. (dpkg(1), --audit) */
-async function makeWhole(host: Host, { manager, name, engine }: Step): Promise<void> {
+async function makeWhole(host: Host, { manager, name, engine }: PackageStep): Promise<void> {
   const { stdout } = await host.run('dpkg', ['--audit']);
   if (stdout.trim() === '') return;
   const limit = { timeout: LIMIT, env: QUIET };
@@ -169,7 +205,7 @@ async function makeWhole(host: Host, { manager, name, engine }: Step): Promise<v
 }
 
 /** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */
-async function mustBeUnused(host: Host, { manager, name }: Step, program: 'docker' | 'podman') {
+async function mustBeUnused(host: Host, { manager, name }: PackageStep, program: 'docker' | 'podman') {
   const [first] = (await othersIn(host, program)) ?? [];
   if (!first) return;
   throw new CliError(`${TITLE[program]} stays: ${first} is in it.`, {
@@ -183,7 +219,10 @@ async function hasDaemon(host: Host, program: 'docker' | 'podman'): Promise<bool
   return (await host.run(daemon, ['--version'])).code !== 127;
 }
 
-async function sweepEngine(host: Host, { empty, absent, group }: NonNullable<Step['engine']>): Promise<void> {
+async function sweepEngine(
+  host: Host,
+  { empty, absent, group }: NonNullable<PackageStep['engine']>,
+): Promise<void> {
   for (const path of empty) {
     for (const entry of MADE[path] ?? (await host.list(path))) await host.removeTree(`${path}/${entry}`);
     if (absent.includes(path)) await host.rmdir(path);
@@ -206,6 +245,3 @@ async function nowUnneeded(host: Host, name: string): Promise<string[]> {
   const { stdout } = await host.run('apt-get', words, { env: QUIET });
   return [...stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map(([, found = '']) => found);
 }
-
-export const packageLeft = ({ manager, name }: Step, host: Host): Promise<boolean> =>
-  isThere(host, manager, name);

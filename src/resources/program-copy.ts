@@ -1,10 +1,17 @@
 // A copy of this program, in a directory whose name tells its content: another version is another directory.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import type { Provider } from './provider.ts';
+
+/** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
+export interface ProgramResource {
+  kind: 'program';
+  path: string;
+  files: Record<string, string>;
+}
 
 /** Whether every file is there with the same bytes; templates and code are text, so they are compared as such. */
-async function complete({ path, files }: ResourceOf<'program'>, host: Host): Promise<boolean> {
+async function complete({ path, files }: ProgramResource, host: Host): Promise<boolean> {
   const same = await Promise.all(
     Object.entries(files).map(
       async ([name, text]) => (await host.read(join(path, name)))?.toString() === text,
@@ -13,8 +20,11 @@ async function complete({ path, files }: ResourceOf<'program'>, host: Host): Pro
   return same.every(Boolean);
 }
 
-export const program: Provider<ResourceOf<'program'>> = {
+export const program: Provider<ProgramResource> = {
   title: ({ path }) => `copy of this program in ${path}`,
+  id: ({ path }) => path,
+  removed: (path) => `copy of this program in ${path}`,
+  place: ({ path }) => path,
 
   async check(resource, host) {
     if (await complete(resource, host)) return undefined;
@@ -33,4 +43,6 @@ export const program: Provider<ResourceOf<'program'>> = {
       Object.entries(files).map(([name, text]) => host.write(join(path, name), text, { mode: 0o644 })),
     );
   },
+
+  steps: {},
 };

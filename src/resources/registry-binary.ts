@@ -3,23 +3,31 @@ import { takeProgram } from '../engines/images/program.ts';
 import { registryVersion } from '../engines/native.ts';
 import { CliError } from '../errors.ts';
 import { commandLine } from '../terminal/command.ts';
-import type { Provider, ResourceOf } from './resource.ts';
+import { type Provider, wayBackOfFile } from './provider.ts';
 
-export const binary: Provider<ResourceOf<'binary'>> = {
+/** The registry's program, taken out of an image in an archive. */
+export interface BinaryResource {
+  kind: 'binary';
+  path: string;
+  ref: string;
+  archive?: string | undefined;
+}
+
+export const binary: Provider<BinaryResource> = {
   title: ({ path }) => `program ${path}`,
+  id: ({ path }) => path,
+  removed: (path) => `program ${path}`,
+  place: ({ path }) => path,
+  review: (changes) => changes.map(({ drift }) => drift.details[0] ?? ''),
 
   async check({ path, ref, archive = 'an archive' }, host) {
     if ((await registryVersion(host, path)).version) return undefined;
     return { what: 'create', details: [`take ${path} out of the image ${ref} in ${archive}`] };
   },
 
-  async undo({ path }, host, vault) {
-    const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-    const aside = { do: 'removeTree' as const, path: `${path}.new` };
-    if (!there || !bytes) return { steps: [aside, { do: 'remove', path }] };
-    const { mode, uid, gid } = there;
-    return { steps: [aside, { do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid }] };
-  },
+  undo: async ({ path }, host, vault) => ({
+    steps: [{ do: 'removeTree', path: `${path}.new` }, await wayBackOfFile(path, host, vault)],
+  }),
 
   async apply({ path, ref, archive }, host) {
     if (archive === undefined)
@@ -31,4 +39,6 @@ export const binary: Provider<ResourceOf<'binary'>> = {
     if (!version)
       throw new CliError(`The registry in the image ${ref} does not run on this machine.`, { why });
   },
+
+  steps: {},
 };

@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { userIds } from './account.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import type { Provider } from './provider.ts';
 
-type Step = UndoStep & { do: 'owner' };
+/** A directory for images, and what a registry keeps in it: whose they are. */
+export interface OwnerResource {
+  kind: 'owner';
+  path: string;
+  user: string;
+}
+
+type OwnerStep = { do: 'owner'; path: string; uid: number; gid: number };
 
 const LIMIT = 30 * 60_000;
 /** The one directory that a registry makes in its storage. What else may lie there is somebody else's. */
@@ -22,8 +28,11 @@ async function give(host: Host, path: string, uid: number, gid: number): Promise
   if (code !== 0) throw new CliError(`The images in ${path} keep their owner.`, { why: stderr.trim() });
 }
 
-export const owner: Provider<ResourceOf<'owner'>> = {
+export const owner: Provider<OwnerResource, OwnerStep> = {
   title: ({ path, user }) => `user ${user} owns ${path}`,
+  id: ({ path }) => path,
+  removed: (path) => `ownership of ${path}`,
+  place: ({ path }) => path,
 
   async check({ path, user }, host) {
     const [there, ids] = await Promise.all([host.stat(path), userIds(host, user)]);
@@ -41,11 +50,19 @@ export const owner: Provider<ResourceOf<'owner'>> = {
     if (!ids) throw new CliError(`There is no user ${user}.`);
     await give(host, path, ids.uid, ids.gid);
   },
+
+  steps: {
+    owner: {
+      perform: ({ path, uid, gid }, host) => give(host, path, uid, gid),
+      async isLeft({ path, uid }, host) {
+        const there = await host.stat(path);
+        return there !== undefined && there.uid !== uid;
+      },
+      async inverse(step, host) {
+        const { uid, gid } = (await host.stat(step.path)) ?? step;
+        return { steps: [{ ...step, uid, gid }] };
+      },
+      words: ({ path, uid }) => `chown -R ${uid} ${path}`,
+    },
+  },
 };
-
-export const undoOwner = ({ path, uid, gid }: Step, host: Host): Promise<void> => give(host, path, uid, gid);
-
-export async function ownerLeft({ path, uid }: Step, host: Host): Promise<boolean> {
-  const there = await host.stat(path);
-  return there !== undefined && there.uid !== uid;
-}

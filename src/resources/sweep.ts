@@ -10,9 +10,15 @@
 // (Layout: github.com/distribution/distribution/blob/main/registry/storage/paths.go)
 import { dirname, join } from 'node:path';
 import type { Host, Inside } from '../host/host.ts';
-import type { UndoStep } from './undo.ts';
+import type { StepKind } from './provider.ts';
 
-type Step = UndoStep & { do: 'testImage' };
+/** What a proof was about to push. `digests`: SHA-256, hexadecimal. */
+export interface TestImageStep {
+  do: 'testImage';
+  storage: string;
+  repository: string;
+  digests: string[];
+}
 
 /** The tag that a test image has. */
 export const TAG = 'check';
@@ -45,7 +51,7 @@ async function removeFile(storage: Inside, path: string): Promise<void> {
  * repository. Twice is as good as once.
  * @throws Error where the step names what no test image has
  */
-export async function sweep({ storage, repository, digests }: Step, host: Host): Promise<void> {
+export async function sweep({ storage, repository, digests }: TestImageStep, host: Host): Promise<void> {
   if (!REPOSITORY.test(repository) || !digests.every((digest) => DIGEST.test(digest)))
     throw new Error(`${repository} is not a test image`);
   const within = host.inside(storage);
@@ -87,3 +93,11 @@ async function linkedTo(digests: string[], storage: string, host: Host): Promise
   if (digests.length > 0) await look([]);
   return found;
 }
+
+/** The step back from a proof. No resource makes it: the test image is gone when the run is over. */
+export const testImage: StepKind<TestImageStep> = {
+  perform: sweep,
+  isLeft: async () => true,
+  inverse: async () => ({ steps: [] }),
+  words: ({ repository }) => `remove the test image ${repository}`,
+};

@@ -1,14 +1,24 @@
 // A systemd timer of ours: its two units, switched on and running.
 import { dirname } from 'node:path';
-import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
 import { foldersOf, unitPath } from './unit.ts';
 
-type Timer = Pick<ResourceOf<'timer'>, 'name' | 'own'>;
+/** A systemd timer and the service that it starts; the texts of both units; `own`: of the user's own systemd. */
+export interface TimerResource {
+  kind: 'timer';
+  name: string;
+  service: string;
+  timer: string;
+  own?: true;
+}
+
+type TimerStep = { do: 'timer'; name: string; on: boolean; own?: true };
+
+type Timer = Pick<TimerResource, 'name' | 'own'>;
 
 /** Its two units, of the machine or of the person who runs this. */
 export const unitPaths = ({ name, own }: Timer) => {
@@ -16,30 +26,23 @@ export const unitPaths = ({ name, own }: Timer) => {
   return { service, timer: service.replace(/\.service$/, '.timer') };
 };
 
-const words = ({ own }: Timer, ...args: string[]) => [...(own ? ['--user'] : []), ...args];
-
-async function systemctl(host: Host, timer: Timer, ...args: string[]): Promise<void> {
-  const said = words(timer, ...args);
-  const { code, stderr } = await host.run('systemctl', said);
-  if (code !== 0) throw new CliError(`systemctl ${said.join(' ')} failed.`, { why: stderr.trim() });
-}
-
-const isOn = async (host: Host, timer: Timer) =>
-  (await host.run('systemctl', words(timer, 'is-active', '--quiet', `${timer.name}.timer`))).code === 0 &&
-  (await host.run('systemctl', words(timer, 'is-enabled', '--quiet', `${timer.name}.timer`))).code === 0;
-
 /** Switches a timer on, or off; systemd reads its files anew first. */
-export async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
+async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
   const unit = `${timer.name}.timer`;
   if (on && !(await host.stat(unitPaths(timer).timer))) return;
-  if (!on) await host.run('systemctl', words(timer, 'disable', '--now', unit));
-  if (on) await systemctl(host, timer, 'enable', '--no-reload', unit);
-  await systemctl(host, timer, 'daemon-reload');
-  if (on) await systemctl(host, timer, 'restart', unit);
+  const at = { own: timer.own, unit };
+  if (!on) await systemctl(host, timer, 'disable', '--now', unit);
+  if (on) await mustSystemctl(host, at, 'enable', '--no-reload', unit);
+  await mustSystemctl(host, at, 'daemon-reload');
+  if (on) await mustSystemctl(host, at, 'restart', unit);
 }
 
-export const timer: Provider<ResourceOf<'timer'>> = {
+export const timer: Provider<TimerResource, TimerStep> = {
   title: ({ name }) => `timer ${name}`,
+  id: ({ name }) => name,
+  removed: (name) => `timer ${name}`,
+  review: (changes) =>
+    changes.map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
 
   async check(resource, host) {
     const { name, service, timer: text } = resource;
@@ -53,30 +56,18 @@ export const timer: Provider<ResourceOf<'timer'>> = {
     ];
     if (!serviceThere && !timerThere) return { what: 'create', details };
     if (details.length > 0) return { what: 'change', details };
-    if (await isOn(host, resource)) return undefined;
-    const line = ['systemctl', ...words(resource, 'enable', '--now', `${name}.timer`)].join(' ');
+    if (await isOn(host, resource, `${name}.timer`)) return undefined;
+    const line = systemctlLine(resource, 'enable', '--now', `${name}.timer`).join(' ');
     return { what: 'start', details: [`it is switched off: ${line}`] };
   },
 
   async undo(resource, host, vault) {
     const { name, own } = resource;
-    const steps: UndoStep[] = [];
-    for (const path of Object.values(unitPaths(resource))) {
-      const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-      if (!there || !bytes) steps.push({ do: 'remove', path });
-      else
-        steps.push({
-          do: 'restore',
-          path,
-          copy: await vault.keep(bytes),
-          mode: there.mode,
-          uid: there.uid,
-          gid: there.gid,
-        });
-    }
-    const on = await isOn(host, resource);
+    const steps: FileStep[] = [];
+    for (const path of Object.values(unitPaths(resource))) steps.push(await wayBackOfFile(path, host, vault));
+    const on = await isOn(host, resource, `${name}.timer`);
     // Off while its files are still there, on when they are back.
-    const turn = (way: boolean): UndoStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
+    const turn = (way: boolean): TimerStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
     const folders = await foldersOf(unitPaths(resource).timer, host);
     return { steps: on ? [...steps, turn(true)] : [turn(false), ...steps, turn(false), ...folders] };
   },
@@ -88,5 +79,15 @@ export const timer: Provider<ResourceOf<'timer'>> = {
     await host.write(paths.service, resource.service, { mode: 0o644 });
     await host.write(paths.timer, resource.timer, { mode: 0o644 });
     await switchTimer(host, resource, true);
+  },
+
+  steps: {
+    timer: {
+      perform: (step, host) => switchTimer(host, step, step.on),
+      isLeft: async (step, host) => (await host.stat(unitPaths(step).timer)) !== undefined,
+      inverse: async (step) => ({ steps: [{ ...step, on: !step.on }] }),
+      words: ({ name, on, own }) =>
+        systemctlLine({ own }, on ? 'enable' : 'disable', '--now', `${name}.timer`).join(' '),
+    },
   },
 };

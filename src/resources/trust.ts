@@ -1,11 +1,11 @@
 // A CA in the trust store of the system, which every program of the machine reads: only ever at the person's own wish.
 import { dirname, join } from 'node:path';
-import { restartDocker } from '../dockerd/daemon.ts';
+import { restartCommand, restartDocker } from '../dockerd/daemon.ts';
+import type { Daemon } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
-import type { Provider, ResourceOf } from './resource.ts';
-import type { UndoStep } from './undo.ts';
+import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
 /** Where each kind of system takes CAs from, and what makes its bundle anew. The first whose directory is there. */
 export const STORES = {
@@ -19,6 +19,17 @@ export const STORES = {
   },
 } as const;
 
+/** A CA in the trust store of the system; `restart`: a dockerd that has to read it, which it does at its start alone. */
+export interface TrustResource {
+  kind: 'trust';
+  store: keyof typeof STORES;
+  name: string;
+  pem: string;
+  restart?: Daemon;
+}
+
+type TrustStep = { do: 'trustStore'; store: keyof typeof STORES };
+
 /** The store of this machine; undefined: it has none that is known here. */
 export async function findStore(host: Host): Promise<keyof typeof STORES | undefined> {
   for (const [name, { dir }] of Object.entries(STORES)) {
@@ -28,11 +39,11 @@ export async function findStore(host: Host): Promise<keyof typeof STORES | undef
 }
 
 /** Its file in the store. */
-export const pathOf = ({ store, name }: Pick<ResourceOf<'trust'>, 'store' | 'name'>) =>
+const pathOf = ({ store, name }: Pick<TrustResource, 'store' | 'name'>) =>
   join(STORES[store].dir, `${name}.${STORES[store].ending}`);
 
 /** Makes the bundle of the system anew. */
-export async function updateStore(host: Host, store: keyof typeof STORES, removed = false): Promise<void> {
+async function updateStore(host: Host, store: keyof typeof STORES, removed = false): Promise<void> {
   const [command = '', ...args]: string[] = [...STORES[store].update];
   // Debian leaves the links of a CA that is gone, unless it makes all of them anew.
   if (removed && store === 'debian') args.push('--fresh');
@@ -40,8 +51,11 @@ export async function updateStore(host: Host, store: keyof typeof STORES, remove
   if (code !== 0) throw new CliError(`${command} failed.`, { why: stderr.trim() });
 }
 
-export const trust: Provider<ResourceOf<'trust'>> = {
+export const trust: Provider<TrustResource, TrustStep> = {
   title: (resource) => `${pathOf(resource)} in the trust store of the system`,
+  id: ({ name }) => name,
+  removed: (name) => name,
+  place: pathOf,
 
   async check(resource, host) {
     const path = pathOf(resource);
@@ -59,12 +73,8 @@ export const trust: Provider<ResourceOf<'trust'>> = {
   },
 
   async undo(resource, host, vault) {
-    const path = pathOf(resource);
-    const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
-    const update: UndoStep = { do: 'trustStore', store: resource.store };
-    if (!there || !bytes) return { steps: [{ do: 'remove', path }, update] };
-    const { mode, uid, gid } = there;
-    return { steps: [{ do: 'restore', path, copy: await vault.keep(bytes), mode, uid, gid }, update] };
+    const file = await wayBackOfFile(pathOf(resource), host, vault);
+    return { steps: [file, { do: 'trustStore', store: resource.store }] };
   },
 
   async apply(resource, host, report) {
@@ -75,5 +85,22 @@ export const trust: Provider<ResourceOf<'trust'>> = {
     if (!resource.restart) return;
     report?.('restarting Docker');
     await restartDocker(host, resource.restart);
+  },
+
+  byHand: async (resource) => [
+    ...teeLines(pathOf(resource), resource.pem),
+    `sudo ${STORES[resource.store].update.join(' ')}`,
+    ...(resource.restart ? [`sudo ${restartCommand(resource.restart).join(' ')}`] : []),
+  ],
+
+  steps: {
+    trustStore: {
+      perform: ({ store }, host) => updateStore(host, store, true),
+      // It goes with its file.
+      isLeft: async () => false,
+      // After everything else is back, whichever way that was.
+      inverse: async (step) => ({ steps: [], last: [step] }),
+      words: () => 'and make the bundle of the system anew',
+    },
   },
 };

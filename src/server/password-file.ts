@@ -2,10 +2,8 @@
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import type { Step } from '../reconcile/progress.ts';
-import { KEPT } from '../reconcile/reconcile.ts';
 import type { Run } from '../reconcile/run.ts';
-import { file as fileProvider } from '../resources/file.ts';
-import type { Resource } from '../resources/resource.ts';
+import { type FileResource, file as fileProvider } from '../resources/file.ts';
 import { everyone } from '../settings/readers.ts';
 import type { Material } from './plan/secrets.ts';
 import type { Wanted } from './wanted.ts';
@@ -41,8 +39,14 @@ export async function passwordSteps(
   if (made.length === 0 && kept.length === before.length) return [];
   const lines = [...kept, ...made];
   const write = async () => {
-    const file: Resource = { kind: 'file', path, content: '', mode: 0o600 };
-    await run.record(`${KEPT}${path}`, path, await fileProvider.undo(file, host, run), false);
+    const file: FileResource = { kind: 'file', path, content: '', mode: 0o600 };
+    // No plan speaks of it, and only uninstall takes it away.
+    await run.record(
+      { kind: 'file', id: path, kept: true },
+      path,
+      await fileProvider.undo(file, host, run),
+      false,
+    );
     if (lines.length > 0) await host.write(path, `${lines.join('\n')}\n`, { mode: 0o600 });
     else await host.remove(path);
     return undefined;

@@ -96,7 +96,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       const remember: Remember = (image) => {
         const { repository } = image;
         const undo = { steps: [traceOf(settings.storage, image)] };
-        return run.record(`proof:${repository}`, `test image ${repository}`, undo, true);
+        return run.record({ kind: 'proof', id: repository }, `test image ${repository}`, undo, true);
       };
       return [
         ...stepsOf(rest, settings.dir, host, run),

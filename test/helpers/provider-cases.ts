@@ -1,8 +1,8 @@
 // The same five cases for every kind of resource: create, change, equal, undo restores, twice is once.
 import { describe, expect, test } from 'vitest';
 import { perform } from '../../src/reconcile/undo.ts';
-import type { Drift, Provider, Resource } from '../../src/resources/resource.ts';
-import type { Undo, Vault } from '../../src/resources/undo.ts';
+import type { Drift, Provider, Vault } from '../../src/resources/provider.ts';
+import type { Undo, UndoStep } from '../../src/resources/undo.ts';
 import { type FakeHost, fakeHost } from './fake-host.ts';
 
 export interface Start {
@@ -32,7 +32,11 @@ export async function undoNow({ steps, last = [] }: Undo, host: FakeHost) {
 }
 
 /** `starts` must hold one that takes nothing: that is how a machine is equal. */
-export function fiveCases<R extends Resource>(provider: Provider<R>, resource: R, starts: Start[]) {
+export function fiveCases<R extends { kind: string }>(
+  provider: Pick<Provider<R, UndoStep>, 'title' | 'check' | 'undo' | 'apply'>,
+  resource: R,
+  starts: Start[],
+) {
   describe.each(starts)('$name', ({ prepare, takes }) => {
     async function machine() {
       const host = fakeHost();

@@ -13,7 +13,7 @@ const proof = (host: FakeHost) => (run: Run) => ({
   async run() {
     const image = makeTestImage(`team/${testName()}`);
     const trace = traceOf('/srv/images/here', image);
-    await run.record(`proof:${image.repository}`, 'a test image', { steps: [trace] }, true);
+    await run.record({ kind: 'proof', id: image.repository }, 'a test image', { steps: [trace] }, true);
     const [hex = ''] = trace.digests;
     const place = `/srv/images/here/docker/registry/v2`;
     for (const path of [

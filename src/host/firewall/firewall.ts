@@ -65,8 +65,11 @@ export async function openings(served: Served, publisher: PortPublisher, host: H
   return found;
 }
 
-export const titleOf = ({ program, port, to, zone }: Opening): string =>
-  `rule for port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+/** `port 5000 in ufw` */
+export const placeOf = ({ program, port, to, zone }: Opening): string =>
+  `port ${port}${to ? ` of ${to}` : ''} in ${program}${zone ? `, zone ${zone}` : ''}`;
+
+export const titleOf = (opening: Opening): string => `rule for ${placeOf(opening)}`;
 
 const firewallCmds = (what: string) => `firewall-cmd ${what} && firewall-cmd --permanent ${what}`;
 

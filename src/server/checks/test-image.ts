@@ -11,8 +11,7 @@ import {
   pushManifest,
 } from '../../registry/api.ts';
 import type { Credentials, Endpoint } from '../../registry/http.ts';
-import { sweep, TAG } from '../../resources/sweep.ts';
-import type { UndoStep } from '../../resources/undo.ts';
+import { sweep, TAG, type TestImageStep } from '../../resources/sweep.ts';
 
 export interface TestImage {
   /** `registry-setup-check-3f…`, below a prefix where a reader sees nothing else. */
@@ -77,7 +76,7 @@ export async function deleteImage(
 export const traceOf = (
   storage: string,
   { repository, config, layer, manifest }: TestImage,
-): UndoStep & { do: 'testImage' } => ({
+): TestImageStep => ({
   do: 'testImage',
   storage,
   repository,

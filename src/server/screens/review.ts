@@ -3,7 +3,9 @@ import { engineText, isNew } from '../../engines/engine.ts';
 import { isPending } from '../../engines/pending.ts';
 import type { EngineInfo } from '../../engines/types.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
-import type { Resource } from '../../resources/resource.ts';
+import type { Shown } from '../../resources/provider.ts';
+import { PROVIDERS } from '../../resources/providers.ts';
+import { providerNamed, type Resource } from '../../resources/resource.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
@@ -76,39 +78,14 @@ export function reviewLines(
   ].filter((line, i, all) => line !== '' || i < all.length - 1);
 }
 
-/** `port 5000 in ufw` */
-export const openedIn = ({ title }: Change) => title.replace(/^rule for /, '');
-
-/** `This will   make /opt/registry (3 files)`, a line for each kind of change. */
-export function changeLines({ dir, port }: Settings, changes: Change[]): string[] {
+/** `This will   make /opt/registry (3 files)`, some lines for each kind of change. */
+export function changeLines(at: Settings, changes: Change[]): string[] {
   const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
-  const files = of('file');
-  const fresh = files.length > 0 && files.every(({ drift }) => drift.what === 'create');
-  const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`;
-  const packages = of('package').map((change) => {
-    const brings = change.resource.kind === 'package' && change.resource.engine;
-    return `install the ${change.title}${brings ? ' and what it needs' : ''}`;
-  });
   const lines = [
-    ...packages,
-    ...of('engine').map(({ resource }) => startText(resource)),
-    ...new Set(of('image').map(({ drift }) => drift.details[0] ?? '')),
-    ...(fresh
-      ? [`make ${dir} (${count(files.length, 'file')})`]
-      : files.map(({ title }) => `change ${title}`)),
-    ...of('binary').map(({ drift }) => drift.details[0] ?? ''),
-    ...of('account').map(({ title }) => `add the ${title}`),
-    ...['container', 'unit', 'process'].flatMap(of).map(({ title, drift }) => {
-      const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
-      return `${verb} the ${title} on port ${port}`;
-    }),
-    ...of('timer').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
-    ...of('firewall').map((change) => `open ${openedIn(change)}`),
-    ...of('hosts').map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),
-    ...of('gone').map(({ title }) => `take away ${title}`),
+    ...Object.keys(PROVIDERS).flatMap(
+      (kind) => providerNamed(kind)?.review?.(of(kind) as Shown<Resource>[], at) ?? [],
+    ),
+    ...of('removal').map(({ title }) => `take away ${title}`),
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 }
-
-const startText = (resource: Resource) =>
-  `start Docker${resource.kind === 'engine' && resource.boot ? ', now and with the machine' : ''}`;

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { type CertificateFacts, certificateFacts } from '../../certificates/description.ts';
 import type { Site } from '../../certificates/site.ts';
+import { placeOf } from '../../host/firewall/firewall.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import { clientFlags } from '../../settings/resolve.ts';
@@ -20,7 +21,6 @@ import type { Paint } from '../../terminal/output.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
 import type { Material } from '../plan/secrets.ts';
 import type { Outcome } from '../wanted.ts';
-import { openedIn } from './review.ts';
 
 /** Nothing is installed where this came in a bundle: how it is called another time, there and on developer machines. */
 export function laterLines({ dir }: { dir: string }): string[] {
@@ -132,8 +132,8 @@ function tokenLines({ auth, tls }: Settings): string[] {
 
 /** What the proof, which runs on this machine, could not see. */
 function openedLines(changes: Change[]): string[] {
-  const opened = changes.filter(({ resource }) => resource.kind === 'firewall');
-  return opened.length > 0 ? [`  Opened: ${opened.map(openedIn).join('; ')}.`, ''] : [];
+  const opened = changes.flatMap(({ resource }) => (resource.kind === 'firewall' ? placeOf(resource) : []));
+  return opened.length > 0 ? [`  Opened: ${opened.join('; ')}.`, ''] : [];
 }
 
 /** Until when, and who sees to it that there is a next one. */

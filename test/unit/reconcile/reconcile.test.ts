@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../../../src/errors.ts';
 import { readOldest } from '../../../src/reconcile/journal.ts';
 import type { Step } from '../../../src/reconcile/progress.ts';
-import { diff, KEPT, orphans, stepsOf } from '../../../src/reconcile/reconcile.ts';
+import { diff, orphans, type Planned, stepsOf } from '../../../src/reconcile/reconcile.ts';
 import { beginRun } from '../../../src/reconcile/run.ts';
-import type { Resource } from '../../../src/resources/resource.ts';
+import { textOfKey } from '../../../src/resources/key.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
 import { machine, smallPlan, type Variant } from '../../helpers/plans.ts';
 import { DIR, failing, follow } from '../../helpers/run.ts';
@@ -105,11 +105,12 @@ describe('what is no longer wanted', () => {
     const host = machine();
     await follow(host, smallPlan({ users: 'admin:hash' }));
     const oldest = await readOldest(host, DIR);
-    oldest.set(`${KEPT}${DIR}/generated-passwords`, { title: '', undo: { steps: [] } });
+    const key = { kind: 'file', id: `${DIR}/generated-passwords`, kept: true as const };
+    oldest.set(textOfKey(key), { key, title: '', undo: { steps: [] } });
     const gone = orphans(smallPlan(), oldest);
-    expect(gone.map((resource) => (resource as Extract<Resource, { kind: 'gone' }>).of)).toEqual([
-      `file:${DIR}/auth/htpasswd`,
-      `dir:${DIR}/auth`,
+    expect(gone.map(({ of }) => of)).toEqual([
+      { kind: 'file', id: `${DIR}/auth/htpasswd` },
+      { kind: 'dir', id: `${DIR}/auth` },
     ]);
   });
 });
@@ -118,7 +119,7 @@ describe('lines of progress', () => {
   test('files that follow each other are one line; the rest is named', async () => {
     const host = machine();
     const run = await beginRun(host, DIR, '');
-    const lines = async (plan: Resource[]) =>
+    const lines = async (plan: Planned[]) =>
       stepsOf(await diff(plan, host), DIR, host, run).map(({ title }) => title);
     expect(await lines(smallPlan({ users: 'u' }))).toEqual([
       '3 files in /opt/registry',

@@ -1,20 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { gone } from '../../../src/reconcile/removal.ts';
+import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { perform } from '../../../src/reconcile/undo.ts';
-import type { ResourceOf } from '../../../src/resources/resource.ts';
 import type { Undo } from '../../../src/resources/undo.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { fiveCases, vaultOn } from '../../helpers/provider-cases.ts';
 
-const removal = (of: string, undo: Undo): ResourceOf<'gone'> => ({ kind: 'gone', of, undo });
+const gone = (kind: string, id: string, undo: Undo): Removal => ({ kind: 'removal', of: { kind, id }, undo });
 const path = '/srv/a/file';
-const file = removal(`file:${path}`, { steps: [{ do: 'remove', path }] });
-const dir = removal('dir:/srv/a', { steps: [{ do: 'rmdir', path: '/srv/a' }] });
-const container = removal('container:registry', {
+const file = gone('file', path, { steps: [{ do: 'remove', path }] });
+const dir = gone('dir', '/srv/a', { steps: [{ do: 'rmdir', path: '/srv/a' }] });
+const container = gone('container', 'registry', {
   steps: [{ do: 'container', name: 'registry', owner: '/opt/registry' }],
 });
-const image = removal('image:registry:3', { steps: [{ do: 'image', ref: 'registry:3' }] });
+const image = gone('image', 'registry:3', { steps: [{ do: 'image', ref: 'registry:3' }] });
 
 const word = (name: string) => ['--label', `registry-setup.dir=${name}`];
 async function start(host: FakeHost, owner = '/opt/registry') {
@@ -23,14 +22,14 @@ async function start(host: FakeHost, owner = '/opt/registry') {
 }
 
 describe('a file that goes', () => {
-  fiveCases(gone, file, [
+  fiveCases(removal, file, [
     { name: 'there', prepare: (host) => host.put(path, 'ours', 0o600), takes: 'remove' },
     { name: 'gone already', prepare: () => {}, takes: undefined },
   ]);
 });
 
 describe('a directory that goes', () => {
-  fiveCases(gone, dir, [
+  fiveCases(removal, dir, [
     { name: 'empty', prepare: (host) => host.mkdir('/srv/a', 0o711), takes: 'remove' },
     { name: 'gone already', prepare: () => {}, takes: undefined },
   ]);
@@ -38,13 +37,13 @@ describe('a directory that goes', () => {
   test('one with something in it stays', async () => {
     const host = fakeHost();
     host.put('/srv/a/image', 'precious');
-    await gone.apply(dir, host);
+    await removal.apply(dir, host);
     expect(host.text('/srv/a/image')).toBe('precious');
   });
 });
 
 describe('a container that goes', () => {
-  fiveCases(gone, container, [
+  fiveCases(removal, container, [
     { name: 'running', prepare: start, takes: 'remove' },
     {
       name: 'stopped',
@@ -70,8 +69,8 @@ describe('a container that goes', () => {
   test('it is set aside until the run is over, and then it is removed', async () => {
     const host = fakeHost();
     await start(host);
-    const undo = await gone.undo(container, host, vaultOn(host));
-    await gone.apply(container, host);
+    const undo = await removal.undo(container, host, vaultOn(host));
+    await removal.apply(container, host);
     expect(host.docker.container('registry')).toBeUndefined();
     expect(host.docker.containers).toMatchObject([{ running: false }]);
     for (const step of undo.cleanup ?? []) await perform(step, host);
@@ -84,9 +83,9 @@ test('an image goes last: its container holds on to it until the run is over', a
   await start(host);
   const undos = [];
   for (const resource of [container, image]) {
-    expect(await gone.check(resource, host)).toMatchObject({ what: 'remove' });
-    undos.push(await gone.undo(resource, host, vaultOn(host)));
-    await gone.apply(resource, host);
+    expect(await removal.check(resource, host)).toMatchObject({ what: 'remove' });
+    undos.push(await removal.undo(resource, host, vaultOn(host)));
+    await removal.apply(resource, host);
   }
   expect(host.docker.images['registry:3'], 'there is a way back').toBeDefined();
   for (const step of undos.flatMap(({ cleanup = [] }) => cleanup)) await perform(step, host);
@@ -96,8 +95,8 @@ test('an image goes last: its container holds on to it until the run is over', a
 test('an image that nobody uses has a way back until then, too', async () => {
   const host = fakeHost();
   host.docker.images['registry:3'] = imageIdOf('registry:3');
-  const undo = await gone.undo(image, host, vaultOn(host));
-  await gone.apply(image, host);
+  const undo = await removal.undo(image, host, vaultOn(host));
+  await removal.apply(image, host);
   expect(host.docker.images['registry:3']).toBeDefined();
   for (const step of undo.cleanup ?? []) await perform(step, host);
   expect(host.docker.images['registry:3']).toBeUndefined();
@@ -107,7 +106,7 @@ test('what will happen is told in commands', async () => {
   const host = fakeHost();
   host.put(path, '');
   await start(host);
-  const details = await Promise.all([file, dir, container, image].map((r) => gone.check(r, host)));
+  const details = await Promise.all([file, dir, container, image].map((r) => removal.check(r, host)));
   expect(details.flatMap((drift) => drift?.details)).toEqual([
     'rm /srv/a/file',
     'rmdir /srv/a      (if it is empty)',

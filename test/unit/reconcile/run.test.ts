@@ -127,7 +127,9 @@ describe('the journal', () => {
       if (operation.startsWith('nft')) return;
       if (!lockIsHeld || path.includes('/.state')) return;
       const journal = host.text(state('journal')) ?? '';
-      const named = operation.startsWith('docker') ? '"container:registry"' : `"path":"${path}"`;
+      const named = operation.startsWith('docker')
+        ? '"kind":"container","id":"registry"'
+        : `"path":"${path}"`;
       if (!journal.endsWith('\n') || !journal.includes(named)) uncovered.push(operation);
     };
     for (const plan of [smallPlan(), smallPlan({ digest: 'd2', config: 'two', users: 'a' }), smallPlan(), []])

@@ -1,6 +1,6 @@
 // A rule in ufw, a port in firewalld: made once, and taken away without what others wrote.
 import { describe, expect, test } from 'vitest';
-import { gone } from '../../../src/reconcile/removal.ts';
+import { removal } from '../../../src/reconcile/removal.ts';
 import { firewall } from '../../../src/resources/firewall.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { fakeHost } from '../../helpers/fake-host.ts';
@@ -99,12 +99,12 @@ describe('ufw', () => {
     const undo = await firewall.undo(inUfw, host, vaultOn(host));
     await firewall.apply(inUfw, host);
     const there = host.snapshot();
-    const going = { kind: 'gone' as const, of: 'firewall:ufw:5000', undo };
-    expect(gone.title(going)).toBe('rule for port 5000 in ufw');
-    expect((await gone.check(going, host))?.details).toEqual(['ufw delete allow 5000/tcp']);
-    const back = await gone.undo(going, host, vaultOn(host));
-    await gone.apply(going, host);
-    expect(await gone.check(going, host)).toBeUndefined();
+    const going = { kind: 'removal' as const, of: { kind: 'firewall', id: 'ufw:5000' }, undo };
+    expect(removal.title(going)).toBe('rule for port 5000 in ufw');
+    expect((await removal.check(going, host))?.details).toEqual(['ufw delete allow 5000/tcp']);
+    const back = await removal.undo(going, host, vaultOn(host));
+    await removal.apply(going, host);
+    expect(await removal.check(going, host)).toBeUndefined();
     await undoNow(back, host);
     expect(host.snapshot()).toEqual(there);
   });

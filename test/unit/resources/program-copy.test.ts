@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gone } from '../../../src/reconcile/removal.ts';
+import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { perform } from '../../../src/reconcile/undo.ts';
 import { program } from '../../../src/resources/program-copy.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
@@ -27,20 +27,20 @@ describe('a copy of this program', () => {
     const host = fakeHost();
     await program.apply(resource, host);
     const before = host.snapshot();
-    const removal: ResourceOf<'gone'> = {
-      kind: 'gone',
-      of: `program:${path}`,
+    const going: Removal = {
+      kind: 'removal',
+      of: { kind: 'program', id: path },
       undo: await program.undo(resource, host, vaultOn(host)),
     };
-    const undo = await gone.undo(removal, host, vaultOn(host));
-    await gone.apply(removal, host);
-    await gone.apply(removal, host);
+    const undo = await removal.undo(going, host, vaultOn(host));
+    await removal.apply(going, host);
+    await removal.apply(going, host);
     expect(await host.stat(path)).toBeUndefined();
     await undoNow(undo, host);
     await undoNow(undo, host);
     expect(host.snapshot()).toEqual(before);
 
-    await gone.apply(removal, host);
+    await removal.apply(going, host);
     for (const step of undo.cleanup ?? []) await perform(step, host);
     expect(await host.list('/opt')).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gone } from '../../../src/reconcile/removal.ts';
+import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { unit, unitPath } from '../../../src/resources/unit.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
@@ -45,13 +45,13 @@ describe('a service', () => {
     machine(undefined, false, false)(host);
     const undo = await unit.undo(resource, host, vaultOn(host));
     await unit.apply(resource, host);
-    const removal: ResourceOf<'gone'> = { kind: 'gone', of: 'unit:registry', undo };
-    expect(await gone.check(removal, host)).toMatchObject({ what: 'remove' });
+    const resourceGone: Removal = { kind: 'removal', of: { kind: 'unit', id: 'registry' }, undo };
+    expect(await removal.check(resourceGone, host)).toMatchObject({ what: 'remove' });
     host.put(path, '[Service]\nExecStart=/usr/bin/theirs\n');
     const before = host.snapshot();
-    expect(await gone.check(removal, host)).toBeUndefined();
-    const back = await gone.undo(removal, host, vaultOn(host));
-    await gone.apply(removal, host);
+    expect(await removal.check(resourceGone, host)).toBeUndefined();
+    const back = await removal.undo(resourceGone, host, vaultOn(host));
+    await removal.apply(resourceGone, host);
     await undoNow(undo, host);
     await undoNow(back, host);
     expect(host.snapshot()).toEqual(before);

@@ -1,0 +1,103 @@
+// Every step back that any kind of resource can make: each is known, and one that has nothing to take back does nothing.
+import { expect, test } from 'vitest';
+import { inverse, perform, performReversibly, stepKindOf, wouldChange } from '../../../src/reconcile/undo.ts';
+import { PROVIDERS } from '../../../src/resources/providers.ts';
+import type { UndoStep } from '../../../src/resources/undo.ts';
+import { DAEMON, runDockerd } from '../../helpers/daemon.ts';
+import { imageIdOf } from '../../helpers/fake-docker.ts';
+import { fakeHost } from '../../helpers/fake-host.ts';
+import { fakeApt, fakeSystemd, fakeUfw, fakeUsers } from '../../helpers/fake-system.ts';
+import { undoNow, vaultOn } from '../../helpers/provider-cases.ts';
+
+const owner = { mode: 0o644, uid: 0, gid: 0 };
+const before = { ...owner, made: true };
+
+/** One of each; the compiler names a step that is missing here. */
+const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
+  restore: { do: 'restore', path: '/srv/here', copy: '/srv/copy', ...owner },
+  remove: { do: 'remove', path: '/srv/none' },
+  rmdir: { do: 'rmdir', path: '/srv/none' },
+  chmod: { do: 'chmod', path: '/srv', ...owner, mode: 0o755 },
+  removeTree: { do: 'removeTree', path: '/srv/none' },
+  rename: { do: 'rename', from: '/srv/none', to: '/srv/other' },
+  container: { do: 'container', name: 'registry', owner: '/opt/registry' },
+  start: { do: 'start', id: '0001'.repeat(16) },
+  discard: { do: 'discard', id: 'ffff'.repeat(16) },
+  image: { do: 'image', ref: 'registry:3' },
+  package: { do: 'package', manager: 'apt', name: 'docker.io', before: { packages: [], users: [] } },
+  engine: { do: 'engine', units: [{ name: 'docker.service', active: false, enabled: false }] },
+  account: { do: 'account', name: 'registry-setup' },
+  owner: { do: 'owner', path: '/srv', uid: 0, gid: 0 },
+  unit: { do: 'unit', name: 'registry', on: false },
+  process: { do: 'process', name: 'registry', script: '/opt/registry/run/registry.sh' },
+  timer: { do: 'timer', name: 'registry-renew', on: false },
+  daemonJson: {
+    do: 'daemonJson',
+    ...{ daemon: DAEMON, directive: 'insecure-registries', entry: 'a:5000', present: false },
+    ...before,
+  },
+  trustStore: { do: 'trustStore', store: 'debian' },
+  restart: { do: 'restart', daemon: DAEMON },
+  line: { do: 'line', path: '/etc/hosts', line: '127.0.0.1 a # registry-setup', ...before },
+  firewall: { do: 'firewall', opening: { program: 'ufw', port: 5000 }, present: false },
+  testImage: {
+    do: 'testImage',
+    storage: '/srv/images',
+    repository: `registry-setup-check-${'0'.repeat(12)}`,
+    digests: ['0'.repeat(64)],
+  },
+  login: { do: 'login', tool: 'docker', registry: 'a:5000', path: '/root/.docker/config.json', ...before },
+};
+
+/** A machine on which none of it was ever done; one container runs. */
+async function untouched() {
+  const host = fakeHost();
+  fakeApt(host, 'docker.io', false);
+  fakeUsers(host, 'registry-setup', false);
+  fakeSystemd(host, 'registry', { active: false, enabled: false });
+  fakeUfw(host, true);
+  for (const word of ['is-active', 'is-enabled'])
+    host.commands[`systemctl ${word} --quiet docker.service`] = { code: 3 };
+  host.commands['systemctl disable --now registry-renew.timer'] = { code: 1 };
+  host.commands['update-ca-certificates'] = {};
+  host.docker.images['other:1'] = imageIdOf('other:1');
+  await host.run('docker', ['run', '-d', '--name', 'other', 'other:1']);
+  host.put('/srv/here', 'here');
+  host.put('/srv/copy', 'here');
+  runDockerd(host);
+  return host;
+}
+
+test.each(Object.values(samples))('$do is known, and says what it does', (step) => {
+  const kind = stepKindOf(step);
+  expect(kind.words(step)).toMatch(/\w/);
+  for (const part of ['perform', 'isLeft', 'inverse'] as const) expect(kind[part]).toBeTypeOf('function');
+});
+
+test('a step that only a newer version knows is named', () => {
+  expect(() => stepKindOf({ do: 'fold' } as never)).toThrow('does not know the step "fold"');
+});
+
+test('every step that a kind brings has a sample here, and one kind alone brings it', () => {
+  const names = Object.values(PROVIDERS).flatMap(({ steps }) => Object.keys(steps));
+  expect(names.filter((name) => !(name in samples))).toEqual([]);
+  expect(names).toHaveLength(new Set(names).size);
+});
+
+/** Whether they are needed cannot be seen: they are done in any case. */
+const ALWAYS = ['restore', 'chmod', 'rename', 'start', 'discard', 'restart', 'testImage'];
+
+test.each(Object.values(samples))('$do of what never happened changes nothing, either way', async (step) => {
+  const host = await untouched();
+  const machine = host.snapshot();
+  expect(await wouldChange(step, host)).toBe(ALWAYS.includes(step.do));
+  await perform(step, host);
+  expect(host.snapshot()).toEqual(machine);
+  const back = await inverse(step, host, vaultOn(host));
+  await performReversibly(step, host);
+  expect(host.snapshot()).toEqual(machine);
+  await undoNow(back, host);
+  expect(host.snapshot()).toEqual(machine);
+  for (const left of back.cleanup ?? []) await perform(left, host);
+  expect(host.snapshot()).toEqual(machine);
+});
