@@ -2,14 +2,15 @@
 // The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
-import { CliError, Interrupted } from './errors.ts';
+import { CliError, InputError, Interrupted } from './errors.ts';
 import { VERSION } from './package.ts';
 import { carried } from './program/bundled.ts';
 import { invocation } from './program/invocation.ts';
 import { readArguments, readEnvironment } from './settings/arguments.ts';
 import type { Command } from './settings/flags.ts';
+import { strayVariables } from './settings/variables.ts';
 import { calledAs } from './terminal/command.ts';
-import { errorDocument, makeOutput } from './terminal/output.ts';
+import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
 
 /** A number that comes back is the exit code. */
 const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
@@ -64,6 +65,8 @@ async function main(argv: string[]): Promise<number> {
     output = makeOutput({ asJson: on('json'), quiet: on('quiet'), color: answers.color?.value !== false });
     const { paint } = output;
     verbose = on('verbose');
+    for (const line of strayVariables(command, process.env, said))
+      output.say(`${paint('yellow', SYMBOL.warning)} ${line}`);
     const { signal } = onSignals();
     const { realHost } = await import('./host/this-host.ts');
     const trace = verbose
@@ -82,12 +85,23 @@ async function main(argv: string[]): Promise<number> {
         (await import('./terminal/prompts.ts')).terminalPrompts(signal, (text) => paint('dim', text)),
     });
     return typeof code === 'number' ? code : 0;
-  } catch (error) {
+  } catch (caught) {
+    const error = await withRegistries(caught);
     output.json(errorDocument(error));
     output.fail(error, verbose);
     if (error instanceof Interrupted) return 130;
     return error instanceof CliError ? error.exitCode : 1;
   }
+}
+
+/** The error, with the registry that a word of it is the name of. */
+async function withRegistries(error: unknown): Promise<unknown> {
+  if (!(error instanceof InputError) || !error.problems.some(({ stray }) => stray)) return error;
+  const [{ realHost }, { nameRegistries }] = await Promise.all([
+    import('./host/this-host.ts'),
+    import('./server/elsewhere.ts'),
+  ]);
+  return nameRegistries(error, realHost()).catch(() => error);
 }
 
 /** npx only warns of an engine that is too old, and then the first error would be a riddle. */

@@ -1,7 +1,7 @@
 // What every command is handed: the machine, the terminal, the words of the person.
 import { resolve } from 'node:path';
 import type { Host } from './host/host.ts';
-import type { Answers } from './settings/arguments.ts';
+import type { Answers } from './settings/answers.ts';
 import { DEFAULT_DIR } from './settings/settings.ts';
 import type { Output } from './terminal/output.ts';
 import type { Prompts } from './terminal/prompts.ts';

@@ -35,6 +35,8 @@ export interface Problem {
   where: string;
   message: string;
   fix?: string | undefined;
+  /** A word that is not understood, and the call that it was given to: it may be the name of another registry. */
+  stray?: { word: string; call: string } | undefined;
 }
 
 /** Bad input: every problem at once, exit 2, nothing touched. */
@@ -54,5 +56,13 @@ export class Interrupted extends CliError {
   constructor(message = 'Interrupted.') {
     super(message, { exitCode: 130 });
     this.name = 'Interrupted';
+  }
+}
+
+/** The user said no to a question: a menu can go on. */
+export class Declined extends Interrupted {
+  constructor() {
+    super('Nothing was changed.');
+    this.name = 'Declined';
   }
 }

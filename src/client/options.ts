@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../errors.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { checkHost, checkPort, checkUser, type Wrong, wrong } from '../settings/validation.ts';
 
 export interface Address {

@@ -1,6 +1,7 @@
 // Whether plain HTTP is taken for an answer: where somebody said so, now or in an earlier run, and never where it was TLS before.
 // Anybody on the way can answer without TLS in the registry's place.
 import { CliError } from '../errors.ts';
+import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import type { Former } from './former.ts';
 import type { Wish } from './options.ts';
@@ -52,8 +53,8 @@ function usedTls({ name }: Wish, { way, places, forget }: Former): CliError {
 function unsaid(wish: Wish, asked: boolean): CliError {
   if (asked) return new CliError('Then it is not used. Nothing was changed.', { exitCode: 2 });
   const { host, port, user, targets, address, mirror } = wish;
-  const again = shellLine('registry-setup', [
-    ...['--client', '--yes', '--host', `http://${host}:${port}`],
+  const again = shellLine('--client', [
+    ...['--yes', '--host', `http://${host}:${port}`],
     ...(user ? ['--user', user] : []),
     ...targets.flatMap((target) => ['--target', target]),
     ...(address ? ['--address', address] : []),
@@ -61,7 +62,7 @@ function unsaid(wish: Wish, asked: boolean): CliError {
   ]);
   return new CliError(`${wish.name} speaks plain HTTP, and nobody has said that this is right.`, {
     why: 'Passwords and images would travel in clear, and anybody on the way could answer in its place.',
-    fix: ['If the registry is set up without TLS, say so by its address:', `  ${again}`],
+    fix: ['If the registry is set up without TLS, say so by its address:', `  ${commandLine(again)}`],
     exitCode: 2,
   });
 }

@@ -5,7 +5,7 @@ import { type Context, isOn } from '../context.ts';
 import { daemonInfo } from '../dockerd/daemon.ts';
 import type { Daemon } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { describeRoot } from './certificate.ts';
 import { UnknownName, verifyReachable, whereIs } from './connect.ts';
 import { discover, type Found } from './discover.ts';

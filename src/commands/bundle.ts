@@ -12,8 +12,8 @@ import { CliError, InputError, Interrupted } from '../errors.ts';
 import { VERSION } from '../package.ts';
 import { programFiles } from '../program/files.ts';
 import { runSteps, type Step } from '../reconcile/progress.ts';
+import type { Answers } from '../settings/answers.ts';
 import { answersFile } from '../settings/answers-file.ts';
-import type { Answers } from '../settings/arguments.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
@@ -103,10 +103,9 @@ function steps(
 
 /** Where it goes: another bundle is replaced, anything else is not. */
 async function target({ operands, host }: Context): Promise<string> {
-  const [word, surplus] = operands;
+  const [word] = operands;
   const bad = (message: string, fix?: string) => new InputError([{ where: word ?? 'bundle', message, fix }]);
   if (!word) throw bad('which file shall be written?', commandLine('bundle registry.run'));
-  if (surplus) throw new InputError([{ where: surplus, message: 'one file at a time' }]);
   const file = resolve(word);
   const [there, parent] = await Promise.all([host.stat(file), host.stat(dirname(file))]);
   if (there?.type === 'dir')

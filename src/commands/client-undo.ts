@@ -4,10 +4,11 @@ import { nameOf, parseAddress } from '../client/options.ts';
 import { remembered } from '../client/records.ts';
 import { leaveLines } from '../client/screens.ts';
 import { type Context, isOn } from '../context.ts';
-import { CliError, InputError, Interrupted } from '../errors.ts';
+import { CliError, InputError } from '../errors.ts';
 import { showDryRun } from '../reconcile/dry-run.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { commandLine } from '../terminal/command.ts';
+import { agree, askable } from './consent.ts';
 
 export async function undoClient(context: Context, answers: Answers, base: string): Promise<void> {
   const { host, output } = context;
@@ -15,13 +16,17 @@ export async function undoClient(context: Context, answers: Answers, base: strin
   const known = await remembered(host, base);
   const address = await whichOne(context, answers, known, interactive);
   if (!address || !known.includes(address)) {
-    output.json({ ok: true, changed: [] });
-    return output.say(`Nothing to do: nothing was done here for ${address ?? 'any registry'}.`);
+    output.json({ ok: true, changed: [], known });
+    return output.say(
+      `Nothing to do: nothing was done here for ${address ?? 'any registry'}.`,
+      ...known.map(
+        (name) => `  What was done for ${name}:   ${commandLine(`--client --undo --host ${name}`)}`,
+      ),
+    );
   }
   const changes = await previewLeave(context, base, address);
   if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
-  if (!interactive && !isOn(context, 'yes'))
-    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  askable(context);
   const restarts = changes.some(({ drift }) =>
     drift.details.some((line) => line.includes('systemctl restart')),
   );
@@ -30,25 +35,31 @@ export async function undoClient(context: Context, answers: Answers, base: strin
       fix: commandLine('--client --undo --yes --restart-docker'),
       exitCode: 2,
     });
-  if (interactive) {
-    output.say('', ...leaveLines(changes), '');
-    const prompts = await context.prompts();
-    if (!(await prompts.confirm({ message: `Take back what was done for ${address}?`, default: true })))
-      throw new Interrupted('Nothing was changed.');
-  }
+  if (interactive) output.say('', ...leaveLines(changes), '');
+  await agree(context, `Take back what was done for ${address}?`, true);
   await leave(context, base, address);
   output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
   output.say('', `This machine is as it was before ${address}.`);
 }
 
-/** The one that was named, or the only one, or the one that is chosen. */
+/**
+ * The one that was named, or the only one, or the one that is chosen. A host without a port is the one of its name that is known
+ * here: the port 5000 is only a guess.
+ */
 async function whichOne(context: Context, answers: Answers, known: string[], interactive: boolean) {
-  if (answers.host) {
-    const found = parseAddress(String(answers.host.value));
-    if ('message' in found) throw new InputError([{ where: answers.host.where, ...found }]);
-    return nameOf({ ...found, ...(answers.port && { port: Number(answers.port.value) }) });
-  }
-  if (known.length < 2) return known[0];
+  if (!answers.host) return known.length < 2 ? known[0] : choose(context, known, interactive);
+  const text = String(answers.host.value);
+  const found = parseAddress(text);
+  if ('message' in found) throw new InputError([{ where: answers.host.where, ...found }]);
+  const name = nameOf({ ...found, ...(answers.port && { port: Number(answers.port.value) }) });
+  const hasPort =
+    answers.port !== undefined || found.scheme !== undefined || /:\d+(\/\S*)?$/.test(text.trim());
+  if (hasPort || known.includes(name)) return name;
+  const same = known.filter((other) => other === found.host || other.startsWith(`${found.host}:`));
+  return same.length < 2 ? (same[0] ?? name) : choose(context, same, interactive);
+}
+
+async function choose(context: Context, known: string[], interactive: boolean): Promise<string> {
   if (!interactive)
     throw new CliError(`Missing: --host. This machine was set up for ${known.join(', ')}.`, {
       fix: known.map((name) => commandLine(`--client --undo --host ${name}`)),

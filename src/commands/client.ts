@@ -24,19 +24,18 @@ import {
 import { type Person, TARGETS } from '../client/target.ts';
 import { decideTrust } from '../client/trust.ts';
 import { type Context, isOn } from '../context.ts';
-import { CliError, InputError, Interrupted } from '../errors.ts';
+import { CliError, Interrupted } from '../errors.ts';
 import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { clearText } from '../resources/login.ts';
 import type { Resource } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
-import type { Answers } from '../settings/arguments.ts';
 import { mergeAnswers } from '../settings/resolve.ts';
 import { undoClient } from './client-undo.ts';
 
 export async function client(context: Context): Promise<void> {
-  const answers = await allAnswers(context);
   const { host, output, env } = context;
+  const answers = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const { paint } = output;
   const person = await findPerson(host, env);
   const base = memoryBase(person, env);
@@ -112,13 +111,6 @@ async function askToGoAhead(context: Context, changes: Change[]): Promise<void> 
   const prompts = await context.prompts();
   if (!(await prompts.confirm({ message: 'Go ahead?', default: true })))
     throw new Interrupted('Nothing was changed.');
-}
-
-async function allAnswers({ answers, operands, host }: Context): Promise<Answers> {
-  const [word, surplus] = operands;
-  if (surplus) throw new InputError([{ where: surplus, message: 'one registry at a time' }]);
-  const positional: Answers = word ? { host: { value: word, where: word } } : {};
-  return mergeAnswers(answers, positional, await answersFile(answers, host));
 }
 
 /** What this user can do, and the commands for what root alone can. A target that waits for those is not used yet. */

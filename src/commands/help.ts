@@ -22,13 +22,13 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     examples: ['registry-setup uninstall --dry-run', 'registry-setup uninstall'],
   },
   client: {
-    usage: 'registry-setup --client [flags]',
+    usage: 'registry-setup --client [HOST] [flags]',
     says: 'Make this machine trust a registry, and log in to it. Nothing that runs is restarted.',
     examples: [
       'registry-setup --client',
       'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',
       'registry-setup --client --yes --host http://10.0.3.17:5000      (a registry without TLS)',
-      'registry-setup --client --host 10.0.3.17 --undo',
+      'registry-setup --client 10.0.3.17 --undo',
     ],
   },
   rotate: {
@@ -92,9 +92,10 @@ function entry(left: string, text: string): string {
 }
 
 function row(name: FlagName): string {
-  const { kind, value, choices, help } = flag(name);
+  const { kind, value, choices, help, spoken, commands } = flag(name);
   const shown = kind === 'choice' ? choices?.join('|') : value;
-  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, help);
+  const alone = spoken === true && commands !== 'all' ? '; only on the command line' : '';
+  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, help + alone);
 }
 
 export function helpText(command: Command): string {
@@ -112,10 +113,11 @@ export function helpText(command: Command): string {
           ...BUILT.slice(1).map((name) =>
             entry(name, ABOUT[name].says.split('. ')[0]?.replace(/\.$/, '') ?? ''),
           ),
+          entry('help COMMAND', 'The flags of one of them'),
         ]
       : []),
     '',
-    'Flags (also as REGISTRY_SETUP_NAME, or in a file with --answers):',
+    `Flags (also as REGISTRY_SETUP_NAME${takes(command, 'answers') ? ', or in a file with --answers' : ''}):`,
     ...own.map(row),
     '',
     'Everywhere:',

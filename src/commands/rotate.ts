@@ -11,10 +11,12 @@ import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { inDays } from '../server/screens/summary.ts';
 import type { Wanted } from '../server/wanted.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { address } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
+import { agree } from './consent.ts';
 
 const DAY = 86_400_000;
 
@@ -50,7 +52,10 @@ export async function rotate(context: Context): Promise<void> {
   }
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
   const cutOff = ca ? oldestRoots(before) : [];
-  await confirm(context, wanted, cutOff);
+  warn(context, cutOff);
+  const what = ca ? 'the CA and the certificate' : 'the certificate';
+  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is away for a moment`;
+  await agree(context, message, cutOff.length === 0);
   const result = await carryOut(wanted, context);
   const { site } = wanted.certificates;
   const facts = site && certificateFacts(site);
@@ -72,7 +77,7 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
       exitCode: 2,
     });
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  await confirm(context, wanted, []);
+  await agree(context, `Replace the key for tokens of ${address(wanted.settings)}?`, true);
   const { changes } = await carryOut(wanted, context);
   output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
   output.say(
@@ -154,23 +159,12 @@ function nothingToDo(
 const oldestRoots = ({ certificates }: Wanted) =>
   certificates.site ? certificateFacts(certificates.site).roots.slice(1) : [];
 
-async function confirm(
-  context: Context,
-  { settings }: Wanted,
-  cutOff: ReturnType<typeof oldestRoots>,
-): Promise<void> {
-  const { output } = context;
+/** Names the clients that the change cuts off. */
+function warn({ output }: Context, cutOff: ReturnType<typeof oldestRoots>): void {
   const mark = output.paint('yellow', SYMBOL.warning);
   for (const { subject, fingerprint } of cutOff)
     output.say(
       `${mark} Clients that were given nothing since ${subject} are cut off, and must be given the new CA.`,
       `  ${fingerprint}`,
     );
-  if (isOn(context, 'yes')) return;
-  if (!output.terminal)
-    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
-  const prompts = await context.prompts();
-  const message = `Replace the certificate of ${settings.host}? The registry is away for a moment`;
-  if (await prompts.confirm({ message, default: cutOff.length === 0 })) return;
-  throw new CliError('Nothing was changed.', { exitCode: 130 });
 }

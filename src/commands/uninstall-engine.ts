@@ -22,6 +22,12 @@ const packageOf = (engine: Oldest): PackageUndo | undefined =>
   stepsOf(engine).find((step) => step.do === 'package');
 const programOf = (engine: Oldest): Program => packageOf(engine)?.engine?.program ?? 'docker';
 
+/** `Docker, the package docker.io`; `Docker, which was started for it`. */
+export function engineTitle(engine: Oldest): string {
+  const pack = packageOf(engine);
+  return `${TITLE[programOf(engine)]}, ${pack ? `the package ${pack.name}` : 'which was started for it'}`;
+}
+
 /** Why it has to stay; undefined: nothing of anybody else is in it. */
 export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError | undefined> {
   const engine = engineOf(oldest);

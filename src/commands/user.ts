@@ -7,13 +7,14 @@ import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { loginLines } from '../server/screens/summary.ts';
 import { askPassword } from '../server/wizard/questions/login.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
-import type { Settings } from '../settings/settings.ts';
+import { address, type Settings } from '../settings/settings.ts';
 import { checkUser } from '../settings/validation.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
+import { agree } from './consent.ts';
 
 const usage = () => [
   commandLine('user list | add NAME | remove NAME | password NAME'),
@@ -23,18 +24,12 @@ const usage = () => [
 export async function user(context: Context): Promise<void> {
   const { settings } = await existing(context);
   const [verb = 'list', ...names] = context.operands;
-  if (verb === 'list' && names.length === 0) return list(context, settings);
+  if (verb === 'list') return list(context, settings);
   const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
-  const [name] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
+  const [name, ...more] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
   const bad = (message: string, fix: string | string[]) => new CliError(message, { fix, exitCode: 2 });
-  const one = names.length + (readers.length > 0 ? 1 : 0) === 1 && readersOf({ readers }).length < 2;
-  if (
-    !['add', 'remove', 'password'].includes(verb) ||
-    name === undefined ||
-    !one ||
-    (readers.length > 0 && verb !== 'add')
-  )
-    throw bad(`"user ${context.operands.join(' ')}" is not understood.`, usage());
+  if (name === undefined) throw bad(`"user ${verb}" needs a name.`, usage());
+  if (more.length > 0) throw bad(`One user at a time: ${[name, ...more].join(', ')}.`, usage());
   if (settings.auth === 'none')
     throw bad('Nobody logs in to this registry.', commandLine(`--auth htpasswd --user ${name}`));
   const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
@@ -45,13 +40,16 @@ export async function user(context: Context): Promise<void> {
       commandLine(`--auth token --reader ${readers[0]}`),
     );
   const there = everyone(settings).includes(name);
-  const more = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
+  const allReaders = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
   if (verb === 'add' && there && readers.length > 0 && !settings.users.includes(name))
-    throw bad(`${name} is a reader already.`, commandLine(['--yes', ...more].map(quoted).join(' ')));
+    throw bad(`${name} is a reader already.`, commandLine(['--yes', ...allReaders].map(quoted).join(' ')));
   if (verb === 'add' && there) throw bad(`${name} is there already.`, commandLine(`user password ${name}`));
   if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, commandLine(`user add ${name}`));
   if (verb === 'remove' && settings.users.length === 1 && settings.users[0] === name)
-    throw bad(`${name} is the last one who can push.`, `${commandLine('--auth none')}      lets everyone in`);
+    throw bad(`${name} is the last one who can push.`, [
+      `Add another one first:   ${commandLine('user add NAME')}`,
+      `Or let everyone in:      ${commandLine('--auth none')}`,
+    ]);
   const roles = { users: settings.users, readers: settings.readers };
   if (verb === 'add' && readers.length > 0) roles.readers = [...settings.readers, ...readers];
   else if (verb === 'add') roles.users = [...settings.users, name];
@@ -110,6 +108,9 @@ async function change(
   }
   const wanted = { ...(await existing(context, answers)), passwords };
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  const { settings } = wanted;
+  if (verb === 'remove')
+    await agree(context, `Remove ${name} from ${address(settings)}? ${name} cannot log in any more`, false);
   const { changes, material, passwordFile } = await carryOut(wanted, context);
   output.json({
     ok: true,
@@ -119,7 +120,7 @@ async function change(
   const done: Record<string, string> = {
     add: `${name} can log in now.`,
     // A token is good for its 900 seconds, whoever it was given to.
-    remove: `${name} cannot log in any more.${wanted.settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
+    remove: `${name} cannot log in any more.${settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
   output.say('', `${done[verb]}`, ...loginLines(material, passwordFile, output.paint));

@@ -2,12 +2,14 @@
 import { makeKeys, type Renew } from '../certificates/site.ts';
 import { type Context, dirOf } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import type { EngineWish } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { certificatesFor } from './certificates.ts';
+import { elsewhereLines, registriesHere } from './elsewhere.ts';
 import { gatherFacts } from './plan/facts.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -19,10 +21,7 @@ import type { Wanted } from './wanted.ts';
 export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
   const dir = dirOf(context.answers);
   const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
-  if (!facts.last)
-    throw new CliError(`There is no registry in ${dir}.`, {
-      fix: [`Set one up:           ${commandLine()}`, `It is elsewhere:      ${commandLine('… --dir DIR')}`],
-    });
+  if (!facts.last) throw await noRegistry(context.host, dir);
   if (facts.engine instanceof CliError) throw facts.engine;
   const defaults = { dir, engine: facts.engine.kind };
   const result = resolveSettings(mergeAnswers(change, facts.last), defaults);
@@ -31,4 +30,13 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   const certificates = await certificatesFor(context, settings, makeKeys(), renew);
   const archive = carried()?.file;
   return { settings, facts, engine: facts.engine, passwords: new Map(), archive, certificates };
+}
+
+/** Names the registries of other directories, where this machine has any. */
+async function noRegistry(host: Host, dir: string): Promise<CliError> {
+  const others = elsewhereLines(await registriesHere(host), dir, commandLine('status'));
+  const elsewhere = others.length > 0 ? others : ['It is elsewhere:      registry-setup … --dir DIR'];
+  return new CliError(`There is no registry in ${dir}.`, {
+    fix: [`Set one up:           ${commandLine()}`, ...elsewhere],
+  });
 }

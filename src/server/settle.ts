@@ -12,7 +12,7 @@ import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { keeperOf } from '../host/service-manager.ts';
 import { carried } from '../program/bundled.ts';
-import type { Answers } from '../settings/arguments.ts';
+import type { Answers } from '../settings/answers.ts';
 import { resolveSettings } from '../settings/resolve.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';

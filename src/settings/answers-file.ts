@@ -2,7 +2,8 @@
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { readYaml } from '../templates.ts';
-import { type Answers, readAnswers } from './arguments.ts';
+import type { Answers } from './answers.ts';
+import { readAnswers } from './arguments.ts';
 
 /** The answers of the file that --answers names; none without it. @throws InputError, CliError (exit 2) for one that cannot be read */
 export async function answersFile({ answers }: Answers, host: Host): Promise<Answers> {

@@ -1,7 +1,8 @@
 // What the person said, and where: argv, the environment, an answers file. Types are checked here, meanings in settings.ts.
 import { parseArgs } from 'node:util';
 import { InputError, type Problem } from '../errors.ts';
-import { commandLine } from '../terminal/command.ts';
+import type { Answer, Answers, Invocation } from './answers.ts';
+import { apart, together, twice } from './contradictions.ts';
 import {
   COMMANDS,
   type Command,
@@ -9,47 +10,14 @@ import {
   type FlagName,
   flag,
   flagNamed,
+  isSpoken,
   shortFlag,
   spelled,
   takes,
 } from './flags.ts';
-
-export interface Answer {
-  value: string | number | boolean | string[];
-  /** `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`: what an error names. */
-  where: string;
-  /** From the settings of the last run: carried over, and not said now. */
-  last?: true;
-}
-export type Answers = Partial<Record<FlagName, Answer>>;
-
-export interface Invocation {
-  command: Command;
-  /** The words after the command: `add NAME`. */
-  operands: string[];
-  answers: Answers;
-}
-
-/** How many single-character edits lie between two words (Levenshtein); small words, so the simple table will do. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
-/** The word of the list that was probably meant, if one is near. */
-export function nearest(word: string, list: readonly string[]): string | undefined {
-  const [best] = list.map((w) => ({ w, d: distance(word, w) })).sort((a, b) => a.d - b.d);
-  const few = word.length > 3 ? Math.max(2, word.length / 3) : 1;
-  return best && best.d <= few ? best.w : undefined;
-}
+import { nearest } from './nearest.ts';
+import { badClient, callOf, isClient, readWords, unknownCommand, withoutSecret } from './operands.ts';
+import { negatedVariableOf, variableOf } from './variables.ts';
 
 const isFlagName = (name: string): name is FlagName => FLAG_NAMES.includes(name as FlagName);
 
@@ -83,7 +51,7 @@ export function typed(name: FlagName, given: unknown): { value: Answer['value'] 
   return { value: text };
 }
 
-/** The words of a command line, as the flags of this command read them. */
+/** The words of a command line, as the flags of this command read them; `secret` are those that may be a password. */
 function split(argv: string[], command: Command) {
   const options: Record<string, { type: 'boolean' | 'string' }> = { client: { type: 'boolean' } };
   for (const name of FLAG_NAMES) {
@@ -91,12 +59,8 @@ function split(argv: string[], command: Command) {
     const meant = flagNamed(word, command) ?? name;
     options[word] = { type: flag(meant).kind === 'switch' ? 'boolean' : 'string' };
   }
-  // `-yq` is `-y -q`; a letter that is no flag stays as it was typed, for the error.
-  const args = argv.flatMap((word) =>
-    /^-[a-zA-Z]+$/.test(word)
-      ? [...word.slice(1)].map((letter) => (shortFlag(letter) ? `--${shortFlag(letter)}` : `-${letter}`))
-      : word,
-  );
+  const end = argv.indexOf('--');
+  const args = argv.flatMap((word, i) => (end >= 0 && i > end ? word : letters(word)));
   const { tokens } = parseArgs({
     args,
     options,
@@ -105,86 +69,136 @@ function split(argv: string[], command: Command) {
     allowNegative: true,
     tokens: true,
   });
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const words: string[] = [];
+  const secret: string[] = [];
+  tokens.forEach((token, i) => {
+    if (token.kind !== 'positional') return;
+    const before = tokens[i - 1];
+    const flagBefore =
+      before?.kind === 'option' && !before.inlineValue ? before.name.replace(/^no-/, '') : '';
+    const isCommand = COMMANDS.some((name) => name === token.value);
+    // What follows a flag that does not exist is its value, if it is no command: that flag is the error.
+    if (flagBefore === '' || isCommand || Object.hasOwn(options, flagBefore)) words.push(token.value);
+    if (flagBefore.startsWith('pass') && !isCommand) secret.push(token.value);
+  });
   const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
-  return { words, given };
+  return { words, given, secret };
+}
+
+/** `-yq` is `-y -q`; a letter that is no flag stays as it was typed, for the error. What follows `-p` may be a password. */
+function letters(word: string): string[] {
+  if (/^-p/.test(word) && !FLAG_NAMES.some((name) => `-${name}` === word)) return ['-p'];
+  if (!/^-[a-zA-Z]+$/.test(word)) return [word];
+  return [...word.slice(1)].map((letter) => (shortFlag(letter) ? `--${shortFlag(letter)}` : `-${letter}`));
 }
 
 type Token = ReturnType<typeof split>['given'][number];
+
+/** Flags of other programs whose value would be a secret, and how it is given here. */
+const SECRETS = [
+  { flags: /^--?passphrase/, fix: 'A passphrase: it is asked for, or taken from REGISTRY_SETUP_PASSPHRASE.' },
+  {
+    flags: /^(-p|--?pass(w(or)?d)?)$/,
+    fix: 'A password: --password-stdin < FILE, --password-file FILE, or REGISTRY_SETUP_PASSWORD.',
+  },
+];
 
 /** What one flag on the command line says, or what is wrong with it. */
 function readFlag(token: Token, command: Command): { name: FlagName; answer: Answer } | { problem: Problem } {
   const raw = token.rawName;
   const off = raw.startsWith('--no-');
   const bad = (message: string, fix?: string) => ({ problem: { where: raw, message, fix } });
-  const help = commandLine(command === 'setup' ? '--help' : `${command} --help`);
+  const help = `${callOf(command)} --help`;
   const name = flagNamed(token.name, command) ?? (off ? flagNamed(token.name.slice(3), command) : undefined);
   if (!name || (off && flag(name).kind !== 'switch')) {
+    const secret = SECRETS.find(({ flags }) => flags.test(raw));
+    if (secret) return bad('there is no such flag', secret.fix);
     const near = nearest(raw, FLAG_NAMES.filter((f) => takes(command, f)).map(spelled));
     return bad(`there is no such flag${near ? `; did you mean ${near}?` : ''}`, help);
   }
   const { kind, value: shown = 'VALUE' } = flag(name);
-  if (!takes(command, name)) return bad(`"${command}" does not take it`, help);
+  if (!takes(command, name)) {
+    const { value: word } = token;
+    const isName = name === 'name' && word !== undefined && takes(command, 'dir');
+    const stray = isName ? { word, call: callOf(command) } : undefined;
+    const fix = isName ? `A registry elsewhere:   ${callOf(command)} --dir DIR` : help;
+    return { problem: { where: raw, message: `"${command}" does not take it`, fix, stray } };
+  }
   if (kind === 'switch') {
-    if (token.inlineValue && token.value !== undefined) return bad(`takes no value, so not "${token.value}"`);
+    if (token.inlineValue && token.value !== undefined)
+      return bad(name === 'password-stdin' ? 'takes no value' : `takes no value, so not "${token.value}"`);
     return { name, answer: { value: !off, where: raw } };
   }
-  if (token.value === undefined || (!token.inlineValue && /^--?[a-z]/.test(token.value)))
+  if (token.value === undefined || (!token.inlineValue && /^--?[a-z]|^--$/i.test(token.value)))
     return bad(`needs a value: ${raw} ${shown}`);
   const result = typed(name, token.value);
+  if (flag(name).filled && 'value' in result && String(result.value) === '')
+    return bad(`needs a value, and it is empty: ${raw} ${shown}`);
   return 'wrong' in result ? bad(result.wrong) : { name, answer: { value: result.value, where: raw } };
 }
 
 /**
  * Reads the command line.
  * @param argv without node and the script
- * @throws InputError with every unknown flag (and the nearest one), missing value and surplus word
+ * @throws InputError with every unknown flag (and the nearest one), missing value, contradiction and word that is not understood
  */
 export function readArguments(argv: string[]): Invocation {
   const first = split(argv, 'setup');
-  const named = COMMANDS.find((c) => c === first.words[0]);
-  const asClient = first.given.some(({ name }) => name === 'client');
-  const command = named ?? (asClient ? 'client' : 'setup');
-  const { words, given } = split(argv, command);
+  const asHelp = first.words[0] === 'help';
+  const named = COMMANDS.find((c) => c === first.words[asHelp ? 1 : 0]);
+  const command = named ?? (first.given.some(isClient) ? 'client' : 'setup');
+  const { words: all, given, secret } = split(argv, command);
+  const words = asHelp ? all.slice(1) : all;
 
   const answers: Answers = {};
   const problems: Problem[] = [];
   for (const token of given) {
-    if (token.name === 'client') continue;
+    if (token.name === 'client') {
+      problems.push(...badClient(token, named));
+      continue;
+    }
     const read = readFlag(token, command);
     if ('problem' in read) {
       problems.push(read.problem);
       continue;
     }
-    const before = answers[read.name]?.value;
-    const { value, where } = read.answer;
-    const more = Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
-    answers[read.name] = { value: more, where };
+    const { name, answer } = read;
+    problems.push(...twice(answers[name], answer));
+    answers[name] = together(answers[name], answer);
   }
-  // The value of a flag that does not exist is no command that does not exist.
-  if (!named && words[0] !== undefined && problems.length === 0) {
-    const near = nearest(words[0], COMMANDS);
-    const message = `there is no such command${near ? `; did you mean "${near}"?` : ''}`;
-    problems.push({ where: words[0], message, fix: commandLine('--help') });
-  }
-  if (problems.length > 0) throw new InputError(problems);
-  return { command, operands: named ? words.slice(1) : words, answers };
+  const operands = named ? words.slice(1) : words;
+  const [word] = words;
+  if (!named && command === 'setup' && word !== undefined) problems.push(unknownCommand(word));
+  else problems.push(...readWords(command, operands, answers));
+  problems.push(...apart(answers));
+  if (problems.length > 0) throw new InputError(problems.map((problem) => withoutSecret(problem, secret)));
+  if (asHelp) answers.help = { value: true, where: 'help' };
+  return { command, operands, answers };
 }
 
-/** Answers from `REGISTRY_SETUP_PORT` and its like; an empty variable is one that is not set. */
+/** Answers from `REGISTRY_SETUP_PORT` and its like; an empty variable is one that is not set. What is spoken is not among them. */
 export function readEnvironment(command: Command, env: NodeJS.ProcessEnv): Answers {
   const answers: Answers = {};
   const problems: Problem[] = [];
-  for (const name of FLAG_NAMES.filter((f) => takes(command, f))) {
-    const where = `REGISTRY_SETUP_${name.toUpperCase().replaceAll('-', '_')}`;
-    const given = env[where];
-    if (given === undefined || given === '') continue;
-    const result = typed(name, given);
-    if ('wrong' in result) problems.push({ where, message: result.wrong });
-    else answers[name] = { value: result.value, where };
+  for (const name of FLAG_NAMES.filter((f) => takes(command, f) && !isSpoken(command, f))) {
+    const negated = negatedVariableOf(name);
+    for (const where of [variableOf(name), ...(negated ? [negated] : [])]) {
+      const given = env[where];
+      if (given === undefined || given === '') continue;
+      const result = typed(name, given);
+      if ('wrong' in result) problems.push({ where, message: result.wrong });
+      else answers[name] = { value: where === negated ? !result.value : result.value, where };
+    }
   }
   if (problems.length > 0) throw new InputError(problems);
   return answers;
+}
+
+function settingHint(key: string, known: readonly FlagName[]): string {
+  if (key.includes('password')) return ' (passwords: --password-file)';
+  if (isFlagName(key) && flag(key).spoken === true) return ` (only on the command line: ${spelled(key)})`;
+  const near = nearest(key, known);
+  return near ? `; did you mean ${near}?` : '';
 }
 
 /**
@@ -205,13 +219,7 @@ export function readAnswers(file: string, value: unknown): Answers {
     const negated = key.startsWith('no-') && isFlagName(key.slice(3));
     const name = negated ? key.slice(3) : key;
     if (!isFlagName(name) || !known.includes(name)) {
-      const near = nearest(key, known);
-      const hint = key.includes('password')
-        ? ' (passwords: --password-file)'
-        : near
-          ? `; did you mean ${near}?`
-          : '';
-      problems.push({ where, message: `there is no such setting${hint}` });
+      problems.push({ where, message: `there is no such setting${settingHint(key, known)}` });
       continue;
     }
     const result = typed(name, negated && typeof given === 'boolean' ? !given : given);

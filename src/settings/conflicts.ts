@@ -1,7 +1,7 @@
 // Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
 import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
-import type { Answer, Answers } from './arguments.ts';
+import type { Answer, Answers } from './answers.ts';
 import type { FlagName } from './flags.ts';
 import type { Auth, EngineKind, Tls } from './settings.ts';
 

@@ -27,6 +27,15 @@ export interface Flag {
   setting?: true;
   /** The word on the command line, where one word means two things: `rotate --ca`, `client --ca FILE`. */
   word?: string;
+  /**
+   * Taken from the command line alone, by every command or by these: what destroys, or makes another action of the command,
+   * is never left over in an environment or a file.
+   */
+  spoken?: true | readonly Command[];
+  /** An empty value is refused: it would count as none, and another registry or more than was meant would be touched. */
+  filled?: true;
+  /** The verbs that take it, in a command that has verbs. */
+  verbs?: readonly string[];
 }
 
 const server: Command[] = ['setup', 'bundle'];
@@ -35,9 +44,12 @@ const served: Command[] = ['setup', 'rotate'];
 const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
 
 type Takers = Flag['commands'];
-type More = Pick<Flag, 'on' | 'setting' | 'word'>;
+type More = Pick<Flag, 'on' | 'setting' | 'word' | 'spoken' | 'filled' | 'verbs'>;
 const SETTING: More = { setting: true };
 const ON: More = { on: true };
+const FILLED: More = { setting: true, filled: true };
+const SPOKEN: More = { spoken: true };
+const WITH_PASSWORD: More = { verbs: ['add', 'password'] };
 const valued =
   (kind: Flag['kind']) =>
   (value: string, help: string, commands: Takers, more: More = {}): Flag => {
@@ -68,12 +80,12 @@ export const FLAGS = {
     'NAME[:REPO]',
     'who may pull and not push: everything, or REPO (team/app, team/*); token mode',
     ['setup', 'user', 'bundle'],
-    SETTING,
+    { ...SETTING, verbs: ['add'], spoken: ['user'] },
   ),
   'anonymous-pull': toggle('everybody may pull without login; token mode', server, SETTING),
   'auth-port': number('PORT', 'where clients fetch their tokens (5001); token mode', server, SETTING),
   'auth-image': text('REF', 'the docker_auth image (cesanta/docker_auth:1); token mode', server, SETTING),
-  'token-key': toggle('the key that signs tokens as well; logins and pushes go on', ['rotate']),
+  'token-key': toggle('a new key for tokens instead; logins and pushes go on', ['rotate'], SPOKEN),
   tls: choice(['insecure', 'self-signed', 'ca-signed'], 'encryption (ca-signed)', server, SETTING),
   san: list('NAME|IP', 'one more name or address for the certificate; again for more', server, SETTING),
   days: number('N', 'how long a site certificate lasts (397)', ['setup', 'rotate', 'bundle'], SETTING),
@@ -103,40 +115,45 @@ export const FLAGS = {
   ),
   name: text('NAME', 'name of the container (registry)', server, SETTING),
   'with-node': toggle('put the node of this machine in, too, for a server that has none', ['bundle']),
-  'password-stdin': toggle('read the password, or lines NAME:PASSWORD, from standard input', [
-    'setup',
-    'client',
-    'user',
-  ]),
-  'password-file': file('FILE', 'the same, from a file', ['setup', 'client', 'user']),
-  'new-ca': toggle('a new CA as well; clients of the former one go on', ['rotate'], { word: 'ca' }),
+  'password-stdin': toggle(
+    'read the password, or lines NAME:PASSWORD, from standard input',
+    ['setup', 'client', 'user'],
+    WITH_PASSWORD,
+  ),
+  'password-file': file('FILE', 'the same, from a file', ['setup', 'client', 'user'], WITH_PASSWORD),
+  'new-ca': toggle('a new CA as well; clients of the former one go on', ['rotate'], {
+    ...SPOKEN,
+    word: 'ca',
+  }),
   'if-expiring': number('DAYS', 'only when the certificate ends within so many days', ['rotate']),
-  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], SETTING),
+  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], FILLED),
   'ca-fingerprint': text(
     'SHA256',
     'trust the CA that has this fingerprint, and no other',
     ['client'],
     SETTING,
   ),
-  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], SETTING),
+  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], FILLED),
   address: text('IP', 'where that name is, for a line in /etc/hosts', ['client'], SETTING),
   mirror: toggle('pull the images of Docker Hub through it, too', ['client'], SETTING),
   'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
-  undo: toggle('take back what was done for that registry', ['client']),
-  purge: toggle('remove the images as well', ['uninstall']),
-  'with-engine': toggle('remove the Docker that was installed for it, or stop the one that was started', [
-    'uninstall',
-  ]),
-  dir: text('DIR', 'where everything is kept (/opt/registry)', daily),
+  undo: toggle('take back what was done for that registry', ['client'], SPOKEN),
+  purge: toggle('remove the images as well', ['uninstall'], SPOKEN),
+  'with-engine': toggle(
+    'remove the Docker that was installed for it, or stop the one that was started',
+    ['uninstall'],
+    SPOKEN,
+  ),
+  dir: text('DIR', 'where everything is kept (/opt/registry)', daily, { filled: true }),
   answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
-  yes: toggle('take every default and go ahead', 'all'),
+  yes: toggle('take every default and go ahead', 'all', { spoken: ['uninstall'] }),
   'dry-run': toggle('show what would be done, and do nothing', 'all'),
   json: toggle('one JSON document on standard output', 'all'),
   verbose: toggle('show each command that is run', 'all'),
   quiet: toggle('say nothing but errors', 'all'),
   color: toggle('no colours', 'all', ON),
-  help: toggle('this help', 'all'),
-  version: toggle('the version', 'all'),
+  help: toggle('this help', 'all', SPOKEN),
+  version: toggle('the version', 'all', SPOKEN),
 } satisfies Record<string, Flag>;
 
 export type FlagName = keyof typeof FLAGS;
@@ -159,6 +176,24 @@ export const takes = (command: Command, name: FlagName): boolean => {
   const { commands } = flag(name);
   return commands === 'all' || commands.includes(command);
 };
+
+/** Whether this command takes the flag from the command line alone. */
+export const isSpoken = (command: Command, name: FlagName): boolean => {
+  const { spoken } = flag(name);
+  return spoken === true || (spoken?.includes(command) ?? false);
+};
+
+/** Flags that do not go together, with the way out: one of them would be passed over in silence. */
+export const APART: readonly (readonly [FlagName, FlagName, string])[] = [
+  ['undo', 'target', 'Leave --target out: all that was done for that registry is taken back.'],
+  ['new-ca', 'if-expiring', 'A new CA, now:   registry-setup rotate --ca'],
+  [
+    'new-ca',
+    'token-key',
+    'One after the other: registry-setup rotate --ca, then registry-setup rotate --token-key',
+  ],
+  ['token-key', 'if-expiring', 'A new key for tokens, now:   registry-setup rotate --token-key'],
+];
 
 const SHORT: Record<string, FlagName> = { h: 'help', V: 'version', y: 'yes', q: 'quiet', v: 'verbose' };
 export const shortFlag = (letter: string): FlagName | undefined => SHORT[letter];

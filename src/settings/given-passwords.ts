@@ -3,7 +3,7 @@ import { CliError, InputError, type Problem } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { Secret } from '../secret.ts';
 import { commandLine } from '../terminal/command.ts';
-import type { Answers } from './arguments.ts';
+import type { Answers } from './answers.ts';
 import { checkPassword } from './validation.ts';
 
 async function standardInput(): Promise<string> {

@@ -1,7 +1,7 @@
 // What was decided: the one value that the plan is made from, and the meaning of every answer.
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
-import type { Answer, Answers } from './arguments.ts';
+import type { Answer, Answers } from './answers.ts';
 import { engineProblems, fileProblems, isAddress, nameProblems } from './conflicts.ts';
 import type { FlagName } from './flags.ts';
 import { checkReader, readersOf } from './readers.ts';

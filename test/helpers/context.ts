@@ -7,10 +7,10 @@ import { silent } from './run.ts';
 
 const commands = {
   setup: async () => (await import('../../src/commands/setup.ts')).setup,
+  client: async () => (await import('../../src/commands/client.ts')).client,
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
   user: async () => (await import('../../src/commands/user.ts')).user,
-  client: async () => (await import('../../src/commands/client.ts')).client,
 };
 
 export interface Ran {

@@ -141,6 +141,11 @@ export function fakeDocker(): FakeDocker {
           return id ? said(`${id}\n`) : refused(`Error: No such image: ${last}`);
         }
         case 'ps': {
+          const label = /--filter label=(\S+)/.exec(rest.join(' '))?.[1];
+          if (label) {
+            const own = engine.containers.filter(({ labels }) => labels[label] !== undefined);
+            return said(own.map(({ name, labels }) => `${labels[label]}\t${name}`).join('\n'));
+          }
           const port = Number(/publish=(\d+)/.exec(rest.join(' '))?.[1]);
           const shown = engine.containers.filter(({ running, ports }) => running && ports.includes(port));
           return said(

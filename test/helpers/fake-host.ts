@@ -97,6 +97,7 @@ export function fakeHost(): FakeHost {
     // Not installed, unless a test says so.
     commands: {
       'podman info': { code: 127, stderr: 'podman: not found' },
+      'podman ps -a --filter': { code: 127, stderr: 'podman: not found' },
       // Every name leads to this machine.
       'getent ahosts': { stdout: '10.0.3.17       STREAM a\n10.0.3.17       DGRAM\n' },
     },

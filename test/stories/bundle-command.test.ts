@@ -68,7 +68,7 @@ describe('bundle FILE', () => {
     ['HERE', 'is a directory'],
     ['HERE/none/x.run', 'there is no directory'],
     ['HERE/theirs', 'is there, and it is no bundle: it is not written over'],
-    ['HERE/x.run HERE/y.run', 'one file at a time'],
+    ['HERE/x.run HERE/y.run', 'y.run: "bundle" takes one word, FILE'],
     ['HERE/x.run --password-stdin', '--password-stdin: "bundle" does not take it'],
     ['HERE/x.run --key HERE/theirs', '--key: "bundle" does not take it'],
     ['HERE/x.run --dir /srv/reg', '--dir: "bundle" does not take it'],

@@ -36,7 +36,34 @@ test.each(BUILT.map((command) => (command === 'setup' ? '' : command)))('%s --he
   expect(stdout).toMatch(/\nUsage: registry-setup/);
 });
 
+test('help as a word', async () => {
+  for (const line of ['help', 'help uninstall', 'help user add']) {
+    const [, command = ''] = line.split(' ');
+    expect(await run(line)).toEqual(await run(`${command} --help`));
+  }
+});
+
+test('a variable that means nothing is told of, and the run goes on', async () => {
+  const env = { REGISTRY_SETUP_PRT: '5', REGISTRY_SETUP_PURGE: '1' };
+  const { code, stderr } = await run(`uninstall --yes ${DIR}`, (machine) => Object.assign(machine.env, env));
+  expect([code, stderr.split('\n').slice(0, 2)]).toEqual([
+    0,
+    [
+      '! REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
+      '! REGISTRY_SETUP_PURGE is not taken from the environment: give --purge on the command line.',
+    ],
+  ]);
+});
+
 describe('bad input: 2, and one line for each', () => {
+  test.each([...BUILT])('%s with a word that is not understood', async (command) => {
+    // A dry run: what is not refused must not touch the machine of the test.
+    const { code, stdout, stderr } = await run(`${command} one two --yes --dry-run --json`);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^✖ (one|two): "/);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { message: expect.anything() } });
+  });
+
   test('unknown flags, with the nearest one', async () => {
     const { code, stdout, stderr } = await run('--prot 5000 --frobnicate');
     expect([code, stdout]).toEqual([2, '']);

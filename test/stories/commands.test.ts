@@ -1,7 +1,9 @@
 // Whole commands on a fake host: set-up, re-run, change, drift, removal. The proof over HTTP is left out: checks.test.ts has it.
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Interrupted } from '../../src/errors.ts';
+import { InputError, Interrupted } from '../../src/errors.ts';
 import { Secret } from '../../src/secret.ts';
+import { nameRegistries } from '../../src/server/elsewhere.ts';
+import { strayVariables } from '../../src/settings/variables.ts';
 import { runCommand } from '../helpers/context.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
@@ -21,6 +23,7 @@ vi.mock('../../src/registry/http.ts', async (original) => ({
 
 const DIR = '/opt/registry';
 const SETUP = '--yes --tls insecure';
+const SECOND = `${SETUP} --dir /opt/second --name registry2 --port 5002`;
 
 /** Each: first settings, then others. */
 const combinations = [
@@ -325,8 +328,18 @@ describe('status', () => {
     expect(await runCommand(host, 'status')).toMatchObject({ code: 1, documents: [{ answers: false }] });
   });
 
-  test('no registry here: says where to look', async () => {
-    await expect(runCommand(server(), 'status')).rejects.toThrow('There is no registry in /opt/registry.');
+  test('no registry here: says where to look, and names the ones that are elsewhere', async () => {
+    const host = server();
+    const none = { message: 'There is no registry in /opt/registry.' };
+    await expect(runCommand(host, 'status')).rejects.toMatchObject({
+      ...none,
+      fix: [expect.anything(), 'It is elsewhere:      registry-setup … --dir DIR'],
+    });
+    await runCommand(host, SECOND);
+    await expect(runCommand(host, 'status')).rejects.toMatchObject({
+      ...none,
+      fix: [expect.anything(), 'The registry in /opt/second:   registry-setup status --dir /opt/second'],
+    });
   });
 });
 
@@ -377,6 +390,87 @@ describe('uninstall', () => {
     const before = host.snapshot();
     await expect(runCommand(host, 'uninstall')).rejects.toMatchObject({ exitCode: 2 });
     expect(host.snapshot()).toEqual(before);
+  });
+
+  test('--yes says what goes, too', async () => {
+    const host = server();
+    await runCommand(host, `${SETUP} --user ann --user ben`);
+    host.put(image, 'precious');
+    const { heard } = await runCommand(host, 'uninstall --yes --purge');
+    expect(heard.slice(0, 3)).toEqual([
+      '  Removes     http://10.0.3.17:5000 (/opt/registry)',
+      '  For good    the passwords of ann, ben',
+      `              all images in ${DIR}/data/docker/registry`,
+    ]);
+  });
+
+  test('the name of another registry is refused, with the line that removes that one', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    await runCommand(host, SECOND);
+    const before = host.snapshot();
+    const line = 'registry-setup uninstall --dir /opt/second';
+    for (const word of ['registry2', 'second', '/opt/second/', '--name registry2']) {
+      const error = await runCommand(host, `uninstall ${word} --yes`).catch((caught) => caught);
+      expect(error).toBeInstanceOf(InputError);
+      const named = await nameRegistries(error, host);
+      expect([named.exitCode, named.fix], word).toEqual([2, [`The registry in /opt/second:   ${line}`]]);
+    }
+    expect(host.snapshot()).toEqual(before);
+    await runCommand(host, `${line.replace('registry-setup ', '')} --yes`);
+    expect(host.docker.containers.map(({ name }) => name)).toEqual(['registry']);
+    const { heard } = await runCommand(host, 'uninstall --yes --dir /opt/second');
+    expect(heard).toEqual([
+      'Nothing to do: registry-setup has done nothing in /opt/second.',
+      '  The registry in /opt/registry:   registry-setup uninstall --dir /opt/registry',
+    ]);
+  });
+
+  test('nothing that removes is taken from the environment', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    host.put(image, 'precious');
+    const env = {
+      REGISTRY_SETUP_PURGE: '1',
+      REGISTRY_SETUP_WITH_ENGINE: 'true',
+      REGISTRY_SETUP_YES: '1',
+      REGISTRY_SETUP_USER: 'x',
+    };
+    const before = host.snapshot();
+    await expect(runCommand(host, 'uninstall', { env })).rejects.toMatchObject({ exitCode: 2 });
+    expect(host.snapshot()).toEqual(before);
+    await runCommand(host, 'uninstall --yes', { env });
+    expect(host.text(image)).toBe('precious');
+    expect(strayVariables('uninstall', env, {})).toEqual([
+      'REGISTRY_SETUP_PURGE is not taken from the environment: give --purge on the command line.',
+      'REGISTRY_SETUP_WITH_ENGINE is not taken from the environment: give --with-engine on the command line.',
+      'REGISTRY_SETUP_YES is not taken from the environment: give --yes on the command line.',
+    ]);
+  });
+});
+
+describe('user', () => {
+  test('remove wants a yes: without a terminal and --yes it is 2, and nothing is touched', async () => {
+    const host = server();
+    await runCommand(host, `${SETUP} --user admin --user ci`);
+    const before = host.snapshot();
+    await expect(runCommand(host, 'user remove ci')).rejects.toMatchObject({
+      exitCode: 2,
+      fix: ['Add --yes to go ahead.'],
+    });
+    expect((await runCommand(host, 'user remove ci --dry-run')).documents[0]).toMatchObject({ dryRun: true });
+    expect(host.snapshot()).toEqual(before);
+    await runCommand(host, 'user remove ci --yes');
+    expect(host.text(`${DIR}/auth/htpasswd`)).toMatch(/^admin:\S+\n$/);
+  });
+
+  test('the last one stays, and the way out is another one first', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    await expect(runCommand(host, 'user remove admin --yes')).rejects.toMatchObject({
+      exitCode: 2,
+      fix: [expect.stringContaining('registry-setup user add NAME'), expect.anything()],
+    });
   });
 });
 

@@ -33,8 +33,8 @@ const engine = (kind: EngineInfo['kind'], rootless = false): EngineInfo => ({
 });
 
 function settings(line = ''): Settings {
-  const { answers } = readArguments(`--host 10.0.3.17 ${line}`.trim().split(' '));
-  const result = resolveSettings(answers, { dir: '/opt/registry', engine: 'docker' });
+  const { answers } = readArguments(line.split(' ').filter(Boolean));
+  const result = resolveSettings(answers, { host: '10.0.3.17', dir: '/opt/registry', engine: 'docker' });
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return result.settings;
 }

@@ -97,7 +97,7 @@ describe('no Docker', () => {
 
     await runCommand(host, PLAIN, { prompts: scripted([ENGINE, 'Docker, from the packages']) });
     expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
-    const end = scripted(['Remove the registry', true]);
+    const end = scripted(['Remove http://10.0.3.17:5000 (/opt/registry)?', true]);
     await runCommand(host, 'uninstall', { prompts: end });
     expect(end.transcript.at(-1)).toBe(
       'Docker was installed for it (the package docker.io). Remove that, too? = no',

@@ -214,15 +214,65 @@ describe('a second run', () => {
     expect(await host.stat(DIR)).toBeUndefined();
   });
 
-  test('a removal is asked for, and Enter is no', async () => {
+  test('a removal is asked for, names what goes, and Enter is no', async () => {
     const host = await server();
+    host.put(`${DIR}/data/docker/registry/v2/blob`, 'precious');
     const before = host.snapshot();
     await expect(wizard(host, [], 'uninstall')).rejects.toMatchObject({
       exitCode: 130,
       message: 'Nothing was changed.',
     });
     expect(host.snapshot()).toEqual(before);
-    await wizard(host, [['Remove the registry?', true]], 'uninstall');
-    expect(await host.stat(DIR)).toBeUndefined();
+    const question = 'Remove http://10.0.3.17:5000 (/opt/registry)?';
+    const { heard } = await wizard(host, [[question, true]], 'uninstall');
+    expect(heard.join('\n')).toMatch(
+      /\n {2}Removes {5}http:\/\/10\.0\.3\.17:5000 \(\/opt\/registry\)\n {2}For good {4}the passwords of admin\n {2}Keeps {7}the images in \/opt\/registry\/data\n/,
+    );
+    expect(await host.list(DIR)).toEqual(['data']);
+  });
+
+  test('a user is removed after a yes that Enter does not give', async () => {
+    const host = machine();
+    await runCommand(host, '--yes --tls insecure --user admin --user bob');
+    const before = host.snapshot();
+    const question = 'Remove bob from 10.0.3.17:5000?';
+    await expect(wizard(host, [], 'user remove bob')).rejects.toMatchObject({ exitCode: 130 });
+    expect(host.snapshot()).toEqual(before);
+    const { asked } = await wizard(host, [[question, true]], 'user remove bob');
+    expect(asked).toEqual([`${question} bob cannot log in any more = yes`]);
+    expect(settingsOf(host).user).toEqual(['admin']);
+  });
+
+  test('in the menu, after a no or "back", something else can be done', async () => {
+    const host = machine();
+    await runCommand(host, '--yes --tls insecure --user admin --user bob');
+    const before = host.snapshot();
+    const { asked } = await wizard(
+      host,
+      [
+        ['What would you like', 'users'],
+        ['Users', 'remove one'],
+        ['Users', 'change a password'],
+        ['Whose?', 'admin'],
+        ['Whose?', 'back'],
+        ['Users', 'back'],
+        ['What would you like', 'remove it'],
+        ['What would you like', 'nothing'],
+      ],
+      '',
+    );
+    expect(asked).toEqual([
+      'What would you like to do? = users …',
+      'Users = remove one',
+      'Whose? = admin',
+      'Remove admin from 10.0.3.17:5000? admin cannot log in any more = no',
+      'Users = change a password',
+      'Whose? = back',
+      'Users = back',
+      'What would you like to do? = remove it',
+      'Remove http://10.0.3.17:5000 (/opt/registry)? = no',
+      'What would you like to do? = nothing',
+    ]);
+    expect(host.snapshot()).toEqual(before);
   });
 });

@@ -1,7 +1,7 @@
 // What comes out of the bundle that this program runs out of: answers, images; and how it is called another time.
 import { CliError } from '../../errors.ts';
 import { carried } from '../../program/bundled.ts';
-import type { Answers } from '../../settings/arguments.ts';
+import type { Answers } from '../../settings/answers.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { architecture } from './archive.ts';
 import { plainName } from './reference.ts';

@@ -73,7 +73,7 @@ export async function nameFindings(settings: Settings, { last }: Facts, host: Ho
     {
       level: 'warning',
       message: `No name server of this machine knows ${name}. A client that does not know it either is told where it is:`,
-      fix: [shellLine('registry-setup', ['--client', ...flags])],
+      fix: [commandLine(shellLine('--client', flags))],
     },
   ];
 }

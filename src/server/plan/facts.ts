@@ -8,7 +8,8 @@ import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts } from '../../host/ports.ts';
 import { carried } from '../../program/bundled.ts';
-import { type Answers, readAnswers } from '../../settings/arguments.ts';
+import type { Answers } from '../../settings/answers.ts';
+import { readAnswers } from '../../settings/arguments.ts';
 import type { EngineWish } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 

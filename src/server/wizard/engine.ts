@@ -8,7 +8,7 @@ import { fromPackage, startedDocker } from '../../engines/pending.ts';
 import { type EngineInfo, NoEngine, StoppedEngine, TITLE } from '../../engines/types.ts';
 import { CliError, Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import type { Answers } from '../../settings/arguments.ts';
+import type { Answers } from '../../settings/answers.ts';
 import type { EngineWish, Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';

@@ -2,10 +2,12 @@
 import { certificateFacts } from '../../certificates/description.ts';
 import { readServed } from '../../certificates/site.ts';
 import type { Context } from '../../context.ts';
+import { Declined } from '../../errors.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import { ask } from '../../registry/http.ts';
 import { address } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
+import type { Prompts } from '../../terminal/prompts.ts';
 import { existing } from '../existing.ts';
 import { inDays, lacksLines } from '../screens/summary.ts';
 import type { Wanted } from '../wanted.ts';
@@ -27,25 +29,36 @@ export async function again(context: Context): Promise<'change' | 'done'> {
   const prompts = await context.prompts();
   const rotate = { value: 'rotate', name: 'rotate the certificate now', description: rotateHelp(wanted) };
   const login = wanted.settings.auth !== 'none';
-  const choice = await prompts.select({
-    message: 'What would you like to do?',
-    choices: [
-      ...(urgent ? [rotate] : []),
-      { value: 'change', name: 'change settings …' },
-      ...(days !== undefined && !urgent ? [rotate] : []),
-      ...(login ? [{ value: 'users', name: 'users …' }] : []),
-      { value: 'status', name: 'check everything' },
-      { value: 'uninstall', name: 'remove it' },
-      { value: 'nothing', name: 'nothing' },
-    ],
-  });
-  if (choice === 'change') return 'change';
+  for (;;) {
+    const choice = await prompts.select({
+      message: 'What would you like to do?',
+      choices: [
+        ...(urgent ? [rotate] : []),
+        { value: 'change', name: 'change settings …' },
+        ...(days !== undefined && !urgent ? [rotate] : []),
+        ...(login ? [{ value: 'users', name: 'users …' }] : []),
+        { value: 'status', name: 'check everything' },
+        { value: 'uninstall', name: 'remove it' },
+        { value: 'nothing', name: 'nothing' },
+      ],
+    });
+    if (choice === 'change') return 'change';
+    try {
+      await act(context, choice, wanted);
+      return 'done';
+    } catch (error) {
+      // A no, or "back": nothing was touched, and something else may be wanted.
+      if (!(error instanceof Declined)) throw error;
+    }
+  }
+}
+
+async function act(context: Context, choice: string, wanted: Wanted): Promise<void> {
   if (choice === 'rotate') await (await import('../../commands/rotate.ts')).rotate(context);
   if (choice === 'users') await users(context, wanted);
   if (choice === 'status')
     process.exitCode = await (await import('../../commands/status.ts')).status(context);
   if (choice === 'uninstall') await (await import('../../commands/uninstall.ts')).uninstall(context);
-  return 'done';
 }
 
 /** Of what is served now, which may have ended. */
@@ -87,24 +100,37 @@ async function users(context: Context, { settings }: Wanted): Promise<void> {
   const { user } = await import('../../commands/user.ts');
   const prompts = await context.prompts();
   context.output.say(`  ${settings.users.join(', ')}`);
-  const verb = await prompts.select({
-    message: 'Users',
-    choices: [
-      { value: 'add', name: 'add one' },
-      { value: 'password', name: 'change a password' },
-      ...(settings.users.length > 1 ? [{ value: 'remove', name: 'remove one' }] : []),
-    ],
-  });
+  for (;;) {
+    const verb = await prompts.select({
+      message: 'Users',
+      choices: [
+        { value: 'add', name: 'add one' },
+        { value: 'password', name: 'change a password' },
+        ...(settings.users.length > 1 ? [{ value: 'remove', name: 'remove one' }] : []),
+        BACK,
+      ],
+    });
+    if (verb === BACK.value) throw new Declined();
+    const name = await whose(prompts, verb, settings.users);
+    if (name === BACK.value) continue;
+    try {
+      return await user({ ...context, operands: [verb, name] });
+    } catch (error) {
+      if (!(error instanceof Declined)) throw error;
+    }
+  }
+}
+
+/** No user has this name: it begins with a sign. */
+const BACK = { value: '<', name: 'back' };
+
+async function whose(prompts: Prompts, verb: string, all: string[]): Promise<string> {
+  if (verb !== 'add')
+    return prompts.select({
+      message: 'Whose?',
+      choices: [...all.map((who) => ({ value: who, name: who })), BACK],
+    });
   const { checkUser } = await import('../../settings/validation.ts');
-  const name =
-    verb === 'add'
-      ? await prompts.input({
-          message: 'User name',
-          validate: (text) => checkUser(text.trim())?.message ?? true,
-        })
-      : await prompts.select({
-          message: 'Whose?',
-          choices: settings.users.map((who) => ({ value: who, name: who })),
-        });
-  await user({ ...context, operands: [verb, name.trim()] });
+  const validate = (text: string) => checkUser(text.trim())?.message ?? true;
+  return (await prompts.input({ message: 'User name', validate })).trim();
 }

@@ -31,7 +31,7 @@ it.each([
     expect(screen.search(/The site certificate/)).toBeLessThan(screen.search(/What would you like to do/));
     expect(screen).toMatch(/[❯>] rotate the certificate now/);
     pty.key('enter');
-    await pty.waitFor(/Replace the certificate of registry\.example\?/, 30_000);
+    await pty.waitFor(/Replace the certificate of registry\.example:5000\?/, 30_000);
     pty.key('enter');
     await pty.waitFor(/No client has to do anything/, 60_000);
     expect(await pty.exitCode).toBe(0);

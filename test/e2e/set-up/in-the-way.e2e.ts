@@ -73,6 +73,27 @@ it('another registry of ours, in another directory, is told from this one', asyn
   expect(await running(server)).toBe(first);
 });
 
+it('the name of another registry as a word: refused with its directory, and both run', async () => {
+  await run(server, SET_UP);
+  await run(server, `${SET_UP} --dir /opt/second --port 5050 --name registry2`);
+  const both = async () => [await running(server), await running(server, 'registry2')];
+  const before = await both();
+  const said = await refused(server, 2, 'uninstall registry2 --yes');
+  expect(await both()).toEqual(before);
+  const line = advice(said, /registry-setup uninstall --dir \S+/);
+  expect(line).toBe('registry-setup uninstall --dir /opt/second');
+  // And the wrong directory tells of the right one.
+  expect(await refused(server, 1, 'status --dir /opt/third')).toContain(
+    'registry-setup status --dir /opt/second',
+  );
+
+  const { stderr } = await server.sh(`REGISTRY_SETUP_PURGE=1 ${line} --yes`);
+  expect(stderr).toContain(`  Removes     http://${server.ip}:5050 (/opt/second)`);
+  expect(stderr).toContain('REGISTRY_SETUP_PURGE is not taken from the environment');
+  expect(await server.sh('docker ps --format {{.Names}}')).toMatchObject({ stdout: 'registry\n' });
+  expect(await running(server)).toBe(before[0]);
+});
+
 it('what is wrong is said all at once', async () => {
   await server.sh(
     'docker run -d --name registry -p 5000:5000 registry:3; mkdir /srv/theirs; chown 1000 /srv/theirs',

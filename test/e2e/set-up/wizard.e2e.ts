@@ -106,6 +106,41 @@ describe('passwords', () => {
   });
 });
 
+describe('the menu of a registry that is here', () => {
+  it('removes a user after a yes that Enter does not give, and leads back', async () => {
+    const { server } = team;
+    await run(server, '--yes --tls insecure --user ann --user bob --password-stdin', {
+      input: 'ann:ann-pw\nbob:bob-pw',
+    });
+    const may = (who: string) => ask(server, 'http://127.0.0.1:5000/v2/', `${who}:${who}-pw`);
+    const pty = start('');
+    await question(pty, 'What would you like');
+    pty.key('down', 'enter');
+    await question(pty, 'Users');
+    pty.key('down', 'down', 'enter');
+    await question(pty, 'Whose');
+    // The first one is under the cursor.
+    pty.key('enter');
+    await question(pty, 'Remove ann');
+    pty.key('enter');
+    // Back at the users, and nothing was done.
+    await pty.waitFor(/Remove ann[^?]*\?[^?]*No\n\? Users/, PATIENCE);
+    expect(await may('ann')).toMatch(/^200/);
+    pty.key('down', 'down', 'enter');
+    await pty.waitFor(/No\n(.*\n)*\? Whose/, PATIENCE);
+    pty.key('down', 'enter');
+    await question(pty, 'Remove bob');
+    pty.type('y');
+    pty.key('enter');
+    expect(await pty.exitCode, pty.screen()).toBe(0);
+    expect(pty.screen()).toContain('bob cannot log in any more.');
+    expect([await may('ann'), await may('bob')]).toEqual([
+      expect.stringMatching(/^200/),
+      expect.stringMatching(/^401/),
+    ]);
+  });
+});
+
 describe('a port', () => {
   it('that is taken is said while it is typed, and another one is offered', async () => {
     await team.server.sh(await portThief(team.server, 5000));

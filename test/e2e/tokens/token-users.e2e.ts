@@ -216,10 +216,10 @@ describe('changes', () => {
       ["user add 'a*'", 'is not a user name'],
       ["user add '/^.*$/'", 'is not a user name'],
       ["user add ''", 'a name is needed'],
-      ['user add x --reader y', 'is not understood'],
+      ['user add x --reader y', 'One user at a time: x, y'],
       ['user remove nobody', 'There is no user nobody'],
       ['user remove admin', 'the last one who can push'],
-      ['user password', 'is not understood'],
+      ['user password', 'needs a name'],
     ])
       expect(await refused(server, 2, `${line} --yes`)).toContain(wanted);
     expect(await server.read('/opt/registry/auth/auth_config.yml')).toBe(before);

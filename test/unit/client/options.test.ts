@@ -8,7 +8,8 @@ import { registriesYaml } from '../../../src/client/targets/k3s.ts';
 import { dropIn } from '../../../src/client/targets/podman.ts';
 import { leftOut } from '../../../src/registry/no-proxy.ts';
 import { clientLine } from '../../../src/server/screens/summary.ts';
-import { type Answers, readArguments } from '../../../src/settings/arguments.ts';
+import type { Answers } from '../../../src/settings/answers.ts';
+import { readArguments } from '../../../src/settings/arguments.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { readYaml } from '../../../src/templates.ts';
 

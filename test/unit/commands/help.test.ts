@@ -1,7 +1,16 @@
 // The help, and the table of flags that it is made from.
 import { describe, expect, test } from 'vitest';
 import { BUILT, helpText } from '../../../src/commands/help.ts';
-import { COMMANDS, FLAG_NAMES, flag, flagNamed, spelled, takes } from '../../../src/settings/flags.ts';
+import {
+  COMMANDS,
+  type Command,
+  FLAG_NAMES,
+  flag,
+  flagNamed,
+  spelled,
+  takes,
+} from '../../../src/settings/flags.ts';
+import { OPERANDS } from '../../../src/settings/operands.ts';
 
 describe.each([...BUILT])('the help of %s', (command) => {
   const lines = helpText(command).split('\n');
@@ -24,6 +33,26 @@ describe.each([...BUILT])('the help of %s', (command) => {
     expect(helpText(command)).toContain('Usage: registry-setup');
     expect(helpText(command)).toMatch(/\nExamples:\n {2}registry-setup/);
   });
+});
+
+test('the usage shows every word that a command takes', () => {
+  for (const [command, row] of Object.entries(OPERANDS)) {
+    const usage = /\nUsage: (.*)\n/.exec(helpText(command as Command))?.[1] ?? '';
+    const shown = 'verbs' in row ? Object.entries(row.verbs) : [['', row] as const];
+    for (const [verb, operands] of shown)
+      for (const word of [verb, ...operands.map(({ name }) => name)]) expect(usage, command).toContain(word);
+  }
+});
+
+test('what is never taken from the environment says so', () => {
+  for (const [command, name] of [
+    ['uninstall', '--purge'],
+    ['rotate', '--ca'],
+    ['client', '--undo'],
+  ] as const)
+    expect(helpText(command).replace(/\n +/g, ' ')).toMatch(
+      new RegExp(` ${name} [^-]*; only on the command line`),
+    );
 });
 
 test('the help of the program names every command', () => {

@@ -1,25 +1,31 @@
 // What the person said, and where.
 import { describe, expect, test } from 'vitest';
+import { BUILT } from '../../../src/commands/help.ts';
 import { InputError } from '../../../src/errors.ts';
-import { nearest, readAnswers, readArguments, readEnvironment } from '../../../src/settings/arguments.ts';
+import { readAnswers, readArguments, readEnvironment } from '../../../src/settings/arguments.ts';
 import { COMMANDS, FLAG_NAMES, flag, spelled, takes } from '../../../src/settings/flags.ts';
+import { nearest } from '../../../src/settings/nearest.ts';
+import { OPERANDS } from '../../../src/settings/operands.ts';
+import { strayVariables, variableOf } from '../../../src/settings/variables.ts';
 
 const words = (line: string) => line.split(' ').filter(Boolean);
 const read = (line: string) => readArguments(words(line));
 const values = (line: string) =>
   Object.fromEntries(Object.entries(read(line).answers).map(([name, { value }]) => [name, value]));
 
-/** Everything that is wrong, as a person reads it. */
-function complaint(act: () => unknown): string {
+function caught(act: () => unknown): InputError {
   try {
     act();
   } catch (error) {
     expect(error).toBeInstanceOf(InputError);
     expect((error as InputError).exitCode).toBe(2);
-    return (error as InputError).message;
+    return error as InputError;
   }
-  return 'nothing is wrong';
+  throw new Error('nothing is wrong');
 }
+
+/** Everything that is wrong, as a person reads it. */
+const complaint = (act: () => unknown): string => caught(act).message;
 
 describe('the command line', () => {
   test.each<[string, Record<string, unknown>]>([
@@ -35,7 +41,12 @@ describe('the command line', () => {
     ['-yq', { yes: true, quiet: true }],
     ['-hV', { help: true, version: true }],
     ['--host=', { host: '' }],
-    ['--port 5000 --port 5001', { port: 5001 }],
+    ['--port 5000 --port 5000 --yes --yes', { port: 5000, yes: true }],
+    ['client reg.example:5443', { host: 'reg.example:5443' }],
+    ['--client reg.example --port 5443 --yes', { host: 'reg.example', port: 5443, yes: true }],
+    ['--client reg.example --host reg.example', { host: 'reg.example' }],
+    ['client -- reg.example', { host: 'reg.example' }],
+    ['help', { help: true }],
   ])('%s', (line, wanted) => expect(values(line)).toEqual(wanted));
 
   test.each([
@@ -46,7 +57,12 @@ describe('the command line', () => {
     ['--client', 'client', []],
     ['client', 'client', []],
     ['user add ci', 'user', ['add', 'ci']],
-    ['user add ci dev --yes', 'user', ['add', 'ci', 'dev']],
+    ['user', 'user', []],
+    ['-- status', 'status', []],
+    ['help', 'setup', []],
+    ['help user', 'user', []],
+    ['help user add', 'user', ['add']],
+    ['bundle x.run', 'bundle', ['x.run']],
   ])('"%s" is for %s', (line, command, operands) => expect(read(line)).toMatchObject({ command, operands }));
 
   test('where each was said is known', () => {
@@ -77,6 +93,26 @@ describe('the command line', () => {
     ['status --host a', '--host: "status" does not take it'],
     ['stats', 'stats: there is no such command; did you mean "status"?'],
     ['frobnicate', 'frobnicate: there is no such command'],
+    ['help frobnicate', 'frobnicate: there is no such command'],
+    ['--host --', '--host: needs a value: --host NAME|IP'],
+    ['--host -X', '--host: needs a value: --host NAME|IP'],
+    ['uninstall --dir=', '--dir: needs a value, and it is empty: --dir DIR'],
+    ['client a --target=', '--target: needs a value, and it is empty: --target NAME'],
+    ['client a --ca=', '--ca: needs a value, and it is empty: --ca FILE'],
+    ['--port 5000 --port 5001', '--port: is said twice: 5000 and 5001'],
+    ['client a --host b', 'HOST: is said twice: b and a'],
+    ['--delete --no-delete', '--no-delete: contradicts --delete'],
+    ['rotate --ca --if-expiring 30', '--if-expiring: does not go with --ca'],
+    ['rotate --token-key --if-expiring 30', '--if-expiring: does not go with --token-key'],
+    ['rotate --ca --token-key', '--token-key: does not go with --ca'],
+    ['client a --undo --target docker', '--target: does not go with --undo'],
+    ['status --client', '--client: "status" does not take it'],
+    ['--client=reg.example', '--client: takes no value'],
+    ['--no-client', '--no-client: there is no such flag'],
+    ['user list --reader bob', '--reader: "user list" does not take it'],
+    ['user --password-stdin', '--password-stdin: "user list" does not take it'],
+    ['user remove bob --password-file f', '--password-file: "user remove" does not take it'],
+    ['user rename bob', 'rename: "user" takes list, add, remove, password'],
   ])('%s → %s', (line, wanted) =>
     expect(complaint(() => read(line)).split('; did')[0]).toBe(wanted.split('; did')[0]),
   );
@@ -97,10 +133,83 @@ describe('the command line', () => {
     expect(complaint(() => read('--prot 5000'))).not.toContain('5000');
   });
 
-  test('what is wrong with a password flag does not show the password', () => {
-    expect(complaint(() => read('--password geheim'))).not.toContain('geheim');
-    expect(complaint(() => read('--password=geheim'))).not.toContain('geheim');
+  test.each([
+    '--password geheim',
+    '--password=geheim',
+    '--passwd geheim --yes',
+    '-p geheim',
+    '-pgeheim',
+    '--password-stdin=geheim',
+    '--password-stdin geheim',
+    'status --password geheim',
+    'user add ci geheim',
+    'user password ci geheim',
+    'user add ci --password geheim',
+    'user password ci --password-stdin geheim',
+    'user --password-stdin geheim',
+  ])('no error shows the password: %s', (line) => {
+    const error = caught(() => read(line));
+    expect(JSON.stringify(error) + error.message + error.fix).not.toContain('geheim');
   });
+
+  test.each(['--password geheim', '-p geheim', 'user add ci --password geheim', 'user add ci geheim'])(
+    'where a password goes is said: %s',
+    (line) => expect(caught(() => read(line)).fix.join()).toContain('--password-stdin < FILE'),
+  );
+});
+
+describe('the words after a command', () => {
+  /** Every call that can be: a command, with its verb, and the words that it takes. */
+  const calls = Object.entries(OPERANDS).flatMap(([command, row]) =>
+    'verbs' in row
+      ? Object.entries(row.verbs).map(([verb, operands]) => [`${command} ${verb}`, operands.length] as const)
+      : [[command, row.length] as const],
+  );
+
+  test('are known for every command that works', () => {
+    expect(Object.keys(OPERANDS).sort()).toEqual([...BUILT].sort());
+  });
+
+  test.each(calls)('%s takes %i, and refuses every other one', (call, count) => {
+    const line = [call, ...Array.from({ length: count }, (_, i) => `word${i}`)];
+    expect(readArguments(line.join(' ').split(' '))).toBeDefined();
+    for (const stray of ['stray', '', '-', 'status', 'dry-run', '\u2013purge'])
+      for (const more of [[stray], ['--yes', stray], [stray, '--yes'], ['--', stray], ['--', '--purge']])
+        expect(
+          complaint(() => readArguments([...line.join(' ').split(' '), ...more])),
+          `${line.join(' ')} ${more.join(' ')}`,
+        ).toMatch(/takes (no further word|one word, [A-Z]+|one name)/);
+  });
+
+  test('one that is a flag without its hyphens, or with a long dash, is told of', () => {
+    for (const word of ['dry-run', '\u2013dry-run', '\u2014dry-run'])
+      expect(complaint(() => readArguments(['uninstall', word, '--yes']))).toContain(
+        'did you mean --dry-run?',
+      );
+  });
+
+  test('the way to a registry of another directory is said', () => {
+    expect(caught(() => read('uninstall registry2 --yes')).fix).toEqual([
+      'A registry elsewhere:   registry-setup uninstall --dir DIR',
+    ]);
+    expect(caught(() => read('status /opt/second')).fix).toEqual([
+      'A registry elsewhere:   registry-setup status --dir /opt/second',
+    ]);
+  });
+
+  test('an empty host is none', () => {
+    expect(complaint(() => readArguments(['client', '']))).toBe('HOST: is empty');
+  });
+});
+
+test('what removes is named to nobody who meant to set up', () => {
+  for (const word of ['install', 'init', 'up', 'Install']) {
+    const { message, fix } = caught(() => read(word));
+    expect(message).not.toContain('uninstall');
+    expect(fix).toEqual(['registry-setup']);
+  }
+  expect(complaint(() => read('instal'))).not.toContain('uninstall');
+  expect(complaint(() => read('uninstal'))).toContain('did you mean "uninstall"?');
 });
 
 describe('the environment', () => {
@@ -125,6 +234,41 @@ describe('the environment', () => {
       yes: true,
     });
     expect(answers.port?.where).toBe('REGISTRY_SETUP_PORT');
+  });
+
+  test('has the opposite of a switch that is on, as the help shows it', () => {
+    const env = { REGISTRY_SETUP_NO_DELETE: '1', REGISTRY_SETUP_NO_RENEW: 'false' };
+    expect(readEnvironment('setup', env)).toMatchObject({ delete: { value: false }, renew: { value: true } });
+  });
+
+  test('never says what destroys, nor makes another action of a command', () => {
+    for (const command of COMMANDS)
+      for (const name of ['purge', 'with-engine', 'undo', 'new-ca', 'token-key'] as const)
+        expect(readEnvironment(command, { [variableOf(name)]: '1' }), `${command} ${name}`).toEqual({});
+    expect(readEnvironment('uninstall', { REGISTRY_SETUP_YES: '1' })).toEqual({});
+  });
+
+  test('a variable that means nothing is told of, with the nearest name', () => {
+    const env = {
+      REGISTRY_SETUP_PRT: '5',
+      REGISTRY_SETUP_FROBNICATE: '1',
+      REGISTRY_SETUP_PURGE: '0',
+      REGISTRY_SETUP_EMPTY: '',
+      // These mean something.
+      REGISTRY_SETUP_PORT: '5000',
+      REGISTRY_SETUP_NO_DELETE: '1',
+      REGISTRY_SETUP_UNDO: '1',
+      REGISTRY_SETUP_PASSWORD: 'geheim',
+      REGISTRY_SETUP_PASSPHRASE: 'geheim',
+      REGISTRY_SETUP_LAB_PROGRAMS: '/x',
+      OTHER: 'x',
+    };
+    expect(strayVariables('uninstall', env, {})).toEqual([
+      'REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
+      'REGISTRY_SETUP_FROBNICATE means nothing.',
+    ]);
+    expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, {})).toHaveLength(1);
+    expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, read('client --undo').answers)).toEqual([]);
   });
 
   test('says nothing to a command that does not take it', () => {
@@ -172,6 +316,8 @@ describe('an answers file', () => {
     [{ password: 'geheim' }, 'a.yml: password: there is no such setting (passwords: --password-file)'],
     [{ 'password-file': 'x' }, 'a.yml: password-file: there is no such setting (passwords: --password-file)'],
     [{ yes: true }, 'a.yml: yes: there is no such setting'],
+    [{ purge: true }, 'a.yml: purge: there is no such setting (only on the command line: --purge)'],
+    [{ undo: true }, 'a.yml: undo: there is no such setting (only on the command line: --undo)'],
     [{ port: [1] }, 'a.yml: port: takes one value, not [1]'],
     [{ port: 1.5 }, 'a.yml: port: takes a whole number, not "1.5"'],
     [{ host: null }, 'a.yml: host: takes one value, not nothing'],

@@ -1,7 +1,7 @@
 // What a question of the wizard is, and what all of them use.
 import type { Host } from '../../../host/host.ts';
 import type { Secret } from '../../../secret.ts';
-import type { Answers } from '../../../settings/arguments.ts';
+import type { Answers } from '../../../settings/answers.ts';
 import type { FlagName } from '../../../settings/flags.ts';
 import type { Wrong } from '../../../settings/validation.ts';
 import type { Prompts } from '../../../terminal/prompts.ts';

@@ -6,7 +6,7 @@ import type { PlanFacts } from '../../../../src/server/plan/inputs.ts';
 import type { Material } from '../../../../src/server/plan/secrets.ts';
 import { serverPlan } from '../../../../src/server/plan/server-plan.ts';
 import { readArguments } from '../../../../src/settings/arguments.ts';
-import { resolveSettings } from '../../../../src/settings/resolve.ts';
+import { mergeAnswers, resolveSettings } from '../../../../src/settings/resolve.ts';
 
 /** What certificates add is in the tests of certificates. */
 const MATERIAL = {
@@ -29,7 +29,8 @@ const SITE = {
 const FACTS: PlanFacts = { logDriver: 'json-file', userns: false };
 
 function plan(line: string, material: Partial<Material> = {}, facts: Partial<PlanFacts> = {}): Resource[] {
-  const { answers } = readArguments(`--tls insecure --host reg.example ${line}`.trim().split(' '));
+  const said = (text: string) => readArguments(text.split(' ').filter(Boolean)).answers;
+  const answers = mergeAnswers(said(line), said('--tls insecure --host reg.example'));
   const result = resolveSettings(answers, { dir: '/opt/registry' });
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return serverPlan(result.settings, { ...MATERIAL, ...material }, { ...FACTS, ...facts });

@@ -1,0 +1,21 @@
+// The yes that a change needs: from --yes, or from a user at a terminal.
+import { type Context, isOn } from '../context.ts';
+import { CliError, Declined } from '../errors.ts';
+
+/** @throws CliError (exit 2) where --yes was not given and nobody can be asked */
+export function askable(context: Context): void {
+  if (!isOn(context, 'yes') && !context.output.terminal)
+    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+}
+
+/**
+ * Asks, unless --yes was given.
+ * @param message the question, which names what is changed
+ * @throws CliError (exit 2) where nobody can be asked, Declined after a no
+ */
+export async function agree(context: Context, message: string, byDefault: boolean): Promise<void> {
+  askable(context);
+  if (isOn(context, 'yes')) return;
+  const prompts = await context.prompts();
+  if (!(await prompts.confirm({ message, default: byDefault }))) throw new Declined();
+}

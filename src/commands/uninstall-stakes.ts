@@ -1,0 +1,71 @@
+// What a removal is about: which registry, what of it is lost for good, what is kept.
+import { join } from 'node:path';
+import type { Host } from '../host/host.ts';
+import { readYaml } from '../templates.ts';
+
+/** What the last run left in settings.yml, as far as it is known; a registry can be removed without it. */
+export interface LastSettings {
+  host: string;
+  port?: number | undefined;
+  storage: string;
+  tls?: string | undefined;
+  /** Who can log in, also who only pulls. */
+  users: string[];
+}
+
+export async function lastSettings(host: Host, dir: string): Promise<LastSettings> {
+  const file = join(dir, 'settings.yml');
+  const text = (await host.read(file))?.toString() ?? '';
+  const known = (readYaml(text, file) ?? {}) as Record<string, unknown>;
+  const word = (name: string) => (typeof known[name] === 'string' ? known[name] : undefined);
+  return {
+    host: word('host') ?? 'registry',
+    port: Number(known.port) || undefined,
+    storage: word('storage') ?? join(dir, 'data'),
+    tls: word('tls'),
+    users: [...names(known.user), ...new Set(names(known.reader).map((name) => name.split(':')[0] ?? ''))],
+  };
+}
+
+const names = (list: unknown): string[] => (Array.isArray(list) ? list.map(String) : []);
+
+export interface Stakes {
+  /** `https://10.0.3.17:5000 (/opt/registry)` */
+  registry: string;
+  lost: string[];
+  kept: string[];
+}
+
+/** @param images where there are any */
+export async function stakesOf(
+  settings: LastSettings,
+  { dir, images, purge }: { dir: string; images: string | undefined; purge: boolean },
+  host: Host,
+): Promise<Stakes> {
+  const isThere = async (path: string) => (await host.stat(join(dir, path))) !== undefined;
+  const [ca, key, htpasswd, token] = await Promise.all(
+    ['ca/ca.key', 'certs/site.key', 'auth/htpasswd', 'auth/auth_config.yml'].map(isThere),
+  );
+  const { port, tls, users, storage } = settings;
+  const scheme = tls === 'insecure' ? 'http' : 'https';
+  const address = port ? `${scheme}://${settings.host}:${port}` : 'what registry-setup did';
+  const whose = users.length > 3 ? `${users.length} users` : users.join(', ');
+  return {
+    registry: port ? `${address} (${dir})` : `${address} in ${dir}`,
+    lost: [
+      ...(ca ? ["the CA's key: after that every client needs a new CA"] : []),
+      ...(key && tls === 'self-signed' ? ['the certificate: after that every client needs a new one'] : []),
+      ...((htpasswd || token) && users.length > 0 ? [`the passwords of ${whose}`] : []),
+      ...(purge && images ? [`all images in ${images}`] : []),
+    ],
+    kept: images && !purge ? [`the images in ${storage}`] : [],
+  };
+}
+
+/** `  Removes     https://10.0.3.17:5000 (/opt/registry)`, and a line for each thing below it. */
+export function stakesLines({ removes, lost, kept }: { removes: string[]; lost: string[]; kept: string[] }) {
+  const rows = { Removes: removes, 'For good': lost, Keeps: kept };
+  return Object.entries(rows).flatMap(([title, list]) =>
+    list.map((text, i) => `  ${(i === 0 ? title : '').padEnd(12)}${text}`),
+  );
+}

@@ -1,0 +1,82 @@
+// The registries of this machine in all directories: so that one that was meant can be named, wherever it is.
+import { basename } from 'node:path';
+import { OWNER_LABEL } from '../engines/containers.ts';
+import { InputError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
+
+/** The time in which an engine answers for the text of an error; milliseconds. */
+const WITHIN = 3_000;
+const UNITS = '/etc/systemd/system';
+
+/** The directory of each, and what runs it: names of containers or of units. */
+export type Registries = Map<string, string[]>;
+
+/** All that containers and units of this machine tell of; an engine that does not answer tells of none. Reads only. */
+export async function registriesHere(host: Host): Promise<Registries> {
+  const [docker, podman, units] = await Promise.all([
+    containers(host, 'docker'),
+    containers(host, 'podman'),
+    services(host),
+  ]);
+  const all: Registries = new Map();
+  for (const [dir, name] of [...docker, ...podman, ...units])
+    all.set(dir, [...new Set([...(all.get(dir) ?? []), name])]);
+  return all;
+}
+
+type Named = [dir: string, name: string];
+
+async function containers(host: Host, program: 'docker' | 'podman'): Promise<Named[]> {
+  const format = `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`;
+  const words = ['ps', '-a', '--filter', `label=${OWNER_LABEL}`, '--format', format];
+  const { code, stdout } = await host.run(program, words, { timeout: WITHIN }).catch(() => NOTHING);
+  if (code !== 0) return [];
+  return stdout.split('\n').flatMap((line): Named[] => {
+    const [dir = '', name = ''] = line.split('\t');
+    return dir.startsWith('/') ? [[dir, name]] : [];
+  });
+}
+const NOTHING = { code: 1, stdout: '' };
+
+/** Of registries that run without an engine (templates/registry.service). */
+async function services(host: Host): Promise<Named[]> {
+  const names = (await host.list(UNITS).catch(() => [])).filter((name) => name.endsWith('.service'));
+  const found = await Promise.all(
+    names.map(async (name): Promise<Named[]> => {
+      const text = (await host.read(`${UNITS}/${name}`).catch(() => undefined))?.toString() ?? '';
+      if (!text.startsWith('# Written by registry-setup')) return [];
+      const dir = /^ExecStart=\S+ serve (\/\S+)\/config\/config\.yml$/m.exec(text)?.[1];
+      return dir ? [[dir, name.replace(/\.service$/, '')]] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/**
+ * The lines that name every registry but the one of this directory.
+ * @param call what is called for it: `registry-setup status`
+ */
+export function elsewhereLines(registries: Registries, dir: string, call: string): string[] {
+  return [...registries.keys()]
+    .filter((other) => other !== dir)
+    .map((other) => `The registry in ${other}:   ${inDirectory(call, other)}`);
+}
+
+const inDirectory = (call: string, dir: string) => `${call} ${shellLine('--dir', [dir])}`;
+
+/** The same error; where a word that is not understood is the name of a registry, with the command for that one. */
+export async function nameRegistries(error: InputError, host: Host): Promise<InputError> {
+  if (!error.problems.some(({ stray }) => stray)) return error;
+  const registries = await registriesHere(host);
+  return new InputError(
+    error.problems.map((problem) => {
+      const { word = '', call = '' } = problem.stray ?? {};
+      const found = [...registries].find(
+        ([dir, names]) => word !== '' && [dir, basename(dir), ...names].includes(word.replace(/\/+$/, '')),
+      );
+      if (!found) return problem;
+      return { ...problem, fix: `The registry in ${found[0]}:   ${inDirectory(call, found[0])}` };
+    }),
+  );
+}

@@ -1,0 +1,29 @@
+// What was said twice, and what does not go together: one of the two would be passed over in silence.
+import type { Problem } from '../errors.ts';
+import type { Answer, Answers } from './answers.ts';
+import { APART, type FlagName, spelled } from './flags.ts';
+
+const isList = (answer: Answer | undefined): answer is Answer & { value: string[] } =>
+  Array.isArray(answer?.value);
+
+/** A value that was given already, and differs. A list is given again for one more. */
+export function twice(before: Answer | undefined, now: Answer): Problem[] {
+  if (!before || isList(before) || before.value === now.value) return [];
+  const message =
+    typeof now.value === 'boolean'
+      ? `contradicts ${before.where}`
+      : `is said twice: ${before.value} and ${now.value}`;
+  return [{ where: now.where, message }];
+}
+
+/** Both answers: of two lists all, else the later one. */
+export const together = (before: Answer | undefined, now: Answer): Answer =>
+  isList(before) && isList(now) ? { ...now, value: [...before.value, ...now.value] } : now;
+
+/** Flags that do not go together. */
+export function apart(answers: Answers): Problem[] {
+  const said = (name: FlagName) => answers[name] !== undefined && answers[name].value !== false;
+  return APART.filter(([one, other]) => said(one) && said(other)).map(([one, other, fix]) => {
+    return { where: spelled(other), message: `does not go with ${spelled(one)}`, fix };
+  });
+}

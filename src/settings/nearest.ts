@@ -1,0 +1,22 @@
+// The word that was probably meant.
+
+/** How many single-character edits lie between two words (Levenshtein); small words, so the simple table will do. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The word of the list that was probably meant, if one is near. */
+export function nearest(word: string, list: readonly string[]): string | undefined {
+  const [best] = list.map((w) => ({ w, d: distance(word, w) })).sort((a, b) => a.d - b.d);
+  const few = word.length > 3 ? Math.max(2, word.length / 3) : 1;
+  return best && best.d <= few ? best.w : undefined;
+}

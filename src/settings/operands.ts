@@ -1,0 +1,183 @@
+// The words that follow a command: which ones each takes. A word that is not understood is refused here, and nothing is touched.
+import type { Problem } from '../errors.ts';
+import { commandLine } from '../terminal/command.ts';
+import { quoted } from '../terminal/shell.ts';
+import type { Answer, Answers } from './answers.ts';
+import { twice } from './contradictions.ts';
+import {
+  COMMANDS,
+  type Command,
+  FLAG_NAMES,
+  type FlagName,
+  flag,
+  flagNamed,
+  spelled,
+  takes,
+} from './flags.ts';
+import { nearest } from './nearest.ts';
+
+export interface Operand {
+  /** As the help shows it. */
+  name: string;
+  /** The flag that it stands for. */
+  flag?: FlagName;
+}
+type Operands = readonly Operand[];
+interface Verbs {
+  verbs: Record<string, Operands>;
+  /** The verb of a call without one. */
+  unsaid: string;
+}
+
+const NAME: Operands = [{ name: 'NAME' }];
+
+/** What may follow each command. One that is not built yet is missing: it is refused whatever follows. */
+export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
+  setup: [],
+  client: [{ name: 'HOST', flag: 'host' }],
+  rotate: [],
+  user: { verbs: { list: [], add: NAME, remove: NAME, password: NAME }, unsaid: 'list' },
+  status: [],
+  bundle: [{ name: 'FILE' }],
+  uninstall: [],
+};
+
+const hasVerbs = (row: Operands | Verbs): row is Verbs => 'verbs' in row;
+
+/** `registry-setup`, `registry-setup status`: how a command is called. */
+export const callOf = (command: Command): string => commandLine(command === 'setup' ? '' : command);
+
+/** What the words of one call are. */
+interface Call {
+  /** `registry-setup user add` */
+  text: string;
+  verb?: string;
+  operands: Operands;
+  words: string[];
+}
+
+/** Undefined where the command is not built yet, or has no such verb. */
+function readCall(command: Command, words: string[]): Call | undefined {
+  const row = OPERANDS[command];
+  if (!row || !hasVerbs(row)) return row && { text: callOf(command), operands: row, words };
+  const [verb = row.unsaid, ...rest] = words;
+  if (!Object.hasOwn(row.verbs, verb)) return undefined;
+  return { text: `${callOf(command)} ${verb}`, verb, operands: row.verbs[verb] ?? [], words: rest };
+}
+
+/**
+ * Reads the words of a command.
+ * @param words what follows the command
+ * @param answers the flags of this call; an operand that stands for one is added
+ * @returns every word that is not understood, and every flag that the verb does not take
+ */
+export function readWords(command: Command, words: string[], answers: Answers): Problem[] {
+  const row = OPERANDS[command];
+  const call = readCall(command, words);
+  if (!call)
+    return row && hasVerbs(row) ? [unknownVerb(command, words[0] ?? '', Object.keys(row.verbs))] : [];
+  const problems = strayWords(command, call);
+  call.operands.forEach(({ name, flag: meant }, i) => {
+    const word = call.words[i];
+    if (!meant || word === undefined) return;
+    if (word.trim() === '') problems.push({ where: name, message: 'is empty' });
+    const answer: Answer = { value: word.trim(), where: name };
+    problems.push(...twice(answers[meant], answer));
+    answers[meant] = answer;
+  });
+  const { verb } = call;
+  for (const name of verb ? FLAG_NAMES : []) {
+    const { verbs } = flag(name);
+    const where = answers[name]?.where;
+    if (where && verb && verbs && !verbs.includes(verb))
+      problems.push({
+        where,
+        message: `"${command} ${verb}" does not take it`,
+        fix: `${callOf(command)} --help`,
+      });
+  }
+  return problems;
+}
+
+function strayWords(command: Command, { text, verb, operands, words }: Call): Problem[] {
+  const surplus = words.slice(operands.length);
+  if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.includes(verb))
+    return surplus.map((word) => stray(command, text, operands, word));
+  // It may be a password, which no error shows.
+  const message = 'takes one name; a password is never given as a word';
+  return [{ where: text, message, fix: `${text} NAME --password-stdin < FILE` }];
+}
+
+/** A dash of any length: what word processors and web pages make of two hyphens. */
+const DASHES = /^[-\u2010-\u2015\u2212]+/;
+
+function stray(command: Command, call: string, operands: Operands, word: string): Problem {
+  const plain = word.replace(DASHES, '');
+  const meant = flagNamed(plain, command);
+  const near = meant && takes(command, meant) ? `; did you mean ${spelled(meant)}?` : '';
+  const taken = operands.length === 0 ? 'no further word' : `one word, ${operands[0]?.name}`;
+  const all = [call, ...operands.map(({ name }) => name)].join(' ');
+  const elsewhere = `A registry elsewhere:   ${all} --dir ${word.includes('/') ? quoted(word) : 'DIR'}`;
+  return {
+    where: quoted(word),
+    message: `"${call.replace('registry-setup ', '')}" takes ${taken}${near}`,
+    fix: takes(command, 'dir') && near === '' ? elsewhere : `${callOf(command)} --help`,
+    stray: { word, call: all },
+  };
+}
+
+function unknownVerb(command: Command, verb: string, verbs: string[]): Problem {
+  const near = nearest(verb.toLowerCase(), verbs);
+  return {
+    where: quoted(verb),
+    message: `"${command}" takes ${verbs.join(', ')}${near ? `; did you mean "${near}"?` : ''}`,
+    fix: `${callOf(command)} --help`,
+    stray: { word: verb, call: callOf(command) },
+  };
+}
+
+/** What other programs call the first thing to do. */
+const SET_UP = ['install', 'init', 'create', 'deploy', 'new', 'start', 'up'];
+
+/** A first word that is no command. What removes a registry is named only to one who began to write it. */
+export function unknownCommand(word: string): Problem {
+  const where = quoted(word);
+  const small = word.toLowerCase();
+  if (SET_UP.includes(small))
+    return { where, message: 'there is no such command; to set up, give none', fix: commandLine() };
+  const near = nearest(
+    small,
+    COMMANDS.filter((command) => command !== 'uninstall' || small.startsWith('un')),
+  );
+  const message = `there is no such command${near ? `; did you mean "${near}"?` : ''}`;
+  const stray = near ? undefined : { word, call: commandLine() };
+  return { where, message, fix: commandLine('--help'), stray };
+}
+
+/** The problem without the word, where that may be a password. */
+export function withoutSecret(problem: Problem, secret: string[]): Problem {
+  const { where, message, fix, stray } = problem;
+  if (!secret.some((word) => word === stray?.word || quoted(word) === where)) return problem;
+  return { where: 'the word after the password flag', message, fix };
+}
+
+/** A flag as it was typed, with its value where that stands behind an equals sign. */
+interface Typed {
+  rawName: string;
+  inlineValue?: boolean | undefined;
+  value?: string | undefined;
+}
+
+/** `--client` is a command that looks like a flag. */
+export const isClient = ({ rawName }: Typed): boolean => rawName === '--client';
+
+/** @param named the command that was given as a word */
+export function badClient(typed: Typed, named: Command | undefined): Problem[] {
+  const where = typed.rawName;
+  if (!isClient(typed)) return [{ where, message: 'there is no such flag', fix: commandLine('--help') }];
+  if (typed.inlineValue)
+    return [{ where, message: 'takes no value', fix: commandLine(`--client ${quoted(typed.value ?? '')}`) }];
+  if (named && named !== 'client')
+    return [{ where, message: `"${named}" does not take it`, fix: `${callOf(named)} --help` }];
+  return [];
+}
