@@ -1,4 +1,5 @@
 // Proof by use: something that is there is pulled, or something that is not there is missed by the registry itself.
+import { digest } from '../registry/api.ts';
 import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
 import type { Wish } from './options.ts';
 import type { Pull } from './target.ts';
@@ -11,12 +12,12 @@ const KINDS = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** The size of an image; undefined where it is one for several machines, or something else. */
+/** The size of an image, and its digest; undefined where it is one for several machines, or something else. */
 async function sizeOf(
   at: Endpoint,
   path: string,
   credentials: Credentials | undefined,
-): Promise<number | undefined> {
+): Promise<{ size: number; digest: string } | undefined> {
   const { status, body } = await ask(at, 'GET', path, { credentials, headers: { accept: KINDS } });
   if (status !== 200) return undefined;
   const { config, layers } = JSON.parse(body.toString()) as {
@@ -24,7 +25,7 @@ async function sizeOf(
     layers?: { size: number }[];
   };
   if (!layers || !/image/.test(config?.mediaType ?? '')) return undefined;
-  return layers.reduce((sum, { size }) => sum + size, 0);
+  return { size: layers.reduce((sum, { size }) => sum + size, 0), digest: digest(body) };
 }
 
 /** What to pull: the smallest of a few small images, or one that cannot be there. */
@@ -33,7 +34,8 @@ export async function choosePull(
   { name }: Wish,
   credentials: Credentials | undefined,
 ): Promise<Pull> {
-  const nothing = { image: `${name}/registry-setup/probe:none`, exists: false };
+  const none = `${name}/registry-setup/probe:none`;
+  const nothing = { image: none, name: none, exists: false };
   try {
     const { body: list } = await ask(at, 'GET', `/v2/_catalog?n=${MANY}`, { credentials });
     const repositories = (JSON.parse(list.toString()).repositories ?? []) as string[];
@@ -41,12 +43,15 @@ export async function choosePull(
       repositories.map(async (repository) => {
         const { status, body } = await ask(at, 'GET', `/v2/${repository}/tags/list?n=1`, { credentials });
         const [tag] = status === 200 ? ((JSON.parse(body.toString()).tags ?? []) as string[]) : [];
-        const size = tag ? await sizeOf(at, `/v2/${repository}/manifests/${tag}`, credentials) : undefined;
-        return size === undefined || size > LITTLE ? [] : [{ image: `${name}/${repository}:${tag}`, size }];
+        const found = tag && (await sizeOf(at, `/v2/${repository}/manifests/${tag}`, credentials));
+        if (!found || found.size > LITTLE) return [];
+        return [{ repository: `${name}/${repository}`, tag, ...found }];
       }),
     );
     const [smallest] = all.flat().sort((a, b) => a.size - b.size);
-    return smallest ? { image: smallest.image, exists: true } : nothing;
+    if (!smallest) return nothing;
+    const { repository, tag, digest } = smallest;
+    return { image: `${repository}@${digest}`, name: `${repository}:${tag}`, exists: true };
   } catch {
     // Not everybody may see the list (token mode), and not every registry has one.
     return nothing;

@@ -67,11 +67,11 @@ function proofSteps(
         run: async (report) => {
           report('asking what there is');
           const pull = await choosePull(at, wish, credentials);
-          report(`pulling ${pull.image}`);
+          report(`pulling ${pull.name}`);
           await prove(pull);
           proven.push(label);
           return pull.exists
-            ? `${label}: pulled ${pull.image}`
+            ? `${label}: pulled ${pull.name}`
             : `${label}: may pull (nothing small is there yet)`;
         },
       },

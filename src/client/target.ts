@@ -52,8 +52,13 @@ export interface Look {
 export type LoginPlace = Omit<ResourceOf<'login'>, 'kind' | 'registry' | 'user' | 'password'>;
 
 export interface Pull {
-  /** `10.0.3.17:5000/team/app:1.0`, or one that is not there. */
+  /**
+   * `10.0.3.17:5000/team/app@sha256:…`, or one that is not there. By its digest, so that no tag of this machine moves to it: somebody
+   * may have built another image here under the same name.
+   */
   image: string;
+  /** What it is called: `10.0.3.17:5000/team/app:1.0`. */
+  name: string;
   /** It is there: so the pull must succeed. */
   exists: boolean;
 }

@@ -32,7 +32,10 @@ export const program: Provider<ProgramResource> = {
     return { what: 'create', details: [`${count} files, for the timer: npx leaves nothing behind`] };
   },
 
-  undo: async ({ path }) => ({ steps: [{ do: 'removeTree', path }] }),
+  // A copy that is only made whole again was there before, and a timer may run it.
+  undo: async ({ path }, host) => ({
+    steps: (await host.stat(path)) ? [] : [{ do: 'removeTree', path }],
+  }),
 
   async apply({ path, files }, host) {
     for (const dir of ['', 'dist', 'templates']) {

@@ -77,7 +77,7 @@ export async function dockerResources(
 export async function pullWith(
   host: Host,
   command: string,
-  { image, exists }: Pull,
+  { image, name, exists }: Pull,
   who: Who = {},
 ): Promise<void> {
   const run = (...args: string[]) => runAs(host, who, command, args, { timeout: 120_000 });
@@ -88,7 +88,7 @@ export async function pullWith(
     return;
   }
   if (!exists && /manifest unknown|not found|name unknown|denied/i.test(stderr)) return;
-  throw new CliError(`${command === 'docker' ? 'Docker' : command} could not pull ${image}.`, {
+  throw new CliError(`${command === 'docker' ? 'Docker' : command} could not pull ${name}.`, {
     why: stderr.trim(),
     fix: adviceFor(stderr),
   });

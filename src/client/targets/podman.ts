@@ -48,10 +48,10 @@ function loginOf({ env, person }: Look, tool: LoginPlace['tool']): LoginPlace {
   return { tool, file: env.REGISTRY_AUTH_FILE || `${runtime}/auth.json` };
 }
 
-async function look(host: Host, tool: string, { image }: Pull): Promise<void> {
+async function look(host: Host, tool: string, { image, name }: Pull): Promise<void> {
   const { code, stderr } = await host.run(tool, ['inspect', '--raw', `docker://${image}`]);
   if (code === 0 || /manifest unknown|name unknown/i.test(stderr)) return;
-  throw new CliError(`${tool} could not look at ${image}.`, { why: stderr.trim() });
+  throw new CliError(`${tool} could not look at ${name}.`, { why: stderr.trim() });
 }
 
 export const podman: Finder = async (all) => {

@@ -1,4 +1,4 @@
-// Runs that are killed, on a registry where others have prepared for the sweep that follows: theirs stays, ours goes.
+// What goes by itself when a run is over or was killed, where somebody else's lies beside it: theirs stays.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Host, type LabImage, removeAll } from '../../lab/host.ts';
 import { KILL, trapDocker } from '../helpers/faults.ts';
@@ -95,4 +95,18 @@ it('token mode: below the prefix of a reader, too', async () => {
   expect(left).toContain('/team/registry-setup-check-');
   await run(server, '--yes');
   expect((await server.sh('find /opt/registry/data -mindepth 1')).stdout).toBe('');
+});
+
+it('the pull that proves a client takes no name from an image that was built there', async () => {
+  await run(server, '--yes --auth none');
+  const [address, names] = [
+    `${server.ip}:5000`,
+    `docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort`,
+  ];
+  await push(server, '127.0.0.1:5000/team/app:1');
+  await server.sh(`docker tag registry:3 ${address}/team/app:1; docker rmi 127.0.0.1:5000/team/app:1`);
+  const before = (await server.sh(names)).stdout;
+  const { stderr } = await run(server, `--client --yes --host ${address} --ca /opt/registry/certs/ca.crt`);
+  expect(stderr).toContain(`pulled ${address}/team/app:1`);
+  expect((await server.sh(names)).stdout).toBe(before);
 });

@@ -19,19 +19,19 @@ describe('a copy of this program', () => {
     expect(await program.check(resource, host)).toBeUndefined();
     host.put(`${path}/dist/cli.js`, 'co');
     expect(await program.check(resource, host)).toMatchObject({ what: 'create' });
+    const undo = await program.undo(resource, host, vaultOn(host));
     await program.apply(resource, host);
     expect(host.text(`${path}/dist/cli.js`)).toBe('code');
+    await undoNow(undo, host);
+    expect(host.text(`${path}/dist/cli.js`), 'the timer needs it, also when that run fails').toBe('code');
   });
 
   test('it goes when a run is over that takes it away, and comes back whole when that run fails', async () => {
     const host = fakeHost();
+    const made = await program.undo(resource, host, vaultOn(host));
     await program.apply(resource, host);
     const before = host.snapshot();
-    const going: Removal = {
-      kind: 'removal',
-      of: { kind: 'program', id: path },
-      undo: await program.undo(resource, host, vaultOn(host)),
-    };
+    const going: Removal = { kind: 'removal', of: { kind: 'program', id: path }, undo: made };
     const undo = await removal.undo(going, host, vaultOn(host));
     await removal.apply(going, host);
     await removal.apply(going, host);
