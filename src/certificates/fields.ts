@@ -140,16 +140,6 @@ export function describeCertificate(pem: string, now = new Date()): Description 
   return said;
 }
 
-/**
- * Whether a client that calls `name` (a host, or an address without brackets) accepts this certificate for it.
- * By the rules of OpenSSL, of which Go's are a superset: subjectAltName alone, and a wildcard stands for one label.
- */
-export function coversName(pem: string, name: string): boolean {
-  const cert = new X509Certificate(pem);
-  if (isIP(name)) return cert.checkIP(name) !== undefined;
-  return cert.checkHost(toAscii(name), { subject: 'never' }) !== undefined;
-}
-
 /** Whether a CA's name constraints let it sign for a host or an address. True for a CA without any. */
 export function permitsName({ constraints: { permitted, excluded } }: Fields, name: string): boolean {
   if (isIP(name)) {

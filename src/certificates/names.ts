@@ -36,7 +36,7 @@ const LAST = '::1';
 export const inOrder = ({ needed, more }: SiteNames): string[] => [...needed, ...more];
 
 /** `0:0:0:0:0:0:0:1` and `::1` are one address. */
-const canonical = (name: string) => (isIP(name) === 6 ? ipText(ipBytes(name)) : name.toLowerCase());
+export const canonical = (name: string) => (isIP(name) === 6 ? ipText(ipBytes(name)) : name.toLowerCase());
 
 /** The names of a certificate, in its own order. */
 function namesIn(cert: string): string[] {

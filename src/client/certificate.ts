@@ -1,8 +1,9 @@
 // The server's certificate as a client sees it: for that name, in its dates, by a clock that is right; and a root as a person compares it.
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { coversName, describeCertificate } from '../certificates/fields.ts';
+import { describeCertificate } from '../certificates/fields.ts';
 import { CliError } from '../errors.ts';
+import { isFor } from '../registry/server-identity.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
@@ -38,7 +39,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
       },
     );
   const name = bare(wish.host);
-  if (coversName(leaf.toString(), name)) return undefined;
+  if (isFor(leaf, name)) return undefined;
   const own = [...names.dns, ...names.ip];
   if (own.length === 0)
     return new CliError(`The registry's certificate names no host; Docker wants subjectAltName.`, {

@@ -4,7 +4,9 @@ import { X509Certificate } from 'node:crypto';
 import { connect as tcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { type Endpoint, identity } from '../registry/http.ts';
+import { bare } from '../host/names.ts';
+import type { Endpoint } from '../registry/http.ts';
+import { tlsOptions } from '../registry/server-identity.ts';
 
 const LIMIT = 5_000;
 const HANDSHAKE = 22;
@@ -65,14 +67,14 @@ function linked(socket: TLSSocket): Buffer[] {
  * @throws the socket's own error where there is no TLS
  */
 export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
-  const host = (at.connectTo ?? at.host).replace(/^\[(.*)\]$/, '$1');
-  const { servername } = identity(at.host, undefined);
+  const host = bare(at.connectTo ?? at.host);
+  const options = tlsOptions({ host: at.host, unverified: true });
   const shake = (maxVersion: 'TLSv1.2' | 'TLSv1.3') =>
     new Promise<Buffer[]>((resolve, reject) => {
       const seen: Buffer[] = [];
       const transport =
         maxVersion === 'TLSv1.2' ? { socket: tapped(host, at.port, seen) } : { host, port: at.port };
-      const socket = connect({ ...transport, servername, maxVersion, rejectUnauthorized: false }, () => {
+      const socket = connect({ ...transport, ...options, maxVersion }, () => {
         const whole = certificatesIn(Buffer.concat(seen));
         resolve(whole.length > 0 ? whole : linked(socket));
         socket.destroy();

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificates/given/files.ts';
+import { refusalReasons } from '../certificates/refusal.ts';
 import { splitPem } from '../certificates/split.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -33,7 +34,7 @@ const signed = (issuer: X509Certificate, cert: X509Certificate) =>
   cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
 const isRoot = (cert: X509Certificate) => signed(cert, cert);
 
-/** Why a client that trusts these alone would refuse; undefined where it would not. Undefined roots: those of Node, or of the system. */
+/** The code of the error of a client that trusts these alone; undefined where it has none. Undefined roots: those of Node, or of the system. */
 const refusal = async ({ at }: Found, roots: string[] | undefined) =>
   (await handshake(at, at.host, roots)).refused;
 
@@ -88,11 +89,13 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
   const given = (await readCertificates(file)).map((pem) => new X509Certificate(pem));
   if (wish.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === wish.fingerprint))
     throw wrongFingerprint(wish, given);
-  const refused = await refusal(found, given.map(String));
-  if (!refused) return given;
+  const roots = given.map(String);
+  const code = await refusal(found, roots);
+  if (!code) return given;
+  const reasons = refusalReasons(code, { chain: found.chain.map(String), roots, name: found.at.host });
   throw new CliError(`The registry's certificate was not signed by the CA in ${path}.`, {
     why: [
-      `${refused}`,
+      ...reasons,
       `served:  ${line(found.chain.at(-1))}`,
       ...given.slice(0, 3).map((c) => `in file: ${line(c)}`),
     ].join('\n'),

@@ -12,8 +12,9 @@ import type { Host, RunOptions, RunResult, Stat, WriteOptions } from './host.ts'
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
 
+/** ESRCH: a file in /proc whose process has ended since it was opened. (proc(5)) */
 const isMissing = (error: unknown) =>
-  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ENOTDIR', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** The words of the person for what the file system refuses. */
 function fileError(error: unknown, doing: string, path: string): CliError {

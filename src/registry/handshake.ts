@@ -1,14 +1,19 @@
 // One TLS handshake with a server: which certificate it shows, and whether a client would accept it.
 import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
-import { type Endpoint, identity } from './http.ts';
+import { bare } from '../host/names.ts';
+import type { Endpoint } from './http.ts';
+import { tlsOptions } from './server-identity.ts';
 
 const LIMIT = 5_000;
 
 export interface Handshake {
   /** Of the certificate on the wire, `AA:BB:…`. */
   fingerprint: string;
-  /** Why a client that trusts these roots would refuse; undefined where it would not. */
+  /**
+   * The code of the error that a client has which trusts these roots; undefined where it has none.
+   * (OTHER_NAME, or one of the list in nodejs.org/api/tls.html, "X509 certificate error codes".)
+   */
   refused: string | undefined;
 }
 
@@ -18,21 +23,18 @@ export interface Handshake {
  */
 export function handshake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> {
   return new Promise((resolve, reject) => {
-    const { checkServerIdentity, ...rest } = identity(name, ca);
     // The certificate is looked at either way: a refusal is an answer here.
     const options = {
-      ...rest,
-      host: at.connectTo ?? at.host,
+      ...tlsOptions({ host: name, ca, unverified: true }),
+      host: bare(at.connectTo ?? at.host),
       port: at.port,
-      rejectUnauthorized: false,
       timeout: LIMIT,
     };
     const socket = connect(options, () => {
-      const raw = socket.getPeerCertificate();
-      const fault = socket.authorized ? checkServerIdentity(name, raw) : socket.authorizationError;
       resolve({
-        fingerprint: new X509Certificate(raw.raw).fingerprint256,
-        refused: fault instanceof Error ? fault.message : fault ? String(fault) : undefined,
+        fingerprint: new X509Certificate(socket.getPeerCertificate().raw).fingerprint256,
+        // Typed as an Error, and the error's code in fact. (lib/internal/tls/wrap.js, onConnectSecure)
+        refused: socket.authorized ? undefined : String(socket.authorizationError),
       });
       socket.destroy();
     });

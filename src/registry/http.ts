@@ -1,9 +1,11 @@
 // Requests to a registry as its clients make them: by its own name, with what they trust, and with a token where one is wanted.
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect, type PeerCertificate, rootCertificates } from 'node:tls';
+import type { Socket } from 'node:net';
+import { connect, rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
+import { bare } from '../host/names.ts';
 import { Secret } from '../secret.ts';
+import { tlsOptions } from './server-identity.ts';
 
 export interface Endpoint {
   tls: boolean;
@@ -44,18 +46,6 @@ export interface Ask {
   signal?: AbortSignal | undefined;
 }
 
-const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
-
-/** An address is no server name (RFC 6066, 3), so the certificate is compared with it here and not by the library. */
-export function identity(host: string, ca: string[] | undefined) {
-  const name = bare(host);
-  return {
-    ...(ca && { ca }),
-    servername: isIP(name) ? '' : name,
-    checkServerIdentity: (_: string, cert: PeerCertificate) => checkServerIdentity(name, cert),
-  };
-}
-
 /**
  * One request.
  * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, a certificate's code); a status is never thrown
@@ -66,7 +56,7 @@ export async function ask(
   path: string,
   options: Ask = {},
 ): Promise<Reply> {
-  const { tls, host, port, connectTo, ca, unverified, proxy } = endpoint;
+  const { tls, host, port, connectTo, proxy } = endpoint;
   const { credentials, headers = {}, body, timeout = 10_000, signal } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
@@ -82,10 +72,9 @@ export async function ask(
         timeout,
         // An agent would make a connection of its own.
         ...(socket
-          ? { createConnection: () => connect({ ...identity(host, ca), socket }) }
+          ? { createConnection: () => connect({ ...tlsOptions(endpoint), socket }) }
           : { agent: false as const }),
-        ...(tls && identity(host, ca)),
-        ...(unverified && { rejectUnauthorized: false }),
+        ...(tls && tlsOptions(endpoint)),
         ...(signal && { signal }),
         headers: {
           host: `${host}:${port}`,
@@ -124,7 +113,7 @@ async function tunnel(proxy: string, host: string, port: number, timeout: number
     port: at || (tls ? 443 : 80),
     method: 'CONNECT',
     path: `${host}:${port}`,
-    ...(tls && identity(hostname, undefined)),
+    ...(tls && tlsOptions({ host: hostname })),
   };
   return new Promise((resolve, reject) => {
     const sent = request({ ...options, headers, timeout, agent: false });

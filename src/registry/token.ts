@@ -1,6 +1,7 @@
 // Tokens: fetched from where the registry says, and sent with the request. (distribution-spec, auth/token)
 import { CliError } from '../errors.ts';
 import { type Ask, ask, type Credentials, type Endpoint, type Reply, STRANGER, tokenServer } from './http.ts';
+import { OTHER_NAME } from './server-identity.ts';
 
 /** `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3). */
 function challenge({ headers }: Reply): Record<string, string> | undefined {
@@ -11,7 +12,7 @@ function challenge({ headers }: Reply): Record<string, string> | undefined {
 
 const ON_THE_WAY: [RegExp, string][] = [
   [/ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/, 'cannot be reached from here'],
-  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'shows the certificate of another host'],
+  [new RegExp(OTHER_NAME), 'shows the certificate of another host'],
   [/CERT|SIGNATURE|VERIFY|ISSUER/, 'shows a certificate that is not trusted'],
   [/EPROTO|ERR_SSL|ECONNRESET/, 'does not answer as the registry says'],
 ];

@@ -93,7 +93,8 @@ function missing(top: Fields, pool: Fields[]): Fault {
   };
 }
 
-function pathFaults(path: Fields[], { now, below, names }: Purpose): Fault[] {
+/** What a client would refuse in the certificates of this way, each by itself and as issuers of each other. */
+export function pathFaults(path: Fields[], { now, below, names }: Purpose): Fault[] {
   const faults: Fault[] = [];
   path.forEach((cert, i) => {
     const depth = i + below;

@@ -4,7 +4,8 @@ import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { InputError } from '../../errors.ts';
 import { toAscii } from '../../host/names.ts';
-import { coversName, type Fields, readFields } from '../fields.ts';
+import { isFor } from '../../registry/server-identity.ts';
+import { type Fields, readFields } from '../fields.ts';
 import type { KeyPem } from '../pki.ts';
 import { arrange, type Fault, findPath, moment } from './chain.ts';
 
@@ -89,8 +90,8 @@ export function verifyReadyCertificate(options: ReadyOptions): Ready {
 }
 
 /** A wildcard directly below a top-level name (`*.lan`): Go, so Docker, takes it; OpenSSL, so curl, does not. */
-const coveredByGoAlone = (leaf: Fields, name: string) =>
-  !coversName(leaf.cert.toString(), name) && leaf.names.dns.includes(toAscii(name).replace(/^[^.]+/, '*'));
+const coveredByGoAlone = ({ cert }: Fields, name: string) =>
+  !isIP(name) && isFor(cert, name) && cert.checkHost(toAscii(name), { subject: 'never' }) === undefined;
 
 function wildcardWarnings(leaf: Fields, names: string[]): string[] {
   const some = names.filter((name) => coveredByGoAlone(leaf, name));
@@ -99,10 +100,9 @@ function wildcardWarnings(leaf: Fields, names: string[]): string[] {
   return some.map((name) => `${name}: ${tell}`);
 }
 
-function nameFaults(leaf: Fields, names: string[]): Fault[] {
-  const lacking = names.filter(
-    (name) => !coversName(leaf.cert.toString(), name) && !coveredByGoAlone(leaf, name),
-  );
+/** Names that the certificate is not for, as one fault at most. */
+export function nameFaults(leaf: Fields, names: string[]): Fault[] {
+  const lacking = names.filter((name) => !isFor(leaf.cert, name));
   const own = [...leaf.names.dns, ...leaf.names.ip];
   const fix = 'Order one that has every name and address in subjectAltName.';
   if (own.length === 0) {

@@ -152,7 +152,7 @@ export function liveChecks(
     title: 'TLS',
     run: async (report) => {
       await up(report);
-      return site && checkTls(site, servers);
+      return site && checkTls(site, servers, settings);
     },
   };
   const logins: Step = {

@@ -1,24 +1,29 @@
 // Real handshakes with what was just started: the registry loads its pair once, at its start, so the files prove nothing.
 import { X509Certificate } from 'node:crypto';
+import { canonical } from '../../certificates/names.ts';
 import type { Site } from '../../certificates/site.ts';
 import { splitPem } from '../../certificates/split.ts';
 import { CliError } from '../../errors.ts';
+import { bare } from '../../host/names.ts';
 import { handshake } from '../../registry/handshake.ts';
 import type { Endpoint } from '../../registry/http.ts';
+import { isFor } from '../../registry/server-identity.ts';
+import type { Settings } from '../../settings/settings.ts';
 
-/** The names of the certificate that a test can call it by; a wildcard stands for none of them. */
-function callable(leaf: string): string[] {
-  const names = new X509Certificate(leaf).subjectAltName?.split(', ') ?? [];
-  return names.map((name) => name.replace(/^(DNS|IP Address):/, '')).filter((name) => !name.startsWith('*'));
+/** The names to call it by: the one that clients are given, and all that is in the certificate but for wildcards. */
+function callable(leaf: X509Certificate, host: string): string[] {
+  const names = leaf.subjectAltName?.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, '')) ?? [];
+  return [...new Set([bare(host), ...names.filter((name) => isFor(leaf, name))].map(canonical))];
 }
 
 /** Serves the certificate of the file, and is trusted under every name in it with what clients are given. */
-export async function checkTls(site: Site, servers: Endpoint[]): Promise<string> {
-  const [leaf = ''] = splitPem(site.chain);
-  const wanted = new X509Certificate(leaf).fingerprint256;
+export async function checkTls(site: Site, servers: Endpoint[], settings: Settings): Promise<string> {
+  const chain = splitPem(site.chain);
+  const leaf = new X509Certificate(chain[0] ?? '');
+  const wanted = leaf.fingerprint256;
   // With each root alone: while a CA is being replaced, some clients have the one and some the other.
   const trust = site.publicCa ? [undefined] : site.roots.map((root) => [root]);
-  const names = callable(leaf);
+  const names = callable(leaf, settings.host);
   const calls = servers.flatMap((at) => trust.flatMap((ca) => names.map((name) => ({ at, ca, name }))));
   await Promise.all(
     calls.map(async ({ at, ca, name }) => {
@@ -29,9 +34,23 @@ export async function checkTls(site: Site, servers: Endpoint[]): Promise<string>
         throw new CliError('The registry serves another certificate than the one in its directory.', {
           why: `on the wire: ${fingerprint}\nin the file: ${wanted}`,
         });
-      if (refused)
-        throw new CliError(`A client that calls the registry ${name} would refuse it.`, { why: refused });
+      if (!refused) return;
+      const { refusalReasons } = await import('../../certificates/refusal.ts');
+      throw new CliError(`A client that calls the registry ${name} would refuse it.`, {
+        why: refusalReasons(refused, { chain, roots: ca, name }).join('\n'),
+        fix: waysOut(refused, settings),
+      });
     }),
   );
   return `Trusted over TLS under ${names.length === 1 ? 'its name' : `its ${names.length} names`}`;
+}
+
+/** A certificate that was made here is made anew; of one that was given there has to be another file. */
+function waysOut(refused: string, { cert, caCert }: Settings): string[] {
+  const clock = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'].includes(refused)
+    ? ['Is the clock of this machine right?   timedatectl']
+    : [];
+  if (cert) return [...clock, 'With a new file:   registry-setup --cert FILE --key FILE'];
+  if (caCert) return [...clock, 'With another CA:   registry-setup --ca-cert FILE --ca-key FILE'];
+  return [...clock, 'A new certificate:   registry-setup rotate'];
 }

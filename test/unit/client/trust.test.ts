@@ -83,6 +83,17 @@ describe('a fingerprint', () => {
     expect(await roots(decide(found, { fingerprint: finger(old.certPem) }))).toEqual([finger(old.certPem)]);
   });
 
+  test('of the root of a registry that is called by an IPv6 address', async () => {
+    const found = await serve([site(old, ['2001:db8::17']), old.certPem]);
+    const at = { ...found.at, host: '[2001:db8::17]' };
+    const wish = { host: at.host, fingerprint: finger(old.certPem) };
+    expect(await roots(decide({ ...found, at }, wish))).toEqual([finger(old.certPem)]);
+    const other = { ...found, at: { ...at, host: '[2001:db8::18]' } };
+    await expect(decide(other, { ...wish, host: '[2001:db8::18]' })).rejects.toThrow(
+      'is not for "2001:db8::18"',
+    );
+  });
+
   test('of a certificate that signs itself: that one', async () => {
     const own = makeSelfSigned({ names, days: 30, keyPem: key });
     const found = await serve([own]);
@@ -177,6 +188,9 @@ describe('a file', () => {
     expect(await roots(decide(found, { ca: '/ca.pem' }, given(old.certPem)))).toEqual([finger(old.certPem)]);
     await expect(decide(found, { ca: '/ca.pem' }, given(evil.certPem))).rejects.toMatchObject({
       exitCode: 2,
+      why: expect.stringMatching(
+        /^"CN=127\.0\.0\.1" was signed by "CN=registry old.*", which is not trusted\n/,
+      ),
     });
   });
 

@@ -273,7 +273,7 @@ const pieces = [
   'reg:5000',
   'ü🐳',
   '"',
-  '\\',
+  '\\a', // alone as a key, the V8 of Node 24 and 26 takes the next key with an escape for it
   ']}',
   ',',
   ': ',
