@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what the lab runs on, once: images.sh [FLAVOUR…]   (without one: bookworm trixie forky; `containers` for none)
+# Makes what the lab runs on, once: images.sh [FLAVOUR…]   (without one: bookworm trixie forky; `all`; `containers` for none)
 # Each thing carries the hash of its recipe: changed, it is built again; unchanged, a run takes less than a second.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -11,7 +11,10 @@ source "$lab_dir/host-images.sh"
 
 flavours=("$@")
 [[ $# -gt 0 ]] || flavours=("${default_flavours[@]}")
-[[ ${1:-} != containers ]] || flavours=()
+case ${1:-} in
+  containers) flavours=() ;;
+  all) flavours=("${all_flavours[@]}") ;;
+esac
 
 need_engine
 need busybox busybox-static
