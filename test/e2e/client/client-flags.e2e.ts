@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
 import { MEMORY } from '../helpers/clients.ts';
 import { install, refused, run, startServer } from '../helpers/machines.ts';
+import { chosen } from '../helpers/matrix.ts';
 
 let server: Host;
 let clients: Record<string, Host>;
@@ -52,8 +53,11 @@ const insecure = async (host: Host) => {
     .sort();
 };
 
+/** Where an engine is asked about one place alone, each about another. */
+const onePlace: Record<string, number> = { bookworm: 0, forky: 2 };
+
 describe.each(['bookworm', 'trixie', 'forky'])('%s', (flavour) => {
-  it.each(places)('%s', async (_, put) => {
+  it.each(chosen(places, (_, i) => i === (onePlace[flavour] ?? i)))('%s', async (_, put) => {
     const client = clients[flavour] as Host;
     await client.sh(`${put}\n${restart}`);
     const before = await client.changes();
