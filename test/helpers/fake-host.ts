@@ -31,7 +31,7 @@ export interface FakeHost extends Host {
   /** Hears each of them before it is done; what it throws is thrown. */
   before: (operation: string) => void;
   /** Makes a file with its directories, as if it had always been there. */
-  put(path: string, content: string, mode?: number): void;
+  put(path: string, content: string | Buffer, mode?: number): void;
   text(path: string): string | undefined;
   mode(path: string): number | undefined;
   /** The power fails before the operation of this number (1 is the first); an append is done by half. */
