@@ -1,9 +1,7 @@
 // The registry's HTTP API, as far as it is used here. (github.com/opencontainers/distribution-spec/blob/main/spec.md)
 import { createHash } from 'node:crypto';
-import { ask, type Credentials, type Endpoint, type Reply, STRANGER } from './http.ts';
+import type { Credentials, Endpoint, Reply } from './http.ts';
 import { call } from './token.ts';
-
-export { ask, type Credentials, call, type Endpoint, type Reply, STRANGER };
 
 /** What the registry says of an error, in one line: `MANIFEST_UNKNOWN manifest unknown`. */
 export function refusal({ status, body }: Reply): string {
