@@ -14,6 +14,10 @@ const { metafile } = await build({
   target: 'node20.17',
   metafile: true,
   logLevel: 'warning',
+  // Names stay, so that a stack trace can be read; the licences are written below.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
   // Packages in CommonJS call require.
   banner: {
     js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",

@@ -35,7 +35,7 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
 /** Names the registries of other directories, where this machine has any. */
 async function noRegistry(host: Host, dir: string): Promise<CliError> {
   const others = elsewhereLines(await registriesHere(host), dir, commandLine('status'));
-  const elsewhere = others.length > 0 ? others : ['It is elsewhere:      registry-setup … --dir DIR'];
+  const elsewhere = others.length > 0 ? others : [`It is elsewhere:      ${commandLine('… --dir DIR')}`];
   return new CliError(`There is no registry in ${dir}.`, {
     fix: [`Set one up:           ${commandLine()}`, ...elsewhere],
   });
