@@ -19,7 +19,7 @@ usage() {
   exit 2
 }
 
-# The npm package of one kind of machine holds nothing but Node. (npmjs.com/package/node)
+# The npm package of one kind of machine holds nothing but Node.
 package() { # VERSION
   local machine
   case $(uname -m) in
