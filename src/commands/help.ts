@@ -1,5 +1,6 @@
 // The help: made from the table of flags.
 import { type Command, FLAG_NAMES, type FlagName, flag, spelled, takes } from '../settings/flags.ts';
+import { usual } from '../settings/meaning.ts';
 
 const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }> = {
   setup: {
@@ -91,11 +92,18 @@ function entry(left: string, text: string): string {
   return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
 }
 
+/** The explanation of a flag, with its default. */
+function explained(name: FlagName): string {
+  const { help, tokenMode, defaultWords, ...row } = flag(name);
+  const words = defaultWords ?? String(usual(row, { dir: 'DIR' }, { dir: 'DIR' }));
+  return help.replace('{default}', words) + (tokenMode ? '; token mode' : '');
+}
+
 function row(name: FlagName): string {
-  const { kind, value, choices, help, spoken, commands } = flag(name);
+  const { kind, value, choices, spoken, commands } = flag(name);
   const shown = kind === 'choice' ? choices?.join('|') : value;
   const alone = spoken === true && commands !== 'all' ? '; only on the command line' : '';
-  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, help + alone);
+  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, explained(name) + alone);
 }
 
 export function helpText(command: Command): string {

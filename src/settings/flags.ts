@@ -1,4 +1,23 @@
-// Every flag, once: the parser, the help, the environment, the answers file and the 'missing' messages all read this table.
+// Every flag, once: the parser, the help, the environment, the answers file, the 'missing' messages, the settings, the questions
+// about them, settings.yml and the line that gives the same run again all read this table.
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { bare } from '../host/names.ts';
+import { type Given, type Meaning, setting } from './meaning.ts';
+import { checkReader } from './readers.ts';
+import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import {
+  checkBind,
+  checkDays,
+  checkDirectory,
+  checkHost,
+  checkImage,
+  checkName,
+  checkPort,
+  checkSan,
+  checkUser,
+  type Wrong,
+} from './validation.ts';
 
 export const COMMANDS = [
   'setup',
@@ -13,18 +32,23 @@ export const COMMANDS = [
 ] as const;
 export type Command = (typeof COMMANDS)[number];
 
-export interface Flag {
+/** A row of the table. */
+export interface Flag extends Meaning<Settings[keyof Settings], Given> {
   /** What follows the flag. `switch`: nothing; `list`: may be given again, or with commas. */
   kind: 'text' | 'number' | 'switch' | 'list' | 'choice' | 'file';
   /** The word that stands for the value in the help. */
   value?: string;
   choices?: readonly string[];
+  /** `{default}` stands for the default. */
   help: string;
   commands: readonly Command[] | 'all';
   /** A switch that is on unless `--no-…` is given; the help shows that form. */
   on?: true;
-  /** Kept in settings.yml, and read from an answers file. */
-  setting?: true;
+  /**
+   * Its property of Settings: kept in settings.yml, and read from an answers file. `client`: a setting of a client, which is read
+   * from an answers file too, and kept nowhere.
+   */
+  setting?: keyof Settings | 'client';
   /** The word on the command line, where one word means two things: `rotate --ca`, `client --ca FILE`. */
   word?: string;
   /**
@@ -38,70 +62,197 @@ export interface Flag {
   verbs?: readonly string[];
 }
 
+const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =>
+  list.map(check).find((found) => found !== undefined);
+const once = (list: string[]) => [...new Set(list)];
+const path = (value: string) => (value === '' ? undefined : resolve(value));
+
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
 const served: Command[] = ['setup', 'rotate'];
 const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
 
 type Takers = Flag['commands'];
-type More = Pick<Flag, 'on' | 'setting' | 'word' | 'spoken' | 'filled' | 'verbs'>;
-const SETTING: More = { setting: true };
-const ON: More = { on: true };
-const FILLED: More = { setting: true, filled: true };
-const SPOKEN: More = { spoken: true };
-const WITH_PASSWORD: More = { verbs: ['add', 'password'] };
+type More = Partial<Omit<Flag, 'kind' | 'value' | 'choices' | 'help' | 'commands'>>;
+const ON = { on: true } as const;
+const SPOKEN = { spoken: true } as const;
+const CLIENT = { setting: 'client' } as const;
+const WITH_PASSWORD = { verbs: ['add', 'password'] };
 const valued =
-  (kind: Flag['kind']) =>
-  (value: string, help: string, commands: Takers, more: More = {}): Flag => {
+  <K extends Flag['kind']>(kind: K) =>
+  <M extends More = object>(value: string, help: string, commands: Takers, more = {} as M) => {
     return { kind, value, help, commands, ...more };
   };
 const text = valued('text');
 const number = valued('number');
 const list = valued('list');
 const file = valued('file');
-const toggle = (help: string, commands: Takers, more: More = {}): Flag => ({
-  kind: 'switch',
-  help,
-  commands,
-  ...more,
-});
-const choice = (choices: string[], help: string, commands: Takers, more: More = {}): Flag => {
-  return { kind: 'choice', choices, help, commands, ...more };
+const toggle = <M extends More = object>(help: string, commands: Takers, more = {} as M) => {
+  return { kind: 'switch' as const, help, commands, ...more };
+};
+const choice = <M extends More = object>(
+  choices: readonly string[],
+  help: string,
+  commands: Takers,
+  more = {} as M,
+) => {
+  return { kind: 'choice' as const, choices, help, commands, ...more };
 };
 
 export const FLAGS = {
-  host: text('NAME|IP', "the address that clients will use (this machine's first address)", joint, SETTING),
-  port: number('PORT', 'the port that clients will use (5000)', joint, SETTING),
-  bind: text('IP', 'listen on this address alone (0.0.0.0: on all)', server, SETTING),
-  storage: text('DIR', 'where the images are kept (DIR/data)', server, SETTING),
-  auth: choice(['none', 'htpasswd', 'token'], 'who may use it (htpasswd)', server, SETTING),
-  user: list('NAME', 'who may log in; again for one more (admin)', joint, SETTING),
+  host: text(
+    'NAME|IP',
+    'the address that clients will use ({default})',
+    joint,
+    setting('host', {
+      default: (_, { host }) => host ?? '',
+      defaultWords: "this machine's first address",
+      check: checkHost,
+      becomes: (name) => name.toLowerCase(),
+    }),
+  ),
+  port: number(
+    'PORT',
+    'the port that clients will use ({default})',
+    joint,
+    setting('port', { default: 5000, check: checkPort }),
+  ),
+  bind: text(
+    'IP',
+    'listen on this address alone ({default}: on all)',
+    server,
+    setting('bind', { default: '0.0.0.0', check: checkBind }),
+  ),
+  storage: text(
+    'DIR',
+    'where the images are kept ({default})',
+    server,
+    setting('storage', {
+      default: ({ dir }) => join(dir, 'data'),
+      check: checkDirectory,
+      becomes: (dir) => resolve(dir),
+    }),
+  ),
+  auth: choice(
+    ['none', 'htpasswd', 'token'],
+    'who may use it ({default})',
+    server,
+    setting('auth', { default: 'htpasswd' }),
+  ),
+  user: list(
+    'NAME',
+    'who may log in; again for one more ({default})',
+    joint,
+    setting('users', {
+      default: ({ auth }) => (auth === 'none' ? [] : ['admin']),
+      check: each(checkUser),
+      becomes: once,
+      below: 2,
+    }),
+  ),
   reader: list(
     'NAME[:REPO]',
-    'who may pull and not push: everything, or REPO (team/app, team/*); token mode',
+    'who may pull and not push: everything, or REPO (team/app, team/*)',
     ['setup', 'user', 'bundle'],
-    { ...SETTING, verbs: ['add'], spoken: ['user'] },
+    {
+      ...setting('readers', {
+        default: () => [],
+        check: each(checkReader),
+        becomes: once,
+        tokenMode: true,
+        below: 2,
+      }),
+      verbs: ['add'],
+      spoken: ['user'],
+    },
   ),
-  'anonymous-pull': toggle('everybody may pull without login; token mode', server, SETTING),
-  'auth-port': number('PORT', 'where clients fetch their tokens (5001); token mode', server, SETTING),
-  'auth-image': text('REF', 'the docker_auth image (cesanta/docker_auth:1); token mode', server, SETTING),
+  'anonymous-pull': toggle(
+    'everybody may pull without login',
+    server,
+    setting('anonymousPull', { default: false, tokenMode: true, below: 2 }),
+  ),
+  'auth-port': number(
+    'PORT',
+    'where clients fetch their tokens ({default})',
+    server,
+    setting('authPort', { default: 5001, check: checkPort, tokenMode: true, below: 2 }),
+  ),
+  'auth-image': text(
+    'REF',
+    'the docker_auth image ({default})',
+    server,
+    setting('authImage', {
+      default: 'cesanta/docker_auth:1',
+      check: checkImage,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
   'token-key': toggle('a new key for tokens instead; logins and pushes go on', ['rotate'], SPOKEN),
-  tls: choice(['insecure', 'self-signed', 'ca-signed'], 'encryption (ca-signed)', server, SETTING),
-  san: list('NAME|IP', 'one more name or address for the certificate; again for more', server, SETTING),
-  days: number('N', 'how long a site certificate lasts (397)', ['setup', 'rotate', 'bundle'], SETTING),
-  cert: file('FILE', 'a ready certificate: PEM or DER with its chain, or PFX', served, SETTING),
-  key: file('FILE', 'its key', served, SETTING),
-  'ca-cert': file('FILE', 'an existing CA that signs the site certificate', served, SETTING),
-  'ca-key': file('FILE', 'its key; it is read, and never copied', served, SETTING),
-  'open-port': toggle('leave the firewall of this machine as it is', server, { ...ON, ...SETTING }),
+  tls: choice(
+    ['insecure', 'self-signed', 'ca-signed'],
+    'encryption ({default})',
+    server,
+    setting('tls', { default: 'ca-signed' }),
+  ),
+  san: list(
+    'NAME|IP',
+    'one more name or address for the certificate; again for more',
+    server,
+    setting('san', { default: () => [], check: each(checkSan), becomes: once }),
+  ),
+  // Just over a year: what browsers and Apple's systems still take.
+  days: number(
+    'N',
+    'how long a site certificate lasts ({default})',
+    ['setup', 'rotate', 'bundle'],
+    setting('days', { default: 397, check: checkDays }),
+  ),
+  cert: file(
+    'FILE',
+    'a ready certificate: PEM or DER with its chain, or PFX',
+    served,
+    setting('cert', { becomes: path }),
+  ),
+  key: file('FILE', 'its key', served, setting('key', { becomes: path })),
+  'ca-cert': file(
+    'FILE',
+    'an existing CA that signs the site certificate',
+    served,
+    setting('caCert', { becomes: path, below: 1 }),
+  ),
+  'ca-key': file(
+    'FILE',
+    'its key; it is read, and never copied',
+    served,
+    setting('caKey', { becomes: path, below: 1 }),
+  ),
+  'open-port': toggle('leave the firewall of this machine as it is', server, {
+    ...ON,
+    ...setting('openPort', { below: 1 }),
+  }),
   'hosts-line': toggle(
     'a line in /etc/hosts, where this machine does not know its own name',
     server,
-    SETTING,
+    setting('hostsLine', {
+      becomes: (line, { host }) => (isIP(bare(host ?? '')) ? undefined : line),
+      below: 1,
+    }),
   ),
-  renew: toggle('no timer that renews the certificate before it ends', server, { ...ON, ...SETTING }),
-  delete: toggle('images can be pushed, never removed', server, { ...ON, ...SETTING }),
-  image: text('REF', 'the registry image; a mirror is fine (registry:3)', server, SETTING),
+  renew: toggle('no timer that renews the certificate before it ends', server, {
+    ...ON,
+    ...setting('renew', { default: true }),
+  }),
+  delete: toggle('images can be pushed, never removed', server, {
+    ...ON,
+    ...setting('delete', { default: true }),
+  }),
+  image: text(
+    'REF',
+    'the registry image; a mirror is fine ({default})',
+    server,
+    setting('image', { default: (_, { image }) => image ?? DEFAULT_IMAGE, check: checkImage }),
+  ),
   'image-archive': file(
     'FILE',
     'take the images from a file: `docker save`, or an OCI layout; packed or not',
@@ -109,11 +260,19 @@ export const FLAGS = {
   ),
   engine: choice(
     ['auto', 'docker', 'podman', 'native'],
-    'what runs it (auto); one that is named is installed, if need be',
+    'what runs it ({default}); one that is named is installed, if need be',
     server,
-    SETTING,
+    setting('engine', {
+      default: 'auto',
+      becomes: (wish, _, { engine }) => (wish === 'auto' ? (engine ?? 'docker') : wish),
+    }),
   ),
-  name: text('NAME', 'name of the container (registry)', server, SETTING),
+  name: text(
+    'NAME',
+    'name of the container ({default})',
+    server,
+    setting('name', { default: 'registry', check: checkName }),
+  ),
   'with-node': toggle('put the node of this machine in, too, for a server that has none', ['bundle']),
   'password-stdin': toggle(
     'read the password, or lines NAME:PASSWORD, from standard input',
@@ -126,16 +285,22 @@ export const FLAGS = {
     word: 'ca',
   }),
   'if-expiring': number('DAYS', 'only when the certificate ends within so many days', ['rotate']),
-  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], FILLED),
+  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], {
+    ...CLIENT,
+    filled: true,
+  }),
   'ca-fingerprint': text(
     'SHA256',
     'trust the CA that has this fingerprint, and no other',
     ['client'],
-    SETTING,
+    CLIENT,
   ),
-  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], FILLED),
-  address: text('IP', 'where that name is, for a line in /etc/hosts', ['client'], SETTING),
-  mirror: toggle('pull the images of Docker Hub through it, too', ['client'], SETTING),
+  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], {
+    ...CLIENT,
+    filled: true,
+  }),
+  address: text('IP', 'where that name is, for a line in /etc/hosts', ['client'], CLIENT),
+  mirror: toggle('pull the images of Docker Hub through it, too', ['client'], CLIENT),
   'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
   undo: toggle('take back what was done for that registry', ['client'], SPOKEN),
   purge: toggle('remove the images as well', ['uninstall'], SPOKEN),
@@ -144,7 +309,12 @@ export const FLAGS = {
     ['uninstall'],
     SPOKEN,
   ),
-  dir: text('DIR', 'where everything is kept (/opt/registry)', daily, { filled: true }),
+  // No setting: it is where settings.yml is.
+  dir: text('DIR', 'where everything is kept ({default})', daily, {
+    filled: true,
+    default: DEFAULT_DIR,
+    check: checkDirectory,
+  }),
   answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
   yes: toggle('take every default and go ahead', 'all', { spoken: ['uninstall'] }),
   'dry-run': toggle('show what would be done, and do nothing', 'all'),
@@ -161,6 +331,21 @@ export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
 
 /** The flag's row. */
 export const flag = (name: FlagName): Flag => FLAGS[name];
+
+type KeyOf = {
+  [N in FlagName]: (typeof FLAGS)[N] extends { setting: infer K extends keyof Settings } ? K : never;
+};
+/** The flags that are settings of a registry. */
+export type SettingName = { [N in FlagName]: KeyOf[N] extends never ? never : N }[FlagName];
+/** The settings, if each of their properties has a row. */
+export type Complete = [Exclude<keyof Settings, 'dir' | KeyOf[FlagName]>] extends [never]
+  ? Settings
+  : 'a setting without a row';
+
+const isSetting = (name: FlagName): name is SettingName =>
+  flag(name).setting !== undefined && flag(name).setting !== 'client';
+export const SETTING_NAMES = FLAG_NAMES.filter(isSetting);
+export const settingRow = (name: SettingName): Flag & { setting: keyof Settings } => FLAGS[name];
 
 /** `--port`, or `--no-delete` for a switch that is on unless said. */
 export const spelled = (name: FlagName): string =>

@@ -1,51 +1,26 @@
 // What was decided: the one value that the plan is made from, and the meaning of every answer.
-import { isAbsolute, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
-import { engineProblems, fileProblems, isAddress, nameProblems } from './conflicts.ts';
-import type { FlagName } from './flags.ts';
-import { checkReader, readersOf } from './readers.ts';
+import { engineProblems, fileProblems, nameProblems } from './conflicts.ts';
 import {
-  type Auth,
-  address,
-  DEFAULT_AUTH_IMAGE,
-  DEFAULT_DAYS,
-  DEFAULT_IMAGE,
-  DEFAULT_PORT,
-  type EngineKind,
-  type Settings,
-  type Tls,
-} from './settings.ts';
-import {
-  checkBind,
-  checkDays,
-  checkDirectory,
-  checkHost,
-  checkImage,
-  checkName,
-  checkPort,
-  checkSan,
-  checkUser,
-  type Wrong,
-} from './validation.ts';
-
-/** What is taken for an answer that nobody gave. */
-export interface Defaults {
-  host?: string | undefined;
-  dir: string;
-  /** The image that an archive holds. */
-  image?: string | undefined;
-  /** What `auto` means on this machine. */
-  engine?: EngineKind | undefined;
-  openPort?: boolean | undefined;
-  hostsLine?: boolean | undefined;
-  /** There is an archive of images: without an engine the registry's program comes out of it. */
-  archive?: string | undefined;
-}
+  type Complete,
+  FLAGS,
+  type Flag,
+  type FlagName,
+  SETTING_NAMES,
+  type SettingName,
+  settingRow,
+} from './flags.ts';
+import { type Decided, type Given, usual } from './meaning.ts';
+import { readersOf } from './readers.ts';
+import { address, type Defaults, type Settings } from './settings.ts';
+import type { Wrong } from './validation.ts';
 
 /**
  * Settings from what was said. Pure.
  * @param answers merged by precedence already; see `mergeAnswers`
+ * @param defaults for what nobody said
  * @returns the settings, or every problem with where it was said; never both
  */
 export function resolveSettings(
@@ -53,81 +28,57 @@ export function resolveSettings(
   defaults: Defaults,
 ): { settings: Settings } | { problems: Problem[] } {
   const problems: Problem[] = [];
-  function take<T extends Answer['value']>(
-    name: FlagName,
-    fallback: T,
-    check: (value: T) => Wrong | undefined = () => undefined,
-  ): T {
-    const answer = answers[name];
-    const value = (answer?.value ?? fallback) as T;
-    const found = check(value);
-    if (found) problems.push({ where: answer?.where ?? `--${name}`, ...found });
-    return value;
+  const note = (name: FlagName, found: Wrong | undefined) => {
+    if (found) problems.push({ where: answers[name]?.where ?? `--${name}`, ...found });
+  };
+  const dir = String(answers.dir?.value ?? defaults.dir);
+  note('dir', FLAGS.dir.check(dir));
+  const decided: Decided = { dir: resolve(dir) };
+  for (const name of SETTING_NAMES) {
+    const row = settingRow(name);
+    const given = answers[name]?.value ?? usual(row, decided, defaults);
+    if (given === undefined) continue;
+    note(name, row.check?.(given));
+    const value = meaning(row, given, decided, defaults);
+    if (value !== undefined) Object.assign(decided, { [row.setting]: value });
   }
-
-  const dir = resolve(take('dir', defaults.dir, checkDirectory));
-  const storage = take('storage', join(dir, 'data'), checkDirectory);
-  const auth = take<Auth>('auth', 'htpasswd');
-  const users = take<string[]>('user', auth === 'none' ? [] : ['admin'], (list) =>
-    list.map(checkUser).find((found) => found !== undefined),
-  );
-  if (auth !== 'none' && users.length === 0)
-    problems.push({
-      where: answers.user?.where ?? '--user',
-      message: 'somebody must be able to log in',
-      fix: '--user admin',
-    });
-  const readers = take<string[]>('reader', [], (list) => list.map(checkReader).find((found) => found));
-  problems.push(...roleProblems(answers, auth, users, readers));
-  const tls = take<Tls>('tls', 'ca-signed');
-  const path = (name: 'cert' | 'key' | 'ca-cert' | 'ca-key') => {
-    const value = answers[name]?.value;
-    return value === undefined || value === '' ? undefined : resolve(String(value));
-  };
-  const files = { cert: path('cert'), key: path('key'), caCert: path('ca-cert'), caKey: path('ca-key') };
-  problems.push(...fileProblems(answers, tls));
-  const said = take<string>('engine', 'auto') as EngineKind | 'auto';
-  const engine = said === 'auto' ? (defaults.engine ?? 'docker') : said;
-  problems.push(...engineProblems(answers, engine, auth, defaults.archive));
-  problems.push(...nameProblems(answers));
-  const settings: Settings = {
-    host: take('host', defaults.host ?? '', checkHost).toLowerCase(),
-    port: take('port', DEFAULT_PORT, checkPort),
-    bind: take('bind', '0.0.0.0', checkBind),
-    dir,
-    storage: isAbsolute(storage) ? resolve(storage) : resolve(process.cwd(), storage),
-    auth,
-    users: [...new Set(users)],
-    readers: [...new Set(readers)],
-    anonymousPull: take<boolean>('anonymous-pull', false),
-    authPort: take('auth-port', 5001, checkPort),
-    authImage: take('auth-image', DEFAULT_AUTH_IMAGE, checkImage),
-    tls,
-    san: [...new Set(take<string[]>('san', [], (list) => list.map(checkSan).find((found) => found)))],
-    days: take('days', DEFAULT_DAYS, checkDays),
-    ...Object.fromEntries(Object.entries(files).filter(([, value]) => value !== undefined)),
-    ...optional('openPort', answers['open-port'], defaults.openPort),
-    ...(isAddress(answers.host) ? {} : optional('hostsLine', answers['hosts-line'], defaults.hostsLine)),
-    renew: take<boolean>('renew', true),
-    delete: take<boolean>('delete', true),
-    image: take('image', defaults.image ?? DEFAULT_IMAGE, checkImage),
-    engine,
-    name: take('name', 'registry', checkName),
-  };
+  // Every property has a row, and every one without `?` a default there.
+  const settings = decided as Complete;
+  problems.push(...contradictions(answers, settings, defaults));
   return problems.length > 0 ? { problems } : { settings };
 }
 
-/** A setting that is only there where it has a meaning. */
-const optional = (name: string, answer: Answer | undefined, fallback: boolean | undefined) => {
-  const value = answer?.value ?? fallback;
-  return value === undefined ? {} : { [name]: value };
-};
+/** What does not go together, although each of it is fine. */
+function contradictions(answers: Answers, settings: Settings, { archive }: Defaults): Problem[] {
+  const { auth, users, tls, engine } = settings;
+  const where = answers.user?.where ?? '--user';
+  const nobody = { where, message: 'somebody must be able to log in', fix: '--user admin' };
+  return [
+    ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
+    ...roleProblems(answers, settings),
+    ...fileProblems(answers, tls),
+    ...engineProblems(answers, engine, auth, archive),
+    ...nameProblems(answers),
+  ];
+}
+
+/** The setting that a value stands for; undefined: none. */
+const meaning = ({ becomes }: Flag, value: Given, decided: Decided, defaults: Defaults) =>
+  becomes ? becomes(value, decided, defaults) : value;
+
+/** Whether a setting is what a run makes of it by itself, on any machine. */
+export function isUsual(name: SettingName, settings: Settings): boolean {
+  const row = settingRow(name);
+  const { dir } = settings;
+  const value = row.on ? true : usual(row, settings, { dir });
+  return value !== undefined && settings[row.setting] === meaning(row, value, settings, { dir });
+}
 
 const isGiven = (answer: Answer | undefined) =>
   Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
 
 /** Roles that do not go together. What the last run left is carried over; only what is said now must fit the mode. */
-function roleProblems(answers: Answers, auth: Auth, users: string[], readers: string[]): Problem[] {
+function roleProblems(answers: Answers, { auth, users, readers, port, authPort }: Settings): Problem[] {
   const said = (name: FlagName) =>
     !answers[name]?.last && isGiven(answers[name]) ? answers[name] : undefined;
   const [reader, anonymous] = [answers.reader, answers['anonymous-pull']];
@@ -150,12 +101,11 @@ function roleProblems(answers: Answers, auth: Auth, users: string[], readers: st
       `everybody may pull everything then, also ${scoped.name}`,
       `${anonymous.last ? '--no-anonymous-pull' : 'Leave it out'}, or make it --reader ${scoped.name}.`,
     );
-  const [port, authPort] = [answers.port?.value ?? DEFAULT_PORT, answers['auth-port']?.value ?? 5001];
   if (port === authPort)
     add(
       answers['auth-port'] ?? answers.port,
       'the registry and its logins need a port each',
-      `--auth-port ${Number(port) + 1}`,
+      `--auth-port ${port + 1}`,
     );
   return problems;
 }
@@ -168,4 +118,4 @@ export const mergeAnswers = (...sources: Answers[]): Answers =>
 export const clientFlags = ({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): string[] =>
   tls === 'insecure'
     ? ['--host', `http://${address({ host, port })}`]
-    : ['--host', host, ...(port === DEFAULT_PORT ? [] : ['--port', String(port)])];
+    : ['--host', host, ...(port === FLAGS.port.default ? [] : ['--port', String(port)])];

@@ -1,4 +1,4 @@
-// The settings of a registry, and their defaults.
+// The settings of a registry: their types. What each may be, and its default, is in flags.ts.
 
 /** Two command lines with the same words. */
 export type Program = 'docker' | 'podman';
@@ -50,45 +50,20 @@ export interface Settings {
   name: string;
 }
 
+/** What is known of this machine when a setting is not said. */
+export interface Defaults {
+  dir: string;
+  host?: string | undefined;
+  /** The image that an archive holds. */
+  image?: string | undefined;
+  /** What `auto` means on this machine. */
+  engine?: EngineKind | undefined;
+  /** There is an archive of images: without an engine the registry's program comes out of it. */
+  archive?: string | undefined;
+}
+
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
-export const DEFAULT_AUTH_IMAGE = 'cesanta/docker_auth:1';
-export const DEFAULT_PORT = 5000;
-/** Just over a year: what browsers and Apple's systems still take. */
-export const DEFAULT_DAYS = 397;
 
 /** `host:port` as it stands in an image's name. */
 export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string => `${host}:${port}`;
-
-/** The settings under the names of the flags: what settings.yml holds. No secret is among them. */
-export function asAnswers(settings: Settings): Record<string, string | number | boolean | string[]> {
-  const {
-    users,
-    readers,
-    anonymousPull,
-    authPort,
-    authImage,
-    dir: _dir,
-    caCert,
-    caKey,
-    openPort,
-    hostsLine,
-    ...rest
-  } = settings;
-  // What belongs to token mode is not written where it was never used.
-  const token = settings.auth === 'token' || readers.length > 0;
-  return {
-    ...rest,
-    ...(caCert && { 'ca-cert': caCert }),
-    ...(caKey && { 'ca-key': caKey }),
-    ...(openPort !== undefined && { 'open-port': openPort }),
-    ...(hostsLine !== undefined && { 'hosts-line': hostsLine }),
-    user: users,
-    ...(token && {
-      reader: readers,
-      'anonymous-pull': anonymousPull,
-      'auth-port': authPort,
-      'auth-image': authImage,
-    }),
-  };
-}

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { asAnswers, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
 import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';

@@ -6,16 +6,8 @@ import { placeOf } from '../../host/firewall/firewall.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import { clientFlags } from '../../settings/resolve.ts';
-import {
-  address,
-  asAnswers,
-  DEFAULT_AUTH_IMAGE,
-  DEFAULT_DAYS,
-  DEFAULT_DIR,
-  DEFAULT_IMAGE,
-  DEFAULT_PORT,
-  type Settings,
-} from '../../settings/settings.ts';
+import { address, DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
@@ -34,34 +26,10 @@ export function laterLines({ dir }: { dir: string }): string[] {
   ];
 }
 
-/** The flags that give these settings again; what is the default is left out. */
+/** The command that gives these settings again, without questions. */
 export function sameRun(settings: Settings): string {
-  const defaults: Record<string, unknown> = {
-    port: DEFAULT_PORT,
-    bind: '0.0.0.0',
-    storage: `${settings.dir}/data`,
-    auth: 'htpasswd',
-    tls: 'ca-signed',
-    days: DEFAULT_DAYS,
-    renew: true,
-    'open-port': true,
-    delete: true,
-    image: DEFAULT_IMAGE,
-    'anonymous-pull': false,
-    'auth-port': 5001,
-    'auth-image': DEFAULT_AUTH_IMAGE,
-    engine: 'docker',
-    name: 'registry',
-  };
-  const roles = settings.auth === 'token' ? settings : { ...settings, readers: [] };
-  const args = Object.entries(asAnswers(roles)).flatMap(([name, value]) => {
-    if (value === defaults[name]) return [];
-    if (typeof value === 'boolean') return [value ? `--${name}` : `--no-${name}`];
-    if (Array.isArray(value)) return value.flatMap((item) => [`--${name}`, item]);
-    return [`--${name}`, String(value)];
-  });
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
-  return commandLine(['--yes', ...dir, ...args].map(quoted).join(' '));
+  return commandLine(['--yes', ...dir, ...asFlags(settings)].map(quoted).join(' '));
 }
 
 const day = (iso: string) => iso.slice(0, 10);

@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/errors.ts';
 import { readAnswers, readArguments } from '../../../src/settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../../../src/settings/resolve.ts';
-import { address, asAnswers, type Settings } from '../../../src/settings/settings.ts';
+import { address, type Settings } from '../../../src/settings/settings.ts';
 import { checkPassword } from '../../../src/settings/validation.ts';
+import { asAnswers } from '../../../src/settings/written.ts';
 
 const DEFAULTS = { host: '10.0.3.17', dir: '/opt/registry' };
 /** Encryption has tests of its own; here it is out of the way. */

@@ -1,6 +1,6 @@
 // Encryption: one question for --tls, --cert and --ca-cert.
 import { resolve } from 'node:path';
-import type { FlagName } from '../../../settings/flags.ts';
+import { FLAGS, type FlagName } from '../../../settings/flags.ts';
 import type { Choice } from '../../../terminal/prompts.ts';
 import { type Asking, always, current, put, type Question } from './question.ts';
 
@@ -43,7 +43,7 @@ export const tls: Question = {
   async ask(asking) {
     const { prompts, answers } = asking;
     const given = current(asking, 'cert') ? 'ready' : current(asking, 'ca-cert') ? 'given-ca' : 'own-ca';
-    const before = (current(asking, 'tls') ?? 'ca-signed') as string;
+    const before = (current(asking, 'tls') ?? FLAGS.tls.default) as string;
     const answer = await prompts.select<Encryption>({
       message: 'Encryption',
       default: before === 'ca-signed' ? given : (before as Encryption),

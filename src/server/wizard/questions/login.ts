@@ -1,7 +1,7 @@
 // Who may use the registry: the mode, the people and their passwords.
 import { Interrupted } from '../../../errors.ts';
-import { checkReader } from '../../../settings/readers.ts';
-import { checkPassword, checkPort, checkUser, wrong } from '../../../settings/validation.ts';
+import { FLAGS } from '../../../settings/flags.ts';
+import { checkPassword, wrong } from '../../../settings/validation.ts';
 import { type Asking, always, current, put, type Question, sentence } from './question.ts';
 
 export const auth: Question = {
@@ -11,7 +11,7 @@ export const auth: Question = {
   async ask(asking) {
     const answer = await asking.prompts.select({
       message: 'Who may use it',
-      default: (current(asking, 'auth') as string | undefined) ?? 'htpasswd',
+      default: (current(asking, 'auth') as string | undefined) ?? FLAGS.auth.default,
       choices: [
         {
           value: 'htpasswd',
@@ -37,18 +37,21 @@ export const auth: Question = {
 export const users: Question = {
   flag: 'user',
   label: 'Users',
-  when: (asking) => (current(asking, 'auth') ?? 'htpasswd') !== 'none',
+  when: (asking) => (current(asking, 'auth') ?? FLAGS.auth.default) !== 'none',
   async ask(asking) {
     const { prompts, facts } = asking;
     const before = (current(asking, 'user') as string[] | undefined) ?? [];
+    const [first] = FLAGS.user.default({ dir: asking.dir });
     const names: string[] = [];
     for (;;) {
-      const suggestion = before[names.length] ?? (names.length === 0 ? 'admin' : undefined);
+      const suggestion = before[names.length] ?? (names.length === 0 ? first : undefined);
       const name = await prompts.input({
         message: isToken(asking) ? 'Administrator (may push and pull)' : 'User name',
         ...(suggestion !== undefined && { default: suggestion }),
         validate: (text) =>
-          names.includes(text.trim()) ? 'That one is there already.' : sentence(checkUser(text.trim())),
+          names.includes(text.trim())
+            ? 'That one is there already.'
+            : sentence(FLAGS.user.check([text.trim()])),
       });
       names.push(name.trim());
       const known = facts.last?.user?.value as string[] | undefined;
@@ -80,7 +83,8 @@ export const readers: Question = {
       const entry = await prompts.input({
         message: 'Who may only pull  [NAME, or NAME:team/*; empty: nobody more]',
         ...(suggestion !== undefined && { default: suggestion }),
-        validate: (text) => text.trim() === '' || sentence(checkReader(text.trim()) ?? twice(text.trim())),
+        validate: (text) =>
+          text.trim() === '' || sentence(FLAGS.reader.check([text.trim()]) ?? twice(text.trim())),
       });
       if (entry.trim() === '') break;
       const [name = ''] = entry.trim().split(':');
@@ -116,16 +120,17 @@ export const authPort: Question = {
   when: isToken,
   async ask(asking) {
     const { facts, prompts } = asking;
-    const before = Number(current(asking, 'auth-port') ?? 5001);
+    const { default: usual, check } = FLAGS['auth-port'];
+    const before = Number(current(asking, 'auth-port') ?? usual);
     const taken = (port: number) =>
       port === current(asking, 'port') ||
       (port !== facts.last?.['auth-port']?.value && facts.listening.has(port));
-    const free = [before, 5001, 5002, 5051, 30_002].find((port) => !taken(port)) ?? 5001;
+    const free = [before, usual, 5002, 5051, 30_002].find((port) => !taken(port)) ?? usual;
     const answer = await prompts.input({
       message: 'Port where clients fetch their tokens',
       default: String(free),
       validate: (text) =>
-        taken(Number(text)) ? `Port ${text.trim()} is taken.` : sentence(checkPort(Number(text))),
+        taken(Number(text)) ? `Port ${text.trim()} is taken.` : sentence(check(Number(text))),
       remark: (text) => (taken(Number(text)) ? 'is taken' : ''),
     });
     put(asking, 'auth-port', Number(answer));

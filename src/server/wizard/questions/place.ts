@@ -1,6 +1,6 @@
 // Where the registry is: its address, its port, its images.
-import { join, resolve } from 'node:path';
-import { checkDirectory, checkHost, checkPort } from '../../../settings/validation.ts';
+import { resolve } from 'node:path';
+import { FLAGS } from '../../../settings/flags.ts';
 import { bytes } from '../../../terminal/output.ts';
 import { always, current, put, type Question, sentence } from './question.ts';
 
@@ -40,7 +40,7 @@ export const host: Question = {
       chosen = await prompts.input({
         message: 'Address that clients will use',
         ...(before !== undefined && { default: before }),
-        validate: (value) => sentence(checkHost(value.trim())),
+        validate: (value) => sentence(FLAGS.host.check(value.trim())),
       });
     // Another name has to be found anew.
     if (chosen.trim() !== before) delete asking.answers['hosts-line'];
@@ -59,10 +59,11 @@ export const port: Question = {
   when: always,
   async ask(asking) {
     const { facts, prompts } = asking;
-    const before = current(asking, 'port') ?? 5000;
+    const { default: usual, check } = FLAGS.port;
+    const before = current(asking, 'port') ?? usual;
     const kept = facts.last?.port?.value;
     const taken = (text: string) => Number(text) !== kept && facts.listening.has(Number(text));
-    const free = [Number(before), 5000, 5050, 30_001, 5443].find((p) => !taken(String(p))) ?? 5000;
+    const free = [Number(before), usual, 5050, 30_001, 5443].find((p) => !taken(String(p))) ?? usual;
     const answer = await prompts.input({
       message: 'Port',
       default: String(free),
@@ -70,7 +71,7 @@ export const port: Question = {
         /^\d+$/.test(text.trim())
           ? taken(text.trim())
             ? `Port ${text.trim()} is taken.`
-            : sentence(checkPort(Number(text)))
+            : sentence(check(Number(text)))
           : 'A port is a number from 1 to 65535.',
       remark: (text) => (taken(text.trim()) ? 'is taken' : ''),
     });
@@ -83,11 +84,11 @@ export const storage: Question = {
   label: 'Images',
   when: always,
   async ask(asking) {
-    const path = String(current(asking, 'storage') ?? join(asking.dir, 'data'));
+    const path = String(current(asking, 'storage') ?? FLAGS.storage.default({ dir: asking.dir }));
     const answer = await asking.prompts.input({
       message: `Where the images are kept (${bytes(await asking.free(path))} free)`,
       default: path,
-      validate: (text) => sentence(checkDirectory(text.trim())),
+      validate: (text) => sentence(FLAGS.storage.check(text.trim())),
     });
     put(asking, 'storage', resolve(answer.trim()));
   },
