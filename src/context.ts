@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Host } from './host/host.ts';
 import type { Answers } from './settings/answers.ts';
+import type { SwitchName } from './settings/flags.ts';
 import { DEFAULT_DIR } from './settings/settings.ts';
 import type { Output } from './terminal/output.ts';
 import type { Prompts } from './terminal/prompts.ts';
@@ -22,18 +23,7 @@ export interface Context {
   prompts(): Promise<Prompts>;
 }
 
-export const isOn = (
-  { answers }: Pick<Context, 'answers'>,
-  name:
-    | 'yes'
-    | 'dry-run'
-    | 'verbose'
-    | 'purge'
-    | 'with-engine'
-    | 'undo'
-    | 'restart-docker'
-    | 'mirror'
-    | 'with-node',
-): boolean => answers[name]?.value === true;
+export const isOn = ({ answers }: Pick<Context, 'answers'>, name: SwitchName): boolean =>
+  answers[name]?.value === true;
 
 export const dirOf = (answers: Answers): string => resolve(String(answers.dir?.value ?? DEFAULT_DIR));

@@ -332,6 +332,10 @@ export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
 /** The flag's row. */
 export const flag = (name: FlagName): Flag => FLAGS[name];
 
+/** The flags that take no value. */
+export type SwitchName = {
+  [N in FlagName]: (typeof FLAGS)[N] extends { kind: 'switch' } ? N : never;
+}[FlagName];
 type KeyOf = {
   [N in FlagName]: (typeof FLAGS)[N] extends { setting: infer K extends keyof Settings } ? K : never;
 };
