@@ -3,29 +3,35 @@
 /** 1: failed, and undone · 2: usage or bad input, nothing touched · 130: interrupted, and undone. */
 export type ExitCode = 1 | 2 | 130;
 
+/** What code asks about an error; nobody but code reads it. `not installed`: of a program; `forbidden`: this user may not use it. */
+export type ErrorCode = 'not installed' | 'forbidden';
+
 export interface ErrorParts {
   /** Why it is so: the engine's own words, a log line, the owner of a port. Shown below the message, as it is. */
   why?: string | undefined;
   /** What to do: a command that can be pasted, or one short sentence. One entry a line. */
   fix?: string[] | string | undefined;
   exitCode?: ExitCode | undefined;
+  code?: ErrorCode | undefined;
 }
 
 /**
  * @param message what is wrong, in the words of the person, without "Error:" and without advice
- * @param parts why it is so, what to do about it, and the exit code (1 unless said)
+ * @param parts why it is so, what to do about it, the exit code (1 unless said), and what code asks about it
  */
 export class CliError extends Error {
   readonly why: string | undefined;
   readonly fix: string[];
   readonly exitCode: ExitCode;
+  readonly code: ErrorCode | undefined;
 
-  constructor(message: string, { why, fix = [], exitCode = 1 }: ErrorParts = {}) {
+  constructor(message: string, { why, fix = [], exitCode = 1, code }: ErrorParts = {}) {
     super(message);
     this.name = 'CliError';
     this.why = why;
     this.fix = typeof fix === 'string' ? [fix] : fix;
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
 

@@ -6,7 +6,7 @@ import { type Listed, listed, readManifest } from '../engines/images/archive.ts'
 import { pullImage } from '../engines/images/pull.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
 import { imageId } from '../engines/images/store.ts';
-import { NoEngine, TITLE } from '../engines/types.ts';
+import { TITLE } from '../engines/types.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Step } from '../reconcile/progress.ts';
@@ -22,13 +22,14 @@ const fromFile = () => `From a file:     ${commandLine('bundle FILE --image-arch
  */
 export async function fetcher(host: Host): Promise<Program | undefined> {
   const first = await findEngine(host, 'docker');
-  if (!(first instanceof CliError)) return 'docker';
+  if (first.state === 'ready') return 'docker';
   const second = await findEngine(host, 'podman');
-  if (!(second instanceof CliError)) return 'podman';
-  const told = first instanceof NoEngine ? second : first;
-  if (told instanceof NoEngine) return undefined;
-  const fix = told.fix.filter((line) => !line.includes('native'));
-  throw new CliError(told.message, { why: told.why, fix: [...fix, fromFile()] });
+  if (second.state === 'ready') return 'podman';
+  const { state, error, instead } = first.state === 'absent' ? second : first;
+  if (state === 'absent') return undefined;
+  // Without an engine no image is fetched.
+  const fix = error.fix.filter((line) => !instead.includes(line));
+  throw new CliError(error.message, { why: error.why, fix: [...fix, fromFile()] });
 }
 
 /** Which of them are not in this engine yet. */

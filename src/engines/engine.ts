@@ -5,36 +5,34 @@ import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/servic
 import { systemctl } from '../host/systemd.ts';
 import type { EngineWish, Settings } from '../settings/settings.ts';
 import { inspect, logs } from './containers.ts';
-import { engineInfo } from './docker.ts';
+import { dockerState } from './docker.ts';
 import { nativeInfo, type Supply } from './native.ts';
 import { isPending } from './pending.ts';
-import { podmanInfo } from './podman.ts';
-import { type EngineInfo, NoEngine, TITLE } from './types.ts';
+import { podmanState } from './podman.ts';
+import { type EngineInfo, type EngineState, ready, TITLE } from './types.ts';
 
-const caught = (error: unknown): CliError => {
-  if (error instanceof CliError && error.exitCode !== 130) return error;
-  throw error;
-};
+/** Is never `absent`: where nothing else is wished for, no other engine takes its place. */
+const nativeState = (host: Host, supply?: Supply): Promise<EngineState> =>
+  nativeInfo(host, supply).then(ready, (error: unknown) => {
+    if (error instanceof CliError && error.exitCode !== 130) return { state: 'unusable', error, instead: [] };
+    throw error;
+  });
 
 /**
  * The engine that was asked for; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
  * An engine that is there and does not answer is told of: it may hold the port, and its person expects to find the registry in it.
  */
-export async function findEngine(
-  host: Host,
-  wish: EngineWish,
-  supply?: Supply,
-): Promise<EngineInfo | CliError> {
-  if (wish === 'native') return nativeInfo(host, supply).catch(caught);
-  if (wish === 'podman') return podmanInfo(host).catch(caught);
-  const first = await engineInfo(host).catch(caught);
-  if (!(first instanceof CliError) || wish === 'docker') return first;
-  const second = await podmanInfo(host).catch(caught);
-  if (!(second instanceof CliError)) return second;
-  if (!(first instanceof NoEngine)) return first;
-  if (!(second instanceof NoEngine)) return second;
-  const third = await nativeInfo(host, supply).catch(caught);
-  return third instanceof CliError ? first : third;
+export async function findEngine(host: Host, wish: EngineWish, supply?: Supply): Promise<EngineState> {
+  if (wish === 'native') return nativeState(host, supply);
+  if (wish === 'podman') return podmanState(host);
+  const docker = await dockerState(host);
+  if (docker.state === 'ready' || wish === 'docker') return docker;
+  const podman = await podmanState(host);
+  if (podman.state === 'ready') return podman;
+  if (docker.state !== 'absent') return docker;
+  if (podman.state !== 'absent') return podman;
+  const native = await nativeState(host, supply);
+  return native.state === 'ready' ? native : docker;
 }
 
 /** Its package is still to be installed; one that is pending and not new is here, and does not run. */

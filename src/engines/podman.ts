@@ -1,32 +1,30 @@
 // Where podman says something else than Docker does: what it is, and who publishes a port.
-import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
-import { ANSWERS_WITHIN, type EngineInfo, NoEngine } from './types.ts';
+import { ANSWERS_WITHIN, type EngineState, notReady, ready } from './types.ts';
 
-/**
- * The same of podman, whose document is another one (podman-info(1)).
- * @throws CliError; NoEngine where it is not installed
- */
-export async function podmanInfo(host: Host): Promise<EngineInfo> {
+/** The same of podman, whose document is another one (podman-info(1)). */
+export async function podmanState(host: Host): Promise<EngineState> {
   const { code, stdout, stderr } = await host.run('podman', ['info', '--format', 'json'], {
     timeout: ANSWERS_WITHIN,
   });
   if (code === 127)
-    throw new NoEngine('podman is not installed on this machine.', {
-      fix: ['apt-get install podman', `Or without a container engine:   ${commandLine('--engine native')}`],
+    return notReady('absent', 'podman is not installed on this machine.', {
+      fix: ['apt-get install podman'],
+      instead: [`Or without a container engine:   ${commandLine('--engine native')}`],
+      code: 'not installed',
     });
-  if (code !== 0) throw new CliError('podman does not work here.', { why: stderr.trim() });
+  if (code !== 0) return notReady('unusable', 'podman does not work here.', { why: stderr.trim() });
   // biome-ignore lint/suspicious/noExplicitAny: the engine's own document
   const { host: at, version } = JSON.parse(stdout) as any;
-  return {
+  return ready({
     kind: 'podman',
     version: String(version?.Version ?? ''),
     logDriver: String(at?.logDriver ?? ''),
     userns: false,
     rootless: at?.security?.rootless === true,
-  };
+  });
 }
 
 export interface Publisher {

@@ -1,5 +1,5 @@
 // What is known of an engine, and what it is asked to run.
-import { CliError } from '../errors.ts';
+import { CliError, type ErrorParts } from '../errors.ts';
 import type { EngineKind, Program } from '../settings/settings.ts';
 import type { EnginePackage } from './packages.ts';
 
@@ -22,10 +22,37 @@ export interface EngineInfo {
   start?: { boot: boolean };
 }
 
-/** It is not installed, which another engine makes up for; every other trouble with an engine is one to tell of. */
-export class NoEngine extends CliError {}
-/** It is installed, and has to be started. */
-export class StoppedEngine extends CliError {}
+/** Why no registry can be run in an engine as it is. */
+export interface NotReady {
+  /**
+   * `absent`: it is not here, which another engine makes up for.
+   * `stopped`: it is installed, and has to be started.
+   * `unusable`: it is here and does not work.
+   */
+  state: 'absent' | 'stopped' | 'unusable';
+  /** What is wrong, in the words of the person. */
+  error: CliError;
+  /** Those lines of the error's `fix` that do without this engine. */
+  instead: string[];
+}
+
+/** What was found of an engine. `ready` is also one that the plan installs or starts. */
+export type EngineState = { state: 'ready'; info: EngineInfo } | NotReady;
+
+export const ready = (info: EngineInfo): EngineState => ({ state: 'ready', info });
+
+/** @param parts those of the error; `fix`: what makes this engine ready; `instead`: what does without it */
+export const notReady = (
+  state: NotReady['state'],
+  message: string,
+  { instead = [], fix = [], ...parts }: Omit<ErrorParts, 'fix'> & { fix?: string[]; instead?: string[] } = {},
+): NotReady => ({ state, error: new CliError(message, { ...parts, fix: [...fix, ...instead] }), instead });
+
+/** @throws CliError where it is not ready */
+export function readyInfo(found: EngineState): EngineInfo {
+  if (found.state !== 'ready') throw found.error;
+  return found.info;
+}
 
 /** A container and everything that decides how it is started. Plain data: the plan is printed and compared. */
 export interface Service {

@@ -1,6 +1,7 @@
 // The registry that is here already: what status, rotate and their like start from.
 import { makeKeys, type Renew } from '../certificates/site.ts';
 import { type Context, dirOf } from '../context.ts';
+import { readyInfo } from '../engines/types.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
@@ -22,14 +23,14 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   const dir = dirOf(context.answers);
   const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
   if (!facts.last) throw await noRegistry(context.host, dir);
-  if (facts.engine instanceof CliError) throw facts.engine;
-  const defaults = { dir, engine: facts.engine.kind };
+  const engine = readyInfo(facts.engine);
+  const defaults = { dir, engine: engine.kind };
   const result = resolveSettings(mergeAnswers(change, facts.last), defaults);
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
   const certificates = await certificatesFor(context, settings, makeKeys(), renew);
   const archive = carried()?.file;
-  return { settings, facts, engine: facts.engine, passwords: new Map(), archive, certificates };
+  return { settings, facts, engine, passwords: new Map(), archive, certificates };
 }
 
 /** Names the registries of other directories, where this machine has any. */

@@ -1,8 +1,7 @@
 // An engine that is not there yet, or does not run: it is part of the plan. What it will say of itself is assumed, shown as
 // such, and asked again when it is there.
 import { findEngine } from '../engines/engine.ts';
-import type { EngineInfo } from '../engines/types.ts';
-import { CliError } from '../errors.ts';
+import { type EngineInfo, readyInfo } from '../engines/types.ts';
 import type { Host } from '../host/host.ts';
 import { listeningPorts } from '../host/ports.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -20,9 +19,9 @@ export async function brought(
   facts: Facts,
 ): Promise<{ facts: Facts; engine: EngineInfo }> {
   const engine = await findEngine(host, settings.engine);
-  if (engine instanceof CliError) throw engine;
+  const info = readyInfo(engine);
   const now = { ...facts, engine, listening: await listeningPorts(host) };
   const failed = findingsError(await preflight(settings, now, host, INSIDE));
   if (failed) throw failed;
-  return { facts: now, engine };
+  return { facts: now, engine: info };
 }

@@ -1,7 +1,6 @@
 // Checks that the engine is here and that the names of containers and units are free.
 import { inspect } from '../../engines/containers.ts';
 import { staysOff } from '../../engines/docker-service.ts';
-import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { notOurs } from '../../resources/container.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
@@ -12,13 +11,13 @@ import type { Facts } from '../plan/facts.ts';
 import { type Check, type Finding, fail, warn } from './finding.ts';
 
 export const engine: Check = async (_, facts) =>
-  facts.engine instanceof CliError
-    ? fail(facts.engine.message, facts.engine.fix, { why: facts.engine.why })
-    : [];
+  facts.engine.state === 'ready'
+    ? []
+    : fail(facts.engine.error.message, facts.engine.error.fix, { why: facts.engine.error.why });
 
 /** The container engine to ask; undefined where there is none. */
 export const programOf = ({ engine: found }: Facts): Program | undefined =>
-  found instanceof CliError || found.kind === 'native' ? undefined : found.kind;
+  found.state !== 'ready' || found.info.kind === 'native' ? undefined : found.info.kind;
 
 export const name: Check = async (settings, facts, host) => {
   const program = programOf(facts);
@@ -50,7 +49,7 @@ async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Find
 
 /** Said when it is set up. */
 export const boot: Check = async (_, { engine: found, last }, host) =>
-  !last && !(found instanceof CliError) && (await staysOff(found, host))
+  !last && found.state === 'ready' && (await staysOff(found.info, host))
     ? warn('Docker does not start with this machine, and the registry would not either.', [
         'systemctl enable docker',
       ])

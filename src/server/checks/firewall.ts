@@ -1,6 +1,5 @@
 // What the firewall of this machine lets through to the registry, and what has to be said about it.
 import type { EngineInfo } from '../../engines/types.ts';
-import { CliError } from '../../errors.ts';
 import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/firewall/firewall.ts';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -53,7 +52,7 @@ export async function firewallFindings(
   { engine, last }: Facts,
   host: Host,
 ): Promise<Finding[]> {
-  if (last || engine instanceof CliError) return [];
-  const news = await firewallNews(settings, engine, host);
+  if (last || engine.state !== 'ready') return [];
+  const news = await firewallNews(settings, engine.info, host);
   return news.map((one) => ({ level: 'warning', ...one }));
 }

@@ -1,6 +1,5 @@
 // Whether this server finds itself under the name that clients use, and the line of the hosts file for where it does not.
 import { isIP } from 'node:net';
-import { CliError } from '../../errors.ts';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
@@ -40,7 +39,7 @@ export async function addressed(
   host: Host,
 ): Promise<Finding[]> {
   const isSix = name.startsWith('[') || isIP(bind) === 6;
-  if (!isSix || engine instanceof CliError || engine.kind !== 'podman' || engine.rootless) return [];
+  if (!isSix || engine.state !== 'ready' || engine.info.kind !== 'podman' || engine.info.rootless) return [];
   const { code, stdout } = await host.run('podman', ['network', 'inspect', 'podman'], { timeout: 15_000 });
   if (code !== 0 || /"ipv6_enabled": true/.test(stdout)) return [];
   return [

@@ -2,7 +2,6 @@
 import { inspect } from '../../engines/containers.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
-import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { portHolder } from '../../host/ports.ts';
 import type { EngineKind, Settings } from '../../settings/settings.ts';
@@ -22,7 +21,7 @@ export const port: Check = async (settings, facts, host) => {
 async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Facts, host: Host) {
   const said = (name: 'engine' | 'name' | 'port' | 'auth-port') => last?.[name]?.value;
   const before = said('engine') as EngineKind | undefined;
-  if (!before || now instanceof CliError || (before === now.kind && before !== 'native')) return false;
+  if (!before || now.state !== 'ready' || (before === now.info.kind && before !== 'native')) return false;
   if (![said('port'), said('auth-port')].includes(wanted)) return false;
   return isRunning(host, { engine: before, name: String(said('name') ?? 'registry'), dir });
 }
@@ -34,7 +33,7 @@ async function portFree(
   facts: Facts,
   host: Host,
 ): Promise<Finding[]> {
-  if (!facts.listening.has(wanted) && facts.engine instanceof CliError) return [];
+  if (!facts.listening.has(wanted) && facts.engine.state !== 'ready') return [];
   if (await isHeldByUs(wanted, dir, facts, host)) return [];
   const program = programOf(facts);
   const publisher = program && (await publisherOf(host, wanted, program));

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { findEngine } from '../../engines/engine.ts';
 import type { Supply } from '../../engines/native.ts';
-import type { EngineInfo } from '../../engines/types.ts';
-import type { CliError } from '../../errors.ts';
+import type { EngineState } from '../../engines/types.ts';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts } from '../../host/ports.ts';
@@ -27,7 +26,7 @@ export interface Facts {
   system: string;
   /** Addresses that clients may use, the likeliest first. */
   addresses: { host: string; note: string }[];
-  engine: EngineInfo | CliError;
+  engine: EngineState;
   /** Ports that something listens on, TCP. */
   listening: Set<number>;
   /** What was answered in the last run; undefined where this directory holds no set-up. */

@@ -2,7 +2,7 @@
 import { type Keys, makeKeys } from '../../certificates/site.ts';
 import { type Context, dirOf, isOn } from '../../context.ts';
 import { isPending } from '../../engines/pending.ts';
-import type { EngineInfo } from '../../engines/types.ts';
+import { type EngineInfo, readyInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
 import { answersFile } from '../../settings/answers-file.ts';
 import { FLAG_NAMES, flag } from '../../settings/flags.ts';
@@ -43,8 +43,7 @@ export async function collect(context: Context): Promise<Collected | undefined> 
   const asks = interactive && !isOn(context, 'dry-run');
   // What came with a bundle is asked for in this run; what the last one settled is not.
   const facts = await decideEngine(context, found, found.last ? said : answers, asks);
-  if (facts.engine instanceof CliError) throw facts.engine;
-  const { engine } = facts;
+  const engine = readyInfo(facts.engine);
   // What was decided for the former name is nothing for another one.
   if (said.host && said.host.value !== facts.last?.host?.value && !said['hosts-line'])
     delete answers['hosts-line'];

@@ -5,8 +5,16 @@ import { canStart, startsWithMachine } from '../../engines/docker-service.ts';
 import { type NativeInfo, nativeInfo } from '../../engines/native.ts';
 import { type EnginePackage, enginePackage } from '../../engines/packages.ts';
 import { fromPackage, startedDocker } from '../../engines/pending.ts';
-import { type EngineInfo, NoEngine, StoppedEngine, TITLE } from '../../engines/types.ts';
-import { CliError, Interrupted } from '../../errors.ts';
+import {
+  type EngineInfo,
+  type EngineState,
+  type NotReady,
+  notReady,
+  ready,
+  readyInfo,
+  TITLE,
+} from '../../engines/types.ts';
+import { Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Answers } from '../../settings/answers.ts';
 import type { EngineWish, Program } from '../../settings/settings.ts';
@@ -33,56 +41,50 @@ export async function decideEngine(
 ): Promise<Facts> {
   const { host } = context;
   if (host.machine.uid !== 0) return facts;
-  const { engine } = await withoutDaemon(facts, host);
-  if (engine instanceof StoppedEngine) {
-    if (asks)
-      return {
-        ...facts,
-        engine: await askToStart(context, engine, facts, facts.last === undefined && !named(said)),
-      };
-    if (named(said)) return { ...facts, engine: startedDocker(true) };
+  const engine = await withoutDaemon(facts.engine, host);
+  if (engine.state === 'stopped') {
+    if (asks) {
+      const free = facts.last === undefined && !named(said);
+      return { ...facts, engine: ready(await askToStart(context, engine, facts, free)) };
+    }
+    if (named(said)) return { ...facts, engine: ready(startedDocker(true)) };
     return { ...facts, engine: await howToStart(engine, host) };
   }
   const wish = named(said);
-  const none = engine instanceof NoEngine;
+  const none = engine.state === 'absent';
   if (wish && none) {
     const pack = await enginePackage(host, wish);
-    return { ...facts, engine: pack ? fromPackage(pack) : noPackage(wish) };
+    return { ...facts, engine: pack ? ready(fromPackage(pack)) : noPackage(wish) };
   }
   const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
-  if (!asks || !free || !(none || (!(engine instanceof CliError) && engine.kind === 'native')))
+  if (!asks || !free || !(none || (engine.state === 'ready' && engine.info.kind === 'native')))
     return { ...facts, engine };
-  return { ...facts, engine: await askWithout(context, engine, facts) };
+  return { ...facts, engine: ready(await askWithout(context, engine, facts)) };
 }
 
 /** The command line of Docker alone is no engine. */
-async function withoutDaemon(facts: Facts, host: Host): Promise<Facts> {
-  const { engine } = facts;
-  if (!(engine instanceof StoppedEngine) || (await canStart(host))) return facts;
-  const { why, fix } = engine;
+async function withoutDaemon(engine: EngineState, host: Host): Promise<EngineState> {
+  if (engine.state !== 'stopped' || (await canStart(host))) return engine;
   const message = 'The command line of Docker is here, and no engine that it reaches.';
-  return { ...facts, engine: new NoEngine(message, { why, fix: fix.slice(1) }) };
+  return notReady('absent', message, { why: engine.error.why, instead: engine.instead });
 }
 
-async function howToStart({ message, why }: StoppedEngine, host: Host): Promise<StoppedEngine> {
+async function howToStart({ error: { message, why } }: NotReady, host: Host): Promise<NotReady> {
   const boots = await startsWithMachine(host);
-  const fix = [
-    `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
-    `Or let it be started:  ${commandLine('--yes --engine docker')}`,
-    `Or without Docker:     ${commandLine('--engine native')}`,
-  ];
-  return new StoppedEngine(message, {
+  return notReady('stopped', message, {
     why: boots ? why : `${why}\nIt does not start with this machine either.`,
-    fix,
+    fix: [
+      `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
+      `Or let it be started:  ${commandLine('--yes --engine docker')}`,
+    ],
+    instead: [`Or without Docker:     ${commandLine('--engine native')}`],
   });
 }
 
-const noPackage = (program: Program): NoEngine =>
-  new NoEngine(`${TITLE[program]} is not here, and no package manager that is known here has it.`, {
-    fix: [
-      program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.',
-      `Or without it:   ${commandLine('--engine native')}`,
-    ],
+const noPackage = (program: Program): NotReady =>
+  notReady('absent', `${TITLE[program]} is not here, and no package manager that is known here has it.`, {
+    fix: [program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.'],
+    instead: [`Or without it:   ${commandLine('--engine native')}`],
   });
 
 const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
@@ -105,7 +107,7 @@ const nativeChoice = ({ package: pack, fromImage }: NativeInfo) => ({
  */
 async function askToStart(
   context: Context,
-  stopped: StoppedEngine,
+  { error: stopped }: NotReady,
   facts: Facts,
   free: boolean,
 ): Promise<EngineInfo> {
@@ -144,14 +146,15 @@ async function askToStart(
 }
 
 /** Neither Docker nor podman is here. */
-async function askWithout(context: Context, found: EngineInfo | CliError, facts: Facts): Promise<EngineInfo> {
+async function askWithout(context: Context, found: EngineState, facts: Facts): Promise<EngineInfo> {
   const { host, output } = context;
   const [pack, native] = [await enginePackage(host), await nativeOn(host, facts)];
-  if (!pack && !native) throw found;
+  // One that is ready here is the machine itself.
+  if (!pack && !native) return readyInfo(found);
   const { select } = await context.prompts();
   output.say(
-    found instanceof CliError && !found.message.includes('not installed')
-      ? `  ${found.message}`
+    found.state !== 'ready' && found.error.code !== 'not installed'
+      ? `  ${found.error.message}`
       : '  Neither Docker nor podman is on this machine.',
   );
   const choice = await select({

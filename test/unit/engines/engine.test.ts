@@ -3,10 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { engineText, findEngine } from '../../../src/engines/engine.ts';
 import { readManifest } from '../../../src/engines/images/archive.ts';
 import { fullName } from '../../../src/engines/images/reference.ts';
-import type { NativeInfo } from '../../../src/engines/native.ts';
 import { publisher } from '../../../src/engines/podman.ts';
-import { NoEngine, StoppedEngine } from '../../../src/engines/types.ts';
-import { CliError } from '../../../src/errors.ts';
+import { readyInfo } from '../../../src/engines/types.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 
@@ -33,41 +31,49 @@ function withPackages(host: FakeHost): FakeHost {
 describe('--engine auto', () => {
   test('a Docker that answers', async () => {
     const host = machine({ stdout: JSON.stringify({ ServerVersion: '26.1.5+dfsg1' }) }, PODMAN);
-    const found = await findEngine(host, 'auto');
+    const found = readyInfo(await findEngine(host, 'auto'));
     expect(found).toMatchObject({ kind: 'docker' });
-    expect(engineText(found as NativeInfo)).toBe('Docker 26.1.5');
+    expect(engineText(found)).toBe('Docker 26.1.5');
   });
 
   test('else podman', async () => {
-    const found = await findEngine(machine(NONE, PODMAN), 'auto');
+    const found = readyInfo(await findEngine(machine(NONE, PODMAN), 'auto'));
     expect(found).toMatchObject({ kind: 'podman', version: '5.4.2', rootless: true, logDriver: 'journald' });
   });
 
   test('podman under the name of docker is podman', async () => {
-    expect(await findEngine(machine(PODMAN, PODMAN), 'auto')).toMatchObject({ kind: 'podman' });
+    expect(readyInfo(await findEngine(machine(PODMAN, PODMAN), 'auto'))).toMatchObject({ kind: 'podman' });
   });
 
   test('else none at all: the package of the system', async () => {
-    const found = await findEngine(withPackages(machine(NONE, NONE)), 'auto');
+    const found = readyInfo(await findEngine(withPackages(machine(NONE, NONE)), 'auto'));
     expect(found).toMatchObject({
       kind: 'native',
       keeper: 'script',
       package: { manager: 'apt', name: 'docker-registry', service: 'docker-registry' },
     });
-    expect(engineText(found as NativeInfo)).toBe('no container engine');
+    expect(engineText(found)).toBe('no container engine');
   });
 
   test('a Docker that is stopped is told of, and never passed over', async () => {
     const host = withPackages(machine({ stdout: JSON.stringify({ ServerErrors: ['no socket'] }) }, NONE));
-    const found = (await findEngine(host, 'auto')) as CliError;
-    expect(found).toBeInstanceOf(StoppedEngine);
-    expect(found.fix).toContain('systemctl start docker');
+    expect(await findEngine(host, 'auto')).toMatchObject({
+      state: 'stopped',
+      error: { fix: expect.arrayContaining(['systemctl start docker']) },
+    });
   });
 
   test('nothing that could run a registry: the way to an engine is said', async () => {
-    const found = await findEngine(machine(NONE, NONE), 'auto');
-    expect(found).toBeInstanceOf(NoEngine);
-    expect((found as CliError).fix.join('\n')).toContain('registry-setup --engine docker');
+    expect(await findEngine(machine(NONE, NONE), 'auto')).toMatchObject({
+      state: 'absent',
+      error: { fix: expect.arrayContaining([expect.stringContaining('registry-setup --engine docker')]) },
+    });
+  });
+
+  test('a Docker that hangs or refuses is passed over by no package, and podman is asked first', async () => {
+    const hung = { code: 124 };
+    expect(await findEngine(withPackages(machine(hung, NONE)), 'auto')).toMatchObject({ state: 'unusable' });
+    expect(await findEngine(machine(hung, PODMAN), 'auto')).toMatchObject({ state: 'ready' });
   });
 });
 
@@ -80,7 +86,7 @@ describe('--engine native', () => {
     host.commands['/usr/local/bin/registry --version'] = {
       stdout: 'registry github.com/distribution/distribution/v3 v3.1.1',
     };
-    const found = await findEngine(host, 'native');
+    const found = readyInfo(await findEngine(host, 'native'));
     expect(found).toMatchObject({ binary: '/usr/local/bin/registry', version: '3.1.1' });
     expect(found).not.toHaveProperty('package');
   });
@@ -91,7 +97,7 @@ describe('--engine native', () => {
     host.put('/usr/bin/docker-registry', '', 0o755);
     host.commands['/usr/local/bin/registry --version'] = { stdout: 'registry 1.0 (of deeds)' };
     host.commands['/usr/bin/docker-registry --version'] = { stdout: DEBIAN };
-    expect(await findEngine(host, 'native')).toMatchObject({ binary: '/usr/bin/docker-registry' });
+    expect(await findEngine(host, 'native')).toMatchObject({ info: { binary: '/usr/bin/docker-registry' } });
   });
 
   test.each([
@@ -104,31 +110,33 @@ describe('--engine native', () => {
     host.put('/usr/bin/registry', '', 0o755);
     host.commands['/usr/bin/registry --version'] = { stdout };
     const found = await findEngine(host, 'native');
-    if (version) expect(found).toMatchObject({ binary: '/usr/bin/registry', version });
-    else expect(found).toBeInstanceOf(CliError);
+    if (version) expect(found).toMatchObject({ info: { binary: '/usr/bin/registry', version } });
+    else expect(found).toMatchObject({ state: 'unusable' });
   });
 
   test('who is not root installs no package', async () => {
     const host = withPackages(fakeHost());
     host.machine.uid = 1000;
-    const found = (await findEngine(host, 'native')) as CliError;
-    expect(found).toBeInstanceOf(CliError);
-    expect(found.fix.join('\n')).toContain('sudo');
+    expect(await findEngine(host, 'native')).toMatchObject({
+      state: 'unusable',
+      error: { fix: expect.arrayContaining([expect.stringContaining('sudo')]) },
+    });
   });
 
   test('a program out of an image comes first; one that is on the machine before an archive that is carried along', async () => {
     const host = withPackages(fakeHost());
     const own = { binary: '/srv/reg/bin/registry', fromImage: true };
-    const supply = (archive?: 'first' | 'last') => ({ dir: '/srv/reg', archive });
-    expect(await findEngine(host, 'native', supply())).toMatchObject({ package: { manager: 'apt' } });
-    expect(await findEngine(host, 'native', supply('last'))).toMatchObject(own);
+    const find = async (archive?: 'first' | 'last') =>
+      readyInfo(await findEngine(host, 'native', { dir: '/srv/reg', archive }));
+    expect(await find()).toMatchObject({ package: { manager: 'apt' } });
+    expect(await find('last')).toMatchObject(own);
     host.put('/usr/bin/docker-registry', '', 0o755);
     host.commands['/usr/bin/docker-registry --version'] = { stdout: DEBIAN };
-    expect(await findEngine(host, 'native', supply('last'))).not.toHaveProperty('fromImage');
-    expect(await findEngine(host, 'native', supply('first'))).toMatchObject(own);
+    expect(await find('last')).not.toHaveProperty('fromImage');
+    expect(await find('first')).toMatchObject(own);
     host.put('/srv/reg/bin/registry', '', 0o755);
     host.commands['/srv/reg/bin/registry --version'] = { stdout: DEBIAN };
-    expect(await findEngine(host, 'native', supply())).toMatchObject({ ...own, version: '2.8.3+ds1' });
+    expect(await find()).toMatchObject({ ...own, version: '2.8.3+ds1' });
   });
 
   test('an archive of images is enough, also to choose one of them', () => {

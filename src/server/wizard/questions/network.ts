@@ -1,5 +1,4 @@
 // How the registry is found: a way through the firewall, and its own name on this machine.
-import { CliError } from '../../../errors.ts';
 import { hostsOffer } from '../../../host/resolution.ts';
 import { resolveSettings } from '../../../settings/resolve.ts';
 import { shutOpenings } from '../../plan/network.ts';
@@ -7,13 +6,14 @@ import { type Asking, current, put, type Question } from './question.ts';
 
 /** The settings as far as they are answered; undefined while something in them is wrong. */
 function settled({ answers, facts, dir }: Asking) {
-  if (facts.engine instanceof CliError) return undefined;
+  if (facts.engine.state !== 'ready') return undefined;
+  const { info } = facts.engine;
   const result = resolveSettings(answers, {
     dir,
     host: facts.addresses[0]?.host,
-    engine: facts.engine.kind,
+    engine: info.kind,
   });
-  return 'settings' in result ? { settings: result.settings, engine: facts.engine } : undefined;
+  return 'settings' in result ? { settings: result.settings, engine: info } : undefined;
 }
 
 /** What is shut, for the answers so far. */

@@ -1,7 +1,6 @@
 // What this machine is, and what stands in the way of a set-up.
 import { describe, expect, test } from 'vitest';
 import { archiveImages, chooseImage } from '../../../../src/engines/images/archive.ts';
-import { CliError } from '../../../../src/errors.ts';
 import { listeningPorts, portHolder } from '../../../../src/host/ports.ts';
 import { findingsError } from '../../../../src/server/checks/finding.ts';
 import { preflight } from '../../../../src/server/checks/preflight.ts';
@@ -34,59 +33,62 @@ describe('the engine', () => {
       SecurityOptions: ['name=userns', 'name=rootless'],
     };
     expect(await engineOf((host) => Object.assign(host.docker.info, info))).toEqual({
-      kind: 'docker',
-      version: '26.1.5',
-      logDriver: 'local',
-      userns: true,
-      rootless: true,
+      state: 'ready',
+      info: { kind: 'docker', version: '26.1.5', logDriver: 'local', userns: true, rootless: true },
     });
     expect(await engineOf(() => {})).toMatchObject({
-      logDriver: 'json-file',
-      userns: false,
-      rootless: false,
+      info: { logDriver: 'json-file', userns: false, rootless: false },
     });
     expect(
       await engineOf((host) => Object.assign(host.docker.info, { SecurityOptions: null })),
-    ).toMatchObject({ userns: false });
+    ).toMatchObject({ info: { userns: false } });
   });
 
-  test.each<[string, object, string, string]>([
+  test.each<[string, object, string, string, string]>([
     [
       'not installed',
       { code: 127, stderr: 'docker: not found' },
+      'absent',
       'Docker is not installed',
       'registry-setup --engine docker',
     ],
     [
       'not running (since 28)',
       { stdout: '{"ServerErrors":["Cannot connect to the Docker daemon"]}' },
+      'stopped',
       'not running',
       'systemctl start docker',
     ],
     [
       'not running (before)',
       { code: 1, stderr: 'Cannot connect to the Docker daemon' },
+      'stopped',
       'not running',
       'systemctl start docker',
     ],
     [
       'forbidden',
       { code: 1, stderr: 'permission denied while trying to connect' },
+      'unusable',
       'may not talk to Docker',
       'sudo',
     ],
     [
       'forbidden (since 28)',
       { stdout: '{"ServerErrors":["permission denied while …"]}' },
+      'unusable',
       'may not talk to Docker',
       'sudo',
     ],
-    ['silent', { code: 124 }, 'does not answer (waited 15 s)', 'systemctl restart docker'],
-  ])('%s', async (_, result, message, fix) => {
-    const engine = (await engineOf(says(result))) as CliError;
-    expect(engine).toBeInstanceOf(CliError);
-    expect(engine.message).toContain(message);
-    expect(engine.fix.join('\n')).toContain(fix);
+    ['silent', { code: 124 }, 'unusable', 'does not answer (waited 15 s)', 'systemctl restart docker'],
+  ])('%s', async (_, result, state, message, fix) => {
+    expect(await engineOf(says(result))).toMatchObject({
+      state,
+      error: {
+        message: expect.stringContaining(message),
+        fix: expect.arrayContaining([expect.stringContaining(fix)]),
+      },
+    });
   });
 });
 
