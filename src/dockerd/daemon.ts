@@ -28,7 +28,7 @@ const socketOf = ({ socket }: { socket?: string | undefined }) =>
 
 /**
  * What a dockerd says of itself; undefined where none runs.
- * @throws CliError where this user may not talk to it, or it does not answer
+ * @throws CliError where it does not answer; with the code `forbidden` where this user may not talk to it
  */
 export async function daemonInfo(
   host: Host,
@@ -43,7 +43,7 @@ export async function daemonInfo(
   const info = stdout.trim().startsWith('{') ? JSON.parse(stdout) : {};
   const refusal = [stderr, ...(info.ServerErrors ?? [])].join('\n');
   if (/permission denied/i.test(refusal))
-    throw new CliError('This user may not talk to Docker.', { why: refusal.trim() });
+    throw new CliError('This user may not talk to Docker.', { why: refusal.trim(), code: 'forbidden' });
   if (!info.ServerVersion) return undefined;
   const indexes = Object.values(info.RegistryConfig?.IndexConfigs ?? {}) as {
     Name: string;

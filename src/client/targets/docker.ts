@@ -28,7 +28,7 @@ export async function askDaemon(
   daemon: { socket?: string },
 ): Promise<DaemonInfo | 'absent' | 'forbidden'> {
   const info = await daemonInfo(host, daemon).catch((error) => {
-    if (error instanceof CliError && /may not talk/.test(error.message)) return 'forbidden' as const;
+    if (error instanceof CliError && error.code === 'forbidden') return 'forbidden' as const;
     throw error;
   });
   return info ?? 'absent';
