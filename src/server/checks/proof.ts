@@ -21,7 +21,7 @@ import { checkWitness } from './tokens.ts';
 /** How long a registry may take from its start to its first answer; milliseconds. */
 const UP_WITHIN = 30_000;
 /** Errors of a registry that is not up. */
-const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up|no answer/;
+const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up/;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Causes that the registry's log gives away, in the words of the person; the first that matches. */

@@ -3,7 +3,7 @@ import { isRunning, lastLines } from '../../engines/engine.ts';
 import { CliError } from '../../errors.ts';
 import { whileTheyWait } from '../../host/hold-connections.ts';
 import type { Host } from '../../host/host.ts';
-import type { Change } from '../../reconcile/reconcile.ts';
+import { type Change, keyOf } from '../../reconcile/reconcile.ts';
 import { catalog, deleteManifest, digest } from '../../registry/api.ts';
 import { type Credentials, type Endpoint, STRANGER } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
@@ -11,7 +11,7 @@ import { TAG } from '../../resources/sweep.ts';
 import type { Secret } from '../../secret.ts';
 import { readersOf, sampleRepository } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { authName } from '../auth/docker-auth.ts';
+import { authConfigPath, authName } from '../auth/docker-auth.ts';
 import {
   deleteImage,
   makeTestImage,
@@ -38,11 +38,12 @@ export async function untilAuthServes(
   began: Date,
   report: (text: string) => void,
 ): Promise<void> {
-  const touched = changes.some(
-    ({ title }) => title.endsWith('auth_config.yml') || title.endsWith(authName(settings)),
-  );
-  if (!touched) return;
   const name = authName(settings);
+  const config = authConfigPath(settings.dir);
+  const touched = changes
+    .map(({ resource }) => keyOf(resource))
+    .some(({ kind, id }) => (kind === 'file' && id === config) || (kind === 'container' && id === name));
+  if (!touched) return;
   const silent = async () =>
     new CliError('docker_auth does not answer.', {
       why: `its log:\n${(await lastLines(host, settings, { name })).join('\n')}`,

@@ -6,7 +6,7 @@ import type { Resource } from '../../resources/resource.ts';
 import { address, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
-import { authName, ISSUER, realm } from '../auth/docker-auth.ts';
+import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
 import { placeOf, type Witness } from '../auth/probe-account.ts';
 import type { PlanFacts } from './inputs.ts';
@@ -95,7 +95,7 @@ export function authResources(
     { kind: 'file', path: at('token.key'), content: pair.key, mode: 0o600, mask: 'all' },
     {
       kind: 'file',
-      path: at('auth_config.yml'),
+      path: authConfigPath(dir),
       content: authConfig(settings, logins, pair, served, facts.registryMajor ?? 3),
       mode: 0o600,
       mask: { pattern: AUTH_HASHES },
