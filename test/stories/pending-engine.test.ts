@@ -105,6 +105,12 @@ describe('no Docker', () => {
     expect(await dockerRuns()).toBe(true);
   });
 
+  test('the wizard says that neither is here', async () => {
+    const prompts = scripted([ENGINE, 'Docker, from the packages'], ['Go ahead', 'no']);
+    const ran = await runCommand(host, PLAIN, { prompts });
+    expect(ran.heard).toContain('  Neither Docker nor podman is on this machine.');
+  });
+
   test('"nothing" is 130, and nothing happens', async () => {
     const before = host.snapshot();
     const prompts = scripted([ENGINE, 'nothing']);
@@ -196,6 +202,9 @@ test('the command line of Docker without an engine is no Docker: it is installed
     return run(command, args, options);
   };
   await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('no engine that it reaches');
+  const prompts = scripted([ENGINE, 'Docker, from the packages'], ['Go ahead', 'no']);
+  const ran = await runCommand(host, PLAIN, { prompts });
+  expect(ran.heard).toContain('  The command line of Docker is here, and no engine that it reaches.');
   await runCommand(host, `--yes --engine docker ${PLAIN}`);
   expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
 });
