@@ -27,9 +27,7 @@ export async function undoClient(context: Context, answers: Answers, base: strin
   const changes = await previewLeave(context, base, address);
   if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
   askable(context);
-  const restarts = changes.some(({ drift }) =>
-    drift.details.some((line) => line.includes('systemctl restart')),
-  );
+  const restarts = changes.some(({ drift }) => drift.restarts);
   if (restarts && !interactive && !isOn(context, 'restart-docker'))
     throw new CliError('To take that back, Docker has to be restarted: its flags go back where they were.', {
       fix: commandLine('--client --undo --yes --restart-docker'),

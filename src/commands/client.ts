@@ -28,7 +28,7 @@ import { CliError, Interrupted } from '../errors.ts';
 import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { clearText } from '../resources/login.ts';
-import type { Resource } from '../resources/resource.ts';
+import { providerNamed, type Resource } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
 import { mergeAnswers } from '../settings/resolve.ts';
 import { undoClient } from './client-undo.ts';
@@ -95,10 +95,8 @@ export async function client(context: Context): Promise<void> {
     if (needsLogin) output.say(...notTried);
     return showDryRun(context, { changes });
   }
-  const foreign = changes.some(({ resource }) =>
-    ['daemonJson', 'moved', 'trust', 'hosts'].includes(resource.kind),
-  );
-  if (interactive && foreign && !early) await askToGoAhead(context, changes);
+  const shared = changes.some(({ resource }) => providerNamed(resource.kind)?.shared);
+  if (interactive && shared && !early) await askToGoAhead(context, changes);
   // Nothing to do: then nothing is locked and nothing is written, unless the registry is reached in another way than before.
   const other = former.way !== undefined && (former.way === 'http') !== inPlain;
   const done = changes.length > 0 || other ? await join(joining, context) : { changes, proven: [] };

@@ -50,7 +50,7 @@ export async function status(context: Context): Promise<number> {
     answers,
     ...(settings.auth === 'token' && { takesTokens: takes }),
     unfinished: left?.command ?? null,
-    drift: changes.map(({ title, drift }) => ({ title, ...drift })),
+    drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
   });
   const space = await host.space(settings.storage);
   const mark = (ok: boolean) =>

@@ -23,7 +23,12 @@ export function showDryRun({ output }: Context, { changes }: { changes: Change[]
   output.json({
     ok: true,
     dryRun: true,
-    changes: changes.map(({ title, resource, drift }) => ({ kind: resource.kind, title, ...drift })),
+    changes: changes.map(({ title, resource, drift: { what, details } }) => ({
+      kind: resource.kind,
+      title,
+      what,
+      details,
+    })),
   });
   if (changes.length === 0) output.out('Nothing to do.');
   else output.out(...changeDetails(changes, output.paint), 'Nothing was changed.');

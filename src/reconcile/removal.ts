@@ -20,6 +20,7 @@ const stepsLeft = async ({ undo }: Removal, host: Host): Promise<UndoStep[]> => 
 };
 
 const words = (step: UndoStep) => stepKindOf(step).words(step);
+const deletes = (step: UndoStep) => stepKindOf(step).deletes === true;
 
 export const removal = {
   title({ of: { kind, id, engine }, undo: { steps } }: Removal): string {
@@ -29,7 +30,15 @@ export const removal = {
 
   async check(resource: Removal, host: Host): Promise<Drift | undefined> {
     const left = await stepsLeft(resource, host);
-    return left.length === 0 ? undefined : { what: 'remove', details: left.map(words) };
+    const [first] = left;
+    if (!first) return undefined;
+    const restarts = left.flatMap((step) => stepKindOf(step).restarts?.(step) ?? [])[0];
+    return {
+      what: 'remove',
+      details: left.map(words),
+      ...(restarts && { restarts }),
+      ...(deletes(first) && { deletes: true }),
+    };
   },
 
   async undo({ undo }: Removal, host: Host, vault: Vault): Promise<Undo> {
@@ -49,9 +58,6 @@ export const removal = {
   /** The commands by which root does it by hand; what is none of a shell's stands behind a hash. */
   async byHand(resource: Removal, host: Host): Promise<string[]> {
     const left = await stepsLeft(resource, host);
-    return left.map((step) => `${isShell(step) ? 'sudo' : '#'} ${words(step)}`);
+    return left.map((step) => `${deletes(step) ? 'sudo' : '#'} ${words(step)}`);
   },
 };
-
-/** Whether its words can be pasted as they are. */
-const isShell = ({ do: what }: UndoStep) => what === 'remove' || what === 'rmdir' || what === 'removeTree';

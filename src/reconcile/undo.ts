@@ -51,6 +51,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
     isLeft: async (step, host) => (await isThere(step, host)) && !(await isSomebodys(step.path, host)),
     inverse: ({ path }, host, vault) => inverseOfPath(path, host, vault),
     words: ({ path }) => `rm ${path}`,
+    deletes: true,
   },
   rmdir: {
     perform: async ({ path }, host) => void (await host.rmdir(path)),
@@ -61,6 +62,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
       return { steps, cleanup: steps[0]?.do === 'chmod' ? [step] : [] };
     },
     words: ({ path }) => `rmdir ${path}      (if it is empty)`,
+    deletes: true,
   },
   chmod: {
     async perform(step, host) {
@@ -79,6 +81,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
       cleanup: [{ do: 'removeTree', path: `${path}${ASIDE}` }],
     }),
     words: ({ path }) => `rm -r ${path}`,
+    deletes: true,
     performReversibly: async ({ path }, host) =>
       (await host.stat(path)) ? host.rename(path, `${path}${ASIDE}`) : undefined,
   },

@@ -90,6 +90,7 @@ export const daemonJson: Provider<DaemonJsonResource, DaemonJsonStep> = {
     `${entry} ${present ? 'in' : 'no longer in'} ${directive} of ${daemon.config}`,
   id: ({ daemon, directive, entry }) => `${daemon.config}:${directive}:${entry}`,
   removed: (id) => id,
+  shared: true,
   place: ({ daemon }) => daemon.config,
 
   async check(resource, host) {

@@ -45,6 +45,7 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
   title: ({ daemon, directive }) => `${directive} from the flags of Docker into ${daemon.config}`,
   id: ({ daemon, directive }) => `${daemon.unit}:${directive}`,
   removed: (id) => id,
+  shared: true,
   place: ({ daemon }) => daemon.config,
 
   async check(resource, host) {
@@ -65,6 +66,7 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
         'systemctl daemon-reload',
         `systemctl restart ${daemon.unit}`,
       ],
+      restarts: daemon,
     };
   },
 
@@ -127,6 +129,7 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
       // After everything else is back, whichever way that was.
       inverse: async (step) => ({ steps: [], last: [step] }),
       words: ({ daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
+      restarts: ({ daemon }) => daemon,
     },
   },
 };

@@ -39,6 +39,7 @@ export const hosts: Provider<HostsResource, LineStep> = {
   title: ({ name, address, path }) => `line "${address} ${name}" in ${path}`,
   id: ({ name }) => name,
   removed: (name) => `line for ${name} in the hosts file`,
+  shared: true,
   place: ({ path }) => path,
   review: (changes) =>
     changes.map(({ title, drift }) => `${drift.what === 'create' ? 'add' : 'change'} the ${title}`),

@@ -1,4 +1,5 @@
 // What a kind of resource brings: what differs (check), the change (apply), the way back (undo), and how each step back is done.
+import type { Daemon } from '../dockerd/types.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import type { Report } from '../terminal/output.ts';
@@ -9,6 +10,10 @@ export interface Drift {
   what: 'create' | 'change' | 'start' | 'remove';
   /** For the user: a unified diff, a command that will be run, a reason. Secrets are masked already. */
   details: string[];
+  /** The dockerd that is restarted by it: what runs in it stops for that time. */
+  restarts?: Daemon;
+  /** Of a removal: its first step back removes a file or a directory. */
+  deletes?: true;
 }
 
 /** One thing that goes back. Data, not a closure, so that it survives a crash; each can be done twice without harm. */
@@ -50,6 +55,10 @@ export interface StepKind<S, T = S | FileStep> {
   inverse(step: S, host: Host, vault: Vault): Promise<WayBack<T>>;
   /** The command that a user would type for it. */
   words(step: S): string;
+  /** It removes a file or a directory: its words can be pasted as they are. */
+  deletes?: true;
+  /** The dockerd that it restarts. */
+  restarts?(step: S): Daemon;
   /** Does the step on the way out, where `perform` would leave no way back: what cannot be made again is set aside until the run is over. */
   performReversibly?(step: S, host: Host): Promise<void>;
   /** A run that is rolled back leaves it: it harms nobody, and the next try is spared the wait. */
@@ -93,6 +102,8 @@ export interface Provider<R extends { kind: string }, S extends Step = never, Ot
   apply(resource: R, host: Host, report?: Report): Promise<void>;
   /** How its own steps back are done. */
   steps: { [D in S['do']]: StepKind<Extract<S, { do: D }>, S | FileStep> };
+  /** It changes what others own or write to as well: who is there is asked first on a developer machine. */
+  shared?: true;
   /** Lines of the review on a server, of all its changes: `add the user x`. Absent: it has none. */
   review?(changes: Shown<R>[], at: { dir: string; port: number }): string[];
   /** The file that it changes; undefined: it changes none. */

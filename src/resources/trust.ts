@@ -55,6 +55,7 @@ export const trust: Provider<TrustResource, TrustStep> = {
   title: (resource) => `${pathOf(resource)} in the trust store of the system`,
   id: ({ name }) => name,
   removed: (name) => name,
+  shared: true,
   place: pathOf,
 
   async check(resource, host) {
@@ -69,6 +70,7 @@ export const trust: Provider<TrustResource, TrustStep> = {
         STORES[resource.store].update.join(' '),
         ...restart,
       ],
+      ...(resource.restart && { restarts: resource.restart }),
     };
   },
 

@@ -1,7 +1,8 @@
 // `--client --undo`: which registry is meant, where several are known, or one under another port.
 import { describe, expect, test } from 'vitest';
 import { runCommand } from '../../helpers/context.ts';
-import { fakeHost } from '../../helpers/fake-host.ts';
+import { DAEMON, runDockerd } from '../../helpers/daemon.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { scripted } from '../../helpers/scripted-prompts.ts';
 
 const BASE = '/var/lib/registry-setup/client';
@@ -57,4 +58,40 @@ test('one that is not known is nothing to do, and names those that are', async (
     expect(documents[0]).toMatchObject({ changed: [], known: ['10.0.0.9:5080'] });
   }
   expect(host.snapshot()).toEqual(before);
+});
+
+describe('flags of Docker that were moved', () => {
+  const moved = (host: FakeHost) => {
+    runDockerd(host);
+    const undo = {
+      steps: [
+        { do: 'remove', path: '/etc/moved.conf' },
+        { do: 'restart', daemon: DAEMON },
+      ],
+    };
+    host.put('/etc/moved.conf', 'ours');
+    const oldest = { 'moved:docker:insecure-registries': { title: 'flags', undo } };
+    host.put(`${BASE}/10.0.0.9_5080/.state/oldest.json`, JSON.stringify(oldest));
+  };
+
+  test('go back with a restart, which takes a yes of its own', async () => {
+    const { host } = client();
+    moved(host);
+    const before = host.snapshot();
+    await expect(runCommand(host, '--client 10.0.0.9:5080 --undo --yes')).rejects.toMatchObject({
+      exitCode: 2,
+      fix: [expect.stringContaining('--restart-docker')],
+    });
+    expect(host.snapshot()).toEqual(before);
+    await runCommand(host, '--client 10.0.0.9:5080 --undo --yes --restart-docker');
+    expect(host.text('/etc/moved.conf')).toBeUndefined();
+  });
+
+  test('are shown by --dry-run as words alone', async () => {
+    const { host } = client();
+    moved(host);
+    const { documents } = await runCommand(host, '--client 10.0.0.9:5080 --undo --yes --dry-run');
+    const [change] = (documents[0]?.changes ?? []) as object[];
+    expect(Object.keys(change ?? {})).toEqual(['kind', 'title', 'what', 'details']);
+  });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { perform } from '../../../src/reconcile/undo.ts';
 import type { Undo } from '../../../src/resources/undo.ts';
+import { DAEMON } from '../../helpers/daemon.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { fiveCases, vaultOn } from '../../helpers/provider-cases.ts';
@@ -26,6 +27,21 @@ describe('a file that goes', () => {
     { name: 'there', prepare: (host) => host.put(path, 'ours', 0o600), takes: 'remove' },
     { name: 'gone already', prepare: () => {}, takes: undefined },
   ]);
+});
+
+test('what goes says whether files are removed and Docker is restarted, whatever its words are', async () => {
+  const host = fakeHost();
+  host.put(path, 'ours');
+  host.put('/copy', 'before');
+  const restart = { do: 'restart', daemon: DAEMON } as const;
+  const restore = { do: 'restore', path, copy: '/copy', mode: 0o644, uid: 0, gid: 0 } as const;
+  const removed = await removal.check(
+    gone('moved', 'docker', { steps: [{ do: 'remove', path }, restart] }),
+    host,
+  );
+  expect(removed).toMatchObject({ deletes: true, restarts: DAEMON });
+  const restored = await removal.check(gone('file', path, { steps: [restore] }), host);
+  expect(Object.keys(restored ?? {})).toEqual(['what', 'details']);
 });
 
 describe('a directory that goes', () => {

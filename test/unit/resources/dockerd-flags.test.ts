@@ -36,6 +36,12 @@ describe('flags that move', () => {
     },
   ]);
 
+  test('that it is restarted is said beside the words for it', async () => {
+    const host = fakeHost();
+    start(undefined, flagged)(host);
+    expect(await moved.check(resource, host)).toMatchObject({ restarts: DAEMON });
+  });
+
   test('it is restarted once, and once when it goes back, after the files', async () => {
     const host = fakeHost();
     start('{}', flagged)(host);
