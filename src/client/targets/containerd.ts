@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
+import { isOurs, MARK } from '../mark.ts';
 import type { Finder, Look, Trust } from '../target.ts';
 import { ownDockerLogins, pullWith } from './docker.ts';
 
 export const BASE = '/etc/containerd/certs.d';
 const CONFIG = '/etc/containerd/config.toml';
-const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
 
 /** hosts.toml (github.com/containerd/containerd/blob/main/docs/hosts.md). */
 export function hostsToml(name: string, trust: Trust, ca: string[]): string {
@@ -29,7 +29,7 @@ async function resources({ host, wish, made }: Look, trust: Trust): Promise<Reso
   const dir = join(BASE, wish.name);
   const path = join(dir, 'hosts.toml');
   const before = (await host.read(path))?.toString();
-  if (before !== undefined && !before.startsWith(MARK))
+  if (before !== undefined && !isOurs(before))
     throw new CliError(`${path} is there already, and it is not ours.`, {
       fix: [`Look at it:             cat ${path}`, 'Leave containerd out:   --target docker'],
       exitCode: 2,

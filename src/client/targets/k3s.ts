@@ -2,11 +2,11 @@
 import { dirname, join } from 'node:path';
 import type { Resource } from '../../resources/resource.ts';
 import { directory } from '../certs-dir.ts';
+import { isOurs, MARK } from '../mark.ts';
 import type { Finder, Look, Trust } from '../target.ts';
 
 export const FOLDER = '/etc/rancher/k3s';
 export const FILE = `${FOLDER}/registries.yaml`;
-const MARK = '# Written by registry-setup; `registry-setup --client --undo` takes it away.';
 
 /** registries.yaml (docs.k3s.io/installation/private-registry). */
 export function registriesYaml(name: string, trust: Trust, ca: string | undefined): string {
@@ -35,7 +35,7 @@ export const k3s: Finder = async (look) => {
   if (!(await has('k3s'))) return undefined;
   const { stdout } = await host.run('k3s', ['--version']);
   const before = (await host.read(FILE))?.toString() ?? MARK;
-  const foreign = !before.startsWith(MARK) || (before !== MARK && !before.includes(`"${wish.name}"`));
+  const foreign = !isOurs(before) || (before !== MARK && !before.includes(`"${wish.name}"`));
   const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
   const lines = registriesYaml(wish.name, { kind: 'public' }, path).trimEnd().split('\n');
   return {

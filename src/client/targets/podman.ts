@@ -5,6 +5,7 @@ import type { Host } from '../../host/host.ts';
 import { leftOut } from '../../registry/no-proxy.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
+import { MARK } from '../mark.ts';
 import type { Finder, LoginPlace, Look, Pull, Trust } from '../target.ts';
 import { ownDockerLogins, pullWith } from './docker.ts';
 
@@ -12,7 +13,7 @@ const TOOLS = ['podman', 'buildah', 'skopeo'] as const;
 
 /** A drop-in of registries.conf (containers-registries.conf.d(5)). */
 export function dropIn(name: string, insecure: boolean, mirror: boolean): string {
-  const lines = ['# Written by registry-setup; `registry-setup --client --undo` takes it away.'];
+  const lines = [MARK];
   if (insecure) lines.push('[[registry]]', `location = "${name}"`, 'insecure = true');
   if (mirror)
     lines.push(

@@ -1,0 +1,26 @@
+// A hosts.toml that is there already: the program's own is written anew, that of somebody else is not.
+import { expect, test } from 'vitest';
+import type { Look, Trust } from '../../../../src/client/target.ts';
+import { BASE, containerd } from '../../../../src/client/targets/containerd.ts';
+import { fakeHost } from '../../../helpers/fake-host.ts';
+
+const FILE = `${BASE}/10.0.3.17:5000/hosts.toml`;
+const HTTP: Trust = { kind: 'http' };
+
+async function plan(before: string) {
+  const host = fakeHost();
+  host.put(FILE, before);
+  host.commands['containerd --version'] = { stdout: 'containerd 2.1.3' };
+  const wish = { name: '10.0.3.17:5000' };
+  const look = { host, env: {}, wish, has: async () => true, made: new Set<string>() } as unknown as Look;
+  return (await containerd(look))?.resources(HTTP, {} as never);
+}
+
+test('one that another version wrote, with other words about how it goes, is the program’s own', async () => {
+  const resources = await plan('# Written by registry-setup; --undo removes it.\nserver = "x"\n');
+  expect(resources).toContainEqual(expect.objectContaining({ kind: 'file', path: FILE }));
+});
+
+test('one of somebody else is left alone', async () => {
+  await expect(plan('server = "x"\n')).rejects.toMatchObject({ exitCode: 2 });
+});
