@@ -21,6 +21,14 @@ host_packages() { # FLAVOUR
   esac
 }
 
+# The others of a suite are made on top of its system without an engine.
+base_flavour() { # FLAVOUR → nothing for one that is made from nothing
+  case $1 in
+    *-bare | forky) ;;
+    *) echo "${1%%-*}-bare" ;;
+  esac
+}
+
 needs_our_node() { [[ $1 = bookworm* ]]; }   # FLAVOUR
 
 # The addresses of this machine's own Debian sources: of the distribution, and of its security updates.
@@ -58,8 +66,11 @@ apt_access() {
 
 # Functions as bash prints them: a changed comment builds nothing.
 host_recipe() { # FLAVOUR → its hash
+  local base
+  base=$(base_flavour "$1")
   {
-    declare -f host_files customize_host build_host_image
+    if [[ $base ]]; then host_recipe "$base"; fi
+    declare -f host_files customize_host build_host_image packed_host
     echo "$1 $(host_packages "$1") $(sources "${1%%-*}")"
     apt_access
     cat /usr/local/share/ca-certificates/*.crt 2>/dev/null || true
@@ -73,32 +84,49 @@ build_host_image() { # FLAVOUR
   hash=$(host_recipe "$flavour")
   old=$(engine image inspect -f '{{.Id}} {{index .Config.Labels "'"$namespace"'.recipe"}}' "$image" 2>/dev/null || true)
   [[ $old != *" $hash" ]] || return 0
-  local pack=(gzip -1) ending=gz
-  if command -v zstd >/dev/null; then pack=(zstd -q -1 -T0) ending=zst; fi
-  file=$cache/host-$flavour-$hash.tar.$ending
-  if [[ ! -f $file ]]; then
-    say "building host $flavour (about a minute)"
-    host_files "$flavour" "$tmp/host-$flavour" | "${pack[@]}" >"$tmp/host-$flavour.packed"
-    rm -f "$cache/host-$flavour"-????????????.tar.*
-    mv "$tmp/host-$flavour.packed" "$file"
-  fi
+  file=$(packed_host "$flavour")
   # Overlay on overlay does not work: what an engine stores lies on volumes.
-  "${pack[0]}" -dc "$file" | ENGINE_TIMEOUT=300 engine import \
+  unpacked "$file" | ENGINE_TIMEOUT=300 engine import \
     -c 'CMD ["/sbin/init"]' -c 'ENV container=docker' -c "LABEL $namespace.recipe=$hash" \
     -c 'VOLUME ["/var/lib/docker","/var/lib/containerd","/var/lib/containers"]' - "$image" >/dev/null
   # A kept host may still run from the old one: then it stays until that host is gone and `lab sweep` finds it.
   [[ -z $old ]] || engine rmi "${old%% *}" >/dev/null 2>&1 || true
 }
 
+unpacked() { if [[ $1 = *.zst ]]; then zstd -qdc "$1"; else gzip -dc "$1"; fi; }   # FILE → tar, to stdout
+
+# Two flavours may want the same one at the same time: the second waits.
+packed_host() { # FLAVOUR → its file, made where it is missing
+  local flavour=$1 hash file pack=(gzip -1) ending=gz
+  if command -v zstd >/dev/null; then pack=(zstd -q -1 -T0) ending=zst; fi
+  hash=$(host_recipe "$flavour")
+  file=$cache/host-$flavour-$hash.tar.$ending
+  exec 8>"$tmp/host-$flavour.lock"
+  flock 8
+  if [[ ! -f $file ]]; then
+    say "building host $flavour (about a minute)"
+    host_files "$flavour" "$tmp/host-$flavour" | "${pack[@]}" >"$tmp/host-$flavour.packed" || return 1
+    rm -f "$cache/host-$flavour"-????????????.tar.*
+    mv "$tmp/host-$flavour.packed" "$file"
+  fi
+  exec 8>&-
+  echo "$file"
+}
+
 host_files() { # FLAVOUR WORK-FOLDER → tar, to stdout
-  local flavour=$1 work=$2 lines=()
+  local flavour=$1 work=$2 base lines=() start=(--variant=minbase)
+  base=$(base_flavour "$flavour")
+  if [[ $base ]]; then
+    base=$(packed_host "$base") || return 1
+    start=(--variant=custom --skip=check/empty --setup-hook="bash '$lab_dir/host-images.sh' unpacked '$base' | tar -C \"\$1\" -x")
+  fi
   mapfile -t lines < <(sources "${flavour%%-*}")
   mkdir -p "$work/ca"
   apt_access >"$work/apt.conf"
   cp /usr/local/share/ca-certificates/*.crt "$work/ca/" 2>/dev/null || true
   if needs_our_node "$flavour"; then cp -L "$(command -v node)" "$work/node"; fi
-  mmdebstrap --quiet --variant=minbase --include="$(host_packages "$flavour")" \
-    --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::GzipIndexes "true"' \
+  mmdebstrap --quiet "${start[@]}" --include="$(host_packages "$flavour")" \
+    --dpkgopt=force-unsafe-io --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::GzipIndexes "true"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="bash '$lab_dir/host-images.sh' customize '$work' \"\$1\"" \
     "${flavour%%-*}" - "${lines[@]}" ||
@@ -110,8 +138,11 @@ customize_host() { # WORK-FOLDER ROOT
   cp "$work/apt.conf" "$root/etc/apt/apt.conf.d/90lab"
   if cp "$work"/ca/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null; then chroot "$root" update-ca-certificates >/dev/null 2>&1; fi
   if [[ -f $work/node ]]; then install -m 755 "$work/node" "$root/usr/local/bin/node"; fi
-  # Modules cannot be loaded from a container; apt's own timers would hold its lock in the middle of a test.
-  for unit in systemd-modules-load.service apt-daily.timer apt-daily-upgrade.timer; do
+  # Modules cannot be loaded from a container, nor is there a kernel to look at; apt's own timers would hold its lock in the
+  # middle of a test. Every unit less is a faster start.
+  for unit in systemd-modules-load.service modprobe@.service apt-daily.timer apt-daily-upgrade.timer \
+    e2scrub_reap.service e2scrub_all.timer fstrim.timer dpkg-db-backup.timer \
+    dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
   done
   # There is no pids controller in the lab's cgroup tree, and podman insists on one.
@@ -123,7 +154,10 @@ customize_host() { # WORK-FOLDER ROOT
 }
 
 # mmdebstrap runs its hooks in a shell of its own.
-if [[ ${BASH_SOURCE[0]} = "$0" && ${1:-} = customize ]]; then
+if [[ ${BASH_SOURCE[0]} = "$0" ]]; then
   set -euo pipefail
-  customize_host "$2" "$3"
+  case ${1:-} in
+    customize) customize_host "$2" "$3" ;;
+    unpacked) unpacked "$2" ;;
+  esac
 fi
