@@ -1,4 +1,4 @@
-// DER values, read and written. (ITU-T X.690) The only door to node-forge.
+// Reads and writes DER values (ITU-T X.690). The only file that imports node-forge.
 import type { X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 
@@ -6,7 +6,7 @@ export type Element = forge.asn1.Asn1;
 export const { asn1 } = forge;
 export const { Type, Class } = asn1;
 
-// Forge keeps bytes as text, one character a byte.
+/** Returns bytes as forge keeps them: text with one character a byte. */
 export const text = (bytes: Buffer) => bytes.toString('latin1');
 const bytes = (value: string) => Buffer.from(value, 'latin1');
 export const primitive = (type: number, value: string) => asn1.create(Class.UNIVERSAL, type, false, value);
@@ -15,27 +15,28 @@ export const tagged = (tag: number, value: string | Element[]) =>
   asn1.create(Class.CONTEXT_SPECIFIC, tag, Array.isArray(value), value);
 export const oid = (dotted: string) => primitive(Type.OID, asn1.oidToDer(dotted).getBytes());
 
-/** An ASN.1 tree as DER. */
+/** Returns an ASN.1 tree as DER. */
 export const encode = (element: Element) => bytes(asn1.toDer(element).getBytes());
 
-/** DER as a tree. Bit strings stay as they are: forge would else look inside a public key. (Its types lack the option.) */
+/** Parses DER into a tree. Leaves bit strings undecoded: forge would parse a public key. (Its types lack the option.) */
 export const decode = (der: Buffer): Element => asn1.fromDer(text(der), { decodeBitStrings: false } as never);
 
-/** The parts of a constructed element; none for a primitive one. */
+/** Returns the parts of a constructed element; none for a primitive one. */
 export const children = (element: Element | undefined): Element[] =>
   Array.isArray(element?.value) ? element.value : [];
 
-/** The bytes of a primitive element. */
+/** Returns the bytes of a primitive element; none for a constructed one. */
 export const content = (element: Element | undefined): Buffer =>
   bytes(typeof element?.value === 'string' ? element.value : '');
 
+/** Returns the OID that an element holds, dotted. */
 export const oidOf = (element: Element | undefined): string => asn1.derToOid(text(content(element)));
 
-/** What Node's X509Certificate does not show: names as they are written, and each extension's DER under its OID. */
+/** Returns what Node's X509Certificate does not show: the names as encoded, and each extension's DER by its OID. */
 export function dissect(cert: X509Certificate) {
   const [tbs, algorithm] = children(decode(cert.raw));
   const fields = children(tbs);
-  const first = fields[0]?.tagClass === Class.CONTEXT_SPECIFIC ? 1 : 0; // version 1 does not say its version
+  const first = fields[0]?.tagClass === Class.CONTEXT_SPECIFIC ? 1 : 0; // version 1 omits the version field
   const list = fields.find((field) => field.tagClass === Class.CONTEXT_SPECIFIC && Number(field.type) === 3);
   const extensions = new Map(
     children(children(list)[0])
@@ -46,4 +47,4 @@ export function dissect(cert: X509Certificate) {
   return { issuer, subject, extensions, signatureOid: oidOf(children(algorithm)[0]) };
 }
 
-export { forge }; // for the other files of this folder, so that this one stays the only door
+export { forge }; // for the other files of this folder: this one alone imports node-forge

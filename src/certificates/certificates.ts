@@ -1,4 +1,4 @@
-// The certificates that the settings ask for: made here, signed by a CA that was given, or given as they are.
+// Certificates that are made and kept here. Loads those that the settings ask for: made here, signed by the user's CA, or the user's own.
 import type { Host } from '../host/host.ts';
 import {
   type AskPassphrase,
@@ -12,15 +12,18 @@ import {
 import { type TokenPair, tokenPair } from './token-pair.ts';
 
 export interface Certificates {
-  /** What is served over TLS; undefined where it is plain HTTP. */
+  /** The served certificate; undefined for plain HTTP. */
   site: Site | undefined;
-  /** Kept while another mode is used, so that clients which trust it need nothing when it comes back. */
+  /** Kept while another mode is in use, so that clients still trust it when the user returns to it. */
   ca: OwnCa | undefined;
-  /** The pair that signs tokens; undefined where there are none. */
+  /** The pair that signs tokens; undefined unless auth is `token`. */
   token: TokenPair | undefined;
 }
 
-/** @throws InputError (exit 2) for what is wrong with a file that was given */
+/**
+ * Loads each certificate that still fits, and makes the others. Writes nothing.
+ * @throws InputError (exit 2) for what is wrong with a file that the user gave
+ */
 export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
   const { settings, keys, renew } = wish;
   const token = settings.auth === 'token' ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;

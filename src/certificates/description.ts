@@ -1,4 +1,4 @@
-// What a person wants to know of the certificates that are served: names, dates, who signed, which roots clients may have.
+// Describes the served certificate for the user: names, dates, issuer, and the roots that clients may trust.
 import { describeCertificate } from './fields.ts';
 import type { Site } from './site.ts';
 import { splitPem } from './split.ts';
@@ -12,14 +12,14 @@ export interface CertificateFacts {
     daysLeft: number;
     fingerprint: string;
   };
-  /** What clients trust, the newest first. The fingerprint is the one that a client is given. */
+  /** What clients trust, the newest first. The user gives a client this fingerprint. */
   roots: { subject: string; notAfter: string; daysLeft: number; fingerprint: string }[];
   publicCa: boolean;
-  /** Addresses that this machine has and the certificate has not. */
+  /** Addresses of this machine that the certificate lacks. */
   lacks?: string[];
 }
 
-/** Dates in ISO 8601. */
+/** Returns the facts of the served certificate and its roots; dates in ISO 8601. */
 export function certificateFacts({ chain, roots, publicCa, lacks }: Site): CertificateFacts {
   const { names, issuer, notBefore, notAfter, daysLeft, fingerprint } = describeCertificate(
     splitPem(chain)[0] ?? '',

@@ -1,4 +1,4 @@
-// What a certificate says about itself, as plain data.
+// Reads the fields of a certificate as plain data.
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { ipBytes, ipText, toAscii } from '../host/names.ts';
@@ -9,7 +9,7 @@ export interface Description {
   /** One line: `CN=registry 10.0.3.17, O=Example`. */
   subject: string;
   issuer: string;
-  /** From subjectAltName alone: nobody reads the common name any more. */
+  /** From subjectAltName alone: clients ignore the common name. */
   names: { dns: string[]; ip: string[] };
   notBefore: Date;
   notAfter: Date;
@@ -21,7 +21,7 @@ export interface Description {
   selfSigned: boolean;
   /** `RSA 2048`, `EC prime256v1`. */
   keyType: string;
-  /** Of a CA: how many CAs may come between it and a site's certificate; undefined where it is not limited. */
+  /** Of a CA: how many CAs may come between it and a server's certificate; undefined if unlimited. */
   pathLength?: number;
 }
 
@@ -31,16 +31,16 @@ interface Constraints {
   excluded: { dns: string[]; ip: Buffer[] };
 }
 
-/** The description, and what only the checks need. */
+/** The description, and what the checks alone need. */
 export interface Fields extends Description {
   cert: X509Certificate;
   commonName: string | undefined;
   /** The two names byte by byte, as Go compares them. */
   subjectDer: string;
   issuerDer: string;
-  /** May be a TLS server, as far as its extended key usage goes; a CA's limits what is below it. */
+  /** Its extended key usage permits TLS servers; a CA's limits the certificates below it. */
   servesTls: boolean;
-  /** The key may sign certificates, as far as its key usage goes. */
+  /** Its key usage permits the key to sign certificates. */
   signsCertificates: boolean;
   sha1: boolean;
   constraints: Constraints;
@@ -51,7 +51,7 @@ const DAY = 86_400_000;
 const BOOLEAN = 1;
 /** serverAuth, and anyExtendedKeyUsage. */
 const SERVER_PURPOSES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
-/** RSA, DSA and ECDSA with SHA-1, RSA with MD5: Go takes none of them. */
+/** RSA, DSA and ECDSA with SHA-1, RSA with MD5: Go accepts none of them. */
 const OLD_SIGNATURES = [
   '1.2.840.113549.1.1.5',
   '1.2.840.10040.4.3',
@@ -59,7 +59,7 @@ const OLD_SIGNATURES = [
   '1.2.840.113549.1.1.4',
 ];
 
-/** The names of subjectAltName or of name constraints: DNS names have the tag 2, addresses the tag 7. */
+/** Returns the names of subjectAltName or of name constraints: DNS names have the tag 2, addresses the tag 7. */
 function generalNames(entries: Element[]) {
   const tagged = (tag: number) => entries.filter((entry) => Number(entry.type) === tag).map(content);
   return { dns: tagged(2).map((bytes) => bytes.toString('latin1').toLowerCase()), ip: tagged(7) };
@@ -74,7 +74,7 @@ function constraintsOf(der: Buffer | undefined): Constraints {
   return { permitted: list(0), excluded: list(1) };
 }
 
-/** Whether one certificate's key made the other's signature, whatever their names. */
+/** Tells whether the issuer's key made the certificate's signature; ignores their names. */
 export function signed(issuer: X509Certificate, cert: X509Certificate): boolean {
   try {
     return cert.verify(issuer.publicKey);
@@ -84,9 +84,10 @@ export function signed(issuer: X509Certificate, cert: X509Certificate): boolean 
 }
 
 /**
+ * Reads one certificate.
  * @param pem one certificate
  * @param now for daysLeft
- * @throws whatever the parsers throw for a certificate that is damaged
+ * @throws the parser's own error if the certificate is damaged
  */
 export function readFields(pem: string, now = new Date()): Fields {
   const cert = new X509Certificate(pem);
@@ -124,7 +125,7 @@ export function readFields(pem: string, now = new Date()): Fields {
   };
 }
 
-/** What a person, or `--json`, is told of a certificate. */
+/** Returns what the user, or `--json`, sees of a certificate. @throws as readFields */
 export function describeCertificate(pem: string, now = new Date()): Description {
   const {
     cert,
@@ -140,7 +141,7 @@ export function describeCertificate(pem: string, now = new Date()): Description 
   return said;
 }
 
-/** Whether a CA's name constraints let it sign for a host or an address. True for a CA without any. */
+/** Tells whether a CA's name constraints permit a host or an address. True for a CA without constraints. */
 export function permitsName({ constraints: { permitted, excluded } }: Fields, name: string): boolean {
   if (isIP(name)) {
     const address = ipBytes(name);

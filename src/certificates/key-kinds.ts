@@ -1,11 +1,11 @@
-// The kinds of keys that Go's crypto/x509, and so Docker and the registry, can work with.
+// Lists the kinds of keys that Go's crypto/x509, and so Docker and the registry, support.
 import type { KeyObject } from 'node:crypto';
 
-/** `rsa`, `ec prime256v1`, `ed25519`, …, in the words of OpenSSL. */
+/** Returns the kind of a key in OpenSSL's words: `rsa`, `ec prime256v1`, `ed25519`, … */
 export const keyKind = (key: KeyObject): string =>
   [key.asymmetricKeyType, key.asymmetricKeyDetails?.namedCurve].filter(Boolean).join(' ');
 
-/** How each kind signs a certificate: the OID of the signature (RFC 5758, 8410, 4055), and its hash. */
+/** How each kind of key signs a certificate: the OID of the signature (RFC 5758, 8410, 4055), and its hash. */
 export const SIGNATURES: Record<string, { oid: string; hash: string | null }> = {
   rsa: { oid: '1.2.840.113549.1.1.11', hash: 'sha256' },
   'ec prime256v1': { oid: '1.2.840.10045.4.3.2', hash: 'sha256' },
@@ -14,14 +14,14 @@ export const SIGNATURES: Record<string, { oid: string; hash: string | null }> = 
   ed25519: { oid: '1.3.101.112', hash: null },
 };
 
-/** `RSA 2048`, `EC prime256v1`, `ED25519`: for people. */
+/** Describes a key for the user: `RSA 2048`, `EC prime256v1`, `ED25519`. */
 export function describeKey(key: KeyObject): string {
   const [type = 'unknown', curve] = keyKind(key).split(' ');
   const size = curve ?? key.asymmetricKeyDetails?.modulusLength;
   return [type.toUpperCase(), size].filter(Boolean).join(' ');
 }
 
-/** Why clients refuse a key, as the end of a sentence; undefined when they do not. */
+/** Returns why clients refuse a key, as the end of a sentence; undefined if they accept it. */
 export function keyFault(key: KeyObject): string | undefined {
   if (!SIGNATURES[keyKind(key)]) return `has a key of a kind that Docker does not know (${describeKey(key)})`;
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 2048;

@@ -1,4 +1,4 @@
-// The names of the site certificate, and whether one that is there is still good for them.
+// Lists the names of the served certificate, and tells whether an existing certificate still fits them.
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { bare, ipBytes, ipText } from '../host/names.ts';
@@ -6,15 +6,15 @@ import type { Settings } from '../settings/settings.ts';
 import { checkHost } from '../settings/validation.ts';
 
 export interface SiteNames {
-  /** What must be in it, the one that clients use first; without one of these it is made anew. */
+  /** Names that the certificate must have, the one that clients use first; a certificate that lacks one is recreated. */
   needed: string[];
-  /** How many of those, from the first, were asked for by a person. */
+  /** How many of those, from the first, the user asked for. */
   asked: number;
-  /** The other addresses of this machine. They come and go: none of them is a reason for a new certificate. */
+  /** The other addresses of this machine. They change: none of them is a reason for a new certificate. */
   more: string[];
 }
 
-/** Every name and address that the site certificate is for. @param addresses those of this machine */
+/** Returns every name and address that the served certificate is for. @param addresses those of this machine */
 export function siteNames(
   { host, san }: Pick<Settings, 'host' | 'san'>,
   hostname: string,
@@ -29,22 +29,22 @@ export function siteNames(
 }
 
 const LOCAL = 'localhost';
-/** In a certificate it ends what was needed; what follows are addresses of the machine as it was then. */
+/** The last needed name in a certificate; after it come the other addresses that the machine had then. */
 const LAST = '::1';
 
-/** As they stand in the certificate: the order tells later which were needed. */
+/** Returns the names in the certificate's order: it tells later which were needed. */
 export const inOrder = ({ needed, more }: SiteNames): string[] => [...needed, ...more];
 
-/** `0:0:0:0:0:0:0:1` and `::1` are one address. */
+/** Returns one spelling for each name: `0:0:0:0:0:0:0:1` and `::1` are one address. */
 export const canonical = (name: string) => (isIP(name) === 6 ? ipText(ipBytes(name)) : name.toLowerCase());
 
-/** The names of a certificate, in its own order. */
+/** Returns the names of a certificate, in its own order. */
 function namesIn(cert: string): string[] {
   const names = new X509Certificate(cert).subjectAltName?.split(', ') ?? [];
   return names.map((name) => canonical(name.replace(/^(DNS|IP Address):/, '')));
 }
 
-/** Addresses of this machine that the certificate does not have. */
+/** Returns the addresses of this machine that the certificate lacks. */
 export const lacking = (cert: string, { more }: SiteNames): string[] => {
   const there = namesIn(cert);
   return more.filter((address) => !there.includes(canonical(address)));
@@ -52,12 +52,12 @@ export const lacking = (cert: string, { more }: SiteNames): string[] => {
 
 const DAY = 86_400_000;
 
-/** It has all that is needed, and nothing more but what are, or once were, addresses of this machine: a --san that was dropped is gone. */
+/** Tells whether it has all needed names, and beyond them only present or former addresses of this machine: no --san that was dropped. */
 function hasNames(cert: string, { needed, more }: SiteNames): boolean {
   const there = namesIn(cert);
   const wanted = needed.map(canonical);
   if (!wanted.every((name) => there.includes(name))) return false;
-  // Where a CA may not sign ::1, an address that was dropped cannot be told from one that went.
+  // If a CA may not sign ::1, nothing tells an address dropped from --san from one that the machine lost.
   const end = there.indexOf(LAST);
   const may = (name: string, at: number) =>
     wanted.includes(name) ||
@@ -65,7 +65,11 @@ function hasNames(cert: string, { needed, more }: SiteNames): boolean {
   return there.every(may);
 }
 
-/** Still good for these names, in its dates, and as long-lived as is wanted. */
+/**
+ * Tells whether the certificate has these names, is valid now, and lasts as long as the settings ask.
+ * @param days how long a certificate lasts
+ * @param issuerEnd when its issuer ends; undefined if the certificate signs itself
+ */
 export function fits(
   cert: string,
   names: SiteNames,
@@ -77,7 +81,7 @@ export function fits(
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
   if (from > now.getTime() || to < now.getTime()) return false;
   if (!hasNames(cert, names)) return false;
-  // A certificate that its issuer's end cut short is not made anew for that.
+  // A certificate that its issuer's end cut short still fits.
   const cut = issuerEnd !== undefined && Math.abs(to - issuerEnd.getTime()) < DAY;
   return cut || Math.abs(to - from - days * DAY) < DAY;
 }

@@ -1,4 +1,4 @@
-// Certificates: makes them, and takes them apart where Node cannot.
+// Makes keys and certificates.
 import {
   createHash,
   createPrivateKey,
@@ -45,7 +45,7 @@ const DAY = 24 * HOUR;
 
 const after = (days: number, now = new Date()) => new Date(now.getTime() + days * DAY);
 
-/** @param when milliseconds since 1970; the form changes in 2050 (RFC 5280 4.1.2.5) */
+/** Encodes a time. @param when milliseconds since 1970; the form changes in 2050 (RFC 5280 4.1.2.5) */
 function time(when: number): Element {
   const date = new Date(when);
   return date.getUTCFullYear() < 2050
@@ -54,10 +54,10 @@ function time(when: number): Element {
 }
 
 /**
- * A subject. RFC 5280 gives a common name 64 characters. A longer one is cut and ends in dots, so that it is no host name any more:
- * no client looks for a host in it (names are in subjectAltName), and an empty subject, the other way, is refused by some.
- * @param key given for a root: its id tells two CAs of one registry apart. Were their names equal, the certificate of one by the
- *   other would pass for self-signed
+ * Returns a subject. RFC 5280 limits a common name to 64 characters. A longer name is cut and ends in dots, so that it is no host
+ * name: clients look for hosts in subjectAltName alone. An empty subject is no way out: some clients refuse it.
+ * @param key given for a root: its id tells two CAs of one registry apart. With equal names, a certificate that one signs for
+ *   the other would pass for self-signed
  */
 function subjectName(name: string, key?: KeyObject): Element {
   const attribute = (id: string, type: number, value: string) =>
@@ -76,31 +76,31 @@ const extension = (id: string, value: Element, critical = false) =>
     primitive(Type.OCTETSTRING, text(encode(value))),
   );
 const NOT_A_CA = extension('2.5.29.19', sequence(), true);
-/** @param below how many CAs may come between this one and a site's certificate */
+/** @param below how many CAs may come between this one and a server's certificate */
 const isCa = (below: number) => {
   const pathLength = primitive(Type.INTEGER, String.fromCharCode(below));
   return extension('2.5.29.19', sequence(primitive(Type.BOOLEAN, '\xff'), pathLength), true);
 };
-// Bit strings: first how many bits at the end are unused, then the bits in the order of RFC 5280 4.2.1.3.
+// A bit string begins with the number of unused bits at its end; the bits are in the order of RFC 5280 4.2.1.3.
 const keyUsage = (bits: string) => extension('2.5.29.15', primitive(Type.BITSTRING, bits), true);
 const SERVES = keyUsage('\x05\xa0'); // digitalSignature, keyEncipherment
 const SIGNS = keyUsage('\x01\x06'); // keyCertSign, cRLSign
 const SERVES_AND_SIGNS = keyUsage('\x02\xa4'); // digitalSignature, keyEncipherment, keyCertSign
 const SERVER_AUTH = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
 
-/** Who this is, and who signed it, as key ids: how a client finds its way among certificates of one name. */
+/** Returns the key ids of the subject and its issuer: a client tells certificates with equal names apart by them. */
 const keyIds = (own: Buffer, issuer: Buffer) => [
   extension('2.5.29.14', primitive(Type.OCTETSTRING, text(own))),
   extension('2.5.29.35', sequence(tagged(0, text(issuer)))),
 ];
 
-/** RFC 5280 4.2.1.2, method 1: SHA-1 of the public key's bits. A name, not a safeguard. */
+/** Returns the id of a key: SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1). An identifier, not a safeguard. */
 function keyId(key: KeyObject): Buffer {
   const bits = content(children(decode(key.export({ type: 'spki', format: 'der' })))[1]);
   return createHash('sha1').update(bits.subarray(1)).digest();
 }
 
-/** The id that a certificate gives to its key: what it signs must repeat it, whichever way it was made. */
+/** Returns the id that a certificate gives its key. What the key signs must repeat that id, however it was made. */
 function idIn(cert: X509Certificate): Buffer {
   const given = dissect(cert).extensions.get('2.5.29.14');
   return given ? content(decode(given)) : keyId(cert.publicKey);
@@ -120,14 +120,17 @@ function alternativeNames(names: string[]): Element {
 interface Contents {
   subject: Element;
   publicKey: KeyObject;
-  /** The key's id, where it is settled already. */
+  /** The key's id, if a certificate gives it one already. */
   id?: Buffer;
   extensions: Element[];
   now?: Date | undefined;
   end: Date;
 }
 
-/** @param issuer its key signs, and nothing outlives its certificate; a root, which has none yet, gives its key alone */
+/**
+ * Signs a certificate that ends with its issuer's at the latest.
+ * @param issuer without certPem for a root, which signs itself
+ */
 function certificate(contents: Contents, issuer: { certPem?: string; keyPem: KeyPem }): string {
   const { subject, publicKey, id = keyId(publicKey), extensions, now = new Date() } = contents;
   const above = issuer.certPem ? new X509Certificate(issuer.certPem) : undefined;
@@ -152,12 +155,12 @@ function certificate(contents: Contents, issuer: { certPem?: string; keyPem: Key
     decode(publicKey.export({ type: 'spki', format: 'der' })),
     tagged(3, [sequence(...extensions, ...keyIds(id, above ? idIn(above) : id))]),
   );
-  // Signed by Node, not by forge: forge knows no elliptic curves, and a company's CA often has one.
+  // Node signs, not forge: forge lacks elliptic curves, which the CAs of companies often use.
   const bits = primitive(Type.BITSTRING, `\0${text(sign(signature.hash, encode(toSign), key))}`);
   return new X509Certificate(encode(sequence(toSign, algorithm, bits))).toString();
 }
 
-/** A new RSA key, made off the main thread. @param bits 2048 for a site, 3072 for a CA */
+/** Makes an RSA key off the main thread. @param bits 2048 for a server, 3072 for a CA */
 export async function makeKey(bits: number): Promise<KeyPem> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits });
   return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -180,18 +183,18 @@ function root(name: string, days: number, { keyPem, now }: Own, extensions: Elem
   return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, { keyPem });
 }
 
-/** A root of ten years that may have one CA below it: the next root, on the day when this one is replaced. */
+/** Makes a root that lasts ten years and may have one CA below it: the next root, when `rotate --ca` replaces this one. */
 export const makeCa = ({ name, ...own }: Own & { name: string }): string =>
   root(name, CA_DAYS, own, [isCa(1), SIGNS]);
 
 /**
- * One certificate that signs itself: what the registry serves is what its clients trust.
- * It is a CA, since OpenSSL 1.1 takes a trusted certificate for its own issuer only when it may sign certificates.
+ * Makes a certificate that signs itself: clients trust the very certificate that the registry serves.
+ * It is a CA: OpenSSL 1.1 accepts a trusted certificate as its own issuer only if it may sign certificates.
  */
 export const makeSelfSigned = ({ names, days, ...own }: Served): string =>
   root(names[0] ?? 'registry', days, own, [isCa(0), SERVES_AND_SIGNS, SERVER_AUTH, alternativeNames(names)]);
 
-/** A server's certificate, for the public part of its key. It ends with its issuer's, when that comes first. */
+/** Makes a server's certificate for the public part of its key. It ends with its issuer's, if that comes first. */
 export function makeSite({ names, days, keyPem, now, issuer }: Served & { issuer: Issuer }): string {
   const extensions = [NOT_A_CA, SERVES, SERVER_AUTH, alternativeNames(names)];
   const [subject, publicKey] = [subjectName(names[0] ?? 'registry'), createPublicKey(keyPem)];
@@ -199,8 +202,8 @@ export function makeSite({ names, days, keyPem, now, issuer }: Served & { issuer
 }
 
 /**
- * The new CA's name and key, certified by the old CA: by it, clients that know the old root alone reach what the new CA signs.
- * The old CA must be one that may have a CA below it (its path length is not 0).
+ * Certifies the new CA's name and key by the old CA: clients that know the old root alone then trust what the new CA signs.
+ * The old CA must be allowed a CA below it (its path length is not 0).
  */
 export function crossSign({ newCa, oldCa, now }: { newCa: string; oldCa: Issuer; now?: Date }): string {
   const cert = new X509Certificate(newCa);
@@ -209,5 +212,5 @@ export function crossSign({ newCa, oldCa, now }: { newCa: string; oldCa: Issuer;
   return certificate({ subject, publicKey, ...rest }, oldCa);
 }
 
-/** `AA:BB:…`, the figure of `openssl x509 -fingerprint -sha256`. */
+/** Returns the SHA-256 fingerprint, `AA:BB:…`, as `openssl x509 -fingerprint -sha256` prints it. */
 export const fingerprint = (certPem: string): string => new X509Certificate(certPem).fingerprint256;

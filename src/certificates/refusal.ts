@@ -1,4 +1,4 @@
-// Why a client refuses a certificate, in words: the TLS library says a code and nothing else.
+// Explains in words why a client refuses a certificate: the TLS library gives only a code.
 import { rootCertificates } from 'node:tls';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { type Fields, readFields } from './fields.ts';
@@ -6,16 +6,16 @@ import { findPath, pathFaults } from './given/chain.ts';
 import { nameFaults } from './given/checks.ts';
 
 interface Refused {
-  /** What is served, PEM: the server's own certificate, then what is sent with it. */
+  /** What the server sends, PEM: its own certificate first. */
   chain: string[];
-  /** What the client trusts, PEM; undefined: Node's own list. */
+  /** What the client trusts, PEM; undefined for Node's own list. */
   roots: string[] | undefined;
   /** What the client calls the server. */
   name: string;
 }
 
 /**
- * Every reason, a sentence each; one at least.
+ * Returns every reason, one sentence each; at least one.
  * @param code of Handshake.refused
  */
 export function refusalReasons(code: string, { chain, roots, name }: Refused): string[] {
@@ -24,7 +24,7 @@ export function refusalReasons(code: string, { chain, roots, name }: Refused): s
   const trusted = (roots ?? []).map((pem) => readFields(pem));
   const names = [...leaf.names.dns, ...leaf.names.ip];
   const purpose = { now: new Date(), below: 0 as const, names, publicRoots: roots ? [] : rootCertificates };
-  // Roots that are sent and not trusted lead nowhere.
+  // A root that the server sends and the client does not trust ends no path.
   const pool = [...sent.filter(({ selfSigned }) => !selfSigned), ...trusted];
   const { path, publicCa } = findPath(leaf, pool, purpose);
   const top = path.at(-1) ?? leaf;
@@ -35,7 +35,7 @@ export function refusalReasons(code: string, { chain, roots, name }: Refused): s
     ...pathFaults(path, purpose).map(({ message }) => message),
     ...(ends ? [] : [`"${top.subject}" was signed by ${issuer}, which is not trusted`]),
   ];
-  // What OpenSSL minds beyond that, in its own words: `path length exceeded`.
+  // OpenSSL refuses it for something else, in its own words: `path length exceeded`.
   return reasons.length > 0
     ? reasons
     : [`its chain does not hold: ${code.toLowerCase().replaceAll('_', ' ')}`];

@@ -1,4 +1,4 @@
-// The pair that is served, and what clients have to trust: what is there is kept while it fits, else it is made.
+// Returns the served certificate with its key, and the roots that clients trust: keeps them while they fit, else makes them.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
@@ -9,22 +9,22 @@ import type { Settings } from '../settings/settings.ts';
 import { fits, inOrder, lacking, type SiteNames } from './names.ts';
 import { splitPem } from './split.ts';
 
-/** Asks for the word that opens a key which a person brings along; undefined where nobody can be asked. */
+/** Asks for the passphrase of a user's key; undefined if there is no terminal to ask on. */
 export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
 
-/** A CA that can sign: its certificate, its issuers up to the root, its key. PEM. */
+/** A CA that can sign: its certificate, its issuers up to the root, its key; PEM. */
 export interface SigningCa {
   cert: string;
   above: string[];
   key: string;
 }
 
-/** The CA that the wizard made and keeps. */
+/** The CA that this program made and keeps. */
 export interface OwnCa {
   cert: string;
-  /** Undefined where it is kept off this machine: it is needed only to sign. */
+  /** Undefined if the user keeps it off this machine: only signing needs it. */
   key: string | undefined;
-  /** After `rotate --ca`: this CA certified by the one before it, and that one's root; clients of the old root need both. */
+  /** After `rotate --ca`: this CA certified by the former CA, and the former root. Clients of the former root need both. */
   cross: string[];
 }
 
@@ -33,18 +33,18 @@ export interface Site {
   chain: string;
   /** site.key */
   key: string;
-  /** ca.crt: the roots that a client may be given, the newest first. */
+  /** ca.crt: the roots that a client may trust, the newest first. */
   roots: string[];
-  /** Clients trust it already. */
+  /** Clients trust the root already. */
   publicCa: boolean;
-  /** True when it was made, or taken from a file, in this run. */
+  /** This run made the certificate, or took it from a file. */
   fresh: boolean;
-  /** Addresses of this machine that are not in it, and would be in a new one. */
+  /** Addresses of this machine that the certificate lacks, and a new one would have. */
   lacks?: string[];
   warnings: string[];
 }
 
-/** Keys that take their time: begun when they are first likely to be needed, made once. */
+/** New keys, which take time to make: each is begun at the first call, and made once. */
 export interface Keys {
   site(): Promise<string>;
   ca(): Promise<string>;
@@ -54,6 +54,7 @@ export interface Keys {
 const SITE_BITS = 2048;
 const CA_BITS = 3072;
 
+/** Returns the three keys, none of them begun: RSA of 2048 bits for the server, of 3072 bits for the CA and for tokens. */
 export function makeKeys(): Keys {
   const once = (bits: number) => {
     let key: Promise<string> | undefined;
@@ -65,7 +66,7 @@ export function makeKeys(): Keys {
   return { site: once(SITE_BITS), ca: once(CA_BITS), token: once(CA_BITS) };
 }
 
-/** What is to be made anew although it fits. */
+/** What to recreate although it fits. */
 export interface Renew {
   site?: boolean;
   ca?: boolean;
@@ -76,7 +77,7 @@ const join_ = (certificates: string[]) => certificates.map((pem) => `${pem.trim(
 
 const text = async (host: Host, path: string) => (await host.read(path))?.toString();
 
-/** The CA that was made in an earlier run; undefined where there is none, or a key that is not its own. */
+/** Reads the CA that an earlier run made; undefined if there is none, or if ca.key belongs to another certificate. */
 export async function readOwnCa(host: Host, dir: string): Promise<OwnCa | undefined> {
   const [cert, key, cross = ''] = await Promise.all(
     ['ca.crt', 'ca.key', 'cross.crt'].map((name) => text(host, join(dir, 'ca', name))),
@@ -85,7 +86,7 @@ export async function readOwnCa(host: Host, dir: string): Promise<OwnCa | undefi
   return { cert, key, cross: splitPem(cross) };
 }
 
-/** The pair that is served now, whatever made it. */
+/** Reads the served certificate with its issuers and its key, whatever made them; undefined if they do not belong together. */
 export async function readServed(
   host: Host,
   dir: string,
@@ -121,7 +122,7 @@ export interface Wish {
   now?: Date;
 }
 
-/** One certificate that signs itself. */
+/** Returns a certificate that signs itself: the served one while it fits, else a new one. */
 export async function selfSignedSite(
   { settings, names, keys, renew, now = new Date() }: Wish,
   host: Host,
@@ -132,7 +133,7 @@ export async function selfSignedSite(
     leaf && served && !renew.site && isSelfSigned(leaf) && fits(leaf, names, settings.days, undefined, now);
   if (keep) return { ...selfSigned(leaf, served.key), fresh: false, lacks: lacking(leaf, names) };
   const { makeSelfSigned } = await import('./pki.ts');
-  // The same key while there is one: to Go, so to Docker, the former certificate then vouches for the new one until it ends.
+  // Keeps the key if there is one: to Go, so to Docker, the former certificate then vouches for the new one until it ends.
   const key = leaf && served && isSelfSigned(leaf) ? served.key : await keys.site();
   return {
     ...selfSigned(makeSelfSigned({ names: inOrder(names), days: settings.days, keyPem: key, now }), key),
@@ -154,9 +155,9 @@ function isSelfSigned(cert: string): boolean {
 }
 
 /**
- * A site certificate from a CA that can sign.
- * @param ca called only when a certificate has to be made, since its key may have to be asked for
- * @param tail what is served behind the certificate: issuers and roots
+ * Returns a certificate that a CA signed: the served one while it fits, else a new one.
+ * @param ca `key` is called only to sign a new certificate: the user may have to type its passphrase;
+ *   `tail` is what is served after the certificate: issuers and roots
  */
 export async function signedSite(
   { settings, names, keys, renew, now = new Date() }: Wish,
@@ -191,11 +192,14 @@ export async function signedSite(
   return { chain: join_([made, ...ca.tail]), key: keyPem, publicCa: false, fresh: true };
 }
 
-/** The CA of this registry: kept for ten years, made when there is none, replaced by `rotate --ca`. */
+/**
+ * Returns the CA of this registry: lasts ten years, made if there is none, replaced by `rotate --ca`.
+ * @throws CliError (exit 2) if its files do not belong together, or if it must sign without its key
+ */
 export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
   const before = await readOwnCa(host, settings.dir);
   const place = join(settings.dir, 'ca');
-  // Never another one in silence: every client would have to be given it.
+  // Refuses to replace it silently: every client would have to trust a new CA.
   if (!before && (await host.stat(join(place, 'ca.crt'))))
     throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is none');
   const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
@@ -203,7 +207,7 @@ export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, h
   if (alive) keyOf(before, settings);
   const { makeCa, crossSign } = await import('./pki.ts');
   const key = await keys.ca();
-  // The year tells two roots of one registry apart, for the person who looks at them in a trust store.
+  // The year tells two roots of one registry apart for a user who sees both in a trust store.
   const cert = makeCa({ name: `registry ${bare(settings.host)} ${now.getUTCFullYear()}`, keyPem: key, now });
   if (!alive) return { cert, key, cross: [] };
   const oldCa = { certPem: before.cert, keyPem: keyOf(before, settings) };
@@ -227,7 +231,7 @@ function keyOf({ key }: OwnCa, { dir }: Pick<Settings, 'dir'>): string {
 
 const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).validTo) < now.getTime();
 
-/** The site of `ca-signed` with a CA of its own. */
+/** Returns the certificate of `ca-signed` with this registry's own CA. @throws as ownCa */
 export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; ca: OwnCa }> {
   const ca = await ownCa(wish, host);
   const tail = [...ca.cross, ca.cert];

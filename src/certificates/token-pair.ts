@@ -1,4 +1,4 @@
-// The key that docker_auth signs tokens with, and the certificate by which the registry knows it.
+// Returns the key that docker_auth signs tokens with, and the certificate that the registry verifies them with.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -8,14 +8,14 @@ import { splitPem } from './split.ts';
 export interface TokenPair {
   cert: string;
   key: string;
-  /** What the registry takes: this certificate, and the former one, whose tokens live for some minutes more. */
+  /** What the registry accepts: this certificate, and the former one, whose tokens are valid for some minutes more. */
   bundle: string[];
 }
 
 /**
- * The pair that signs tokens: kept, or made.
- * RSA: the key id of an EC key is reckoned differently by docker_auth 1.14 and registry 3.1.
- * @param renew make a new one; the former certificate stays in the bundle
+ * Returns the pair that signs tokens: the existing one, or a new one.
+ * The key is RSA: docker_auth 1.14 and registry 3.1 compute the key id of an EC key differently.
+ * @param renew makes a new pair; the former certificate stays in the bundle
  */
 export async function tokenPair(
   { dir }: Settings,

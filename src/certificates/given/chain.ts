@@ -1,4 +1,4 @@
-// The way from a certificate to its root: which certificates belong to it, in which order, and what is wrong on the way.
+// Finds the path from a certificate to its root: which certificates belong to it, in which order, and what is wrong with each.
 import { X509Certificate } from 'node:crypto';
 import { type Fields, permitsName, signed } from '../fields.ts';
 import { keyFault } from '../key-kinds.ts';
@@ -9,9 +9,9 @@ export interface Fault {
 }
 
 export interface Path {
-  /** The certificate itself, then each one's issuer; the root last, where it is among the given. */
+  /** The certificate itself, then each one's issuer; the root last, if it was given. */
   path: Fields[];
-  /** Self-signed; a public one need not be among the given. Empty when there is none, which is a fault. */
+  /** The self-signed certificate; a public root need not be given. Empty if there is none, which is a fault. */
   root: string;
   publicCa: boolean;
   faults: Fault[];
@@ -19,23 +19,23 @@ export interface Path {
 
 export interface Purpose {
   now: Date;
-  /** 0 for a site's certificate, 1 for a CA that will sign one. */
+  /** 0 for a server's certificate, 1 for a CA that will sign one. */
   below: 0 | 1;
-  /** What is, or will be, in the site's certificate. */
+  /** The names that the server's certificate has, or will have. */
   names: string[];
-  /** The roots that clients trust anyway, PEM. */
+  /** The roots that clients trust already, PEM. */
   publicRoots: readonly string[];
 }
 
 const issued = (issuer: Fields, cert: Fields) =>
   issuer.subjectDer === cert.issuerDer && signed(issuer.cert, cert.cert);
 
-/** `2027-03-01 10:00 UTC` */
+/** Returns a date as messages write it: `2027-03-01 10:00 UTC`. */
 export const moment = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /**
- * The certificate and everything of the pool that helps to certify it, issuers after what they issued. The order of the pool stays
- * where it does that already: a chain with two roots (rotate --ca) is kept as it is.
+ * Returns the certificate and everything of the pool that helps to certify it, issuers after what they issued. Keeps the order
+ * of the pool if it does that already: a chain with two roots (rotate --ca) stays unchanged.
  */
 export function arrange(leaf: Fields, pool: Fields[]): Fields[] {
   const chain = [leaf];
@@ -48,22 +48,22 @@ export function arrange(leaf: Fields, pool: Fields[]): Fields[] {
   }
 }
 
-/** A bundle in which everything certifies everything has no end of ways. */
+/** Limits the search: the paths through certificates that all certify each other are too many to try. */
 const MOST_WAYS = 50;
 
-/** Every way up to a root or to a dead end, without the loops of cross-certificates. `isEnd`: a public root is above this one. */
+/** Yields every path to a root or a dead end, without the loops of cross-certificates. `isEnd`: a public root is above this one. */
 function* waysUp(way: Fields[], pool: Fields[], isEnd: (top: Fields) => boolean): Generator<Fields[]> {
   const top = way.at(-1) as Fields;
   const above = top.selfSigned ? [] : pool.filter((cert) => !way.includes(cert) && issued(cert, top));
-  // What is given above it then may be an older way, by a root that has ended.
+  // The issuers given above it may then be an older path, through an expired root.
   if (above.length === 0 || isEnd(top)) yield way;
   for (const issuer of above) yield* waysUp([...way, issuer], pool, isEnd);
 }
 
-/** The best way up: the first without a fault, else the first that reaches a root. */
+/** Returns the best path: the first without a fault, else the first that reaches a root. */
 export function findPath(first: Fields, pool: Fields[], purpose: Purpose): Path {
   const roots = purpose.publicRoots.map((pem) => new X509Certificate(pem));
-  /** The public root that signed it, or that it is. */
+  /** Returns the public root that signed the certificate, or that it is. */
   const publicRoot = ({ cert }: Fields) =>
     roots.find((root) => root.subject === cert.issuer && signed(root, cert));
   const ways: Path[] = [];
@@ -76,7 +76,7 @@ export function findPath(first: Fields, pool: Fields[], purpose: Purpose): Path 
     if (faults.length === 0 || ways.length === MOST_WAYS) break;
   }
   const best = ways.find(({ faults }) => faults.length === 0) ?? ways.find(({ root }) => root) ?? ways[0];
-  return best as Path; // there is a way always: the certificate alone
+  return best as Path; // there is always one path: the certificate alone
 }
 
 function missing(top: Fields, pool: Fields[]): Fault {
@@ -93,7 +93,7 @@ function missing(top: Fields, pool: Fields[]): Fault {
   };
 }
 
-/** What a client would refuse in the certificates of this way, each by itself and as issuers of each other. */
+/** Returns what a client would refuse in the certificates of a path, each by itself and as issuers of each other. */
 export function pathFaults(path: Fields[], { now, below, names }: Purpose): Fault[] {
   const faults: Fault[] = [];
   path.forEach((cert, i) => {

@@ -1,4 +1,4 @@
-// Whether a certificate, or a CA, that a person brings along will do: everything that clients would refuse is found before anything is touched.
+// Judges a certificate or a CA that the user gives: finds everything that clients would refuse before anything is changed.
 import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
@@ -10,18 +10,18 @@ import type { KeyPem } from '../pki.ts';
 import { arrange, type Fault, findPath, moment } from './chain.ts';
 
 interface Given {
-  /** PEM, in any order, the one of the key among them. */
+  /** PEM, in any order; the certificate of the key is among them. */
   certificates: string[];
   key: KeyPem;
   now?: Date;
 }
 
 export interface Ready {
-  /** What to serve: the certificate, then its issuers, up to a root unless a public CA's. */
+  /** What to serve: the certificate, then its issuers up to the root; without the root of a public CA. */
   chain: string[];
-  /** What clients have to trust. */
+  /** The root that clients must trust. */
   root: string;
-  /** Clients trust the root already, so that it is not served. */
+  /** Clients trust the root already, so it is not served. */
   publicCa: boolean;
   warnings: string[];
 }
@@ -30,7 +30,7 @@ export interface ReadyCa {
   /** The CA's own certificate, then its issuers up to the root. */
   chain: string[];
   root: string;
-  /** How many CAs may come below it; undefined where it is not limited. */
+  /** How many CAs may come below it; undefined if unlimited. */
   pathLength: number | undefined;
   warnings: string[];
 }
@@ -40,12 +40,12 @@ const SOON = 30;
 
 type Where = { cert: string; key: string };
 
-/** Throws an InputError with every fault, exit 2. */
+/** @throws InputError (exit 2) with every fault; returns if there is none */
 function refuseFaults(where: string, faults: Fault[]) {
   if (faults.length > 0) throw new InputError(faults.map((fault) => ({ where, ...fault })));
 }
 
-/** The certificate that the key belongs to. */
+/** Returns the certificate that the key belongs to. @throws InputError if there is none */
 function ownerOf(given: Fields[], key: KeyPem, where: Where): Fields {
   const publicKey = createPublicKey(key);
   const own = given.find(({ cert }) => cert.publicKey.equals(publicKey));
@@ -56,19 +56,19 @@ function ownerOf(given: Fields[], key: KeyPem, where: Where): Fields {
 }
 
 interface ReadyOptions extends Given {
-  /** All that clients call the registry: hosts, and addresses without brackets. */
+  /** All names that clients use for the registry: hosts, and addresses without brackets. */
   names: string[];
-  /** To complete the chain with (--ca-cert). */
+  /** Certificates that complete the chain (--ca-cert). */
   extraCa?: string[];
-  /** PEM; Node's own list unless given. */
+  /** PEM; Node's own list by default. */
   publicRoots?: readonly string[];
-  /** How the person named the two files. */
+  /** How the user named the two files. */
   where?: Where;
 }
 
 /**
- * A certificate that is ready to be served (--cert, --key).
- * Throws an InputError (exit 2) with every fault.
+ * Checks a certificate that is ready to be served (--cert, --key).
+ * @throws InputError (exit 2) with every fault
  */
 export function verifyReadyCertificate(options: ReadyOptions): Ready {
   const { names, extraCa = [], publicRoots = rootCertificates, now = new Date() } = options;
@@ -89,7 +89,7 @@ export function verifyReadyCertificate(options: ReadyOptions): Ready {
   return { chain: chain.map(({ cert }) => cert.toString()), root, publicCa, warnings };
 }
 
-/** A wildcard directly below a top-level name (`*.lan`): Go, so Docker, takes it; OpenSSL, so curl, does not. */
+/** Tells whether only Go, so Docker, accepts the name: OpenSSL, so curl, refuses a wildcard below a top-level name (`*.lan`). */
 const coveredByGoAlone = ({ cert }: Fields, name: string) =>
   !isIP(name) && isFor(cert, name) && cert.checkHost(toAscii(name), { subject: 'never' }) === undefined;
 
@@ -100,7 +100,7 @@ function wildcardWarnings(leaf: Fields, names: string[]): string[] {
   return some.map((name) => `${name}: ${tell}`);
 }
 
-/** Names that the certificate is not for, as one fault at most. */
+/** Returns the names that the certificate lacks, as one fault at most. */
 export function nameFaults(leaf: Fields, names: string[]): Fault[] {
   const lacking = names.filter((name) => !isFor(leaf.cert, name));
   const own = [...leaf.names.dns, ...leaf.names.ip];
@@ -112,7 +112,7 @@ export function nameFaults(leaf: Fields, names: string[]): Fault[] {
   if (lacking.length === 0) return [];
   const more = own.length > 8 ? `, and ${own.length - 8} more` : '';
   const message = `the certificate is not for ${lacking.join(', ')}; it is for ${own.slice(0, 8).join(', ')}${more}`;
-  // 10.0.0.5 as `DNS:10.0.0.5`: clients look for an address among the addresses alone.
+  // 10.0.0.5 as `DNS:10.0.0.5`: clients look for an address only among the addresses.
   const misplaced = lacking.filter((name) => isIP(name) && leaf.names.dns.includes(name));
   if (misplaced.length === 0) return [{ message, fix }];
   return [{ message: `${message} (${misplaced.join(', ')} is in it as a DNS name, not as an address)`, fix }];
@@ -140,16 +140,16 @@ function endWarnings([first, ...above]: Fields[]): string[] {
 }
 
 interface CaOptions extends Given {
-  /** How long the site's certificate is to last. */
+  /** How long the server's certificate is to last. */
   days: number;
-  /** What will be in it. */
+  /** The names that it will have. */
   names?: string[];
   where?: Where;
 }
 
 /**
- * An existing CA that is to sign the site's certificate (--ca-cert, --ca-key).
- * Throws an InputError (exit 2) with every fault.
+ * Checks an existing CA that is to sign the server's certificate (--ca-cert, --ca-key).
+ * @throws InputError (exit 2) with every fault
  */
 export function verifyCa(options: CaOptions): ReadyCa {
   const { days, names = [], now = new Date() } = options;

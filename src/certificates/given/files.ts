@@ -1,24 +1,25 @@
-// The certificate and key files that people hand over: read in every usual form, or refused in the words of who has the file.
+// Reads the user's certificate and key files in every usual form, or refuses them in the words of the user.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { InputError } from '../../errors.ts';
 import type { Secret } from '../../secret.ts';
 import type { KeyPem } from '../pki.ts';
 import { type Item, keyForms, lookInto } from './pem.ts';
 
-/** A file's bytes, and where it was named: `--cert /root/site.pem`. */
+/** A file's bytes, and how the user named it: `--cert /root/site.pem`. */
 export interface GivenFile {
   bytes: Buffer;
   where: string;
 }
 
-/** A bundle of all public CAs has a quarter of this. */
+/** 1 MiB; a bundle of all public CAs is a quarter of this. */
 const MAX_BYTES = 1_048_576;
 
+/** @throws InputError (exit 2) with this one problem, always */
 export function refuse(where: string, message: string, fix?: string): never {
   throw new InputError([{ where, message, fix }]);
 }
 
-/** What the file holds, of whichever kind. Refuses what holds nothing of the kind: an empty or cut file, noise. */
+/** Returns the items of a file, of every kind. @throws InputError for an empty, cut or too large file, and for noise */
 export function itemsOf({ bytes, where }: GivenFile): Item[] {
   if (bytes.length > MAX_BYTES) {
     const size = `${(bytes.length / MAX_BYTES).toFixed(1)} MB`;
@@ -34,14 +35,14 @@ export function itemsOf({ bytes, where }: GivenFile): Item[] {
   return refuse(where, 'this file holds neither a certificate nor a key: it is not PEM, DER, PKCS#7 or PFX');
 }
 
-/** The flag that a file should have come by: `--ca-key` beside `--ca-cert`, `--key` beside `--cert`. */
+/** Returns the flag that belongs to a file: `--ca-key` beside `--ca-cert`, `--key` beside `--cert`. */
 export const flagFor = (what: 'cert' | 'key', where: string) =>
   `--${where.startsWith('--ca-') ? 'ca-' : ''}${what}`;
 
 /**
  * @param file PEM, DER or PKCS#7
  * @returns PEM, one certificate each, in the order of the file and none twice
- * Throws an InputError for everything else: an empty or damaged file, noise, a key, a request.
+ * @throws InputError for everything else: an empty or damaged file, noise, a key, a request
  */
 export async function readCertificates(file: GivenFile): Promise<string[]> {
   const { where } = file;
@@ -78,7 +79,7 @@ function readCertificate(data: string | Buffer, where: string): string {
 
 const DAMAGED = 'a certificate in this file is damaged';
 
-/** The same certificates, when every part of each can be read: what is done with them later does not fail half-way. */
+/** Returns the same certificates if every part of each can be read: later steps then do not fail half-way. @throws InputError */
 export async function readable(certificates: string[], where: string): Promise<string[]> {
   const { readFields } = await import('../fields.ts');
   try {
@@ -100,7 +101,7 @@ async function readPkcs7File(data: string | Buffer, where: string): Promise<stri
 
 /**
  * @param file PKCS#8, PKCS#1 or SEC1, encrypted or not, PEM or DER
- * Throws an InputError: the passphrase is missing or another one, or the file holds something else.
+ * @throws InputError if the passphrase is missing or wrong, or if the file holds something else
  */
 export function readPrivateKey(file: GivenFile, passphrase?: Secret): KeyPem {
   const { where } = file;
@@ -136,11 +137,12 @@ function openKey({ data, encrypted }: Item, where: string, passphrase: Secret | 
   return encrypted ? refuseWord(where) : refuse(where, 'this private key is damaged');
 }
 
+/** Returns the path in `--cert PATH`. */
 export const pathIn = (where: string) => where.replace(/^--\S+ /, '');
 
 export const refuseWord = (where: string): never => refuse(where, 'the passphrase does not open this file');
 
-/** @param unlock a command that takes the passphrase off */
+/** @param unlock a command that removes the passphrase @throws InputError always */
 export function refuseLocked(where: string, unlock: string): never {
   const fix = `Run this in a terminal to be asked for it, or take it off: ${unlock}`;
   return refuse(where, 'this file has a passphrase, and none was given', fix);

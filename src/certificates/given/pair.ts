@@ -1,4 +1,4 @@
-// A certificate with its key, from two files or from one PFX (PKCS#12) file.
+// Reads a certificate with its key from two files, or from one PFX (PKCS#12) file.
 import type { Secret } from '../../secret.ts';
 import type { KeyPem } from '../pki.ts';
 import {
@@ -23,8 +23,8 @@ export interface Pair {
 }
 
 /**
- * @param files a PFX file stands for both, or for either
- * Throws an InputError for what readCertificates and readPrivateKey refuse, and for a PFX that does not open.
+ * @param files a PFX file may replace both, or either
+ * @throws InputError for what readCertificates and readPrivateKey refuse, and for a PFX file that does not open
  */
 export async function readPair(
   files: { cert: GivenFile; key?: GivenFile | undefined },
@@ -51,7 +51,7 @@ function onlyKey({ keyPems: [key, ...others] }: Pfx, where: string): KeyPem {
   return key;
 }
 
-/** Undefined for a file of another kind. */
+/** Opens a PFX file; undefined for a file of another kind. @throws InputError if it does not open */
 async function openPfx(file: GivenFile, passphrase: Secret | undefined): Promise<Pfx | undefined> {
   if (itemsOf(file)[0]?.kind !== 'PFX') return undefined;
   const { readPfx } = await import('./pfx.ts');
@@ -70,7 +70,7 @@ async function openPfx(file: GivenFile, passphrase: Secret | undefined): Promise
   );
 }
 
-/** Whether a file opens only with a passphrase, so that it has to be asked for. False for what is neither a key nor a PFX. */
+/** Tells whether a file opens only with a passphrase. False for a file that is neither a key nor a PFX. */
 export async function needsPassphrase(bytes: Buffer): Promise<boolean> {
   const { items } = lookInto(bytes);
   if (items[0]?.kind !== 'PFX') return items.some((item) => item.encrypted);

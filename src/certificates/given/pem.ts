@@ -1,11 +1,11 @@
-// What lies in a file of keys or certificates: PEM blocks or one piece of DER, each with its kind. Nothing is judged here.
+// Lists what a file of keys or certificates holds: PEM blocks or one piece of DER, each with its kind. Judges nothing.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 
 export interface Item {
   kind: 'certificate' | 'private key' | 'request' | 'public key' | 'PKCS#7' | 'PFX' | 'SSH key' | 'other';
   /** PEM as text, DER as bytes. */
   data: string | Buffer;
-  /** Of a private key: it takes a passphrase. */
+  /** Of a private key: it needs a passphrase. */
   encrypted?: boolean;
 }
 
@@ -15,7 +15,7 @@ export interface Contents {
   flaw?: 'cut' | 'joined';
 }
 
-/** Never fails: what is not known has no items. */
+/** Returns the items of a file. Never fails: an unknown form has no items. */
 export function lookInto(bytes: Buffer): Contents {
   const text = textOf(bytes);
   if (text.includes('-----BEGIN ')) return pemContents(text);
@@ -23,7 +23,7 @@ export function lookInto(bytes: Buffer): Contents {
   return { items: item ? [item] : [] };
 }
 
-/** PEM is ASCII; Notepad and PowerShell may have saved it as UTF-16, or with a mark in front. */
+/** Decodes a PEM file, which is ASCII; Notepad and PowerShell may save it as UTF-16, or with a byte order mark. */
 function textOf(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le').slice(1);
   return bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '');
@@ -61,7 +61,7 @@ function pemKind(label: string): Item['kind'] {
   return ['PKCS7', 'CMS'].includes(label) ? 'PKCS#7' : 'other';
 }
 
-// The first bytes of the kinds that Node has no parser for, in hexadecimal: SEQUENCEs of any length, then what tells them apart.
+// The first bytes, in hexadecimal, of the kinds that Node cannot parse: SEQUENCEs of any length, then what tells them apart.
 const ANY = '30(?:80|[0-7].|81..|82.{4}|83.{6})';
 const PFX = new RegExp(`^${ANY}020103${ANY}06092a864886f70d010701`); // version 3, data (RFC 7292 4)
 const PKCS7 = new RegExp(`^${ANY}06092a864886f70d010702`); // signedData (RFC 2315 14)
@@ -72,7 +72,7 @@ function derItem(data: Buffer): Item | undefined {
   if (PFX.test(start)) return { kind: 'PFX', data };
   if (PKCS7.test(start)) return { kind: 'PKCS#7', data };
   if (REQUEST.test(start)) return { kind: 'request', data };
-  // Five parsers are about to try; a certificate of a thousand names has half of this.
+  // Five parsers try it next; a certificate with a thousand names is half of this.
   if (!start.startsWith('30') || data.length > 100_000) return undefined;
   if (fault(() => new X509Certificate(data)) === undefined) return { kind: 'certificate', data };
   const spki = { key: data, format: 'der', type: 'spki' } as const;
@@ -82,13 +82,13 @@ function derItem(data: Buffer): Item | undefined {
   return faults.includes(undefined) ? { kind: 'private key', data } : undefined;
 }
 
-/** What to hand to createPrivateKey: PEM says its form itself, DER has to be tried. */
+/** Returns the arguments to try with createPrivateKey: PEM names its form, DER does not. */
 export function keyForms(key: string | Buffer) {
   if (typeof key === 'string') return [{ key, format: 'pem' } as const];
   return (['pkcs8', 'pkcs1', 'sec1'] as const).map((type) => ({ key, type, format: 'der' }) as const);
 }
 
-/** The code of what is thrown; undefined when nothing is. */
+/** Returns the code of the error that the attempt throws; undefined if it throws none. */
 export function fault(attempt: () => unknown): string | undefined {
   try {
     attempt();

@@ -1,22 +1,22 @@
-// The two containers that Windows and Java hand out, and that Node does not open: PFX (PKCS#12) and PKCS#7.
+// Opens the two containers that Windows and Java export and that Node cannot open: PFX (PKCS#12) and PKCS#7.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { children, decode, type Element, encode, forge, oidOf } from '../asn1.ts';
 import type { KeyPem } from '../pki.ts';
 
 export interface Pfx {
-  /** Empty for a trust store, which has certificates alone. */
+  /** Empty for a trust store, which has only certificates. */
   keyPems: KeyPem[];
-  /** In the order of the file, which need not be that of the chain. */
+  /** In the order of the file, which may differ from that of the chain. */
   certPems: string[];
 }
 
 const pem = (element: Element) => new X509Certificate(encode(element)).toString();
 
 /**
- * @param bytes a PFX file: encrypted in today's way (PBES2, AES) or in the old one (3DES, RC2)
- * @param passphrase undefined and '' both open what has none
- * @returns undefined when the passphrase is not the one
- * Throws forge's own error for a file that is damaged, or protected in a way that forge does not know.
+ * @param bytes a PFX file, encrypted with PBES2 and AES, or with the older 3DES or RC2
+ * @param passphrase undefined and '' both open a file without a passphrase
+ * @returns undefined if the passphrase is wrong
+ * @throws forge's own error if the file is damaged, or protected in a way that forge does not know
  */
 export function readPfx(bytes: Buffer, passphrase?: string): Pfx | undefined {
   for (const attempt of attempts(passphrase)) {
@@ -35,9 +35,9 @@ interface Attempt {
 }
 
 function attempts(passphrase: string | undefined): Attempt[] {
-  // 'None' is written in two ways: as an empty text, and as no text at all.
+  // A file without a passphrase was written with an empty one, or with none at all.
   if (!passphrase) return ['', undefined].map((word) => ({ word, mac: true }));
-  // The MAC is made from UTF-16, AES keys are made from UTF-8, and forge takes one text, a byte a character, for both.
+  // The MAC uses UTF-16, AES keys use UTF-8, and forge takes one text, a byte a character, for both.
   const utf8 = Buffer.from(passphrase).toString('latin1');
   const plain = { word: passphrase, mac: true };
   return utf8 === passphrase ? [plain] : [plain, { word: utf8, mac: false }];
@@ -58,13 +58,13 @@ function contents(bytes: Buffer, { word, mac }: Attempt): Pfx {
   };
 }
 
-/** What forge cannot read, an elliptic curve's key for one, it hands on as the DER of a PrivateKeyInfo. */
+/** Returns a key as PEM. Forge returns a key that it cannot read, such as an elliptic curve's, as the DER of a PrivateKeyInfo. */
 function keyPem(key: string | Buffer): KeyPem {
   const input = typeof key === 'string' ? key : ({ key, format: 'der', type: 'pkcs8' } as const);
   return createPrivateKey(input).export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-/** The certificates of a PKCS#7 file (`.p7b`), which are SignedData with nothing signed (RFC 2315 9.1). */
+/** Returns the certificates of a PKCS#7 file (`.p7b`): SignedData with nothing signed (RFC 2315 9.1). */
 export function readPkcs7(der: Buffer): string[] {
   const [type, wrapped] = children(decode(der));
   if (oidOf(type) !== forge.pki.oids.signedData) return [];

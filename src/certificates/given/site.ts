@@ -1,4 +1,4 @@
-// Certificates that a person brings along: a ready one with its key, or a CA that signs ours.
+// Judges what a user brings along, in any form: a ready certificate with its key, or a CA that signs the served certificate.
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { InputError } from '../../errors.ts';
@@ -15,7 +15,7 @@ async function file(host: Host, flag: string, path: string) {
   return { bytes, where: `${flag} ${path}` };
 }
 
-/** Whether a file was given in an earlier run and is no longer there: what came of it is served, and kept. */
+/** Tells whether an earlier run was given this file and it was removed since: the certificate served from it is kept. */
 async function isGone(host: Host, dir: string, flag: 'cert' | 'ca-cert', path: string): Promise<boolean> {
   if (await host.stat(path)) return false;
   const text = (await host.read(join(dir, 'settings.yml')))?.toString() ?? '';
@@ -24,7 +24,7 @@ async function isGone(host: Host, dir: string, flag: 'cert' | 'ca-cert', path: s
   return last?.[flag] === path;
 }
 
-/** The pair behind two flags, opened with a passphrase if need be. */
+/** Reads the pair that two flags name; asks for its passphrase if it has one. */
 async function readGiven(
   host: Host,
   flags: [string, string],
@@ -41,8 +41,9 @@ async function readGiven(
 }
 
 /**
- * `--cert` and `--key`. The pair that is served already is taken when the files are gone: what was given once need not lie
- * around for ever.
+ * Returns the certificate of `--cert` and `--key`. If those files were removed since, uses the served pair: the user need not
+ * keep them.
+ * @throws InputError (exit 2) with every fault
  */
 export async function readySite(
   { settings, names, now }: Wish,
@@ -64,7 +65,7 @@ export async function readySite(
     caCert && !(await isGone(host, dir, 'ca-cert', caCert))
       ? await readCertificates(await file(host, '--ca-cert', caCert))
       : [];
-  // Names that were not asked for by the person need not be in it.
+  // The certificate needs only the names that the user asked for.
   const asked = names.needed.slice(0, names.asked);
   const ready = verifyReadyCertificate({ ...pair, extraCa, names: asked, where, ...(now && { now }) });
   const chain = ready.chain.map((pem) => `${pem.trim()}\n`).join('');
@@ -79,7 +80,10 @@ export async function readySite(
   };
 }
 
-/** `--ca-cert` and `--ca-key`. The key is read only when a certificate has to be signed, and is never copied. */
+/**
+ * Returns a certificate signed by the CA of `--ca-cert` and `--ca-key`. The key is read only to sign, and never copied.
+ * @throws InputError (exit 2) with every fault
+ */
 export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Site> {
   const { verifyCa } = await import('./checks.ts');
   const { settings, names } = wish;
@@ -107,7 +111,7 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
   return { ...part, roots: [checked?.ca.root ?? tail.at(-1) ?? ''], warnings };
 }
 
-/** The issuers that are served now, when they are of the CA in the file (or the file is gone): then nothing has to be opened. */
+/** Returns the served issuers if they are those of the CA in the file, or if the file was removed: no key is opened then. */
 async function keptIssuers(host: Host, dir: string, caCert: string): Promise<string[] | undefined> {
   const served = await readServed(host, dir);
   const [, issuer, ...above] = served?.chain ?? [];
@@ -120,7 +124,7 @@ async function keptIssuers(host: Host, dir: string, caCert: string): Promise<str
   return same ? [issuer, ...above] : undefined;
 }
 
-/** A CA with name constraints, or one above it, may not sign `localhost` or an address: what nobody asked for is left out then. */
+/** Omits names that the user did not ask for and the CAs may not sign, such as `localhost` or an address (name constraints). */
 async function permittedNames(chain: string[], { needed, asked, more }: SiteNames): Promise<SiteNames> {
   const { permitsName, readFields } = await import('../fields.ts');
   const issuers = chain.map((pem) => readFields(pem));
