@@ -1,9 +1,10 @@
-// The registry's HTTP API, as far as it is used here. (github.com/opencontainers/distribution-spec/blob/main/spec.md)
+// The registry over HTTP, as its clients speak to it: pushes, pulls, lists and deletes.
+// (github.com/opencontainers/distribution-spec/blob/main/spec.md)
 import { createHash } from 'node:crypto';
 import type { Credentials, Endpoint, Reply } from './http.ts';
 import { call } from './token.ts';
 
-/** What the registry says of an error, in one line: `MANIFEST_UNKNOWN manifest unknown`. */
+/** Returns the registry's error in one line, the status first: `404 MANIFEST_UNKNOWN manifest unknown`. */
 export function refusal({ status, body }: Reply): string {
   try {
     const { errors } = JSON.parse(body.toString()) as { errors: { code: string; message: string }[] };
@@ -13,19 +14,20 @@ export function refusal({ status, body }: Reply): string {
   }
 }
 
+/** Returns the digest of a blob or manifest: `sha256:…`. */
 export const digest = (content: string | Buffer): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 
-/** The reply, when it has the status that was hoped for. */
+/** Returns the reply if it has the wanted status. @throws Error with the registry's refusal */
 async function expect(wanted: number, doing: string, reply: Promise<Reply>): Promise<Reply> {
   const got = await reply;
   if (got.status === wanted) return got;
   throw new Error(`${doing}: ${refusal(got)}`);
 }
 
-/** Uploads a blob in two requests (spec: "POST then PUT"). */
+/** Uploads a blob in two requests (spec: "POST then PUT"). @throws Error with the registry's refusal */
 export async function pushBlob(at: Endpoint, repository: string, content: string, credentials?: Credentials) {
   const begun = await expect(
     202,
@@ -42,6 +44,7 @@ export async function pushBlob(at: Endpoint, repository: string, content: string
   );
 }
 
+/** Uploads an OCI image manifest under a tag. @throws Error with the registry's refusal */
 export async function pushManifest(
   at: Endpoint,
   repository: string,
@@ -57,6 +60,7 @@ export async function pushManifest(
   );
 }
 
+/** Returns the text of an OCI image manifest. @throws Error with the registry's refusal */
 export async function pullManifest(at: Endpoint, repository: string, tag: string, credentials?: Credentials) {
   const headers = { accept: MANIFEST_TYPE };
   const { body } = await expect(
@@ -67,6 +71,7 @@ export async function pullManifest(at: Endpoint, repository: string, tag: string
   return body.toString();
 }
 
+/** Returns a blob as text. @param wanted its digest @throws Error with the registry's refusal */
 export async function pullBlob(at: Endpoint, repository: string, wanted: string, credentials?: Credentials) {
   const { body } = await expect(
     200,
@@ -76,7 +81,7 @@ export async function pullBlob(at: Endpoint, repository: string, wanted: string,
   return body.toString();
 }
 
-/** Deletes a manifest by its digest: 202, or 405 where deletion is switched off. */
+/** Deletes a manifest by its digest: replies 202, or 405 if deletion is switched off. */
 export const deleteManifest = (
   at: Endpoint,
   repository: string,
@@ -84,7 +89,7 @@ export const deleteManifest = (
   credentials?: Credentials,
 ) => call(at, 'DELETE', `/v2/${repository}/manifests/${reference}`, { credentials });
 
-/** Every repository; pages are followed. */
+/** Returns the name of every repository, from all pages. @throws Error with the registry's refusal */
 export async function catalog(at: Endpoint, credentials?: Credentials): Promise<string[]> {
   const names: string[] = [];
   let path: string | undefined = '/v2/_catalog?n=1000';

@@ -1,4 +1,4 @@
-// One TLS handshake with a server: which certificate it shows, and whether a client would accept it.
+// Makes one TLS handshake with a server: tells which certificate it shows, and whether a client would accept it.
 import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { bare } from '../host/names.ts';
@@ -8,22 +8,22 @@ import { tlsOptions } from './server-identity.ts';
 const LIMIT = 5_000;
 
 export interface Handshake {
-  /** Of the certificate on the wire, `AA:BB:…`. */
+  /** SHA-256 of the certificate that the server shows, `AA:BB:…`. */
   fingerprint: string;
   /**
-   * The code of the error that a client has which trusts these roots; undefined where it has none.
+   * The code of the error that a client with these roots gets; undefined if it accepts the certificate.
    * (OTHER_NAME, or one of the list in nodejs.org/api/tls.html, "X509 certificate error codes".)
    */
   refused: string | undefined;
 }
 
 /**
- * One handshake, as a client that calls the registry `name` and trusts `ca` alone.
- * @throws the socket's own error where there is no TLS at all
+ * Makes one handshake as a client that calls the registry `name` and trusts `ca` alone. Waits 5 seconds at most without an answer.
+ * @throws the socket's own error if the server does not speak TLS, or does not answer
  */
 export function handshake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> {
   return new Promise((resolve, reject) => {
-    // The certificate is looked at either way: a refusal is an answer here.
+    // Connects even if the certificate is not trusted: a refusal is an answer here.
     const options = {
       ...tlsOptions({ host: name, ca, unverified: true }),
       host: bare(at.connectTo ?? at.host),
@@ -33,7 +33,7 @@ export function handshake(at: Endpoint, name: string, ca: string[] | undefined):
     const socket = connect(options, () => {
       resolve({
         fingerprint: new X509Certificate(socket.getPeerCertificate().raw).fingerprint256,
-        // Typed as an Error, and the error's code in fact. (lib/internal/tls/wrap.js, onConnectSecure)
+        // Typed as an Error, but it is the error's code. (lib/internal/tls/wrap.js, onConnectSecure)
         refused: socket.authorized ? undefined : String(socket.authorizationError),
       });
       socket.destroy();

@@ -1,4 +1,4 @@
-// Requests to a registry as its clients make them: by its own name, with what they trust, and with a token where one is wanted.
+// Sends one request to a registry as its clients do: by its own name, with the roots that they trust. (token.ts adds the token.)
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect, rootCertificates } from 'node:tls';
@@ -12,13 +12,13 @@ export interface Endpoint {
   /** The name that clients use: the Host header, and what a certificate must name. */
   host: string;
   port: number;
-  /** Where to connect instead: the server itself may not reach its own name. */
+  /** The address to connect to instead: the server may not reach its own name. */
   connectTo?: string | undefined;
-  /** What is trusted, PEM; the system's roots where it is not given. */
+  /** The trusted roots, PEM; the system's by default. */
   ca?: string[] | undefined;
-  /** A look at what is there, before anything is trusted. Never with a password. */
+  /** Accepts every certificate, to look at a server before it is trusted. Never with a password. */
   unverified?: true;
-  /** The way there goes through it: `http://proxy.corp:3128`; over TLS alone. */
+  /** The proxy to connect through: `http://proxy.corp:3128`; used for TLS only. */
   proxy?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface Credentials {
   password: Secret;
 }
 
-/** Nobody: a token is fetched without a login, as a client does that is not logged in. */
+/** A client that is not logged in: fetches a token without a login. */
 export const STRANGER: Credentials = { user: '', password: new Secret('') };
 
 export interface Reply {
@@ -40,15 +40,15 @@ export interface Ask {
   credentials?: Credentials | undefined;
   headers?: Record<string, string>;
   body?: Buffer | string;
-  /** Milliseconds without a word from the other side; 10 000 unless said. */
+  /** Milliseconds to wait while nothing arrives; 10 000 by default. */
   timeout?: number;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * One request.
- * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, a certificate's code); a status is never thrown
+ * Sends one request and returns the whole reply.
+ * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, ETIMEDOUT, a certificate's code); never for a status
  */
 export async function ask(
   endpoint: Endpoint,
@@ -70,7 +70,7 @@ export async function ask(
         host: bare(connectTo ?? host),
         port,
         timeout,
-        // An agent would make a connection of its own.
+        // An agent would open its own connection.
         ...(socket
           ? { createConnection: () => connect({ ...tlsOptions(endpoint), socket }) }
           : { agent: false as const }),
@@ -98,7 +98,7 @@ export async function ask(
   });
 }
 
-/** A way through a proxy; one that is called `https://…` gets its password over TLS. (RFC 9110, 9.3.6) */
+/** Opens a tunnel through a proxy; a proxy at `https://…` gets its password over TLS. (RFC 9110, 9.3.6) */
 async function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
   const { protocol, hostname, port: at, username, password } = new URL(proxy);
   const tls = protocol === 'https:';
@@ -129,10 +129,11 @@ async function tunnel(proxy: string, host: string, port: number, timeout: number
 }
 
 /**
- * The token server that a registry names. On the registry's own host it is reached in the same way; on another one it is trusted by
- * the registry's roots and by the public ones.
+ * Returns the token server that a registry names. On the registry's own host it is reached in the same way; on another host both
+ * the registry's roots and the public ones are trusted.
  * @param realm of the challenge (RFC 6750, 3)
- * @throws CliError where it is no address, or where a registry over TLS names one without: a password would travel in clear
+ * @throws CliError if the realm is no address, or if a registry over TLS names a token server without TLS: the password would
+ *   travel in clear
  */
 export function tokenServer(at: Endpoint, realm: string): { server: Endpoint; url: URL } {
   const url = URL.canParse(realm) ? new URL(realm) : undefined;

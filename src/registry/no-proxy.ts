@@ -1,7 +1,7 @@
-// Which hosts NO_PROXY leaves out. (go.dev: golang.org/x/net/http/httpproxy)
+// Matches hosts with NO_PROXY. (go.dev: golang.org/x/net/http/httpproxy)
 import { BlockList, isIP } from 'node:net';
 
-/** Whether NO_PROXY leaves this host out, by Go's rules (golang.org/x/net/http/httpproxy). */
+/** Tells whether NO_PROXY excludes this host from the proxy, by Go's rules; always true for localhost. */
 export function leftOut(noProxy: string, host: string, port: number): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   const family = isIP(bare);

@@ -1,9 +1,9 @@
-// Tokens: fetched from where the registry says, and sent with the request. (distribution-spec, auth/token)
+// Fetches tokens from the token server that the registry names, and sends them with the request. (distribution-spec, auth/token)
 import { CliError } from '../errors.ts';
 import { type Ask, ask, type Credentials, type Endpoint, type Reply, STRANGER, tokenServer } from './http.ts';
 import { OTHER_NAME } from './server-identity.ts';
 
-/** `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3). */
+/** Parses `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3); undefined for another challenge. */
 function challenge({ headers }: Reply): Record<string, string> | undefined {
   const header = String(headers['www-authenticate'] ?? '');
   if (!/^bearer /i.test(header)) return undefined;
@@ -17,7 +17,7 @@ const ON_THE_WAY: [RegExp, string][] = [
   [/EPROTO|ERR_SSL|ECONNRESET/, 'does not answer as the registry says'],
 ];
 
-/** What went wrong on the way to a token server, in the words of the person. */
+/** Explains in the user's words why a token server cannot be used; returns an unknown error unchanged. */
 export function tokenServerError(realm: string, error: NodeJS.ErrnoException): Error {
   const what = ON_THE_WAY.find(([pattern]) => pattern.test(error.code ?? ''))?.[1];
   if (!what) return error;
@@ -28,8 +28,9 @@ export function tokenServerError(realm: string, error: NodeJS.ErrnoException): E
 }
 
 /**
- * Fetches a token from where a registry says.
+ * Fetches a token from the token server that the registry names.
  * @returns the token, or the refusal of the token server
+ * @throws CliError if the token server cannot be used
  */
 async function fetchToken(
   at: Endpoint,
@@ -58,7 +59,7 @@ async function fetchToken(
   return token ?? other ?? '';
 }
 
-/** One request as a client makes it: where the registry wants a token, it is fetched and the request made again. */
+/** Sends one request as a client does: if the registry wants a token, fetches it and repeats the request. @throws as ask, tokenServer */
 export async function call(at: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
   const { credentials, ...plain } = options;
   const first = await ask(at, method, path, credentials === STRANGER ? plain : options);
