@@ -1,17 +1,16 @@
-// Edits a daemon.json as text: every byte that is not ours stays. Pure: no file is read or written here.
+// Edits a daemon.json as text: every byte outside the edited entries stays. Pure: reads and writes no file.
 import { isDeepStrictEqual } from 'node:util';
 import { badAt, decode, type Item, type Node, scan } from './json-text.ts';
 
 export interface DaemonJson {
   value: Record<string, unknown>;
-  /** The file begins with a byte order mark: dockerd 23 and later read it, 20.10 does not start with it. */
+  /** The file begins with a byte order mark: dockerd 23 and later accept it, 20.10 does not start with it. */
   bom: boolean;
 }
 
 /**
- * What a daemon.json says. A missing, empty or blank file says nothing: `{}`. Of a key that is there twice
- * the last one counts, as for dockerd.
- * @throws CliError, exit 2, with line, column and what is there
+ * Parses a daemon.json. A missing, empty or blank file is `{}`. If a key is there twice, the last one counts, as for dockerd.
+ * @throws CliError (exit 2) with line, column and what is there
  */
 export function parseDaemonJson(bytes: Buffer | undefined, path: string): DaemonJson {
   const text = decode(bytes, path);
@@ -20,7 +19,7 @@ export function parseDaemonJson(bytes: Buffer | undefined, path: string): Daemon
   return { value: JSON.parse(text.slice(bom ? 1 : 0)), bom };
 }
 
-/** JSON on one line, with or without a space after each comma and colon. */
+/** Returns JSON on one line, with or without a space after each comma and colon. */
 function inline(value: unknown, space: string): string {
   if (Array.isArray(value)) return `[${value.map((v) => inline(v, space)).join(`,${space}`)}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -28,11 +27,11 @@ function inline(value: unknown, space: string): string {
   return `{${members.join(`,${space}`)}}`;
 }
 
-/** A space where the members have one after their colon; that decides for commas on one line too. */
+/** Returns a space if the members have one after their colon; used for commas on one line too. */
 const spacing = (items: Item[]) =>
   items.length === 0 || items.some(({ colon }) => /\s$/.test(colon ?? '')) ? ' ' : '';
 
-/** The text with one more entry after the last of some: its gap is that of the neighbours, less blank lines. */
+/** Appends an entry after the last one, with the gap of its neighbours less blank lines. */
 function append(text: string, { start, items }: Node, space: string, entry: (gap: string) => string): string {
   const [last, previous] = [items.at(-1), items.at(-2)] as [Item, Item | undefined];
   const lead = text.slice(start + 1, last.start);
@@ -41,7 +40,7 @@ function append(text: string, { start, items }: Node, space: string, entry: (gap
   return text.slice(0, last.end) + gap + entry(gap) + text.slice(last.end);
 }
 
-/** The text without one entry, its comma and its gap. What was appended and then removed leaves no trace. */
+/** Removes one entry, its comma and its gap. An entry that was appended and then removed leaves no trace. */
 function remove(text: string, { start, end, items }: Node, index: number): string {
   const [previous, item, next] = [items[index - 1], items[index] as Item, items[index + 1]];
   if (next) return text.slice(0, item.start) + text.slice(next.start);
@@ -51,7 +50,7 @@ function remove(text: string, { start, end, items }: Node, index: number): strin
   return text.slice(0, start + 1) + (lead === tail ? lead : '') + text.slice(end - 1);
 }
 
-/** A value in the manner of the file: `gap` is what stands before its key, and without a line break it is one line. */
+/** Renders a value in the style of the file: `gap` is the text before its key; without a line break in it the value is one line. */
 function render(value: unknown, gap: string, { items }: Node, text: string): string {
   const [, eol, indent = ''] = /(\r?\n)([ \t]*)/.exec(gap) ?? [];
   const lists = items.filter((item) => item.value.open === '[' && item.value.items.length > 0);
@@ -82,7 +81,7 @@ function setKey(text: string, key: string, value: unknown, path: string): string
   return text.slice(0, root.start + 1) + open + member(open) + (inner || eol) + text.slice(root.end - 1);
 }
 
-/** The list under a key, the one that counts; undefined where there is none or it is null. */
+/** Returns the list under a key (the last such key); undefined if there is none or it is null. */
 function findList(text: string, key: string, path: string): Node | undefined {
   const list = scan(text, path).items.findLast((item) => item.key === key)?.value;
   if (!list || text.slice(list.start, list.end) === 'null') return undefined;
@@ -96,9 +95,9 @@ const positionOf = (text: string, { items }: Node, entry: string) =>
   items.findIndex(({ start, end }) => JSON.parse(text.slice(start, end)) === entry);
 
 /**
- * The file with some top-level keys set, or removed where the value is undefined. Every byte outside them
- * stays; a new key goes to the end, in the manner of its neighbours. No file: a tidy one, two spaces.
- * A reload does not notice that a key is gone (moby daemon/reload.go: IsValueSet): set it to `[]` for that.
+ * Sets some top-level keys, or removes those whose value is undefined. Every byte outside them stays. Adds a new key at the
+ * end, in the style of its neighbours. Without a file, returns a new one, indented by two spaces.
+ * A reload does not notice that a key was removed (moby daemon/reload.go: IsValueSet): set it to `[]` for that.
  * @throws CliError as parseDaemonJson
  */
 export function setKeys(
@@ -112,8 +111,8 @@ export function setKeys(
 }
 
 /**
- * The file with `entry` in the list under `key`; the same bytes where it is there already.
- * @throws CliError as parseDaemonJson, and where the key holds something other than a list of strings
+ * Adds `entry` to the list under `key`; returns the same bytes if it is there already.
+ * @throws CliError as parseDaemonJson, and if the key holds something other than a list of strings
  */
 export function addToList(
   bytes: Buffer | undefined,
@@ -133,8 +132,8 @@ export function addToList(
 }
 
 /**
- * The file without `entry` in the list under `key`, however often it is there. The last one leaves `[]`:
- * a key that is gone is not noticed by a reload. The same bytes where there is nothing to remove.
+ * Removes every `entry` from the list under `key`. Leaves `[]` after the last one: a reload does not notice that a key was
+ * removed. Returns the same bytes if there is nothing to remove.
  * @throws CliError as addToList
  */
 export function removeFromList(bytes: Buffer, key: string, entry: string, path = 'daemon.json'): Buffer {

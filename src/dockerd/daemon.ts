@@ -1,4 +1,5 @@
-// A running dockerd, as the machine of a developer has it: what it trusts, and how it is told to read its files again.
+// The Docker daemon of a machine: daemon.json as text, its flags, reload and restart. This file asks a running dockerd what it
+// trusts, reloads and restarts it.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { scopeWords, systemctl, systemctlLine } from '../host/systemd.ts';
@@ -6,11 +7,11 @@ import type { Daemon, Directive } from './types.ts';
 
 export interface DaemonInfo {
   version: string;
-  /** Docker Desktop says so here. */
+  /** The operating system; Docker Desktop names itself here. */
   system: string;
   root: string;
   rootless: boolean;
-  /** Images are kept by containerd, which reads certs.d in another way. */
+  /** containerd keeps the images, and reads certs.d in another way. */
   containerdStore: boolean;
   liveRestore: boolean;
   running: number;
@@ -27,8 +28,8 @@ const socketOf = ({ socket }: { socket?: string | undefined }) =>
   socket ? { env: { DOCKER_HOST: socket } } : {};
 
 /**
- * What a dockerd says of itself; undefined where none runs.
- * @throws CliError where it does not answer; with the code `forbidden` where this user may not talk to it
+ * Returns what a dockerd says about itself; undefined if none runs.
+ * @throws CliError if it does not answer within 15 seconds; with the code `forbidden` if this user may not talk to dockerd
  */
 export async function daemonInfo(
   host: Host,
@@ -50,7 +51,7 @@ export async function daemonInfo(
     Secure: boolean;
   }[];
   return {
-    // Without what a distribution adds: `26.1.5+dfsg1`.
+    // Without the suffix of a distribution: `26.1.5+dfsg1`.
     version: String(info.ServerVersion).replace(/[+~].*/, ''),
     system: info.OperatingSystem ?? '',
     root: info.DockerRootDir ?? '',
@@ -67,7 +68,7 @@ export async function daemonInfo(
   };
 }
 
-/** Whether the running one has an entry. It writes a mirror with a slash at its end, and an insecure registry without a scheme. */
+/** Tells whether the running dockerd has an entry. It shows a mirror with a slash at its end, an insecure registry without a scheme. */
 export function hasEntry(info: DaemonInfo, directive: Directive, entry: string): boolean {
   if (directive === 'insecure-registries') return info.insecure.includes(entry.replace(/^https?:\/\//, ''));
   return info.mirrors.some((mirror) => mirror.replace(/\/$/, '') === entry.replace(/\/$/, ''));
@@ -77,12 +78,15 @@ const scopeOf = ({ uid }: Daemon) => ({ own: uid !== 0 });
 export const reloadCommand = (daemon: Daemon) => systemctlLine(scopeOf(daemon), 'reload', daemon.unit);
 export const restartCommand = (daemon: Daemon) => systemctlLine(scopeOf(daemon), 'restart', daemon.unit);
 
-/** Tells it to read daemon.json again. Where systemd did not start it, by the signal that systemd would send. */
+/**
+ * Makes dockerd read daemon.json again; if systemd did not start it, by the signal that systemd would send.
+ * @throws CliError if no way works
+ */
 export async function reload(host: Host, daemon: Daemon): Promise<void> {
   const scope = scopeOf(daemon);
   const { code, stderr } = await systemctl(host, scope, 'reload', daemon.unit);
   if (code === 0) return;
-  // A unit may have no reload of its own (snap), and dockerd may have been started by hand.
+  // A unit may lack a reload (snap), and dockerd may have been started by hand.
   const signal = ['kill', '-s', 'HUP', '--kill-who=main', daemon.unit];
   if ((await systemctl(host, scope, ...signal)).code === 0) return;
   const pid = daemon.uid === 0 ? (await host.read('/var/run/docker.pid'))?.toString().trim() : undefined;
@@ -90,7 +94,7 @@ export async function reload(host: Host, daemon: Daemon): Promise<void> {
   throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
 }
 
-/** What helps against what it says of a registry. */
+/** Returns the advice for an error that dockerd gives about a registry; none for an unknown error. */
 export function adviceFor(said: string): string[] {
   if (/unknown authority/.test(said))
     return [
@@ -105,11 +109,11 @@ export function adviceFor(said: string): string[] {
 
 const STARTS_WITHIN = 60_000;
 
-/** Restarts it, and waits until it answers. @throws CliError with its own words when it does not come up */
+/** Restarts dockerd, and waits until it answers. @throws CliError with dockerd's log lines if it does not within 60 seconds */
 export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {
   const scope = scopeOf(daemon);
   await systemctl(host, scope, 'daemon-reload');
-  // systemd counts starts, and refuses the fourth within a minute.
+  // systemd counts starts, and refuses the fourth within a minute: reset the count.
   await systemctl(host, scope, 'reset-failed', daemon.unit);
   const { code } = await systemctl(host, scope, 'restart', daemon.unit);
   const end = Date.now() + STARTS_WITHIN;
@@ -120,7 +124,7 @@ export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {
   throw new CliError('Docker did not start again.', { why: await lastWords(host, daemon) });
 }
 
-/** Its last words on a reload: it refuses one in its log alone. */
+/** Returns dockerd's last log lines about a reload: it reports a refusal only in its log. */
 async function lastWords(host: Host, daemon: Daemon): Promise<string> {
   const args = [...scopeWords(scopeOf(daemon)), '-u', daemon.unit, '-n', '20', '--no-pager', '-o', 'cat'];
   const { stdout } = await host.run('journalctl', args, { timeout: 5_000 });
@@ -129,8 +133,8 @@ async function lastWords(host: Host, daemon: Daemon): Promise<string> {
 }
 
 /**
- * Reloads, and waits until the running one has the entry, or has it no more.
- * @throws CliError with its own words when it did not take it
+ * Reloads dockerd, and waits until it has the entry, or no longer has it.
+ * @throws CliError with dockerd's log lines if the change takes no effect within 5 seconds
  */
 export async function reloadUntil(
   host: Host,
@@ -150,7 +154,7 @@ export async function reloadUntil(
   }
 }
 
-/** Asks dockerd itself, where it can be asked (23 and later), whether it would start with this file. */
+/** Asks dockerd (23 and later) whether it would start with this file. Returns its errors; undefined if none, or if it cannot tell. */
 export async function validate(host: Host, file: string): Promise<string | undefined> {
   const { code, stdout, stderr } = await host.run('dockerd', ['--validate', '--config-file', file]);
   if (code === 0 || code === 127 || /unknown flag/.test(stderr)) return undefined;

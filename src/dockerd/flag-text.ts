@@ -1,18 +1,18 @@
-// Reads and cuts flags in the files that start a daemon: systemd units, environment files, shell scripts. Pure.
+// Finds and cuts flags in the files that start a daemon: systemd units, environment files, shell scripts. Pure.
 
 interface Span {
   start: number;
   end: number;
 }
 
-/** A backslash before the line's end, and the comments that systemd allows between the lines it joins. */
+/** Blanks, a backslash before the line's end, and the comments that systemd allows between the lines it joins. */
 const GAP = /(?:\s|\\\r?\n(?:[ \t]*[#;].*\n)*)*/y;
 const WORD = /(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\[^\r\n]|[^\s\\"']|["'])+/sy;
 
-/** A variable of the shell or a specifier of systemd: only the daemon's command line tells what it stands for. */
+/** A variable of the shell or a specifier of systemd: only the daemon's command line tells its value. */
 export const NOT_PLAIN = /[$%]/;
 
-/** Words as systemd and a shell see them, with their quotes. */
+/** Splits a text into words as systemd and a shell do, with their quotes. */
 function splitWords(text: string): Span[] {
   const found: Span[] = [];
   for (let at = 0; at < text.length; at = WORD.lastIndex) {
@@ -26,7 +26,7 @@ function splitWords(text: string): Span[] {
   return found;
 }
 
-/** The value that the flag has at `index` and where it ends: `--flag=x` is one word, `--flag x` two. */
+/** Returns the value that the flag has at `index`, and the index of its last word: `--flag=x` is one word, `--flag x` two. */
 export function flagAt(
   words: string[],
   index: number,
@@ -38,10 +38,10 @@ export function flagAt(
   return word?.startsWith(`${flag}=`) ? { value: word.slice(flag.length + 1), last: index } : undefined;
 }
 
-/** The length of the blanks and line ends at a place; a comment between two joined lines is not blank, it stays. */
+/** Returns the length of the blanks and line ends at a place. A comment between two joined lines is no blank: it stays. */
 const blanksAt = (text: string, at: number) => /^(?:\s|\\\r?\n)*/.exec(text.slice(at))?.[0].length ?? 0;
 
-/** The flags in a line, and what to cut so that they are gone. `offset` is where the text lies in the line. */
+/** Returns the values of a flag in a line, and the spans to cut to remove it. `offset` is where the text lies in the line. */
 export function findFlags(text: string, flag: string, offset = 0): { values: string[]; cuts: Span[] } {
   const values: string[] = [];
   const cuts: Span[] = [];
@@ -56,7 +56,7 @@ export function findFlags(text: string, flag: string, offset = 0): { values: str
   for (let i = 0; i < spans.length; i++) {
     const { end } = spans[i] as Span;
     const start = end - (raw[i] as string).length;
-    if (prefixes[i]) keptEnd = start; // what comes before, `NAME=`, stays
+    if (prefixes[i]) keptEnd = start; // the prefix `NAME=` stays
     const [, , inside] = /^(["'])(.*)\1$/s.exec(raw[i] as string) ?? [];
     const found = flagAt(plain, i, flag);
     if (inside !== undefined && (prefixes[i] || /\s/.test(inside))) {
@@ -78,17 +78,17 @@ export function findFlags(text: string, flag: string, offset = 0): { values: str
   return { values, cuts };
 }
 
-/** The text without some of it. */
+/** Returns the text without the spans. */
 export const cutOut = (text: string, cuts: Span[]) =>
   text
     .split('')
     .filter((_, at) => !cuts.some(({ start, end }) => start <= at && at < end))
     .join('');
 
-/** How lines go on: in a unit over comments, in an environment file until the quote is closed. */
+/** How a line continues: in a unit across comments, in an environment file until its quote is closed. */
 export type LineStyle = 'unit' | 'environment' | 'script';
 
-/** The lines that say something, with those that continue them. Comments and blank lines are left out. */
+/** Returns the lines with the lines that continue them, numbered from 1. Skips comments and blank lines. */
 export function logicalLines(text: string, style: LineStyle): { line: number; text: string }[] {
   const lines = text.split('\n');
   const found: { line: number; text: string }[] = [];

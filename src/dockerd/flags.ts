@@ -1,5 +1,5 @@
-// What would stop dockerd: a list that is in daemon.json and also a flag of its command line. dockerd then refuses
-// the reload (it only logs that) and the next start, even where the list in the file is empty.
+// Finds what would stop dockerd: a list that is both in daemon.json and a flag of its command line. dockerd then refuses
+// the reload (it only logs that) and the next start, even if the list in the file is empty.
 import { basename } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -11,19 +11,19 @@ export type ListDirective = 'insecure-registries' | 'registry-mirrors';
 const FLAGS = { 'insecure-registries': '--insecure-registry', 'registry-mirrors': '--registry-mirror' };
 
 export interface Conflict {
-  /** What to open; for a process its /proc/PID/cmdline. */
+  /** The file that holds the flags; for a process its /proc/PID/cmdline. */
   file: string;
   line: number;
-  /** The line as it is, with the lines that continue it; of a process the flags alone. */
+  /** The line as it is, with the lines that continue it; of a process only the flags. */
   text: string;
-  /** What the flags say. One with `$` or `%` is a variable's; the process tells its value. */
+  /** The values of the flags. One with `$` or `%` names a variable; the process tells its value. */
   values: string[];
   kind: 'unit' | 'drop-in' | 'environment' | 'init-script' | 'process';
-  /** false: nothing reads that line now, such as /etc/default/docker beside a unit that does not name it. */
+  /** False if nothing reads that line now, such as /etc/default/docker beside a unit that does not name it. */
   active: boolean;
 }
 
-/** Which dockerd: the system's unless said. */
+/** Which dockerd: the system's by default. */
 export interface Daemon {
   unit?: string;
   /** Of a rootless one: the unit is that user's. */
@@ -36,8 +36,8 @@ const ENVIRONMENT_FILES = ['/etc/default/docker', '/etc/sysconfig/docker', '/etc
 const INIT_SCRIPTS = ['/etc/init/docker.conf', '/etc/init/docker.override', '/etc/init.d/docker'];
 
 /**
- * Takes the directive's flags out of a line; every other byte stays. A flag whose value is a variable stays too.
- * @returns the line without them, and what they said, for daemon.json
+ * Removes the directive's flags from a line; every other byte stays. A flag whose value is a variable stays too.
+ * @returns the line without the flags, and their values, for daemon.json
  */
 export function moveFlag(text: string, directive: ListDirective): { text: string; values: string[] } {
   const { values, cuts } = findFlags(text, FLAGS[directive]);
@@ -45,11 +45,11 @@ export function moveFlag(text: string, directive: ListDirective): { text: string
 }
 
 /**
- * The file with the line of a conflict rewritten by moveFlag.
- * @throws CliError where the file is no longer the one in which the conflict was found
+ * Rewrites the line of a conflict by moveFlag, and returns the whole file.
+ * @throws CliError if the line changed since the conflict was found
  */
 export function moveFlagInFile(bytes: Buffer, conflict: Conflict, directive: ListDirective): Buffer {
-  // One character for each byte, so that what is not UTF-8 stays as it is.
+  // One character for each byte, so that bytes that are not UTF-8 stay unchanged.
   const text = bytes.toString('latin1');
   const old = Buffer.from(conflict.text).toString('latin1');
   const start = text.split('\n', conflict.line - 1).reduce((sum, line) => sum + line.length + 1, 0);
@@ -74,7 +74,7 @@ async function settingsOf(host: Host, file: string, kind: Line['kind']): Promise
   });
 }
 
-/** The drop-ins in systemd's order, by name, with those that it has not read yet: they count from the next start on. */
+/** Returns the drop-ins in systemd's order, by name, with those that it has not read yet: the next start reads them. */
 async function dropInsOf(host: Host, fragment: string, shown: string): Promise<string[]> {
   const [, loaded = ''] = /^DropInPaths=(.+)$/m.exec(shown) ?? [];
   const paths = new Set(
@@ -86,7 +86,7 @@ async function dropInsOf(host: Host, fragment: string, shown: string): Promise<s
   return [...paths].sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
 }
 
-/** What systemd starts dockerd with; undefined where it has no unit for it, or one made from an init script. */
+/** Returns the lines by which systemd starts dockerd; undefined if dockerd has no unit, or one made from an init script. */
 async function unitLines(host: Host, { unit = 'docker', uid = 0 }: Daemon): Promise<Line[] | undefined> {
   const asked = ['show', unit, '-p', 'FragmentPath', '-p', 'DropInPaths'];
   const { code, stdout } = await systemctl(host, { own: uid !== 0 }, ...asked);
@@ -94,7 +94,7 @@ async function unitLines(host: Host, { unit = 'docker', uid = 0 }: Daemon): Prom
   if (code !== 0 || !fragment || fragment.includes('/generator')) return undefined;
   const dropIns = await dropInsOf(host, fragment, stdout);
 
-  // An empty assignment forgets what came before it (systemd.service(5), systemd.exec(5)).
+  // An empty assignment clears the former ones (systemd.service(5), systemd.exec(5)).
   let commands: Setting[] = [];
   let environment: Setting[] = [];
   let files: string[] = [];
@@ -113,7 +113,7 @@ async function unitLines(host: Host, { unit = 'docker', uid = 0 }: Daemon): Prom
     [...s.value.matchAll(/(?:^|[\s"'])(\w+)=/g)].map(([, key = '']) => ({ ...s, key })),
   );
   for (const file of files) assignments.push(...(await settingsOf(host, file, 'environment')));
-  // Of several assignments the last counts, and `export` is none (tried with systemd 252 to 262).
+  // The last of several assignments counts; a line with `export` is none (tried with systemd 252 to 262).
   const counts = new Map(assignments.filter((s) => !/^\s*export\s/.test(s.text)).map((s) => [s.key, s]));
   for (const s of assignments) s.active = isUsed(s.key) && counts.get(s.key) === s;
   for (const file of ENVIRONMENT_FILES) {
@@ -123,7 +123,7 @@ async function unitLines(host: Host, { unit = 'docker', uid = 0 }: Daemon): Prom
   return [...commands, ...assignments];
 }
 
-/** What an init script or upstart starts dockerd with. */
+/** Returns the lines by which an init script or upstart starts dockerd. */
 async function initLines(host: Host): Promise<Line[]> {
   const found: Line[] = [];
   for (const file of INIT_SCRIPTS) {
@@ -140,9 +140,9 @@ async function initLines(host: Host): Promise<Line[]> {
   return found;
 }
 
-/** The command lines of the dockerd that run here: not those in containers, which have process numbers of their own. */
+/** Returns the command lines of each dockerd that runs here; not in containers, which have process numbers of their own. */
 async function runningArgs(host: Host, uid = 0): Promise<{ file: string; args: string[] }[]> {
-  // A process may end while it is being looked at.
+  // A process may end while this reads its files.
   const read = async (file: string) => (await host.read(file).catch(() => undefined))?.toString() ?? '';
   const depth = async (id: string) => {
     const [, numbers = ''] = /^NSpid:(.*)$/m.exec(await read(`/proc/${id}/status`)) ?? [];
@@ -163,9 +163,9 @@ async function runningArgs(host: Host, uid = 0): Promise<{ file: string; args: s
 }
 
 /**
- * Every place that gives dockerd the directive as a flag, in the order in which they are read. With an active one
- * daemon.json must not hold that key. With one of kind `process` a reload is refused until dockerd is restarted,
- * also after the flag is gone from the files. (moby daemon/config/config.go, and tried: Docker 20.10, 26.1, 28.5)
+ * Returns every place that gives dockerd the directive as a flag, in the order in which they are read. With an active one,
+ * daemon.json must not hold that key. With one of kind `process`, dockerd refuses a reload until it is restarted, even
+ * after the flag was removed from the files. (moby daemon/config/config.go, and tried: Docker 20.10, 26.1, 28.5)
  */
 export async function findConflicts(
   host: Host,
@@ -183,7 +183,7 @@ export async function findConflicts(
   }
   for (const { file, args } of await runningArgs(host, daemon.uid)) {
     const values = args.flatMap((_, i) => flagAt(args, i, flag)?.value ?? []);
-    // The other arguments are left out: one may be a proxy with its password.
+    // Omits the other arguments: one may be a proxy with its password.
     const text = values.map((value) => `${flag}=${value}`).join(' ');
     if (text) found.push({ file, line: 1, text, values, kind: 'process', active: true });
   }

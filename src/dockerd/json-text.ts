@@ -1,4 +1,4 @@
-// Where each entry of a JSON text lies, and where it is wrong: JSON.parse tells neither. Pure.
+// Finds where each entry of a JSON text lies, and where the text is wrong: JSON.parse tells neither. Pure.
 import { CliError } from '../errors.ts';
 
 /** A value and where its text lies. `open` is `{` or `[`; empty for a string, a number or a word. */
@@ -27,7 +27,7 @@ const STRING_BODY = /"[ !#-[\]-\u{10ffff}]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[ 
 const BARE = /[^\s,:{}[\]"][^\s,:{}[\]"/#]*/y;
 const NUMBER_OR_WORD = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/;
 
-/** The error for what is wrong at one place of the file. Columns count characters, from 1, without the mark. */
+/** Returns the error for one place of the file. Columns count characters, from 1, without the byte order mark. */
 export function badAt(path: string, text: string, at: number, what: string, fix?: string): CliError {
   const before = text.slice(0, at).replace(/^\ufeff/, '');
   const lines = before.split(/\r\n|\r|\n/);
@@ -38,7 +38,7 @@ export function badAt(path: string, text: string, at: number, what: string, fix?
   });
 }
 
-/** What stands at a place where something else should: never the inside of a string, which may be a secret. */
+/** Describes the unexpected text at a place; never the inside of a string, which may be a secret. */
 function describe(text: string, at: number): string {
   const char = String.fromCodePoint(text.codePointAt(at) ?? 0);
   if (at >= text.length) return 'the end of the file';
@@ -52,7 +52,10 @@ function describe(text: string, at: number): string {
 
 const hex = (char: string) => (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
 
-/** The bytes as text. Throws CliError for UTF-16 (PowerShell writes it) and for what is not UTF-8. */
+/**
+ * Decodes the bytes; a missing or blank file becomes `{}` and a line end.
+ * @throws CliError (exit 2) for UTF-16 (PowerShell writes it) and for bytes that are not UTF-8
+ */
 export function decode(bytes: Buffer | undefined, path: string): string {
   if (!bytes) return '{}\n';
   if (/^(?:\xff\xfe|\xfe\xff|\0.|.\0)/s.test(bytes.toString('latin1', 0, 2))) {
@@ -65,12 +68,12 @@ export function decode(bytes: Buffer | undefined, path: string): string {
     const at = again.findIndex((byte, i) => byte !== bytes[i]);
     throw badAt(path, bytes.toString('utf8', 0, at), text.length, 'bytes that are not UTF-8');
   }
-  // dockerd takes a file of blanks for an empty configuration since 23 (moby daemon/config/config.go).
-  if (text.trim()) return text; // trim() takes the byte order mark too
+  // dockerd 23 and later read a blank file as an empty configuration (moby daemon/config/config.go).
+  if (text.trim()) return text; // trim() removes the byte order mark too
   return `${text.startsWith('\ufeff') ? '\ufeff' : ''}{}${text.includes('\r\n') ? '\r\n' : '\n'}`;
 }
 
-/** Where everything lies in a daemon.json. Throws CliError, exit 2, with line, column and what is there. */
+/** Finds where everything lies in a daemon.json. @throws CliError (exit 2) with line, column and what is there */
 export function scan(text: string, path: string): Node {
   let at = text.startsWith('\ufeff') ? 1 : 0;
   const fail = (what: string, where = at) => badAt(path, text, where, what);

@@ -1,18 +1,18 @@
-// The words for a Docker daemon: which one, and what a file of its settings has to say.
+// Defines which Docker daemon is meant, and which of its settings are changed.
 
-/** A dockerd of this machine: where its files are, and how it hears that they changed. Plain data: a way back carries it. */
+/** A dockerd of this machine: where its files are, and how to make it read them again. Plain data: an undo stores it. */
 export interface Daemon {
   /** Its daemon.json. */
   config: string;
-  /** The directory of trusted CAs, one directory a registry. */
+  /** The directory of trusted CAs, with one directory for each registry. */
   certs: string;
   /** The service, for systemctl. */
   unit: string;
-  /** Whose service it is: of a rootless one, that user's. */
+  /** The user id of its owner: 0, or the user of a rootless dockerd. */
   uid: number;
-  /** Docker Desktop: its files are read when the app starts, and nothing else makes it read them. */
+  /** Docker Desktop, which reads its files only when the app starts. */
   app?: true;
-  /** What the command line is told to reach it by, when that is not its default. */
+  /** DOCKER_HOST for the docker command, unless its default reaches this dockerd. */
   socket?: string;
 }
 
