@@ -1,15 +1,15 @@
-// This program's own command line, in a text that a user pastes.
+// Writes this program's own commands, for the user to paste.
 
 let program = 'registry-setup';
 
-/** Says once, at the start, by which words this program is called here: `sh /root/registry.run`. */
+/** Sets, once at the start, the words that call this program on this machine: `sh /root/registry.run`. */
 export function calledAs(words: string): void {
   program = words;
 }
 
 /**
- * A command of this program as it is called on this machine, for this user to paste: `registry-setup user add ci`. A command
- * that is for another machine is no such thing: nothing is known of how the program is called there.
- * @param words what follows the program's name; with none, the name alone
+ * Returns a command of this program for the user to paste on this machine: `registry-setup user add ci`. Not for commands on
+ * another machine: how the program is called there is unknown.
+ * @param words what follows the program's name; the name alone without them
  */
 export const commandLine = (words = ''): string => [program, words].filter(Boolean).join(' ');

@@ -1,19 +1,19 @@
-// What of a file may be shown. Secrets become `[secret]` on both sides of a diff.
+// Shows what changes in a file. Secrets become `[secret]` on both sides of a diff.
 import { createTwoFilesPatch } from 'diff';
 import { MASK } from '../secret.ts';
 
-/** Which parts of a file are never shown: all of it, or what a regular expression (flags `gm`) matches. */
+/** The parts of a file that are never shown: all of it, or what a regular expression (flags `gm`) matches. */
 export type Mask = 'all' | { pattern: string };
 
-/** The text with its secret parts masked. */
+/** Returns the text with its secret parts masked. */
 export function masked(text: string, mask: Mask | undefined): string {
   if (mask === undefined) return text;
   return mask === 'all' ? MASK : text.replace(new RegExp(mask.pattern, 'gm'), MASK);
 }
 
 /**
- * A unified diff of two texts, masked. Undefined as `before` means that there was no file.
- * @returns its lines, the `---`/`+++` header first; where only a secret differs, one line that says so
+ * Returns a unified diff of two texts, masked. Undefined means no file.
+ * @returns its lines, the `---`/`+++` header first; one line that says so if only a secret differs, or if all is masked
  */
 export function unifiedDiff(
   path: string,

@@ -1,21 +1,22 @@
-// What a person sees. Standard output carries what was asked for; everything else goes to standard error.
+// The terminal: output, prompts, words for a shell, diffs. This file writes the output: standard output carries what the user
+// asked for, standard error everything else.
 import { CliError } from '../errors.ts';
 
-/** Says what a long step is doing: `pulling, 12 of 30 MB`. */
+/** Reports what a long step is doing: `pulling, 12 of 30 MB`. */
 export type Report = (text: string) => void;
 
 export interface Output {
   /** Progress, tables for reading, warnings: standard error. Nothing with --quiet or --json. */
   say(...lines: string[]): void;
-  /** What was asked for: standard output. */
+  /** What the user asked for: standard output. Nothing with --json. */
   out(...lines: string[]): void;
-  /** The one document of --json. */
+  /** The one document of --json. Nothing without it. */
   json(document: Record<string, unknown>): void;
-  /** An error: always, whatever the flags. */
+  /** An error, whatever the flags: standard error. */
   fail(error: unknown, verbose: boolean): void;
   readonly asJson: boolean;
   readonly quiet: boolean;
-  /** Both ends of the terminal are there: questions can be asked. */
+  /** Standard input and standard error are a terminal: the user can be asked. */
   readonly terminal: boolean;
   readonly paint: Paint;
 }
@@ -33,7 +34,7 @@ const CODES: Record<Style, [number, number]> = {
 };
 
 /**
- * Colour is for a terminal that can show it (no-color.org; TERM=dumb). Our own gate: `util.styleText` of Node 20.17 asks nobody.
+ * Tells whether to use colour (no-color.org; TERM=dumb). Decided here: `util.styleText` of Node 20.17 checks nothing.
  */
 function colours(env: NodeJS.ProcessEnv, stream: NodeJS.WriteStream, wanted: boolean): boolean {
   if (!wanted || env.NO_COLOR || env.TERM === 'dumb') return false;
@@ -42,10 +43,10 @@ function colours(env: NodeJS.ProcessEnv, stream: NodeJS.WriteStream, wanted: boo
 
 export const SYMBOL = { done: '✔', failed: '✖', warning: '!' };
 
-/** @param color false for --no-color */
+/** Makes the output of this process. @param color false for --no-color */
 export function makeOutput({ asJson = false, quiet = false, color = true }): Output {
   const painted = colours(process.env, process.stderr, color);
-  // inquirer and listr2 have gates of their own; they are told the outcome of this one.
+  // inquirer and listr2 decide for themselves, by this variable.
   if (!painted) process.env.NO_COLOR = '1';
   const paint: Paint = (style, text) =>
     painted ? `\u001b[${CODES[style][0]}m${text}\u001b[${CODES[style][1]}m` : text;
@@ -63,7 +64,7 @@ export function makeOutput({ asJson = false, quiet = false, color = true }): Out
   };
 }
 
-/** An error as it is shown: what is wrong, why, the way out. Anything but a CliError is a bug, and says so. */
+/** Returns an error as the user sees it: what is wrong, why, how to fix it. Anything but a CliError is shown as a bug. */
 export function errorLines(error: unknown, verbose: boolean, paint: Paint): string[] {
   if (!(error instanceof CliError)) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -81,7 +82,7 @@ export function errorLines(error: unknown, verbose: boolean, paint: Paint): stri
   ];
 }
 
-/** An error as --json tells it. */
+/** Returns an error as the document of --json. */
 export function errorDocument(error: unknown): Record<string, unknown> {
   const known = error instanceof CliError;
   return {
@@ -94,7 +95,7 @@ export function errorDocument(error: unknown): Record<string, unknown> {
   };
 }
 
-/** Bytes as people say them: `41 GB`, `3.2 MB`. */
+/** Returns a count of bytes in decimal units: `41 GB`, `3.2 MB`. */
 export function bytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = count;

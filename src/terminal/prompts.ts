@@ -1,4 +1,4 @@
-// Questions on a terminal. The only door to inquirer; a test hands in another set of these four functions.
+// Asks questions on a terminal. The only file that imports inquirer; a test passes its own four functions.
 import { Interrupted } from '../errors.ts';
 import { Secret } from '../secret.ts';
 
@@ -7,7 +7,7 @@ export interface Choice<T> {
   name: string;
   /** One line of help for the choice under the cursor. */
   description?: string | undefined;
-  /** What stands after the question once it is answered. */
+  /** Shown after the question once it is answered. */
   short?: string | undefined;
 }
 
@@ -15,20 +15,20 @@ export interface Prompts {
   input(question: {
     message: string;
     default?: string;
-    /** True, or what is wrong. Asked when Enter is pressed. */
+    /** Returns true, or what is wrong; called when the user presses Enter. */
     validate(value: string): string | true;
-    /** Shown behind what is typed, while it is typed. */
+    /** Returns the text shown after the input while the user types. */
     remark?(value: string): string;
   }): Promise<string>;
   select<T>(question: { message: string; choices: Choice<T>[]; default?: T | undefined }): Promise<T>;
-  /** Masked; empty is an answer when `validate` lets it pass. */
+  /** Masked; empty is an answer if `validate` accepts it. */
   password(question: { message: string; validate(value: string): string | true }): Promise<Secret>;
   confirm(question: { message: string; default: boolean }): Promise<boolean>;
 }
 
 /**
- * Prompts on standard error, so that standard output stays what was asked for.
- * @param signal takes a question away when the process is told to end
+ * Returns prompts on standard error: standard output carries only what the user asked for. Each throws Interrupted on Ctrl-C.
+ * @param signal once it is aborted, an answer throws Interrupted too
  */
 export async function terminalPrompts(signal: AbortSignal, dim: (text: string) => string): Promise<Prompts> {
   const { createPromptModule } = await import('inquirer');

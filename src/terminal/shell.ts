@@ -1,9 +1,9 @@
-// Commands as a person can paste them.
+// Writes commands that a user can paste.
 
-/** A word as a POSIX shell reads it back. */
+/** Quotes a word for a POSIX shell, if it needs quotes. */
 export const quoted = (word: string): string =>
   /^[A-Za-z0-9_@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** One line that can be pasted; nothing secret is ever in an argv, so nothing is masked. */
+/** Returns a command as one line to paste. Masks nothing: no secret is ever in an argv. */
 export const shellLine = (command: string, args: string[]): string =>
   [command, ...args].map(quoted).join(' ');
