@@ -1,26 +1,26 @@
-// What this program was carried here with, when it runs out of a bundle: templates/bundle.sh leaves it in a known place.
+// The bundle that this program may run out of. templates/bundle.sh stores it in a global variable.
 
-/** Where a part of the payload lies, as it stands in the file. */
+/** Where a part of the payload lies in the file, in bytes. */
 export interface Part {
   at: number;
   length: number;
 }
 
-/** What a bundle tells of itself, in clear, in its first lines. */
+/** What a bundle says about itself, in clear text, in its first lines. */
 export interface About {
-  /** Of this program. */
+  /** The version of this program. */
   version: string;
-  /** Of the images, as container engines call it: `amd64`. */
+  /** The architecture of the images, in the words of container engines: `amd64`. */
   architecture: string;
   images: string[];
-  /** The version of the node that is in it, for a machine that has none. */
+  /** The version of the Node.js in the bundle, for a machine that has none. */
   node?: string;
   /** Names and values as in an answers file. */
   answers: Record<string, unknown>;
   program: Part;
   /** The images, as `docker save` writes them. */
   archive: Part;
-  /** All of the payload. */
+  /** The length of the whole payload, in bytes. */
   length: number;
   sha256: string;
 }
@@ -29,18 +29,18 @@ export interface Carried {
   /** The bundle itself. */
   file: string;
   about: About;
-  /** Writes the images to a private file that goes when this program ends; once. @throws Error, as node:fs does */
+  /** Writes the images, once, to a private file that is removed when this program ends; returns its path. @throws Error of node:fs */
   unpack(): string;
-  /** The node that was carried along and runs this; it goes when this program ends. */
+  /** The Node.js of the bundle that runs this program; removed when this program ends. */
   node?: string | undefined;
 }
 
 const PLACE = Symbol.for('registry-setup.bundle');
 
-/** The bundle that this program runs out of; undefined where it is installed. */
+/** Returns the bundle that this program runs out of; undefined if it does not. */
 export const carried = (): Carried | undefined => (globalThis as { [PLACE]?: Carried })[PLACE];
 
-/** For tests: as if this ran out of a bundle, or not. */
+/** For tests: sets or clears the bundle that this program runs out of. */
 export function carry(bundle: Carried | undefined): void {
   (globalThis as { [PLACE]?: Carried | undefined })[PLACE] = bundle;
 }

@@ -1,10 +1,10 @@
-// The files that this program consists of.
+// This program itself: reads its files.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../host/host.ts';
 import { PACKAGE } from '../package.ts';
 
-/** The files of this program, by their path in the package. */
+/** Returns the text of each file of this program, by its path in the package. */
 export async function programFiles(host: Host): Promise<Record<string, string>> {
   const root = fileURLToPath(PACKAGE);
   const lists = await Promise.all(

@@ -1,4 +1,4 @@
-// How this program was started, and so how a user starts it again.
+// Returns how this program was started, and so how the user starts it again.
 import { basename, delimiter, dirname } from 'node:path';
 import { shellLine } from '../terminal/shell.ts';
 
@@ -9,14 +9,14 @@ export interface Started {
   node: string;
   /** `PATH` of this process. */
   path: string;
-  /** The bundle that it runs out of. */
+  /** The bundle that this program runs out of. */
   bundle?: string | undefined;
 }
 
 /**
- * The words that call this program again, from whichever directory that can be.
- * - Out of a bundle: the file itself, for nothing is installed.
- * - By npx, also of a package that is installed in a project: npm links the program below node_modules/.bin. (npm-exec(1))
+ * Returns the words that call this program again, from any directory if possible.
+ * - Out of a bundle: the bundle itself, because nothing is installed.
+ * - By npx, also for a package that is installed in a project: npm links the program below node_modules/.bin. (npm-exec(1))
  * - On the PATH: its name.
  * - Else (`npm start` in a clone, `node dist/cli.js`, a copy that a timer runs): node and the script.
  */
