@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The bin: reads the words, hands them to one command, and is the only place that catches, sets exit codes and hears signals.
+// The program's start: reads the user's words and runs one command. Only this file sets exit codes and handles signals.
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, InputError, Interrupted } from './errors.ts';
@@ -12,7 +12,7 @@ import { strayVariables } from './settings/variables.ts';
 import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
 
-/** A number that comes back is the exit code. */
+/** A command that returns a number sets the exit code. */
 const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
   setup: async (context) => (await import('./commands/setup.ts')).setup(context),
   client: async (context) => (await import('./commands/client.ts')).client(context),
@@ -23,13 +23,13 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
 };
 
-/** The first Ctrl-C undoes; the second leaves at once. */
+/** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. */
 function onSignals(): AbortController {
   const controller = new AbortController();
-  // Everything that is asked of the machine at once listens to it.
+  // Every running call of Host listens to the signal: no limit on listeners.
   setMaxListeners(0, controller.signal);
   const hear = (name: NodeJS.Signals) => {
-    // `on` and not `once`: a library that sees no other listener would end the process before anything is undone.
+    // `on`, not `once`: a library that sees no other listener would end the process before the undo.
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130);
       process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again leaves at once)\n');
@@ -51,7 +51,7 @@ async function main(argv: string[]): Promise<number> {
   const [node, script = ''] = [process.execPath, process.argv[1]];
   calledAs(invocation({ script, node, path: process.env.PATH ?? '', bundle: carried()?.file }));
   const wants = (name: string) => argv.includes(name);
-  // For errors before the words are understood.
+  // For errors before the arguments are parsed.
   let output = makeOutput({ asJson: wants('--json'), color: !wants('--no-color') });
   let verbose = wants('--verbose') || wants('-v');
   try {
@@ -94,7 +94,7 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** The error, with the registry that a word of it is the name of. */
+/** Returns the error; if an unknown word names another registry, the error says so. */
 async function withRegistries(error: unknown): Promise<unknown> {
   if (!(error instanceof InputError) || !error.problems.some(({ stray }) => stray)) return error;
   const [{ realHost }, { nameRegistries }] = await Promise.all([
@@ -104,7 +104,7 @@ async function withRegistries(error: unknown): Promise<unknown> {
   return nameRegistries(error, realHost()).catch(() => error);
 }
 
-/** npx only warns of an engine that is too old, and then the first error would be a riddle. */
+/** Tells whether Node.js is too old, and says so: npx only warns, and the first error would explain nothing. */
 function oldNode(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 17)) return false;
@@ -113,5 +113,5 @@ function oldNode(): boolean {
 }
 
 process.exitCode = oldNode() ? 2 : await main(process.argv.slice(2));
-// A question that was cut off may hold standard input open.
+// An interrupted question may hold standard input open.
 process.stdin.unref?.();

@@ -1,4 +1,4 @@
-// What every command is handed: the machine, the terminal, the words of the person.
+// Defines what every command receives: the machine, the terminal, the user's words.
 import { resolve } from 'node:path';
 import type { Host } from './host/host.ts';
 import type { Answers } from './settings/answers.ts';
@@ -8,14 +8,14 @@ import type { Output } from './terminal/output.ts';
 import type { Prompts } from './terminal/prompts.ts';
 
 export interface Context {
-  /** Flags and environment, merged; without the answers file and the settings of the last run. */
+  /** Flags and environment, merged; not the answers file, nor the settings of the last run. */
   answers: Answers;
   /** The words after the command. */
   operands: string[];
-  /** The command as it was typed, for the lock and the journal. */
+  /** The command as the user typed it, for the lock and the journal. */
   line: string;
   host: Host;
-  /** The same machine without the abort signal, for going back. */
+  /** The same machine without the abort signal, for undoing. */
   calm: Host;
   output: Output;
   signal: AbortSignal;
@@ -23,7 +23,9 @@ export interface Context {
   prompts(): Promise<Prompts>;
 }
 
+/** Tells whether a flag is on. */
 export const isOn = ({ answers }: Pick<Context, 'answers'>, name: SwitchName): boolean =>
   answers[name]?.value === true;
 
+/** Returns the registry's directory, absolute: that of --dir, else the default. */
 export const dirOf = (answers: Answers): string => resolve(String(answers.dir?.value ?? DEFAULT_DIR));

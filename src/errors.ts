@@ -1,23 +1,23 @@
-// The one error that a person is meant to read. Anything else that is thrown is a bug, and cli.ts says so.
+// Errors that the user is meant to read. Anything else that is thrown is a bug, and output.ts says so.
 
-/** 1: failed, and undone · 2: usage or bad input, nothing touched · 130: interrupted, and undone. */
+/** 1: failed, and undone · 2: usage or bad input, nothing changed · 130: interrupted, and undone. */
 export type ExitCode = 1 | 2 | 130;
 
 /** What code asks about an error; nobody but code reads it. `not installed`: of a program; `forbidden`: this user may not use it. */
 export type ErrorCode = 'not installed' | 'forbidden';
 
 export interface ErrorParts {
-  /** Why it is so: the engine's own words, a log line, the owner of a port. Shown below the message, as it is. */
+  /** Why: the engine's own words, a log line, the owner of a port. Shown unchanged below the message. */
   why?: string | undefined;
-  /** What to do: a command that can be pasted, or one short sentence. One entry a line. */
+  /** What to do: a command to paste, or one short sentence. One entry is one line. */
   fix?: string[] | string | undefined;
   exitCode?: ExitCode | undefined;
   code?: ErrorCode | undefined;
 }
 
 /**
- * @param message what is wrong, in the words of the person, without "Error:" and without advice
- * @param parts why it is so, what to do about it, the exit code (1 unless said), and what code asks about it
+ * @param message what is wrong, in the user's words, without "Error:" and without advice
+ * @param parts why, what to do, the exit code (1 by default), and what code asks about the error
  */
 export class CliError extends Error {
   readonly why: string | undefined;
@@ -35,17 +35,17 @@ export class CliError extends Error {
   }
 }
 
-/** One thing that is wrong with what the person gave. */
+/** One thing that is wrong with the user's input. */
 export interface Problem {
-  /** Where it was said: `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`. */
+  /** Where the user gave it: `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`. */
   where: string;
   message: string;
   fix?: string | undefined;
-  /** A word that is not understood, and the call that it was given to: it may be the name of another registry. */
+  /** An unknown word, and the call that it was given to: it may be the name of another registry. */
   stray?: { word: string; call: string } | undefined;
 }
 
-/** Bad input: every problem at once, exit 2, nothing touched. */
+/** Bad input: reports every problem at once; exit 2, nothing changed. */
 export class InputError extends CliError {
   readonly problems: Problem[];
 
@@ -57,7 +57,7 @@ export class InputError extends CliError {
   }
 }
 
-/** The person pressed Ctrl-C, or the process was told to end. */
+/** The user pressed Ctrl-C, or a signal told the process to end. */
 export class Interrupted extends CliError {
   constructor(message = 'Interrupted.') {
     super(message, { exitCode: 130 });
@@ -65,7 +65,7 @@ export class Interrupted extends CliError {
   }
 }
 
-/** The user said no to a question: a menu can go on. */
+/** The user answered no: a menu can go on. */
 export class Declined extends Interrupted {
   constructor() {
     super('Nothing was changed.');

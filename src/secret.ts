@@ -1,4 +1,4 @@
-// A value that must never be printed: everything that turns it into text gives `[secret]`.
+// Wraps a value that must never be printed: everything that turns it into text gives `[secret]`.
 import { inspect } from 'node:util';
 
 export const MASK = '[secret]';
@@ -10,7 +10,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Call it only where the value is used: a hash, a request header, a child's standard input. */
+  /** Returns the value. Call it only where the value is used: a hash, a request header, a child's standard input. */
   reveal(): string {
     return this.#value;
   }

@@ -1,4 +1,4 @@
-// Files in YAML: read with line and column, written by filling a template that is valid by itself. The only door to yaml.
+// Reads YAML with line and column in its errors, and writes it by filling valid templates. The only file that imports yaml.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
@@ -11,8 +11,8 @@ const LINES = { lineWidth: 0, flowCollectionPadding: false };
 export type Value = string | number | boolean | Value[] | { [key: string]: Value };
 
 /**
- * Parses YAML that a person wrote.
- * @param where how errors call it
+ * Parses YAML that a user wrote.
+ * @param where how errors name the text
  * @throws CliError (exit 2) with line and column
  */
 export function readYaml(text: string, where: string): unknown {
@@ -22,7 +22,7 @@ export function readYaml(text: string, where: string): unknown {
     try {
       return document.toJS();
     } catch (problem) {
-      // An alias (`*name`) without its anchor, or too many of them: only seen when they are followed.
+      // An alias (`*name`) without its anchor, or too many of them: toJS finds these.
       throw new CliError(`${where}: ${(problem as Error).message}.`, { exitCode: 2 });
     }
   }
@@ -31,13 +31,13 @@ export function readYaml(text: string, where: string): unknown {
   throw new CliError(`${where}, line ${line}, column ${col}: ${reason}.`, { exitCode: 2 });
 }
 
-/** A template as it is. */
+/** Returns the text of a template. @param name a file of templates/ */
 export const templateText = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
 /**
- * A template with values put in; its comments and order stay.
+ * Fills a template with values; its comments and order stay.
  * @param name a file of templates/
- * @param values dotted paths, such as `http.secret`; undefined takes the key away
+ * @param values by dotted paths, such as `http.secret`; undefined removes the key
  */
 export function fillTemplate(name: string, values: Record<string, Value | undefined>): string {
   const document = parseDocument(templateText(name));
@@ -50,8 +50,8 @@ export function fillTemplate(name: string, values: Record<string, Value | undefi
 }
 
 /**
- * The text of a settings file with other values. What a person wrote there stays: comments, order, and all of it when no value differs.
- * @param text what is there now; undefined: the template
+ * Returns the text of a settings file with other values. Keeps the user's comments and order, and all of it if no value differs.
+ * @param text the present text; undefined for the template
  */
 export function editSettings(text: string | undefined, values: Record<string, Value>): string {
   const start = text ?? templateText('settings.yml');
@@ -74,6 +74,6 @@ export function editSettings(text: string | undefined, values: Record<string, Va
   return document.toString(LINES);
 }
 
-/** A short name for content: what a service was started with, in its label. */
+/** Returns a short digest (32 hex digits) of content; a service's label holds that of what it was started with. */
 export const digestOf = (...parts: string[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
