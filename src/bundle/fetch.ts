@@ -4,6 +4,7 @@ import { architecture } from '../engines/images/archive.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { type Entry, packTar } from '../host/tar.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { digest, refusal } from '../registry/api.ts';
 import { ask, type Endpoint, type Reply, STRANGER } from '../registry/http.ts';
@@ -131,12 +132,19 @@ export function fetchFromRegistry(
   const save: Step = {
     title: `${refs.join(', ')} in one archive`,
     run: async () => {
-      const { code, stderr } = await host.run('tar', ['-C', inside, '-cf', to, '.'], { timeout: 0 });
-      if (code !== 0) throw new CliError('The images cannot be saved.', { why: stderr.trim() });
+      await host.save(to, packTar(files(host, inside)), 0o600);
       return undefined;
     },
   };
   return [begin, ...refs.map(fetch), save];
+}
+
+/** The files of a folder, one after the other. */
+async function* files(host: Host, folder: string): AsyncGenerator<Entry> {
+  for (const name of await host.list(folder)) {
+    const content = (await host.read(join(folder, name))) ?? Buffer.alloc(0);
+    yield { name, size: content.length, chunks: [content] };
+  }
 }
 
 const fileOf = ({ digest: name }: Part) => name.replace(/[^\w-]/g, '-');

@@ -1,8 +1,7 @@
 // Where the images of a bundle come from: the engine of this machine, or an archive.
-import { join } from 'node:path';
 import { engine } from '../engines/containers.ts';
 import { findEngine } from '../engines/engine.ts';
-import { type Listed, listed, readManifest } from '../engines/images/archive.ts';
+import { type Listed, listed, readArchive, readFiles, repacked, someOf } from '../engines/images/archive.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
 import { imageId } from '../engines/images/store.ts';
@@ -10,8 +9,9 @@ import { TITLE } from '../engines/types.ts';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Step } from '../reconcile/progress.ts';
-import { DEFAULT_IMAGE, type Program } from '../settings/settings.ts';
+import type { Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
+import { bytes } from '../terminal/output.ts';
 
 const LIMIT = 30 * 60_000;
 const fromFile = () => `From a file:     ${commandLine('bundle FILE --image-archive registry.tar')}`;
@@ -89,49 +89,71 @@ async function intoFile(host: Host, to: string, words: string[], failed: string)
 export function wantedIn(images: Listed[], refs: string[], path: string): Listed[] {
   const lost = refs.filter((ref) => !listed(images, ref));
   if (lost.length === 0) return refs.map((ref) => listed(images, ref) as Listed);
-  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []).join(', ');
+  const names = someOf(images.flatMap(({ RepoTags }) => RepoTags ?? []));
   throw new CliError(`--image-archive: ${path} does not hold ${lost.join(' and ')}, but ${names}.`, {
     fix: `docker save -o ${path} ${refs.join(' ')}      saves all that is needed`,
     exitCode: 2,
   });
 }
 
+/** Bytes of the images that a bundle can carry: it is made, and unpacked, in memory. registry:3 has 58 MB. */
+const LARGEST = 1_000_000_000;
+
 /**
- * The images of an archive as every engine reads them, whichever wrote it: Docker's list alone, whole names (podman puts localhost/
- * before short ones), not packed, nothing else in it.
- * @param folder for what is unpacked; the caller removes it
- * @throws CliError where they are for different machines
+ * The images of an archive as every engine reads them, whichever wrote it: whole names (podman puts localhost/ before short ones).
+ * @throws CliError where they are for different machines, or too large; and as readArchive does
  */
 export async function commonArchive(
   host: Host,
   path: string,
   refs: string[],
-  folder: string,
 ): Promise<{ tar: Buffer; architecture: string }> {
-  const inside = join(folder, 'inside');
-  const plain = join(folder, 'plain.tar');
-  await host.mkdir(inside, 0o700);
-  await tar(host, ['-C', inside, '-xf', path], path);
-  const read = async (name: string) => (await host.read(join(inside, name)))?.toString();
-  const images = wantedIn(JSON.parse(await readManifest(read, DEFAULT_IMAGE)) as Listed[], refs, path);
-  const files = [...new Set(images.flatMap(({ Config, Layers }) => [Config, ...Layers]))];
-  if (files.some((name) => name.split('/').includes('..') || name.startsWith('-')))
-    throw new CliError(`${path} is not an image archive: its list names files outside of it.`);
-  const list = images.map((image, i) => ({ ...image, RepoTags: [fullName(plainName(refs[i] ?? ''))] }));
-  await host.write(join(inside, 'manifest.json'), JSON.stringify(list), { mode: 0o600 });
-  // A layer that two images share is a link in one of them.
-  await tar(host, ['-C', inside, '-chf', plain, 'manifest.json', ...files], path);
-  const configs = await Promise.all(images.map(({ Config }) => read(Config)));
-  const [first = '', ...others] = configs.map((text) => String(JSON.parse(text ?? '{}').architecture));
+  const { images: all, sizes } = await readArchive(host, path);
+  const images = wantedIn(all, refs, path);
+  const files = new Set(images.flatMap(({ Config, Layers }) => [Config, ...Layers]));
+  const size = [...files].reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+  const large = new CliError(
+    `--image-archive: the images in ${path} are too large for a bundle: ${bytes(size)}.`,
+    {
+      fix: `It carries ${bytes(LARGEST)} at most.`,
+      exitCode: 2,
+    },
+  );
+  if (size > LARGEST) throw large;
+  const configs = await readFiles(
+    host,
+    path,
+    images.map(({ Config }) => Config),
+  );
+  const [first = '', ...others] = images.map(({ Config }) => architectureOf(configs.get(Config), path));
   const other = others.findIndex((one) => one !== first);
   if (other >= 0)
     throw new CliError(`${refs[0]} is for ${first}, and ${refs[other + 1]} is for ${others[other]}.`, {
       fix: `docker pull --platform linux/${first} ${refs[other + 1]}`,
     });
-  return { tar: (await host.read(plain)) ?? Buffer.alloc(0), architecture: first };
+  const list = images.map((image, i) => ({ ...image, RepoTags: [fullName(plainName(refs[i] ?? ''))] }));
+  const tar = await repacked(host, path, list, async (chunks) => {
+    const parts: Buffer[] = [];
+    let left = 2 * LARGEST;
+    for await (const chunk of chunks) {
+      left -= chunk.length;
+      if (left < 0) throw large;
+      parts.push(Buffer.from(chunk));
+    }
+    return Buffer.concat(parts);
+  });
+  return { tar, architecture: first };
 }
 
-async function tar(host: Host, words: string[], path: string): Promise<void> {
-  const { code, stderr } = await host.run('tar', words, { timeout: LIMIT });
-  if (code !== 0) throw new CliError(`${path} cannot be packed anew.`, { why: stderr.trim() });
+/** What an image says of the machines that it is for. @throws CliError (exit 2) where it says nothing that can be one */
+function architectureOf(config: Buffer | undefined, path: string): string {
+  try {
+    const { architecture } = JSON.parse(config?.toString() ?? '') as { architecture?: unknown };
+    if (typeof architecture === 'string' && /^[a-z0-9_]{1,32}$/.test(architecture)) return architecture;
+  } catch {
+    // Told below.
+  }
+  throw new CliError(`--image-archive: ${path} does not say which machines its images are for.`, {
+    exitCode: 2,
+  });
 }

@@ -77,7 +77,7 @@ function steps(
   const write: Step = {
     title: made.file,
     run: async () => {
-      const { tar, architecture } = await commonArchive(host, archive ?? saved, refs, folder);
+      const { tar, architecture } = await commonArchive(host, archive ?? saved, refs);
       made.architecture = architecture;
       const contents = {
         version: VERSION,

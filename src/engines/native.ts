@@ -4,6 +4,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Keeper, keeperOf } from '../host/service-manager.ts';
 import { commandLine } from '../terminal/command.ts';
+import { visibleLines } from '../terminal/visible.ts';
 import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
 import type { EngineInfo } from './types.ts';
 
@@ -45,15 +46,22 @@ async function findBinary(host: Host): Promise<{ binary: string; version: string
   return undefined;
 }
 
-/** What a program says of itself: its version, if it is there and a registry; else what keeps it from running. */
+/** How much of what a program says is shown, in characters. */
+const WHY = 500;
+
+/**
+ * What a program says of itself: its version, if it is there and a registry; else what keeps it from running. It may come out of an
+ * image of anybody's: it is asked as nobody, and what it says is shown without control characters.
+ */
 export async function registryVersion(
   host: Host,
   path: string,
 ): Promise<{ version?: string | undefined; why?: string }> {
   const there = await host.stat(path);
   if (there?.type !== 'file' || (there.mode & 0o111) === 0) return {};
-  const { stdout, stderr } = await host.run(path, ['--version'], { timeout: 5_000 });
-  return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: stderr.trim() };
+  const { code, stdout, stderr } = await host.run(path, ['--version'], { stranger: true });
+  const why = code === 124 ? 'It does not say its version in time.' : stderr.trim().slice(0, WHY);
+  return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: visibleLines(why) };
 }
 
 /**

@@ -9,6 +9,8 @@ export interface RunOptions {
   timeout?: number | undefined;
   /** Each line of both streams as it comes, for the progress of something long. */
   onLine?: ((line: string) => void) | undefined;
+  /** The program came from elsewhere and is not trusted: see src/host/stranger.ts. `input`, `env` and `onLine` mean nothing then. */
+  stranger?: true | undefined;
 }
 
 export interface RunResult {
@@ -25,6 +27,20 @@ export interface Stat {
   uid: number;
   gid: number;
   size: number;
+}
+
+/** A regular file that is open for reading: the same one until it is closed, whatever its name leads to by then. */
+export interface OpenFile {
+  readonly size: number;
+  /** Bytes from a place on; fewer at the end. */
+  read(at: number, length: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+export interface TransformOptions {
+  /** Milliseconds. */
+  timeout: number;
+  env?: Record<string, string> | undefined;
 }
 
 export interface WriteOptions {
@@ -61,6 +77,20 @@ export interface Host {
   lookup(name: string): Promise<string>;
   /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
   run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
+  /**
+   * What a program makes of its input, as it comes; the program ends when nobody reads on.
+   * @throws ProgramFailed, Interrupted
+   */
+  transform(
+    command: string,
+    args: string[],
+    input: AsyncIterable<Buffer>,
+    options: TransformOptions,
+  ): AsyncIterable<Buffer>;
+  /** Opens a regular file; undefined where there is none, or something else. Never waits for the other end of a pipe. */
+  open(path: string): Promise<OpenFile | undefined>;
+  /** Writes a new file, and returns when it is on disk. What is there already is an error, a link too; one that fails is removed. */
+  save(path: string, chunks: AsyncIterable<Buffer>, mode: number): Promise<void>;
   /** The file's bytes; undefined where there is none. */
   read(path: string): Promise<Buffer | undefined>;
   /** Follows links; undefined where there is nothing. */

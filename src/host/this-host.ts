@@ -8,9 +8,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { CliError, Interrupted } from '../errors.ts';
-import type { Host, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
+import type { Host, OpenFile, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
+import { runStranger } from './stranger.ts';
+import { transform } from './transform.ts';
 
 /** ESRCH: a file in /proc whose process has ended since it was opened. (proc(5)) */
 const isMissing = (error: unknown) =>
@@ -111,6 +113,52 @@ async function create(path: string, content: string): Promise<boolean> {
   }
 }
 
+async function save(path: string, chunks: AsyncIterable<Buffer>, mode: number): Promise<void> {
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
+  const handle = await fs.open(path, flags, 0o600).catch(throwing('write', path));
+  const fail = throwing('write', path);
+  let whole = false;
+  try {
+    for await (const chunk of chunks) await handle.writeFile(chunk).catch(fail);
+    await handle.chmod(mode).catch(fail);
+    await handle.sync().catch(fail);
+    whole = true;
+  } finally {
+    await handle.close();
+    if (!whole) await fs.rm(path, { force: true });
+  }
+}
+
+async function open(path: string, signal: AbortSignal | undefined): Promise<OpenFile | undefined> {
+  const fail = throwing('read', path);
+  const handle = await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
+    if (isMissing(error)) return undefined;
+    throw fileError(error, 'read', path);
+  });
+  const found = await handle?.stat();
+  if (!handle || !found?.isFile()) {
+    await handle?.close();
+    return undefined;
+  }
+  return {
+    size: found.size,
+    async read(at, length) {
+      if (signal?.aborted) throw new Interrupted();
+      const buffer = Buffer.alloc(Math.max(0, Math.min(length, found.size - at)));
+      let done = 0;
+      while (done < buffer.length) {
+        const { bytesRead } = await handle
+          .read(buffer, done, buffer.length - done, at + done)
+          .catch((error) => fail(error) as never);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return buffer.subarray(0, done);
+    },
+    close: () => handle.close(),
+  };
+}
+
 async function stat(path: string): Promise<Stat | undefined> {
   try {
     const s = await fs.stat(path);
@@ -141,6 +189,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
   async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
     if (signal?.aborted) throw new Interrupted();
     trace?.([command, ...args].join(' '));
+    if (options.stranger) return runStranger(command, args, options.timeout, signal);
     const child = execa(command, args, {
       reject: false,
       timeout: options.timeout ?? 60_000,
@@ -171,6 +220,12 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     signal,
     lookup: async (name) => (await lookup(name)).address,
     run,
+    transform(command, args, input, options) {
+      trace?.([command, ...args].join(' '));
+      return transform(command, args, input, { ...options, signal });
+    },
+    open: (path) => open(path, signal),
+    save,
     write,
     append,
     create,

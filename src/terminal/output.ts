@@ -1,6 +1,7 @@
 // The terminal: output, prompts, words for a shell, diffs. This file writes the output: standard output carries what the user
 // asked for, standard error everything else.
 import { CliError } from '../errors.ts';
+import { visibleLines } from './visible.ts';
 
 /** Reports what a long step is doing: `pulling, 12 of 30 MB`. */
 export type Report = (text: string) => void;
@@ -69,16 +70,19 @@ export function errorLines(error: unknown, verbose: boolean, paint: Paint): stri
   if (!(error instanceof CliError)) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     return [
-      `${paint('red', SYMBOL.failed)} This is a bug in registry-setup: ${message}`,
+      `${paint('red', SYMBOL.failed)} This is a bug in registry-setup: ${visibleLines(message)}`,
       ...(verbose ? [stack ?? ''] : ['  Run it again with --verbose for the details.']),
     ];
   }
-  const [first = '', ...more] = error.message.split('\n');
+  // An error may hold words of others: a registry's, an archive's, a program's.
+  const [first = '', ...more] = visibleLines(error.message).split('\n');
   return [
     `${paint('red', SYMBOL.failed)} ${first}`,
     ...more.map((line) => `${paint('red', SYMBOL.failed)} ${line}`),
-    ...(error.why?.split('\n').map((line) => paint('dim', `    ${line}`)) ?? []),
-    ...error.fix.map((line) => `  ${line}`),
+    ...(error.why === undefined ? [] : visibleLines(error.why).split('\n')).map((line) =>
+      paint('dim', `    ${line}`),
+    ),
+    ...error.fix.map((line) => `  ${visibleLines(line)}`),
   ];
 }
 

@@ -166,6 +166,32 @@ export function fakeHost(): FakeHost {
       unknown.push(line);
       throw new Error(`The fake host does not know this command: ${line}`);
     },
+    // What is packed is for the real host.
+    // biome-ignore lint/correctness/useYield: it never gets so far
+    async *transform() {
+      alive();
+      throw new Error('The fake host unpacks nothing.');
+    },
+    async open(path) {
+      alive();
+      const entry = entries.get(path);
+      if (entry?.type !== 'file') return undefined;
+      const { content } = entry;
+      return {
+        size: content.length,
+        read: async (at, length) => content.subarray(at, at + length),
+        close: async () => {},
+      };
+    },
+    async save(path, chunks, mode) {
+      const parts: Buffer[] = [];
+      for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+      doing(`write ${path}`, () => {
+        needParent('write', path);
+        if (entries.has(path)) fail('write', path, 'EEXIST: file already exists');
+        setFile(path, Buffer.concat(parts), mode);
+      });
+    },
     async read(path) {
       alive();
       const entry = entries.get(path);

@@ -1,4 +1,7 @@
 // What a bundle means on the server that runs it, and what is asked of the machine that makes it.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { commonArchive, fetcher, wantedIn } from '../../src/bundle/images.ts';
 import { architecture, listed } from '../../src/engines/images/archive.ts';
@@ -8,7 +11,8 @@ import { type About, carry } from '../../src/program/bundled.ts';
 import { runCommand } from '../helpers/context.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
-import { on } from '../helpers/fake-system.ts';
+import { listLine, savedImages, tarOf } from '../helpers/tar.ts';
+import { temporaryDirectory } from '../helpers/tmp.ts';
 
 vi.mock('../../src/server/checks/proof.ts', async (original) => ({
   ...(await original<typeof import('../../src/server/checks/proof.ts')>()),
@@ -28,7 +32,7 @@ function carriedOn(host: FakeHost, about: Partial<About> = {}, node?: string): F
   host.docker.archives['/var/tmp/x/images.tar'] = Object.fromEntries(
     told.images.map((ref) => [ref, imageIdOf(ref)]),
   );
-  host.commands['tar -tf /var/tmp/x/images.tar manifest.json'] = { stdout: 'manifest.json' };
+  host.put('/var/tmp/x/images.tar', savedImages(...told.images));
   return host;
 }
 afterEach(() => carry(undefined));
@@ -126,6 +130,14 @@ describe('a set-up out of a bundle', () => {
   });
 });
 
+/** What the tar of this machine takes out of it. */
+function unpacked(tar: Buffer) {
+  const folder = temporaryDirectory();
+  execFileSync('tar', ['-C', folder, '-xf', '-'], { input: tar });
+  const list: unknown = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  return { inside: readdirSync(folder).sort(), list };
+}
+
 describe('the images of a bundle', () => {
   const image = (...RepoTags: string[]) => ({ Config: 'c', RepoTags, Layers: [] });
 
@@ -148,41 +160,34 @@ describe('the images of a bundle', () => {
 
   test('whichever engine wrote them, they travel with whole names, and nothing beside them does', async () => {
     const host = fakeHost();
-    const written = [
-      { Config: 'a.json', RepoTags: ['localhost/registry:3'], Layers: ['1.tar', '2.tar'] },
-      { Config: 'x.json', RepoTags: ['other:1'], Layers: ['9.tar'] },
-      { Config: 'b.json', RepoTags: ['cesanta/docker_auth:1'], Layers: ['1.tar', '3.tar'] },
-    ];
-    const unpack = (authFor: string) => (): undefined => {
-      host.put('/f/inside/manifest.json', JSON.stringify(written));
-      host.put('/f/inside/a.json', '{"architecture":"arm64"}');
-      host.put('/f/inside/b.json', `{"architecture":"${authFor}"}`);
-    };
-    host.put('/f/.keep', '');
-    on(host, 'tar -C /f/inside -xf /x.tar', unpack('arm64'));
-    const files = 'manifest.json a.json 1.tar 2.tar b.json 3.tar';
-    on(host, `tar -C /f/inside -chf /f/plain.tar ${files}`, () => void host.put('/f/plain.tar', 'a tar'));
+    const both = (authFor: string) =>
+      tarOf(
+        { name: 'a.json', content: '{"architecture":"arm64"}' },
+        { name: 'b.json', content: JSON.stringify({ architecture: authFor }) },
+        ...['1.tar', '2.tar', '3.tar', '9.tar', 'x.json'].map((name) => ({ name, content: `in ${name}` })),
+        {
+          name: 'manifest.json',
+          content: JSON.stringify([
+            listLine('localhost/registry:3', ['1.tar', '2.tar'], 'a.json'),
+            listLine('other:1', ['9.tar'], 'x.json'),
+            listLine('cesanta/docker_auth:1', ['1.tar', '3.tar'], 'b.json'),
+          ]),
+        },
+      );
+    host.put('/x.tar', both('arm64'));
     const refs = ['registry:3', 'cesanta/docker_auth:1'];
-    const { tar, architecture: found } = await commonArchive(host, '/x.tar', refs, '/f');
-    expect([tar.toString(), found]).toEqual(['a tar', 'arm64']);
-    const list = JSON.parse(host.text('/f/inside/manifest.json') ?? '') as { RepoTags: string[] }[];
-    expect(list.map(({ RepoTags }) => RepoTags[0])).toEqual([
-      'docker.io/library/registry:3',
-      'docker.io/cesanta/docker_auth:1',
+    const { tar, architecture: found } = await commonArchive(host, '/x.tar', refs);
+    expect(found).toBe('arm64');
+    const { inside, list } = unpacked(tar);
+    expect(inside).toEqual(['1.tar', '2.tar', '3.tar', 'a.json', 'b.json', 'manifest.json']);
+    expect(list).toEqual([
+      listLine('docker.io/library/registry:3', ['1.tar', '2.tar'], 'a.json'),
+      listLine('docker.io/cesanta/docker_auth:1', ['1.tar', '3.tar'], 'b.json'),
     ]);
-    on(host, 'tar -C /f/inside -xf /x.tar', unpack('amd64'));
-    await host.removeTree('/f/inside');
-    await expect(commonArchive(host, '/x.tar', refs, '/f')).rejects.toThrow(
+    host.put('/x.tar', both('amd64'));
+    await expect(commonArchive(host, '/x.tar', refs)).rejects.toThrow(
       'registry:3 is for arm64, and cesanta/docker_auth:1 is for amd64.',
     );
-  });
-
-  test('a list that names files outside of the archive is none', async () => {
-    const host = fakeHost();
-    host.put('/f/.keep', '');
-    const list = [{ Config: '../../etc/shadow', RepoTags: ['registry:3'], Layers: [] }];
-    on(host, 'tar -C /f/inside -xf', () => void host.put('/f/inside/manifest.json', JSON.stringify(list)));
-    await expect(commonArchive(host, '/x.tar', ['registry:3'], '/f')).rejects.toThrow('outside of it');
   });
 
   test('podman fetches where there is no Docker; without both it is done without', async () => {

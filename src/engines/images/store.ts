@@ -1,10 +1,14 @@
 // Images: which are here, what is in them, and how one comes out of a file.
+
+import { dirname, join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Program } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
+import { bytes } from '../../terminal/output.ts';
 import { engine } from '../containers.ts';
 import { ANSWERS_WITHIN } from '../types.ts';
-import { readManifest } from './archive.ts';
+import { readArchive, repacked } from './archive.ts';
 import { archiveFile } from './bundled.ts';
 
 const LOAD_LIMIT = 30 * 60_000;
@@ -36,7 +40,16 @@ export async function registryMajor(
   if (code !== 0) return undefined;
   if (stdout.includes('/etc/distribution/')) return 3;
   if (stdout.includes('/etc/docker/registry/')) return 2;
-  const run = ['run', '--rm', '--network', 'none', '--entrypoint', 'registry', ref, '--version'];
+  const bounds = [
+    '--network',
+    'none',
+    '--read-only',
+    '--cap-drop',
+    'ALL',
+    '--security-opt',
+    'no-new-privileges',
+  ];
+  const run = ['run', '--rm', ...bounds, '--entrypoint', 'registry', ref, '--version'];
   const said = await host.run(program, run, { timeout: ANSWERS_WITHIN });
   return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
 }
@@ -53,6 +66,7 @@ const load = (host: Host, archive: string, program: Program) =>
  * Loads an archive. Engines unpack gzip, bzip2 and xz by themselves, and read what `docker save` writes; what they do not all know
  * (zstd), or name as they like (an OCI layout without Docker's own list: podman calls it localhost/TAG), is packed anew for them.
  * @param ref what an image without a name is called
+ * @throws CliError where the archive is none, or the engine does not take it
  */
 export async function loadImage(
   host: Host,
@@ -61,37 +75,26 @@ export async function loadImage(
   ref = 'registry:3',
 ): Promise<void> {
   const archive = archiveFile(path);
-  const { code } = await host.run('tar', ['-tf', archive, 'manifest.json'], { timeout: LOAD_LIMIT });
-  const listed = code === 0;
-  if (listed) {
-    const failed = await load(host, archive, program).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (!failed) return;
-    if (!archive.endsWith('zst')) throw failed;
+  const { images, sizes, written, packing } = await readArchive(host, archive, ref);
+  if (written && packing !== 'zstd') {
+    await load(host, archive, program);
+    return;
   }
-  const { stdout } = await host.run('mktemp', ['-d']);
+  const { code, stdout, stderr } = await host.run('mktemp', ['-d']);
   const folder = stdout.trim();
-  const must = async (words: string[]) => {
-    const { code, stderr } = await host.run('tar', words, { timeout: LOAD_LIMIT });
-    if (code !== 0) throw new CliError(`${archive} cannot be unpacked.`, { why: stderr.trim() });
-  };
+  if (code !== 0) throw new CliError('There is no place to unpack the images.', { why: stderr.trim() });
   try {
-    await must(['-C', folder, '-xf', archive]);
-    if (!listed) {
-      const list = await readManifest(
-        async (path) => (await host.read(`${folder}/${path}`))?.toString(),
-        ref,
-      );
-      await host.write(`${folder}/manifest.json`, list, { mode: 0o600 });
-      // Both of the formats in one: podman would take the one without the name.
-      for (const name of ['index.json', 'oci-layout']) await host.remove(`${folder}/${name}`);
-    }
-    await must(['-C', folder, '-cf', `${folder}.tar`, '.']);
-    await load(host, `${folder}.tar`, program);
+    const { free } = await host.space(folder);
+    const size = [...sizes.values()].reduce((sum, one) => sum + one, 0);
+    if (size > free)
+      throw new CliError(`There is no room for the images in ${archive}: they are ${bytes(size)}.`, {
+        why: `${bytes(free)} are free in ${dirname(folder)}.`,
+        fix: `TMPDIR=DIR ${commandLine('…')}      takes another place`,
+      });
+    const plain = join(folder, 'images.tar');
+    await repacked(host, archive, images, (chunks) => host.save(plain, chunks, 0o600));
+    await load(host, plain, program);
   } finally {
     await host.removeTree(folder);
-    await host.remove(`${folder}.tar`);
   }
 }

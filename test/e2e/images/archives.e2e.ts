@@ -27,6 +27,28 @@ const LAYOUT = `
   fs.rmSync('/tmp/in', { recursive: true });
   fs.rmSync('/tmp/oci', { recursive: true });`;
 
+/** Archives that were made to do harm, by their name: written by the tar of the host. */
+const EVIL = `
+  const { execFileSync } = require("child_process"), fs = require("fs");
+  const [name, to] = process.argv.slice(1);
+  const dir = fs.mkdtempSync("/root/evil-"), at = (file) => dir + "/" + file;
+  const pack = (to, ...files) => execFileSync("tar", ["-C", dir, "-rf", to, "--", ...files]);
+  const list = (layer) => fs.writeFileSync(at("manifest.json"), JSON.stringify([{ Config: "c.json", RepoTags: ["registry:3"], Layers: [layer] }]));
+  fs.rmSync(to, { force: true });
+  fs.writeFileSync(at("c.json"), JSON.stringify({ architecture: "amd64", os: "linux" }));
+  fs.mkdirSync(at("bin"));
+  if (name === "link") fs.symlinkSync("/etc/shadow", at("bin/registry"));
+  else fs.writeFileSync(at("bin/registry"), "#!/bin/sh\\n{ id; env; } >/tmp/pwned; setsid sleep 777 & exit 1\\n", { mode: 0o755 });
+  pack(at("l.tar"), "bin/registry");
+  list({ listed: "/etc/shadow", option: "--to-command=sh -c id>/tmp/pwned" }[name] ?? "l.tar");
+  pack(to, "c.json", "l.tar", "manifest.json");
+  if (name === "second") {
+    fs.rmSync(at("manifest.json"));
+    fs.symlinkSync("/etc/cron.d/evil", at("manifest.json"));
+    pack(to, "manifest.json");
+  }
+  fs.rmSync(dir, { recursive: true });`;
+
 const bare = (flavour: Flavour) => flavour.endsWith('-bare');
 
 const flavours: Flavour[] = ['bookworm', 'trixie-podman', 'trixie-bare'];
@@ -67,10 +89,42 @@ describe.each(flavours)('%s', (flavour) => {
     await setUp('/tmp/registry.tar.zst');
   });
 
-  if (bare(flavour))
+  if (bare(flavour)) {
+    it.each([
+      [
+        '/etc/shadow in place of a layer',
+        2,
+        'listed',
+        'Its list names a file that no image can have: /etc/shadow',
+      ],
+      ['an option of tar in place of a layer', 2, 'option', 'no image can have: --to-command'],
+      ['a second list that is a link', 2, 'second', 'manifest.json is in it more than once'],
+      ['a program that is a link to /etc/shadow', 1, 'link', 'bin/registry is a link there'],
+    ] as const)('%s: refused, and nothing is touched', async (_, code, name, why) => {
+      await host.sh(`node -e '${EVIL}' ${name} /tmp/evil.tar`);
+      const before = (await host.sh('stat -c "%a %s" /etc/shadow')).stdout;
+      const told = await refused(host, code, '--yes --tls insecure --image-archive /tmp/evil.tar');
+      expect(told).toContain(why);
+      expect(told).not.toContain('root:');
+      expect((await host.sh('stat -c "%a %s" /etc/shadow')).stdout).toBe(before);
+      expect(
+        (await host.sh('ls -A /opt; ls -d /etc/cron.d/evil /tmp/pwned 2>/dev/null || true')).stdout,
+      ).toBe('');
+    });
+
+    it('a program out of an image is asked for its version as nobody: without the password, and nothing of it stays', async () => {
+      await host.sh(`node -e '${EVIL}' program /tmp/evil.tar; rm -f /tmp/pwned`);
+      const words = '--yes --tls insecure --user admin --image-archive /tmp/evil.tar';
+      await refused(host, 1, words, { env: { REGISTRY_SETUP_PASSWORD: 'topsecret' } });
+      const { stdout } = await host.sh('cat /tmp/pwned; pgrep -ax sleep || true; rm -f /tmp/pwned');
+      expect(stdout).toContain('uid=65534');
+      expect(stdout).not.toMatch(/topsecret|HOME=|777/);
+    });
+
     it('an image that does not hold a registry: it says so, and everything is put back', async () => {
       const words = '--yes --tls insecure --auth none --image-archive /lab/hello-1.tar';
       expect(await refused(host, 1, words)).toContain('has no program named registry');
       expect((await host.sh('ls -A /opt')).stdout).toBe('');
     });
+  }
 });

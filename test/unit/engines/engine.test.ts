@@ -186,7 +186,7 @@ test('who publishes a port, as podman says it', async () => {
 describe('an archive without a list of its own (OCI layout)', () => {
   const files = (annotations: object): Record<string, string> => ({
     'index.json': JSON.stringify({ manifests: [{ digest: 'sha256:a', annotations }] }),
-    './blobs/sha256/a': JSON.stringify({
+    'blobs/sha256/a': JSON.stringify({
       manifests: [
         { digest: 'sha256:no', platform: { os: 'linux', architecture: 'riscv64' } },
         { digest: 'sha256:b', platform: { os: 'linux', architecture: 'amd64' } },
@@ -203,9 +203,7 @@ describe('an archive without a list of its own (OCI layout)', () => {
     [{}, 'registry:3'],
   ])('%j is %s', async (annotations, name) => {
     const layout = files(annotations);
-    const list = await readManifest(async (path) => layout[path], 'registry:3');
-    expect(JSON.parse(list)).toEqual([
-      { Config: 'blobs/sha256/c', RepoTags: [name], Layers: ['blobs/sha256/d'] },
-    ]);
+    const list = await readManifest(async (paths) => paths.map((path) => layout[path]), 'registry:3');
+    expect(list).toEqual([{ Config: 'blobs/sha256/c', RepoTags: [name], Layers: ['blobs/sha256/d'] }]);
   });
 });

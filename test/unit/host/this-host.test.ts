@@ -65,6 +65,32 @@ describe.each(machines)('%s', (_, machine) => {
     expect(await host.stat(file)).toBeUndefined();
   });
 
+  test('parts of a file, and a new file out of parts', async () => {
+    const { host, at } = machine();
+    const [file, other] = [join(at, 'file'), join(at, 'other')];
+    const parts = async function* (fails = false) {
+      yield Buffer.from('one ');
+      yield Buffer.from('two');
+      if (fails) throw new Error('no more');
+    };
+    await host.save(file, parts(), 0o640);
+    expect(await host.stat(file)).toMatchObject({ type: 'file', mode: 0o640, size: 7 });
+    const open = await host.open(file);
+    await host.remove(file);
+    // The same file, whatever is there by now.
+    await host.write(file, 'another one', { mode: 0o600 });
+    expect(open?.size).toBe(7);
+    expect((await open?.read(4, 100))?.toString()).toBe('two');
+    expect((await open?.read(7, 1))?.length).toBe(0);
+    await open?.close();
+    // What is there is not written over, and what fails is not left.
+    await expect(host.save(file, parts(), 0o600)).rejects.toThrow(CliError);
+    expect((await host.read(file))?.toString()).toBe('another one');
+    await expect(host.save(other, parts(true), 0o600)).rejects.toThrow('no more');
+    expect(await host.list(at)).toEqual(['file']);
+    for (const nothing of [at, join(at, 'none')]) expect(await host.open(nothing)).toBeUndefined();
+  });
+
   test('create is for one alone', async () => {
     const { host, at } = machine();
     const lock = join(at, 'lock');

@@ -4,6 +4,7 @@ import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
 import { fakeHost } from '../../helpers/fake-host.ts';
 import { fiveCases } from '../../helpers/provider-cases.ts';
+import { savedImages } from '../../helpers/tar.ts';
 
 const ref = 'registry:3';
 const pulled: ResourceOf<'image'> = { kind: 'image', ref };
@@ -55,7 +56,7 @@ describe('an image from a file', () => {
       name: 'not here',
       prepare: (host) => {
         host.docker.archives['/tmp/registry.tar'] = { [ref]: imageIdOf(ref) };
-        host.commands['tar -tf /tmp/registry.tar manifest.json'] = { stdout: 'manifest.json' };
+        host.put('/tmp/registry.tar', savedImages(ref));
       },
       takes: 'create',
     },
@@ -65,7 +66,7 @@ describe('an image from a file', () => {
     const host = fakeHost();
     host.docker.archives['/tmp/registry.tar'] = { 'other:1': imageIdOf('other:1') };
     host.docker.remote[ref] = imageIdOf(ref);
-    host.commands['tar -tf /tmp/registry.tar manifest.json'] = { stdout: 'manifest.json' };
+    host.put('/tmp/registry.tar', savedImages('other:1'));
     await image.apply(loaded, host);
     expect(host.docker.images[ref]).toBe(imageIdOf(ref));
   });

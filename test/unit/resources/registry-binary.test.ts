@@ -1,37 +1,35 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binary } from '../../../src/resources/registry-binary.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { on } from '../../helpers/fake-system.ts';
 import { fiveCases } from '../../helpers/provider-cases.ts';
+import { listLine, tarOf } from '../../helpers/tar.ts';
 
 const path = '/opt/registry/bin/registry';
 const resource: ResourceOf<'binary'> = { kind: 'binary', path, ref: 'registry:3', archive: '/a.tar' };
-const aside = `${path}.new`;
-
 /** The archive, its layers from the first to the last, and the name of the program in the last but one. */
 function withArchive(host: FakeHost, name = 'bin/registry', runs = true): void {
   host.put('/opt/registry/bin/.keep', '');
-  host.put('/a.tar', 'a tar');
-  const list = [
-    { Config: 'c.json', RepoTags: ['docker.io/library/registry:3'], Layers: ['1', '../../up', '2', '3'] },
-  ];
-  host.commands['tar -xOf /a.tar manifest.json'] = { stdout: JSON.stringify(list) };
-  const unpack = `tar -C ${aside} --no-same-owner -xf`;
-  host.commands[unpack] = { code: 2, stderr: 'Not found in archive' };
-  const known = host.commands;
-  // The longest one first: they are looked through in their order.
-  host.commands = {};
-  for (const layer of ['1', '2', '3'])
-    on(host, `${unpack} /a.tar ${layer}`, () => void host.put(`${aside}/${layer}`, 'a layer'));
-  on(host, `${unpack} ${aside}/2 ${name}`, () => void host.put(join(aside, name), 'ELF', 0o644));
+  const program = (content: string) => tarOf({ name: 'bin', type: '5' }, { name, content, mode: 0o4644 });
+  host.put(
+    '/a.tar',
+    tarOf(
+      { name: 'c.json', content: '{}' },
+      { name: '1', content: program('the one before') },
+      { name: '2', content: program('ELF') },
+      { name: '3', content: tarOf({ name: 'etc/passwd', content: 'x' }) },
+      {
+        name: 'manifest.json',
+        content: JSON.stringify([listLine('docker.io/library/registry:3', ['1', '2', '3'])]),
+      },
+    ),
+  );
   on(host, `${path} --version`, () =>
     runs
       ? { stdout: 'registry github.com/distribution/distribution/v3 v3.1.1' }
-      : { code: 126, stderr: 'Exec format error' },
+      : { code: 126, stderr: 'Exec format error\n\u001b[31m\u009b' },
   );
-  for (const words of Object.keys(known)) host.commands[words] = known[words] as object;
 }
 
 describe('the program out of an image', () => {
@@ -64,7 +62,7 @@ describe('the program out of an image', () => {
     const host = fakeHost();
     withArchive(host);
     await binary.apply(resource, host);
-    expect(host.mode(path)).toBe(0o755);
+    expect([host.mode(path), host.text(path)]).toEqual([0o755, 'ELF']);
     expect(await host.list('/opt/registry/bin')).toEqual(['.keep', 'registry']);
   });
 
@@ -73,7 +71,7 @@ describe('the program out of an image', () => {
     withArchive(host, 'bin/registry', false);
     await expect(binary.apply(resource, host)).rejects.toMatchObject({
       message: 'The registry in the image registry:3 does not run on this machine.',
-      why: 'Exec format error',
+      why: 'Exec format error\n\\u001b[31m\\u009b',
     });
   });
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { CliError, InputError, Interrupted } from '../../../src/errors.ts';
 import { bytes, errorDocument, errorLines } from '../../../src/terminal/output.ts';
 import { quoted, shellLine } from '../../../src/terminal/shell.ts';
+import { visible } from '../../../src/terminal/visible.ts';
 
 const plain = (_: string, text: string) => text;
 const shown = (error: unknown, verbose = false) => errorLines(error, verbose, plain);
@@ -64,4 +65,22 @@ test.each([
 
 test('a line to paste', () => {
   expect(shellLine('docker', ['run', '-e', 'A=b c'])).toBe("docker run -e 'A=b c'");
+});
+
+test.each([
+  ['a\u001b[31mb\u0007', 'a\\u001b[31mb\\u0007'],
+  ['C1 \u009b2J', 'C1 \\u009b2J'],
+  ['gpj.\u202eexe\u2066', 'gpj.\\u202eexe\\u2066'],
+  ['zero\u200b\ufeffwidth\u{e0041}', 'zero\\u200b\\ufeffwidth\\u{e0041}'],
+  ['two\nlines\r\u2028', 'two\\u000alines\\u000d\\u2028'],
+  ['half \ud800', 'half \\ud800'],
+  ['Grüße, 世界 🙂 "x"', 'Grüße, 世界 🙂 "x"'],
+])('%j meets no terminal as it is', (text, wanted) => expect(visible(text)).toBe(wanted));
+
+test('words of others in an error do nothing to the terminal', () => {
+  const evil = '\u001b[2J\u009b1A\u202e';
+  const shownAs = '\\u001b[2J\\u009b1A\\u202e';
+  const error = new CliError(`a${evil}`, { why: `tab\there\n${evil}`, fix: evil });
+  expect(shown(error)).toEqual([`✖ a${shownAs}`, '    tab\there', `    ${shownAs}`, `  ${shownAs}`]);
+  expect(shown(new Error(evil))[0]).toContain(shownAs);
 });

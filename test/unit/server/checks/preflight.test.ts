@@ -11,6 +11,7 @@ import type { Settings } from '../../../../src/settings/settings.ts';
 import { type FakeHost, fakeHost } from '../../../helpers/fake-host.ts';
 import { machine, smallPlan } from '../../../helpers/plans.ts';
 import { DIR, follow } from '../../../helpers/run.ts';
+import { tarOf } from '../../../helpers/tar.ts';
 
 /** A row of /proc/net/tcp: the port in hexadecimal, the state (0A: listening). */
 const row = (port: number, state = '0A', address = '00000000') =>
@@ -310,21 +311,27 @@ describe('preflight', () => {
 });
 
 describe('an image archive', () => {
-  const archive = (stdout: string, code = 0) => {
+  const archive = (content: string | Buffer) => {
     const host = fakeHost();
-    host.put('/a.tar', 'x');
-    host.commands['tar -xOf /a.tar manifest.json'] = {
-      stdout,
-      code,
-      stderr: code ? 'tar: not that\nmore' : '',
-    };
+    host.put('/a.tar', content);
     return host;
   };
+  const withList = (list: string) =>
+    archive(
+      tarOf(
+        { name: 'c.json', content: '{}' },
+        { name: 'l.tar', content: 'a layer' },
+        { name: 'manifest.json', content: list },
+      ),
+    );
 
   test('tells what it holds', async () => {
-    const list =
-      '[{"RepoTags":["other:1"]},{"RepoTags":null},{"RepoTags":["mirror/registry:3","registry:3"]}]';
-    const names = await archiveImages(archive(list), '/a.tar');
+    const files = { Config: 'c.json', Layers: ['l.tar'] };
+    const list = [['other:1'], null, ['mirror/registry:3', 'registry:3']].map((RepoTags) => ({
+      RepoTags,
+      ...files,
+    }));
+    const names = await archiveImages(withList(JSON.stringify(list)), '/a.tar');
     expect(names).toEqual(['other:1', 'mirror/registry:3', 'registry:3']);
     expect(chooseImage(names, '/a.tar', undefined)).toBe('mirror/registry:3');
     expect(chooseImage(names, '/a.tar', 'other:1')).toBe('other:1');
@@ -336,10 +343,16 @@ describe('an image archive', () => {
 
   test.each<[string, FakeHost | (() => FakeHost), string]>([
     ['not there', () => fakeHost(), 'there is no file /a.tar'],
-    ['no archive', () => archive('', 2), '/a.tar is not an image archive'],
-    ['no list in it', () => archive('nonsense'), '/a.tar is not an image archive'],
-    ['another list in it', () => archive('{"a":1}'), '/a.tar is not an image archive'],
-    ['images without a name', () => archive('[{"RepoTags":null}]'), 'has no name: it was saved by its id'],
+    ['empty', () => archive(''), '/a.tar is not an image archive'],
+    ['no archive', () => archive('nonsense'), '/a.tar is not an image archive'],
+    ['an archive of other things', () => archive(tarOf({ name: 'x' })), '/a.tar is not an image archive'],
+    ['no list in it', () => withList('nonsense'), '/a.tar is not an image archive'],
+    ['another list in it', () => withList('{"a":1}'), '/a.tar is not an image archive'],
+    [
+      'images without a name',
+      () => withList('[{"Config":"c.json","RepoTags":null,"Layers":[]}]'),
+      'has no name: it was saved by its id',
+    ],
     [
       'a directory',
       () => {

@@ -1,0 +1,103 @@
+// Runs a program that came from elsewhere, to ask it for its version, without trusting it.
+import { spawn } from 'node:child_process';
+import { constants as system } from 'node:os';
+import { Interrupted } from '../errors.ts';
+import type { RunResult } from './host.ts';
+
+/** nobody, who owns nothing: the same number everywhere. (systemd.io/UIDS-GIDS) */
+const NOBODY = 65_534;
+const TIMEOUT = 5_000;
+/** Bytes of each stream that are kept; a program that says more is ended. */
+const MOST = 65_536;
+/** How long the streams may stay open when the program has ended, in milliseconds: a process that it left behind can hold them. */
+const LINGER = 200;
+
+/** Namespaces of its own: all its processes end with the first one, and there is no network. (unshare(1), pid_namespaces(7)) */
+const ALONE = 'unshare --pid --net --ipc --fork --kill-child';
+const DROP = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --no-new-privs --`;
+const PROBE = `exec ${ALONE} ${DROP} true`;
+/** The first process is a shell of root's, which the program cannot end. */
+const CAGED = `ulimit -c 0; exec ${ALONE} /bin/sh -c '${DROP} "$0" "$@"; exit $?' "$0" "$@"`;
+
+/** Where that cannot be had (who runs this is not root; a container; busybox): as nobody, and without a way to more rights if setpriv knows one. */
+const PLAIN = `
+ulimit -c 0
+if setpriv --no-new-privs true 2>/dev/null; then exec setpriv --no-new-privs -- "$0" "$@"; fi
+exec "$0" "$@"`;
+
+const shell = (script: string, words: string[], options: { uid?: number; gid?: number }) =>
+  spawn('/bin/sh', ['-c', script, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {},
+    cwd: '/',
+    // A session of its own: it cannot type into the terminal of who runs this, and its processes can be ended together.
+    detached: true,
+    ...options,
+  });
+
+const canCage = () =>
+  new Promise<boolean>((resolve) => {
+    const child = shell(PROBE, [], {});
+    child.on('error', () => resolve(false));
+    child.on('exit', (code) => resolve(code === 0));
+  });
+
+/**
+ * Runs a program as nobody (where root runs this), in no other group, with an empty environment, no terminal, no input, no network and
+ * no way to more rights. It ends with all that it started when it has answered, says too much, or its time is up; where namespaces
+ * cannot be had, without what left its process group.
+ * @param timeout milliseconds; 5 000 unless said
+ * @returns as Host.run does; what it said is as it said it, up to 64 kB of each stream
+ * @throws Interrupted after Ctrl-C
+ */
+export async function runStranger(
+  command: string,
+  args: string[],
+  timeout = TIMEOUT,
+  signal?: AbortSignal,
+): Promise<RunResult> {
+  const isRoot = process.getuid?.() === 0;
+  const caged = isRoot && (await canCage());
+  let child: ReturnType<typeof shell>;
+  try {
+    // Node drops the other groups with the user. (libuv, uv_spawn: setgroups)
+    const drop = isRoot && !caged ? { uid: NOBODY, gid: NOBODY } : {};
+    child = shell(caged ? CAGED : PLAIN, [command, ...args], drop);
+  } catch (error) {
+    // A container whose root may not become somebody else.
+    return { code: 126, stdout: '', stderr: `${command}: ${(error as Error).message}` };
+  }
+  const said = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+  const timers: NodeJS.Timeout[] = [];
+  let abort = () => {};
+  const code = await new Promise<number>((resolve) => {
+    const later = (result: number, after: number) => timers.push(setTimeout(resolve, after, result));
+    abort = () => resolve(130);
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+    later(124, timeout);
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        said[name] = Buffer.concat([said[name], chunk]).subarray(0, MOST);
+        if (said[name].length === MOST) resolve(124);
+      });
+    child.on('error', () => resolve(126));
+    child.on('exit', (exit, name) => {
+      const result = exit ?? 128 + (name ? system.signals[name] : 0);
+      child.on('close', () => resolve(result));
+      later(result, LINGER);
+    });
+  });
+  timers.forEach(clearTimeout);
+  signal?.removeEventListener('abort', abort);
+  try {
+    if (child.pid) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
+  child.stdout.destroy();
+  child.stderr.destroy();
+  child.unref();
+  if (signal?.aborted) throw new Interrupted();
+  return { code, stdout: said.stdout.toString(), stderr: said.stderr.toString() };
+}

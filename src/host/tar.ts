@@ -1,0 +1,507 @@
+// Tar archives, read and written here: the one place that takes something out of an archive, which anybody may have made.
+// No name in it ever becomes a path, an option of a program or a link on this machine: what is wanted is read by its name out of
+// regular members, and lies under a name of the caller's afterwards. Sizes, counts and the time are bounded.
+import { shown, visible } from '../terminal/visible.ts';
+import type { Host, OpenFile } from './host.ts';
+import { ProgramFailed } from './transform.ts';
+
+const BLOCK = 512;
+/** Read at once, in bytes. */
+const WINDOW = 65_536;
+/** A header about a header (a long name, pax), in bytes: Go's limit, too. (go.dev/src/archive/tar/common.go, maxSpecialFileSize) */
+const EXTRA = 1_048_576;
+/** In an archive, or in a layer of one; those of registry:3 have some hundred. */
+const MEMBERS = 100_000;
+/** What every file system takes. (limits.h(0p), PATH_MAX) */
+const PATH_MAX = 4_096;
+/** Of a member that can be listed: it fits into every kind of header. */
+const NAME_MAX = 100;
+/** What is packed may come out this many times larger, or as large as LEAST; images are packed to a third of their size. */
+const RATIO = 100;
+const LEAST = 250_000_000;
+/** Milliseconds for one pass over an archive. */
+const TIME = 30 * 60_000;
+
+/** Why an archive cannot be used: a sentence that goes on after its name, without control characters. */
+export class TarError extends Error {
+  /** The program that would unpack it, and is not on this machine. */
+  readonly missing: string | undefined;
+
+  constructor(message: string, missing?: string) {
+    super(message);
+    this.missing = missing;
+  }
+}
+
+const CUT_OFF = 'It is cut off.';
+
+/** How a file can be packed, by its first bytes. (RFC 1952; sourceware.org/bzip2; tukaani.org/xz/xz-file-format.txt; RFC 8878) */
+const PACKINGS = [
+  { program: 'gzip', starts: Buffer.from('1f8b', 'hex') },
+  { program: 'bzip2', starts: Buffer.from('BZh') },
+  { program: 'xz', starts: Buffer.from('fd377a585a00', 'hex') },
+  { program: 'zstd', starts: Buffer.from('28b52ffd', 'hex') },
+] as const;
+export type Packing = (typeof PACKINGS)[number]['program'];
+/** A file can ask xz for 4 GB of memory; `xz -9` wants 65 MB. (xz(1)) zstd has a limit of its own, the others want little. */
+const UNPACK_ENV = { XZ_DEFAULTS: '--memlimit-decompress=256MiB' };
+
+/** Bytes, one after the other. */
+interface Source {
+  /** The next bytes, which stay; fewer at the end. */
+  peek(length: number): Promise<Buffer>;
+  /** The next bytes; fewer at the end. */
+  read(length: number): Promise<Buffer>;
+  /** Passes over so many. @throws TarError where there are fewer */
+  skip(length: number): Promise<void>;
+}
+
+export type MemberType = 'file' | 'dir' | 'link' | 'hard link' | 'other';
+
+export interface Member {
+  /** Without `./` before it; empty for the top itself. */
+  name: string;
+  type: MemberType;
+  size: number;
+  /** Where a link leads, as it is written. */
+  to: string;
+  body: Source;
+}
+
+export interface Tar {
+  packing: Packing | undefined;
+  /** Each member, once; the body of one is there until the next is asked for. */
+  members: AsyncGenerator<Member>;
+  /** The members of a member that is an archive itself, packed or not. */
+  inside(member: Member): AsyncGenerator<Member>;
+}
+
+/**
+ * Opens an archive, which may be packed, for one pass.
+ * @throws TarError where it is none, is cut off, or comes out too large
+ */
+export async function withTar<T>(host: Host, path: string, use: (tar: Tar) => Promise<T>): Promise<T> {
+  const file = await host.open(path);
+  if (!file) throw new TarError('It is not a file.');
+  const limits: Limits = { bytes: Math.max(LEAST, file.size * RATIO), until: Date.now() + TIME };
+  const source = fromFile(file, limits);
+  try {
+    const packing = await packingOf(source);
+    const members = unpackedMembers(host, source, limits);
+    try {
+      return await use({ packing, members, inside: ({ body }) => unpackedMembers(host, body, limits) });
+    } finally {
+      await members.return(undefined);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+interface Limits {
+  /** What may still come out of all that is packed. */
+  bytes: number;
+  /** As Date.now() counts. */
+  until: number;
+}
+
+function fromFile(file: OpenFile, { until }: Limits): Source {
+  let at = 0;
+  let from = 0;
+  let window: Buffer = Buffer.alloc(0);
+  const peek = async (length: number) => {
+    if (at < from || at + length > from + window.length) {
+      if (Date.now() > until) throw new TarError('It takes too long to read.');
+      from = at;
+      window = await file.read(at, Math.max(length, WINDOW));
+    }
+    return window.subarray(at - from, at - from + length);
+  };
+  return {
+    peek,
+    async read(length) {
+      const found = await peek(length);
+      at += found.length;
+      return found;
+    },
+    async skip(length) {
+      if (at + length > file.size) throw new TarError(CUT_OFF);
+      at += length;
+    },
+  };
+}
+
+function fromStream(chunks: AsyncGenerator<Buffer>): Source {
+  let held: Buffer = Buffer.alloc(0);
+  const fill = async (length: number) => {
+    const parts = [held];
+    let sum = held.length;
+    while (sum < length) {
+      const { done, value } = await chunks.next();
+      if (done) break;
+      parts.push(value);
+      sum += value.length;
+    }
+    if (parts.length > 1) held = Buffer.concat(parts);
+  };
+  const take = (length: number) => {
+    const found = held.subarray(0, length);
+    held = held.subarray(length);
+    return found;
+  };
+  return {
+    async peek(length) {
+      await fill(length);
+      return held.subarray(0, length);
+    },
+    async read(length) {
+      await fill(length);
+      return take(length);
+    },
+    async skip(length) {
+      let left = length - take(length).length;
+      while (left > 0) {
+        await fill(1);
+        if (held.length === 0) throw new TarError(CUT_OFF);
+        left -= take(left).length;
+      }
+    },
+  };
+}
+
+/** A part of a source, and how much of it is still to come. */
+function partOf(source: Source, size: number): Source & { left: () => number } {
+  let left = size;
+  const whole = (found: Buffer, length: number) => {
+    if (found.length < length) throw new TarError(CUT_OFF);
+    return found;
+  };
+  return {
+    left: () => left,
+    async peek(length) {
+      const wanted = Math.min(length, left);
+      return whole(await source.peek(wanted), wanted);
+    },
+    async read(length) {
+      const wanted = Math.min(length, left);
+      const found = whole(await source.read(wanted), wanted);
+      left -= wanted;
+      return found;
+    },
+    async skip(length) {
+      if (length > left) throw new TarError(CUT_OFF);
+      await source.skip(length);
+      left -= length;
+    },
+  };
+}
+
+/** All that is left of a source, in pieces. */
+export async function* chunksOf(source: Source): AsyncGenerator<Buffer> {
+  for (;;) {
+    const chunk = await source.read(WINDOW);
+    if (chunk.length === 0) return;
+    yield chunk;
+  }
+}
+
+async function packingOf(source: Source): Promise<Packing | undefined> {
+  const first = await source.peek(6);
+  return PACKINGS.find(({ starts }) => first.subarray(0, starts.length).equals(starts))?.program;
+}
+
+async function* unpacked(host: Host, program: Packing, from: Source, limits: Limits): AsyncGenerator<Buffer> {
+  const timeout = Math.max(1, limits.until - Date.now());
+  try {
+    for await (const chunk of host.transform(program, ['-dc'], chunksOf(from), {
+      timeout,
+      env: UNPACK_ENV,
+    })) {
+      limits.bytes -= chunk.length;
+      if (limits.bytes < 0) throw new TarError('More comes out of it than an image can be.');
+      yield chunk;
+    }
+  } catch (error) {
+    if (!(error instanceof ProgramFailed)) throw error;
+    if (error.code === 127) throw new TarError(`It is packed with ${program}.`, program);
+    if (error.code === 124) throw new TarError('It takes too long to unpack.');
+    const [first = ''] = error.stderr.trim().split('\n');
+    throw new TarError(`It cannot be unpacked: ${shown(first) || `${program} failed`}`);
+  }
+}
+
+async function* unpackedMembers(host: Host, source: Source, limits: Limits): AsyncGenerator<Member> {
+  const program = await packingOf(source);
+  if (!program) return yield* members(source);
+  const chunks = unpacked(host, program, source, limits);
+  try {
+    yield* members(fromStream(chunks));
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+/** What other headers tell of the next member. */
+interface Extra {
+  name?: string;
+  to?: string;
+  size?: number;
+  /** Its data is not as long as the file that it makes. */
+  sparse?: true;
+}
+
+/** POSIX ustar and pax (pubs.opengroup.org, pax: File Format), GNU (gnu.org/software/tar/manual, Basic Tar Format). */
+async function* members(source: Source): AsyncGenerator<Member> {
+  let extra: Extra = {};
+  for (let count = 0; ; count++) {
+    const header = await source.read(BLOCK);
+    if (header.length === 0 || header.every((byte) => byte === 0)) return;
+    if (header.length < BLOCK && count > 0) throw new TarError(CUT_OFF);
+    if (header.length < BLOCK || !isHeader(header)) throw new TarError('It is not a tar archive.');
+    if (count === MEMBERS) throw new TarError('There is too much in it.');
+    const flag = String.fromCharCode(header[156] as number);
+    const told = numberAt(header, 124, 12);
+    if ('xgLK'.includes(flag)) {
+      if (told > EXTRA) throw new TarError('A header in it is too long.');
+      const bytes = await partOf(source, told).read(told);
+      await source.skip(padding(told));
+      if (flag === 'x') extra = { ...extra, ...readPax(bytes) };
+      if (flag === 'L') extra = { ...extra, name: textOf(bytes) };
+      if (flag === 'K') extra = { ...extra, to: textOf(bytes) };
+      continue;
+    }
+    const size = extra.size ?? told;
+    if (flag === 'S') await skipSparseMap(source, header);
+    const name = extra.name ?? headerName(header);
+    const type = extra.sparse ? 'other' : typeOf(flag, name);
+    // Go reads no data behind these, whatever size they claim. (go.dev/src/archive/tar/reader.go, isHeaderOnly)
+    const held = '123456'.includes(flag) || type === 'dir' ? 0 : size;
+    const body = partOf(source, held);
+    yield { name: plain(name), type, size: held, to: extra.to ?? textOf(header.subarray(157, 257)), body };
+    extra = {};
+    await body.skip(body.left());
+    // The last one may lack what fills its block.
+    await source.read(padding(held));
+  }
+}
+
+const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK;
+
+function typeOf(flag: string, name: string): MemberType {
+  if (flag === '5') return 'dir';
+  if (flag === '2') return 'link';
+  if (flag === '1') return 'hard link';
+  if (flag === '0' || flag === '7' || flag === '\0') return name.endsWith('/') ? 'dir' : 'file';
+  return 'other';
+}
+
+/** The sum of its bytes, with its own place as spaces; old programs added signed ones. */
+function isHeader(header: Buffer): boolean {
+  const told = Number.parseInt(header.toString('latin1', 148, 156).trim(), 8);
+  let sum = 8 * 32;
+  let signed = 0;
+  for (let at = 0; at < BLOCK; at++) {
+    const byte = at >= 148 && at < 156 ? 0 : (header[at] as number);
+    sum += byte;
+    if (byte > 127) signed += 256;
+  }
+  return told === sum || told === sum - signed;
+}
+
+/** Octal digits; GNU writes what does not fit as a number of base 256 behind a first bit. */
+function numberAt(header: Buffer, at: number, length: number): number {
+  const field = header.subarray(at, at + length);
+  if (field[0] === 0x80) return safe(BigInt(`0x${field.subarray(1).toString('hex')}`));
+  const text = textOf(field).trim();
+  if (!/^[0-7]*$/.test(text)) throw new TarError('A header in it is broken.');
+  return safe(BigInt(`0o${text || '0'}`));
+}
+
+function safe(number: bigint): number {
+  if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw new TarError('A size in it is beyond all bounds.');
+  return Number(number);
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text up to a NUL; what is not UTF-8 comes out with a sign that no name may have. */
+function textOf(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  const held = end < 0 ? bytes : bytes.subarray(0, end);
+  try {
+    return UTF8.decode(held);
+  } catch {
+    return `\0${held.toString('latin1')}`;
+  }
+}
+
+function headerName(header: Buffer): string {
+  const name = textOf(header.subarray(0, 100));
+  // GNU has other things in its place.
+  const isUstar = header.subarray(257, 263).toString('latin1') === 'ustar\0';
+  const before = isUstar ? textOf(header.subarray(345, 500)) : '';
+  return before ? `${before}/${name}` : name;
+}
+
+/** Records `LENGTH KEY=VALUE\n`, the length with itself. */
+function readPax(bytes: Buffer): Extra {
+  const extra: Extra = {};
+  for (let at = 0; at < bytes.length; ) {
+    const space = bytes.indexOf(0x20, at);
+    const digits = bytes.subarray(at, Math.max(at, space)).toString('latin1');
+    const end = at + Number(digits);
+    const equals = bytes.indexOf(0x3d, space);
+    if (!/^\d{1,7}$/.test(digits) || end > bytes.length || equals < space || equals >= end)
+      throw new TarError('A header in it is broken.');
+    const key = bytes.subarray(space + 1, equals).toString('latin1');
+    const value = bytes.subarray(equals + 1, end - 1);
+    if (key === 'path') extra.name = wholeText(value);
+    if (key === 'linkpath') extra.to = wholeText(value);
+    if (key === 'size') extra.size = decimal(value.toString('latin1'));
+    if (key.startsWith('GNU.sparse.')) extra.sparse = true;
+    at = end;
+  }
+  return extra;
+}
+
+/** A name with a NUL in it is told apart from what comes before it. */
+const wholeText = (bytes: Buffer) => (bytes.includes(0) ? `\0${textOf(bytes)}` : textOf(bytes));
+
+function decimal(text: string): number {
+  if (!/^\d+$/.test(text)) throw new TarError('A header in it is broken.');
+  return safe(BigInt(text));
+}
+
+/** GNU's old kind of sparse file: more of its map follows the header. */
+async function skipSparseMap(source: Source, header: Buffer): Promise<void> {
+  let more = header[482] !== 0;
+  while (more) {
+    const block = await source.read(BLOCK);
+    if (block.length < BLOCK) throw new TarError(CUT_OFF);
+    more = block[504] !== 0;
+  }
+}
+
+/** Without what programs put before and behind names. */
+const plain = (name: string) => name.replace(/^(?:\.\/+)+/, '').replace(/^\.$|\/+$/g, '');
+
+/** Whether a file that is taken out of an archive may have that name: it stays below the top, and is one line that reads as it is. */
+export const isMemberName = (name: string): boolean =>
+  name.length <= NAME_MAX &&
+  !name.startsWith('-') &&
+  visible(name) === name &&
+  name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+
+/** What is in an archive under a name; undefined where the name is there more than once. */
+export type Listing = Map<string, Pick<Member, 'type' | 'size' | 'to'> | undefined>;
+
+/**
+ * Lists an archive that holds files, and links between them, alone; and reads some of them in the same pass.
+ * @param names what is read, where it is there
+ * @param most bytes of all of them
+ * @throws TarError where something else is in it, a name that leads out of it, or one of them is no file, is there twice or is too large
+ */
+export async function listTar(
+  host: Host,
+  path: string,
+  names: string[],
+  most: number,
+): Promise<{ listing: Listing; read: Map<string, Buffer>; packing: Packing | undefined }> {
+  return withTar(host, path, async ({ packing, members: all }) => {
+    const listing: Listing = new Map();
+    const read = new Map<string, Buffer>();
+    const wanted = new Set(names);
+    let left = most;
+    for await (const member of all) {
+      const { name, type, size, to, body } = member;
+      if (type === 'dir' && name === '') continue;
+      refuseStrange(member);
+      if (!isMemberName(name)) continue;
+      listing.set(name, listing.has(name) ? undefined : { type, size, to });
+      if (!wanted.has(name)) continue;
+      fileIn(listing, name);
+      left -= size;
+      if (left < 0) throw new TarError(`${name} in it is too large.`);
+      read.set(name, await body.read(size));
+    }
+    return { listing, read, packing };
+  });
+}
+
+/** What neither an engine nor any tool for images writes. */
+function refuseStrange({ name, type }: Member): void {
+  if (type === 'other') throw new TarError(`${shown(name)} in it is not a file.`);
+  if (visible(name) !== name)
+    throw new TarError(`There is a name with control characters in it: ${shown(name)}`);
+  if (name.length > PATH_MAX) throw new TarError(`There is a name in it that is too long: ${shown(name)}`);
+  if (name.startsWith('/') || name.split('/').includes('..'))
+    throw new TarError(`There is a name in it that leads out of it: ${shown(name)}`);
+}
+
+/** @throws TarError where that is no regular file, or is there more than once */
+export function fileIn(listing: Listing, name: string): { size: number } {
+  if (!listing.has(name)) throw new TarError(`${shown(name)} is not in it.`);
+  const found = listing.get(name);
+  if (!found) throw new TarError(`${name} is in it more than once.`);
+  if (found.type !== 'file')
+    throw new TarError(`${name} in it is a ${found.type === 'dir' ? 'directory' : 'link'}, not a file.`);
+  return found;
+}
+
+/** Reads files of an archive. @throws as listTar does, and where one is not there */
+export async function readFromTar(
+  host: Host,
+  path: string,
+  names: string[],
+  most: number,
+): Promise<Map<string, Buffer>> {
+  if (names.length === 0) return new Map();
+  const { listing, read } = await listTar(host, path, names, most);
+  for (const name of names) fileIn(listing, name);
+  return read;
+}
+
+/** A file that goes into an archive. */
+export interface Entry {
+  name: string;
+  size: number;
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+/** An archive of files, as a stream. The same files give the same bytes. @throws Error where a name does not fit, or a size is wrong */
+export async function* packTar(entries: AsyncIterable<Entry> | Iterable<Entry>): AsyncGenerator<Buffer> {
+  for await (const { name, size, chunks } of entries) {
+    yield headerOf(name, size);
+    let left = size;
+    for await (const chunk of chunks) {
+      left -= chunk.length;
+      yield chunk;
+    }
+    if (left !== 0) throw new Error(`${name} is not as long as it was said to be`);
+    yield Buffer.alloc(padding(size));
+  }
+  yield Buffer.alloc(2 * BLOCK);
+}
+
+/** The files of an archive that have these names, as they come. */
+export async function* filesOf({ members: all }: Tar, names: ReadonlySet<string>): AsyncGenerator<Entry> {
+  for await (const { name, type, size, body } of all)
+    if (names.has(name) && type === 'file') yield { name, size, chunks: chunksOf(body) };
+}
+
+function headerOf(name: string, size: number): Buffer {
+  if (!isMemberName(name) || Buffer.byteLength(name) > NAME_MAX)
+    throw new Error(`no name for a file: ${visible(name)}`);
+  const header = Buffer.alloc(BLOCK);
+  header.write(name);
+  header.write('0000644\x000000000\x000000000\0', 100);
+  // Eight GB and more: as GNU does it.
+  if (size < 8 ** 11) header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
+  else header.write(`80${size.toString(16).padStart(22, '0')}`, 124, 'hex');
+  header.write(`${'0'.repeat(11)}\0`, 136);
+  header.write('        0', 148);
+  header.write('ustar\x0000', 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return header;
+}
