@@ -14,11 +14,15 @@ import { givenPasswords } from '../settings/given-passwords.ts';
 import { everyone } from '../settings/readers.ts';
 import { address, type Settings } from '../settings/settings.ts';
 
-export async function setup(context: Context): Promise<void> {
+/** @returns the exit code, where something else was chosen in the menu of a registry that is here */
+export async function setup(context: Context): Promise<number | undefined> {
   const { host, env } = context;
   refuseForeign(context.answers);
   const collected = await collect(context);
-  if (!collected) return;
+  if (collected.changing) {
+    const chosen = await (await import('./menu.ts')).menu(context);
+    if (chosen !== 'change') return chosen;
+  }
   const { asking, facts, engine, keys, interactive } = collected;
   // Read anew each time: the wizard changes what was answered.
   const want = () => {
@@ -30,15 +34,19 @@ export async function setup(context: Context): Promise<void> {
   asking.passwords = new Map([...given, ...asking.passwords]);
   wanted = { ...wanted, passwords: asking.passwords };
 
-  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  if (isOn(context, 'dry-run')) {
+    showDryRun(context, await preview(wanted, context));
+    return undefined;
+  }
   if (interactive) {
     const accepted = await review(context, asking, wanted, want);
-    if (!accepted) return;
+    if (!accepted) return undefined;
     wanted = accepted;
   }
   const former = await formerTrust(facts, host, wanted.settings.dir);
   const outcome = await carryOut(wanted, context);
   tell(context, wanted.settings, outcome, clientNews(former, wanted.settings, outcome.material.site));
+  return undefined;
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {

@@ -8,6 +8,7 @@ import { runCommand } from '../helpers/context.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
 import { machine } from '../helpers/plans.ts';
+import { scripted } from '../helpers/scripted-prompts.ts';
 
 /** What the registry answers to somebody without a login. */
 const registry = { status: 401 };
@@ -326,6 +327,25 @@ describe('status', () => {
     await runCommand(host, SETUP);
     registry.status = 500;
     expect(await runCommand(host, 'status')).toMatchObject({ code: 1, documents: [{ answers: false }] });
+  });
+
+  test('a registry that answers 503 is not well: in status and in the menu, whose check ends with 1', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    const check = () =>
+      runCommand(host, '', { prompts: scripted(['What would you like', 'check everything']) });
+    expect((await check()).code).toBe(0);
+    registry.status = 503;
+    const { code, heard, documents } = await check();
+    expect([code, documents[0]?.answers]).toEqual([1, false]);
+    expect(documents[0]?.findings).toContainEqual({
+      name: 'answer',
+      ok: false,
+      cause: 'The registry answers with HTTP 503.',
+    });
+    const said = heard.join('\n');
+    expect(said).toContain('http://10.0.3.17:5000 · answers with HTTP 503 · 1 user');
+    expect(said).toMatch(/✖ http:\/\/10\.0\.3\.17:5000 {3}answers with HTTP 503/);
   });
 
   test('no registry here: says where to look, and names the ones that are elsewhere', async () => {

@@ -24,12 +24,12 @@ export interface Collected {
   engine: EngineInfo;
   keys: Keys;
   interactive: boolean;
-  /** The person chose to change settings: which one is asked next. */
+  /** The registry is here, and no setting was said: a menu asks what is wanted, and the set-up which setting to change. */
   changing: boolean;
 }
 
-/** Reads what was said and what this machine is, and asks what is missing; undefined: the person wanted something else. */
-export async function collect(context: Context): Promise<Collected | undefined> {
+/** Reads what was said and what this machine is, and asks what is missing. */
+export async function collect(context: Context): Promise<Collected> {
   const { host, output } = context;
   const said = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const dir = dirOf(said);
@@ -63,9 +63,7 @@ export async function collect(context: Context): Promise<Collected | undefined> 
   output.say(...banner(output.paint));
   // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
   if (facts.last && !isPending(engine)) {
-    const plain = !FLAG_NAMES.some((name) => flag(name).setting && said[name]);
-    if (plain && (await (await import('./menu.ts')).again(context)) === 'done') return undefined;
-    return { ...collected, changing: plain };
+    return { ...collected, changing: !FLAG_NAMES.some((name) => flag(name).setting && said[name]) };
   }
   // Two RSA keys take about a second: they are made while the person reads.
   if (answers.tls?.value !== 'insecure') for (const begin of [keys.ca, keys.site]) begin().catch(() => {});

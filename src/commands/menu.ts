@@ -1,0 +1,52 @@
+// The menu of a registry that is here: runs what is chosen in it.
+import type { Context } from '../context.ts';
+import { Declined } from '../errors.ts';
+import { existing } from '../server/existing.ts';
+import { askUser, type MenuChoice, openMenu } from '../server/wizard/menu.ts';
+import type { Settings } from '../settings/settings.ts';
+
+/** @returns the exit code of what was done; `change`: the set-up goes on with its questions */
+export async function menu(context: Context): Promise<'change' | number> {
+  const wanted = await existing(context);
+  const ask = await openMenu(context, wanted);
+  return untilDone(async () => {
+    const choice = await ask();
+    if (choice === 'change') return choice;
+    return (await act(context, choice, wanted.settings)) ?? 0;
+  });
+}
+
+/** After a no, or "back", nothing was touched, and something else may be wanted: the question comes again. */
+async function untilDone<T>(run: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof Declined)) throw error;
+    }
+}
+
+async function act(
+  context: Context,
+  choice: Exclude<MenuChoice, 'change'>,
+  settings: Settings,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a command without an exit code of its own returns nothing
+): Promise<number | void> {
+  if (choice === 'rotate') return (await import('./rotate.ts')).rotate(context);
+  if (choice === 'users') return users(context, settings);
+  if (choice === 'status') return (await import('./status.ts')).status(context);
+  if (choice === 'uninstall') return (await import('./uninstall.ts')).uninstall(context);
+}
+
+/** @throws Declined after "back" */
+async function users(context: Context, settings: Settings): Promise<void> {
+  const { user } = await import('./user.ts');
+  const prompts = await context.prompts();
+  context.output.say(`  ${settings.users.join(', ')}`);
+  const operands = await untilDone(async () => {
+    const chosen = await askUser(prompts, settings);
+    if (chosen) await user({ ...context, operands: chosen });
+    return chosen;
+  });
+  if (!operands) throw new Declined();
+}

@@ -1,0 +1,128 @@
+// The state of the registry that is here, as data: `status` and the menu print it.
+import { type CertificateFacts, certificateFacts } from '../certificates/description.ts';
+import { describeCertificate } from '../certificates/fields.ts';
+import { readServed } from '../certificates/site.ts';
+import type { Context } from '../context.ts';
+import type { Host } from '../host/host.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
+import type { Change } from '../reconcile/reconcile.ts';
+import { localEndpoint } from '../registry/endpoint.ts';
+import { ask } from '../registry/http.ts';
+import type { Settings } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
+import { takesTokens } from './checks/tokens.ts';
+import { preview } from './run.ts';
+import type { Wanted } from './wanted.ts';
+
+/** One thing that was looked at. */
+export interface Finding {
+  name: 'answer' | 'tokens' | 'unfinished' | 'drift';
+  ok: boolean;
+  /** One sentence, where it is not well. */
+  cause?: string;
+  /** A command that puts it right, ready to paste. */
+  fix?: string;
+}
+
+/** What an anonymous request was answered. */
+export interface Answer {
+  /** 200 without login, 401 with one: any other status is not how this registry answers. */
+  ok: boolean;
+  /** The HTTP status; undefined: there was no answer. */
+  status?: number;
+}
+
+/** What is seen at a glance. */
+export interface Glance {
+  answer: Answer;
+  /** Bytes of the disk that holds the images. */
+  space: { free: number; total: number };
+  /** Whole days until the served certificate ends, below zero when it has ended; undefined: none is served. */
+  daysLeft: number | undefined;
+  /** Addresses of this machine that are not in the certificate. */
+  lacks: string[];
+}
+
+export interface ServerStatus extends Glance {
+  findings: Finding[];
+  certificates: CertificateFacts | undefined;
+  /** Whether the registry takes the tokens of docker_auth; true where there are none. */
+  takesTokens: boolean;
+  /** The command of a run that was cut off. */
+  unfinished: string | undefined;
+  /** What the next run would change. */
+  changes: Change[];
+}
+
+const PATIENCE = 3_000;
+
+/** Looks at the registry and its certificate, without comparing the machine with the plan. Reads only. */
+export async function glance({ host }: Context, { settings, certificates }: Wanted): Promise<Glance> {
+  const { site } = certificates;
+  const [answer, space, served] = await Promise.all([
+    answerOf(settings, endpointOf({ settings, certificates })),
+    host.space(settings.storage),
+    site ? servedDays(host, settings.dir) : undefined,
+  ]);
+  return { answer, space, daysLeft: served, lacks: site?.lacks ?? [] };
+}
+
+/** Looks at everything that `status` tells. Reads only; `findings` names what is well and what is not. */
+export async function look(context: Context, wanted: Wanted): Promise<ServerStatus> {
+  const { settings, certificates } = wanted;
+  const { site } = certificates;
+  const planned = preview(wanted, context);
+  const tokens = planned.then(({ material: { witness } }) =>
+    witness ? takesTokens(endpointOf(wanted), witness).catch(() => false) : true,
+  );
+  const [seen, left, { changes }, takes] = await Promise.all([
+    glance(context, wanted),
+    readUnfinished(context.host, settings.dir),
+    planned,
+    tokens,
+  ]);
+  const unfinished = left?.command;
+  return {
+    ...seen,
+    certificates: site && certificateFacts(site),
+    takesTokens: takes,
+    unfinished,
+    changes,
+    findings: [
+      finding('answer', seen.answer.ok, { cause: `The registry ${answerText(seen.answer)}.` }),
+      finding('tokens', takes, {
+        cause: 'It does not take the tokens of docker_auth: nobody can log in.',
+      }),
+      finding('unfinished', left === undefined, {
+        cause: `The run "${unfinished}" was cut off; the next one puts back what it had done.`,
+        fix: commandLine('--yes'),
+      }),
+      finding('drift', changes.length === 0, {
+        cause: 'The machine differs from the plan.',
+        fix: commandLine('--yes'),
+      }),
+    ],
+  };
+}
+
+/** `answers`, `does not answer`, `answers with HTTP 503`. */
+export const answerText = ({ ok, status }: Answer): string =>
+  ok ? 'answers' : status === undefined ? 'does not answer' : `answers with HTTP ${status}`;
+
+const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
+  ok ? { name, ok } : { name, ok, ...wrong };
+
+const endpointOf = ({ settings, certificates: { site } }: Pick<Wanted, 'settings' | 'certificates'>) =>
+  localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+
+const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Promise<Answer> =>
+  ask(at, 'GET', '/v2/', { timeout: PATIENCE }).then(
+    ({ status }) => ({ ok: status === (auth === 'none' ? 200 : 401), status }),
+    () => ({ ok: false }),
+  );
+
+/** Of the certificate on the disk, and not of one that the next run would make in its place. */
+async function servedDays(host: Host, dir: string): Promise<number | undefined> {
+  const [leaf] = (await readServed(host, dir))?.chain ?? [];
+  return leaf ? describeCertificate(leaf).daysLeft : undefined;
+}
