@@ -1,10 +1,10 @@
-// A user of the system for one service: no login, no home, a group of its own.
+// A system user for one service: no login, no home, its own group.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
 
-/** A user of the system and its group, both of that name. */
+/** A system user and its group; both have this name. */
 export interface AccountResource {
   kind: 'account';
   name: string;
@@ -12,21 +12,21 @@ export interface AccountResource {
 
 type AccountStep = { do: 'account'; name: string };
 
-/** Their numbers as /etc/passwd has them: it is a user of ours, so it is in the file. Undefined while there is none. */
+/** Returns uid and gid from /etc/passwd, which lists every user that the set-up adds; undefined if there is no such user. */
 export async function userIds(host: Host, name: string): Promise<{ uid: number; gid: number } | undefined> {
   const lines = (await host.read('/etc/passwd'))?.toString().split('\n') ?? [];
   const [, , uid, gid] = lines.map((line) => line.split(':')).find(([user]) => user === name) ?? [];
   return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }
 
-/** The number of a group; undefined while there is none. */
+/** Returns the gid of a group; undefined if there is no such group. */
 export async function groupId(host: Host, name: string): Promise<number | undefined> {
   const lines = (await host.read('/etc/group'))?.toString().split('\n') ?? [];
   const [, , gid] = lines.map((line) => line.split(':')).find(([group]) => group === name) ?? [];
   return gid === undefined ? undefined : Number(gid);
 }
 
-/** useradd(8) of shadow; where there is none, adduser of busybox (Alpine). */
+/** Options for useradd(8) of shadow; adduser of busybox replaces it if it is missing (Alpine). */
 const SHADOW = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
 const useradd = (name: string) => [...SHADOW, '--shell', '/usr/sbin/nologin', name];
 

@@ -1,11 +1,11 @@
-// A program that runs in the background where there is no systemd: a script of ours starts it, and starts it again when it dies.
+// A program that runs in the background on a machine without systemd: a shell script starts it, and restarts it when it dies.
 import { CliError } from '../errors.ts';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
 import { type Provider, serviceLines } from './provider.ts';
 
-/** A program that a shell script keeps running where there is no systemd. `door`: where it listens. */
+/** A program that a shell script keeps running on a machine without systemd. `door`: the port that it listens on. */
 export interface ProcessResource {
   kind: 'process';
   name: string;
@@ -16,11 +16,11 @@ export interface ProcessResource {
 
 type ProcessStep = { do: 'process'; name: string; script: string; digest?: string };
 
-/** The registry finishes what is under way first (http.draintimeout). */
+/** Milliseconds; the registry finishes open requests first (http.draintimeout). */
 const STOPS_WITHIN = 40_000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** In a session of its own, and with no hold on our streams: it outlives this program and its terminal. */
+/** Starts the script in its own session, without this program's streams: it outlives this program and its terminal. */
 async function start(host: Host, script: string, digest: string): Promise<void> {
   const line = 'setsid /bin/sh "$0" "$1" </dev/null >/dev/null 2>&1 &';
   const { code, stderr } = await host.run('/bin/sh', ['-c', line, script, digest]);
@@ -36,7 +36,7 @@ async function stop(host: Host, script: string): Promise<void> {
   const there = await scriptProcess(host, script);
   if (!there) return;
   for (let waited = 0; waited < STOPS_WITHIN; waited += 20) {
-    // Said again now and then: a shell may miss a signal between two commands.
+    // Repeats the signal every second: a shell may miss it between two commands.
     if (waited % 1_000 === 0) await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
     if (!(await scriptProcess(host, script))) return;
     await sleep(20);
@@ -85,7 +85,7 @@ export const background: Provider<ProcessResource, ProcessStep> = {
   },
 };
 
-/** Ends it, or, with a digest, starts it again as it was. */
+/** Stops the process; with a digest, starts it again as it was. */
 async function undoProcess({ script, digest }: ProcessStep, host: Host): Promise<void> {
   await stop(host, script);
   if (digest !== undefined) await start(host, script, digest);

@@ -1,4 +1,4 @@
-// A container of ours: running, from the image that is here, with the digest of everything that it was started with.
+// A container of the set-up: running, from the local image, with the digest of everything that it was started with.
 import {
   type Container,
   createContainer,
@@ -26,9 +26,9 @@ export interface ContainerResource {
   digest: string;
 }
 
-/** The engine of a container; docker unless said. */
+/** The engine of a container; Docker by default. */
 type By = { engine?: Program };
-/** `owner`: one of that name which is somebody else's is never touched. */
+/** `owner`: a container of this name with another owner is never touched. */
 type ContainerStep = {
   do: 'container';
   name: string;
@@ -39,13 +39,13 @@ type StartStep = { do: 'start'; id: string } & By;
 type DiscardStep = { do: 'discard'; id: string; unless?: string } & By;
 type Steps = ContainerStep | StartStep | DiscardStep;
 
-/** The container that holds the name, if it is the set-up's own. */
+/** Returns the container of this name if it has this owner. */
 async function ownContainer({ name, owner, engine }: ContainerStep, host: Host) {
   const there = await inspect(host, name, engine);
   return there?.owner === owner ? there : undefined;
 }
 
-/** The container that had the name has it again, and one that took it since is gone. By id, so that nothing else can be hit. */
+/** Gives the former container its name back and removes its replacement. Uses ids, so that no other container is hit. */
 async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
   const there = await inspect(host, name, engine);
   if (there?.owner === owner && there.id !== former?.id) await removeContainer(host, there.id, engine);
@@ -57,7 +57,7 @@ async function putContainerBack({ name, owner, former, engine }: ContainerStep, 
   if (before.running && !former.running) await stopContainer(host, former.id, engine);
 }
 
-/** The container of that name, after making sure that it is ours to replace. */
+/** Returns the container of that name. @throws CliError if this set-up did not make it */
 async function ours(service: Service, host: Host) {
   const there = await inspect(host, service.name, service.engine);
   if (there && there.owner !== service.owner)
@@ -66,8 +66,8 @@ async function ours(service: Service, host: Host) {
 }
 
 /**
- * What is said of a container that holds the name and was not made by this set-up.
- * @param base the `--name` that its own is made from
+ * Returns the error for a container that has the name and that this set-up did not make.
+ * @param base the `--name` from which this set-up derives `name`
  */
 export function notOurs(name: string, there: Container, base = name, engine: Program = 'docker'): CliError {
   const fix = there.owner
@@ -83,7 +83,7 @@ export function notOurs(name: string, there: Container, base = name, engine: Pro
   return new CliError(`The container "${name}" (${there.image}) ${whose}.`, { fix, exitCode: 2 });
 }
 
-/** What has to happen to it, and why; undefined: nothing. */
+/** Returns what must happen to the container, and why; undefined if nothing. @throws CliError as `ours` does */
 async function difference({ service, digest }: ContainerResource, host: Host) {
   const [there, image] = await Promise.all([
     ours(service, host),
@@ -133,8 +133,8 @@ export const container: Provider<ContainerResource, Steps> = {
     const { service, digest } = resource;
     if (found.what === 'create') return void (await runContainer(host, service, digest));
     if (found.what === 'start') return void (await startContainer(host, found.there.id, service.engine));
-    // The former one is kept, stopped, until the run has succeeded. The new one is made while the former still answers,
-    // so that the gap is a stop and a start and nothing else; who comes in it waits.
+    // Keeps the former container, stopped, until the run has succeeded. Creates the new one while the former still answers:
+    // the downtime is one stop and one start, and new connections wait meanwhile.
     const { id, running } = found.there;
     const { name, engine, publish } = service;
     await renameContainer(host, id, setAsideName(name, id), engine);
@@ -171,7 +171,7 @@ export const container: Provider<ContainerResource, Steps> = {
         await renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
       },
       words: ({ name, engine = 'docker' }) => `${engine} rm -fv ${name}`,
-      // It is known by its label, so that the way back to before the first set-up is always: none.
+      // The label shows that the set-up made the container: before the first set-up there was none.
       asOldest({ former: _, ...none }) {
         return none;
       },
@@ -194,5 +194,5 @@ export const container: Provider<ContainerResource, Steps> = {
   },
 };
 
-/** What a container is called while a run that replaces it is not over. */
+/** Returns the name of a container until the run that replaces it is over. */
 const setAsideName = (name: string, id: string): string => `${name}-before-${id.slice(0, 8)}`;

@@ -1,4 +1,4 @@
-// A program of this machine that is kept below the set-up's directory, for where it came from is not for long: the node of a bundle.
+// A program copied into the set-up's directory, because its source is temporary: the node of a bundle.
 import { CliError } from '../errors.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, wayBackOfFile } from './provider.ts';
@@ -18,7 +18,7 @@ export const copy: Provider<CopyResource> = {
   removed: (path) => path,
   place: ({ path }) => path,
 
-  // By their size: they are long, and looked at in every run.
+  // Compares sizes: the files are large, and every run checks them.
   async check({ path, from, mode }, host) {
     const [there, source] = await Promise.all([host.stat(path), host.stat(from)]);
     if (there && (!source || there.size === source.size) && there.mode === mode) return undefined;

@@ -1,4 +1,4 @@
-// One entry in a list of daemon.json: merged, checked, put in place, reloaded, read back from the running dockerd. Never a restart.
+// One entry in a list of daemon.json: merges it, validates and writes the file, reloads dockerd, reads it back. Never restarts dockerd.
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../dockerd/daemon.ts';
@@ -9,14 +9,14 @@ import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { type Before, type Provider, restoreOf, teeLines, type Vault } from './provider.ts';
 
-/** One entry of a list in daemon.json, there or not; the running dockerd has read it. */
+/** One entry of a list in daemon.json, present or absent; the running dockerd has read it. */
 export interface DaemonJsonResource {
   kind: 'daemonJson';
   daemon: Daemon;
   directive: Directive;
   entry: string;
   present: boolean;
-  /** The file, or the list in it, is there because the set-up of another registry made it. */
+  /** The set-up of another registry made the file, or (`madeKey`) the list in it. */
   made?: boolean;
   madeKey?: boolean;
 }
@@ -27,15 +27,16 @@ export type DaemonJsonStep = {
   directive: Directive;
   entry: string;
   present: boolean;
-  /** A restart follows: nothing is reloaded and nothing is read back. */
+  /** A restart follows: skips the reload and the reading back. */
   quiet?: true;
 } & Before;
 
 type Entry = Pick<DaemonJsonResource, 'daemon' | 'directive' | 'entry' | 'present'>;
 
+/** Returns the SHA-256 in hexadecimal. */
 export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** The file as it should be; undefined: there is none, and none is needed. */
+/** Returns the file as it should be: `bytes` itself if it is right; undefined if there is no file and none is needed. */
 export function wanted(
   bytes: Buffer | undefined,
   { daemon, directive, entry, present }: Entry,
@@ -44,13 +45,14 @@ export function wanted(
   return bytes && removeFromList(bytes, directive, entry, daemon.config);
 }
 
-/** Whether the running dockerd follows; one that does not run follows when it starts. */
+/** Tells whether the running dockerd uses the entry as wanted; one that does not run reads it when it starts. */
 async function follows(host: Host, { daemon, directive, entry, present }: Entry): Promise<boolean> {
   if (daemon.app) return true;
   const info = await daemonInfo(host, daemon);
   return !info || hasEntry(info, directive, entry) === present;
 }
 
+/** Returns the file's bytes; undefined if there is none. @throws CliError (exit 2) if the path is not a file */
 export async function readFile(host: Host, path: string): Promise<Buffer | undefined> {
   const there = await host.stat(path);
   if (there && there.type !== 'file')
@@ -58,7 +60,7 @@ export async function readFile(host: Host, path: string): Promise<Buffer | undef
   return host.read(path);
 }
 
-/** Puts bytes in place of the file, once dockerd itself has nothing against them; its mode and owner stay. */
+/** Replaces the file after dockerd has validated the bytes; keeps its mode and owner. @throws CliError if dockerd refuses them */
 export async function replace(host: Host, path: string, bytes: Buffer): Promise<void> {
   const there = await host.stat(path);
   const trial = join(dirname(path), '.daemon.json.registry-setup');
@@ -155,7 +157,7 @@ export const daemonJson: Provider<DaemonJsonResource, DaemonJsonStep> = {
   },
 };
 
-/** What the file is to be when our entry is undone; undefined: it is to go. */
+/** Returns the file's bytes without the set-up's entry; undefined if the file is to be removed. */
 async function former(step: DaemonJsonStep, bytes: Buffer, host: Host): Promise<Buffer | undefined> {
   const { daemon, directive, copy, wrote, made, madeKey } = step;
   const untouched = wrote === undefined || sha256(bytes) === wrote;
@@ -173,13 +175,13 @@ async function former(step: DaemonJsonStep, bytes: Buffer, host: Host): Promise<
   return made && Object.keys(value).length === 0 ? undefined : after;
 }
 
-/** Takes our entry out, or puts it back: the former bytes where nobody has touched the file since, else that entry alone. */
+/** Undoes the entry: restores the former bytes if nobody changed the file since, else changes that entry alone. */
 async function undoDaemonJson(step: DaemonJsonStep, host: Host): Promise<void> {
   const { config } = step.daemon;
   const bytes = await host.read(config);
   if (!bytes) return step.copy && step.wrote === undefined ? restore(step, host) : undefined;
   const after = await former(step, bytes, host);
-  // A key that is gone is not noticed by a reload, an empty list is: so dockerd is told by the list first.
+  // A reload does not notice a removed key, but an empty list: so dockerd reads the list first.
   const told = wanted(bytes, step) as Buffer;
   if (step.quiet) await replace(host, config, told);
   else if (told !== bytes || !(await follows(host, step))) await put(host, step, told);
@@ -192,7 +194,7 @@ async function restore({ daemon, copy = '', ...rest }: DaemonJsonStep, host: Hos
   if (bytes) await host.write(daemon.config, bytes, rest);
 }
 
-/** The way back from undoing: the bytes that are there now, and the entry as it is in the running dockerd. */
+/** Returns the way back from the undo: the present bytes, and the entry as the running dockerd has it. */
 async function inverseDaemonJson(step: DaemonJsonStep, host: Host, vault: Vault) {
   const there = await restoreOf(step.daemon.config, host, vault);
   if (!there) return { steps: [] };
@@ -201,7 +203,7 @@ async function inverseDaemonJson(step: DaemonJsonStep, host: Host, vault: Vault)
   return { steps: [{ ...rest, present: !step.present, copy, mode, uid, gid, made: false }] };
 }
 
-/** True when our entry is there still. */
+/** Tells whether the set-up's entry is still in the file. */
 async function daemonJsonLeft(step: DaemonJsonStep, host: Host): Promise<boolean> {
   const bytes = await host.read(step.daemon.config);
   return bytes !== undefined && wanted(bytes, step) !== bytes;

@@ -1,4 +1,4 @@
-// A directory: there, with its mode. One that has images in it is never taken away: only an empty one is.
+// A directory with its mode. Only an empty directory is removed, never one that has images in it.
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -6,7 +6,7 @@ import { shellLine } from '../terminal/shell.ts';
 import { groupId } from './account.ts';
 import type { Provider } from './provider.ts';
 
-/** `keep`: one that is there already stays as it is, whoever owns it. `shared`: parents that another set-up made. */
+/** `keep`: an existing directory stays unchanged, whoever owns it. `shared`: parents that another set-up made. */
 export interface DirResource {
   kind: 'dir';
   path: string;
@@ -18,7 +18,7 @@ export interface DirResource {
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');
 
-/** The path and those of its parents that are not there, the deepest first. */
+/** Returns the path and those of its parents that do not exist, the deepest first. */
 export async function missing(path: string, host: Host): Promise<string[]> {
   return (await host.stat(path)) ? [] : [path, ...(await missing(dirname(path), host))];
 }

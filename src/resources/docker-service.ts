@@ -1,4 +1,4 @@
-// The Docker of this machine: running, and started with it. Others may use it as well, so that it goes off again only when it was off before.
+// The Docker of this machine: running, and started at boot. Others may use it, too: the undo stops it only if it was off before.
 import {
   answers,
   DOCKER,
@@ -13,13 +13,13 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
 
-/** The Docker of this machine runs; `boot`: and starts with it. */
+/** The Docker of this machine runs; `boot`: and starts at boot. */
 export interface EngineResource {
   kind: 'engine';
   boot: boolean;
 }
 
-/** How each service of Docker was: the socket first, since it would start the others again. */
+/** The former state of each service of Docker: the socket first, because it would start the others again. */
 type EngineStep = { do: 'engine'; units: { name: string; active: boolean; enabled: boolean }[] };
 
 export const engine: Provider<EngineResource, EngineStep> = {
@@ -80,7 +80,7 @@ export const engine: Provider<EngineResource, EngineStep> = {
   },
 };
 
-/** Off again, what was off before; what its package has taken away meanwhile needs nothing. */
+/** Stops and disables what was off before. A service that its package has removed meanwhile needs nothing. */
 async function undoEngine({ units }: EngineStep, host: Host): Promise<void> {
   const init = await initOf(host);
   for (const { name, active, enabled } of units) {
@@ -90,7 +90,7 @@ async function undoEngine({ units }: EngineStep, host: Host): Promise<void> {
   }
 }
 
-/** Whether it runs, or starts with the machine, and did not before us. */
+/** Tells whether a service runs, or starts at boot, that did not before the set-up. */
 async function engineLeft({ units }: EngineStep, host: Host): Promise<boolean> {
   const init = await initOf(host);
   for (const { name, active, enabled } of units) {

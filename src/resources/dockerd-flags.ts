@@ -1,5 +1,5 @@
-// Flags of dockerd moved into daemon.json: with both Docker does not start again, and a reload cannot take a flag away. So it is
-// restarted once, after everything has been checked.
+// Moves flags of dockerd into daemon.json: dockerd does not start with an option in both, and a reload cannot remove a flag. So this
+// restarts dockerd once, after all checks.
 import { dirname } from 'node:path';
 import { daemonInfo, hasEntry, restartCommand, restartDocker } from '../dockerd/daemon.ts';
 import { parseDaemonJson } from '../dockerd/daemon-json.ts';
@@ -10,22 +10,22 @@ import { unifiedDiff } from '../terminal/diff.ts';
 import { type DaemonJsonStep, readFile, replace, wanted } from './daemon-json.ts';
 import { type FileStep, type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
-/** Flags of dockerd that went into daemon.json, with one entry more: files that start it, and a restart. */
+/** Flags of dockerd that move into daemon.json, with one more entry: edits of the files that start dockerd, and a restart. */
 export interface MovedResource {
   kind: 'moved';
   daemon: Daemon;
   directive: Directive;
-  /** What daemon.json has afterwards. */
+  /** The entries that daemon.json has afterwards. */
   entries: string[];
-  /** The files without the flags. */
+  /** The files that start dockerd, without the flags. */
   edits: { path: string; content: string }[];
   made?: boolean;
 }
 
-/** It reads its flags when it starts, and only then. */
+/** dockerd reads its flags only when it starts. */
 type RestartStep = { do: 'restart'; daemon: Daemon };
 
-/** daemon.json with every entry in it. */
+/** Returns daemon.json with every entry in it. */
 const merged = (
   { daemon, directive, entries }: MovedResource,
   bytes: Buffer | undefined,
@@ -126,7 +126,7 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
     restart: {
       perform: ({ daemon }, host) => restartDocker(host, daemon),
       isLeft: async () => true,
-      // After everything else is back, whichever way that was.
+      // Last in both directions, when all files are in place.
       inverse: async (step) => ({ steps: [], last: [step] }),
       words: ({ daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
       restarts: ({ daemon }) => daemon,

@@ -1,9 +1,9 @@
-// A file of ours: its content and its mode.
+// A file that the set-up writes: its content and its mode.
 import { type Mask, unifiedDiff } from '../terminal/diff.ts';
 import { groupId } from './account.ts';
 import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
-/** `group`: whose members may read it, if its mode lets them. `mask`: what of it is not shown. */
+/** `group`: may read the file if its mode allows that. `mask`: what to hide when the file is shown. */
 export interface FileResource {
   kind: 'file';
   path: string;

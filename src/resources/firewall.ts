@@ -1,4 +1,4 @@
-// A way through the firewall of this machine. A rule that was there before us is left alone, and so is a firewall that is off.
+// An opening in the firewall of this machine. A rule that was there before stays unchanged, and so does a firewall that is off.
 import { closeCommand, openCommand, passageOf, placeOf, titleOf } from '../host/firewall/firewall.ts';
 import { namedParts, shutParts, switchPort } from '../host/firewall/firewalld.ts';
 import type { Opening, Part } from '../host/firewall/types.ts';
@@ -22,7 +22,7 @@ export const firewall: Provider<FirewallResource, FirewallStep> = {
 
   async check(resource, host) {
     if (resource.program === 'ufw' && !(await isUfwOn(host))) return undefined;
-    // What somebody made it refuse stays refused.
+    // What a user's rule refuses stays refused.
     if ((await passageOf(resource, host)) !== 'shut') return undefined;
     return { what: 'create', details: [openCommand(resource)] };
   },
@@ -58,13 +58,13 @@ async function undoFirewall({ opening, present, parts = [] }: FirewallStep, host
   await (present ? addRule : removeRule)(opening, host);
 }
 
-/** Whether our rule is there still. */
+/** Tells whether the set-up's rule still exists. */
 async function ruleLeft({ opening, parts = [] }: FirewallStep, host: Host): Promise<boolean> {
   if (opening.program === 'ufw') return ourRule(opening, host);
   return (await namedParts(opening, parts, host)).length > 0;
 }
 
-/** What takes the step back: as much of it as is there now. */
+/** Returns the step that restores as much of the rule as exists now. */
 async function inverseFirewall(step: FirewallStep, host: Host): Promise<FirewallStep> {
   const { opening, parts = [] } = step;
   if (opening.program === 'ufw') return { ...step, present: await ourRule(opening, host) };

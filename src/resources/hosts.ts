@@ -1,11 +1,11 @@
-// A name in the hosts file, in one line that is marked as ours.
+// A name in the hosts file, in one line with the mark of this program.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { sha256 } from './daemon-json.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
-/** A name in the hosts file. */
+/** A name and its address in the hosts file. */
 export interface HostsResource {
   kind: 'hosts';
   path: string;
@@ -23,7 +23,7 @@ const lineOf = ({ address, name }: Line) => `${address} ${name} ${MARK}`;
 const isOurs = (other: string, { name }: Line) =>
   other.trimEnd().endsWith(MARK) && other.split(/\s+/)[1] === name;
 
-/** The file with our line, and without an older one of ours for that name. One byte is one character, so that nothing else can change. */
+/** Returns the file with the line, and without an older marked line for that name. One byte is one character, so that nothing else changes. */
 function wanted(text: string, line: Line): string {
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const kept = text
@@ -84,7 +84,7 @@ export const hosts: Provider<HostsResource, LineStep> = {
   },
 };
 
-/** The former bytes where nobody has touched the file since, else without our line. */
+/** Restores the former bytes if nobody changed the file since, else removes the line alone. */
 async function undoLine(step: LineStep, host: Host): Promise<void> {
   const { path, line, copy, wrote, made } = step;
   const bytes = await host.read(path);

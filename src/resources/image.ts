@@ -1,4 +1,4 @@
-// The image that a service is started from: there already, or pulled, or loaded from an archive.
+// The image of a service: here already, pulled, or loaded from an archive.
 import { mayHold } from '../engines/images/bundled.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import * as images from '../engines/images/store.ts';
@@ -27,12 +27,12 @@ export const image: Provider<ImageResource, ImageStep> = {
     return { what: 'create', details: [from ? `${engine} load -i ${from}` : `${engine} pull ${ref}`] };
   },
 
-  // It stays when a run is rolled back: it harms nobody, and the next try is spared the wait. Only uninstall takes it away.
+  // A roll-back keeps the image: it does no harm, and the next try saves the wait. Only uninstall removes it.
   undo: async ({ ref, engine }) => ({ steps: [{ do: 'image', ref, ...(engine && { engine }) }] }),
 
   async apply({ ref, archive, engine = 'docker' }, host, report) {
     if (archive && mayHold(archive, ref)) await images.loadImage(host, archive, engine, ref);
-    // An archive may hold one of two images that are wanted: the other one is pulled.
+    // An archive may hold one of the two images that are needed: then the other is pulled.
     if (!archive || !(await images.imageId(host, ref, engine))) await pullImage(host, ref, report, engine);
   },
 

@@ -1,25 +1,25 @@
-// What a resource is called in the journal.
+// The key of a resource in the journal.
 import type { Program } from '../settings/settings.ts';
 
-/** Tells a resource from all others on a machine. */
+/** Identifies a resource among all others on a machine. */
 export interface Key {
   kind: string;
   id: string;
-  /** The engine that it belongs to; docker unless said. */
+  /** The engine that the resource belongs to; Docker by default. */
   engine?: Program;
-  /** Only uninstall takes it away. */
+  /** Only uninstall removes the resource. */
   kept?: true;
 }
 
 const KEPT = 'kept:';
 
-/** `file:/opt/registry/settings.yml`, `podman container:registry`, `kept:package:docker.io`: for a Map, which compares keys by their text. */
+/** Returns a key as text, for a Map: `file:/opt/registry/settings.yml`, `podman container:registry`, `kept:package:docker.io`. */
 export const textOfKey = ({ kind, id, engine, kept }: Key): string =>
   `${kept ? KEPT : ''}${engine && engine !== 'docker' ? `${engine} ` : ''}${kind}:${id}`;
 
 /**
- * Reads a key as it was written before keys were data.
- * `kept:engine` had no id, and a file that only uninstall takes away was `kept:/path`.
+ * Reads a key from a file of the time when keys were text.
+ * `kept:engine` had no id, and a file that only uninstall removes was `kept:/path`.
  */
 export function keyOfText(text: string): Key {
   const kept = text.startsWith(KEPT);

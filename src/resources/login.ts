@@ -1,4 +1,4 @@
-// A login of `docker` or `podman`: the password goes in through standard input, and is kept where that program keeps it.
+// A login of `docker` or `podman`: passes the password on standard input; the program stores it where it stores its logins.
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { adviceFor } from '../dockerd/daemon.ts';
@@ -9,10 +9,10 @@ import { runAs } from '../host/run-as.ts';
 import type { Secret } from '../secret.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
-/** Programs that keep a login. */
+/** Programs that store a login. */
 type LoginTool = 'docker' | 'podman' | 'buildah' | 'skopeo';
 
-/** A registry that a command line is logged in to; `as`: whose login it is, when that is not who runs this. */
+/** A login of a program to a registry; `as`: the account that logs in, if it is not the one that runs this program. */
 export interface LoginResource {
   kind: 'login';
   tool: LoginTool;
@@ -22,19 +22,20 @@ export interface LoginResource {
   password: Secret;
   as?: string;
   socket?: string;
-  /** The file or its directory, if the set-up of another registry made them. */
+  /** Those of the file and its directory that the set-up of another registry made. */
   made?: string[];
 }
 
 type LoginStep = { do: 'login'; tool: LoginTool; registry: string; as?: string } & Before & { path: string };
 
-/** What both programs keep: ~/.docker/config.json, auth.json. */
+/** The file in which a program stores logins: ~/.docker/config.json, auth.json. */
 interface AuthFile {
   auths?: Record<string, { auth?: string }>;
   credsStore?: string;
   credHelpers?: Record<string, string>;
 }
 
+/** Returns the content of a file of logins; empty if there is none. @throws CliError (exit 2) if it is not valid JSON */
 export async function readAuthFile(host: Host, path: string): Promise<AuthFile> {
   const text = (await host.read(path))?.toString() ?? '';
   try {
@@ -49,7 +50,7 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
 
 const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
 
-/** Where the password is, when it is kept as plain text; undefined where a credential helper has it. */
+/** Tells whether the file stores the password as plain text; false if a credential helper has it. @throws as readAuthFile */
 export async function clearText(
   host: Host,
   { file, registry }: Pick<LoginResource, 'file' | 'registry'>,
@@ -58,7 +59,7 @@ export async function clearText(
 }
 
 /**
- * Whether a file keeps a login for a registry, as plain text or in a credential helper: then its entry is empty.
+ * Tells whether a file has a login for a registry, as plain text or in a credential helper: then its entry is empty.
  * `docker login` once wrote `https://NAME/v1/`, and such an entry still counts. (github.com/docker/cli, ConvertToHostname)
  */
 export async function keepsLogin(host: Host, path: string, registry: string): Promise<boolean> {
@@ -107,7 +108,7 @@ export const login: Provider<LoginResource, LoginStep> = {
       ...(bytes && { copy: await vault.keep(bytes) }),
       ...(as && { as }),
     };
-    // The program makes its directory, too.
+    // The program creates its directory, too.
     const folder = dirname(file);
     const ours = !(await host.stat(folder)) || made.includes(folder);
     return { steps: [step, ...(ours ? [{ do: 'rmdir', path: folder } as const] : [])] };
@@ -133,7 +134,7 @@ export const login: Provider<LoginResource, LoginStep> = {
   },
 };
 
-/** Out again: the former file where our login is all that differs, else what the program itself does. */
+/** Logs out: restores the former file if the login is the only difference, else the former entry of this registry alone. */
 async function undoLogin(step: LoginStep, host: Host): Promise<void> {
   const { tool, registry, path, copy, made, as } = step;
   const now = await readAuthFile(host, path);

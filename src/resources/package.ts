@@ -1,4 +1,4 @@
-// A package of the system. What it would start by itself does not start: it is masked first, and stays so.
+// A system package. Masks the service that the package would start by itself before installing it; the service stays masked.
 import { othersIn } from '../engines/others.ts';
 import {
   isInstalled,
@@ -16,7 +16,7 @@ import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
 
-/** `service`: what it would start by itself, and must not; `runtime`: the set-up's own takes its name; `engine`: what it brings, for all. */
+/** `service`: what the package would start, and must not; `runtime`: the set-up's service has its name; `engine`: what it brings, for all users. */
 export interface PackageResource {
   kind: 'package';
   manager: Manager;
@@ -28,14 +28,14 @@ export interface PackageResource {
 
 type PackageStep = { do: 'package' } & PackageUndo;
 
-/** A package manager may have to download much, and wait for another one. */
+/** Milliseconds; a package manager may download a lot, and wait for another one. */
 const LIMIT = 30 * 60_000;
-/** debconf asks nothing, needrestart neither; messages in one language, since they are read. */
+/** debconf and needrestart ask nothing; messages are in one language, because this program reads them. */
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l', LC_ALL: 'C.UTF-8' };
-/** Debian's way to say that nothing may be started while packages are configured, where no systemd can mask it. (invoke-rc.d(8)) */
+/** Debian's file that forbids starting services while packages are configured, for a machine without systemd to mask them. (invoke-rc.d(8)) */
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** Waits for a lock instead of failing: unattended upgrades run on a fresh machine. */
+/** Makes apt-get wait for its lock, up to 120 s, instead of failing: unattended upgrades run on a fresh machine. */
 const patient = (words: string[]) =>
   words[0] === 'apt-get' ? [...words.slice(0, 1), '-o', 'DPkg::Lock::Timeout=120', ...words.slice(1)] : words;
 
@@ -50,11 +50,11 @@ async function must(host: Host, words: string[], doing: string, report?: (text: 
   });
 }
 
-/** For good in /etc; for now in /run, where a unit of that name in /etc is stronger. (systemctl(1), mask --runtime) */
+/** A permanent mask is in /etc; a runtime mask is in /run, and a unit of that name in /etc overrides it. (systemctl(1), mask --runtime) */
 const maskPath = (service: string, runtime?: true) =>
   `/${runtime ? 'run' : 'etc'}/systemd/system/${service}.service`;
 
-/** Users that are there now; a package may make one, and leave it behind. */
+/** Returns the users that exist now: a package may add one, and leave it behind. */
 async function userNames(host: Host): Promise<string[]> {
   const text = (await host.read('/etc/passwd'))?.toString() ?? '';
   return text.split('\n').flatMap((line) => line.split(':')[0] || []);
@@ -63,7 +63,7 @@ async function userNames(host: Host): Promise<string[]> {
 export const pack: Provider<PackageResource, PackageStep> = {
   title: ({ name }) => `package ${name}`,
   id: ({ name }) => name,
-  // With another engine it may be wanted again.
+  // Another engine may need the package again.
   kept: true,
   removed: (name) => `package ${name}`,
   review: (changes) =>
@@ -96,7 +96,7 @@ export const pack: Provider<PackageResource, PackageStep> = {
     await quietly(host, service !== undefined && !systemd, () =>
       install(host, manager, MANAGERS[manager].install(name, engine !== undefined), report),
     );
-    // A machine with init scripts would start it when it starts itself.
+    // A machine with init scripts would start the service at boot.
     if (service && !systemd && manager === 'apt') await host.run('update-rc.d', [service, 'disable']);
   },
 
@@ -113,13 +113,13 @@ export const pack: Provider<PackageResource, PackageStep> = {
   },
 };
 
-/** Where engines keep what is in them. */
+/** Where engines store data and settings. */
 const STORES = ['/var/lib/docker', '/var/lib/containerd', '/var/lib/containers', '/etc/docker'];
-/** Where persons and other programs put settings as well, it is what the engine itself makes. */
+/** What the engine itself makes in a directory where users and other programs put settings, too. */
 const MADE: Record<string, string[]> = { '/etc/docker': ['key.json'] };
 const GROUP = /^docker:/m;
 
-/** What an engine will leave behind when its package goes: directories of its own, and the group that may talk to it. */
+/** Returns what tells later what an engine leaves behind when its package is removed: its directories, and the group that may use it. */
 async function beforeEngine(host: Host): Promise<{ empty: string[]; absent: string[]; group: boolean }> {
   const [groups, lists, stats] = await Promise.all([
     host.read('/etc/group'),
@@ -133,7 +133,7 @@ async function beforeEngine(host: Host): Promise<{ empty: string[]; absent: stri
   };
 }
 
-/** While it does so, no package starts or stops anything, where no systemd can mask it. */
+/** Does the work while no package may start or stop anything; `needed` if there is no systemd to mask the service. */
 async function quietly(host: Host, needed: boolean, work: () => Promise<void>): Promise<void> {
   const forbids = needed && !(await host.stat(POLICY));
   if (forbids) await host.write(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -146,7 +146,7 @@ async function quietly(host: Host, needed: boolean, work: () => Promise<void>): 
 
 const split = ([program = '', ...args]: string[]): [string, string[]] => [program, args];
 
-/** A fresh machine may have no list of packages yet, or one that is too old: it is fetched, and the installation tried once more. */
+/** Installs a package. If that fails, fetches the list of packages (missing or too old) and tries once more. @throws CliError */
 export async function install(
   host: Host,
   manager: Manager,
@@ -169,7 +169,7 @@ export async function install(
 const hinted = ({ message, why, fix }: CliError, hint: string) =>
   new CliError(message, { why, fix: [...fix, hint] });
 
-/** Takes it away, with what came with it and nothing else needs; and the mask last, so that nothing starts on the way out. */
+/** Removes the package, and what came with it and nothing else needs. Removes the mask last, so that nothing starts meanwhile. */
 async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   const { manager, name, before, service, runtime, engine } = step;
   const systemd = await hasSystemd(host);
@@ -187,13 +187,13 @@ async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   if (users.includes(name) && !before.users.includes(name)) await host.run('userdel', [name]);
   if (engine && !(await hasDaemon(host, engine.program))) await sweepEngine(host, engine);
   if (!service || !systemd) return;
-  // A mask is empty, or a link to /dev/null. A service that somebody has written there since is theirs. (systemctl(1), mask)
+  // A mask is empty, or a link to /dev/null. A service that a user has written there since stays. (systemctl(1), mask)
   const mask = maskPath(service, runtime);
   if ((await host.stat(mask))?.size === 0) await host.remove(mask);
   await systemctl(host, {}, 'daemon-reload');
 }
 
-/** What dpkg was in the middle of when the power failed can neither be used nor removed before it is whole. (dpkg(1), --audit) */
+/** Completes packages that dpkg left half installed, as after a power cut: else they can be neither used nor removed. (dpkg(1), --audit) */
 async function makeWhole(host: Host, { manager, name, engine }: PackageStep): Promise<void> {
   const { stdout } = await host.run('dpkg', ['--audit']);
   if (stdout.trim() === '') return;
@@ -204,7 +204,7 @@ async function makeWhole(host: Host, { manager, name, engine }: PackageStep): Pr
   await host.run(program, args, limit);
 }
 
-/** Its package may take along whatever is in it, as Debian's does: what others have put there is not ours to lose. */
+/** @throws CliError if others use the engine: its package may delete all of its data, as Debian's does */
 async function mustBeUnused(host: Host, { manager, name }: PackageStep, program: 'docker' | 'podman') {
   const [first] = (await othersIn(host, program)) ?? [];
   if (!first) return;
@@ -213,7 +213,7 @@ async function mustBeUnused(host: Host, { manager, name }: PackageStep, program:
   });
 }
 
-/** Another package may have brought the same engine since, and what lies in its directories is in use: its program tells. */
+/** Tells whether the engine's program still exists: another package may have installed the same engine since, and use its directories. */
 async function hasDaemon(host: Host, program: 'docker' | 'podman'): Promise<boolean> {
   const daemon = { docker: 'dockerd', podman: 'podman' }[program];
   return (await host.run(daemon, ['--version'])).code !== 127;
@@ -229,17 +229,17 @@ async function sweepEngine(
   }
   if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))
     await host.run('groupdel', ['docker']);
-  // Its bridge outlives it until the machine starts again.
+  // Docker's bridge stays until the next boot.
   if (empty.includes('/var/lib/docker')) await host.run('ip', ['link', 'delete', 'docker0']);
 }
 
-/** What only is recommended by others came for it as well. (apt.conf(5)) */
+/** Packages that others merely recommend or suggest do not count as needed. (apt.conf(5)) */
 const STRICT = ['Recommends', 'Suggests'].flatMap((kind) => [
   '-o',
   `APT::AutoRemove::${kind}Important=false`,
 ]);
 
-/** What apt would take away with it, because it came for it and nothing else needs it. */
+/** Returns the packages that apt would remove with this one, because they came with it and nothing else needs them. */
 async function nowUnneeded(host: Host, name: string): Promise<string[]> {
   const words = ['purge', '-s', '-q', ...STRICT, '--auto-remove', name];
   const { stdout } = await host.run('apt-get', words, { env: QUIET });

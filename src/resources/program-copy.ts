@@ -1,16 +1,16 @@
-// A copy of this program, in a directory whose name tells its content: another version is another directory.
+// A copy of this program, in a directory named after its content: another version has another directory.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import type { Provider } from './provider.ts';
 
-/** The files of this program below a directory of their own, so that a timer can run it when npx has left nothing behind. */
+/** The files of this program in their own directory, so that a timer can run it although npx leaves nothing behind. */
 export interface ProgramResource {
   kind: 'program';
   path: string;
   files: Record<string, string>;
 }
 
-/** Whether every file is there with the same bytes; templates and code are text, so they are compared as such. */
+/** Tells whether every file exists with the same content; templates and code are text, and compared as text. */
 async function complete({ path, files }: ProgramResource, host: Host): Promise<boolean> {
   const same = await Promise.all(
     Object.entries(files).map(
@@ -32,7 +32,7 @@ export const program: Provider<ProgramResource> = {
     return { what: 'create', details: [`${count} files, for the timer: npx leaves nothing behind`] };
   },
 
-  // A copy that is only made whole again was there before, and a timer may run it.
+  // A copy that is only repaired existed before, and a timer may run it: it stays.
   undo: async ({ path }, host) => ({
     steps: (await host.stat(path)) ? [] : [{ do: 'removeTree', path }],
   }),

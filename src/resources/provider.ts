@@ -1,11 +1,11 @@
-// What a kind of resource brings: what differs (check), the change (apply), the way back (undo), and how each step back is done.
+// What a kind of resource provides: what differs (check), the change (apply), the way back (undo), and how each undo step is done.
 import type { Daemon } from '../dockerd/types.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import type { Report } from '../terminal/output.ts';
 import { shellLine } from '../terminal/shell.ts';
 
-/** How a resource differs from what is there. */
+/** How the machine differs from a resource. */
 export interface Drift {
   what: 'create' | 'change' | 'start' | 'remove';
   /** For the user: a unified diff, a command that will be run, a reason. Secrets are masked already. */
@@ -16,12 +16,12 @@ export interface Drift {
   deletes?: true;
 }
 
-/** One thing that goes back. Data, not a closure, so that it survives a crash; each can be done twice without harm. */
+/** One undo step. Data, not a closure, so that it survives a crash; doing it twice does no harm. */
 export interface Step {
   do: string;
 }
 
-/** The steps back that any kind may make: those for files and directories. src/reconcile/undo.ts does them. */
+/** The undo steps for files and directories, which any kind may return. src/reconcile/undo.ts does them. */
 export type FileStep =
   | { do: 'restore'; path: string; copy: string; mode: number; uid: number; gid: number }
   | { do: 'remove'; path: string }
@@ -33,37 +33,37 @@ export type FileStep =
 /** The way back from one change. */
 export interface WayBack<S> {
   steps: S[];
-  /** After every other step of the run: a service is started again only when its files are back. */
+  /** Done after every other step of the run: a service starts again only when its files are restored. */
   last?: S[];
-  /** When the run has succeeded: what was kept aside for going back is thrown away. */
+  /** Done when the run has succeeded: removes what was set aside for the way back. */
   cleanup?: S[];
 }
 
-/** Where a provider keeps the bytes that an undo needs. */
+/** Stores the bytes that an undo needs. */
 export interface Vault {
   /** Stores a copy, 0600 and synced; returns its path. */
   keep(content: Buffer): Promise<string>;
 }
 
-/** How a step back is done, and what can be said of it. */
+/** How an undo step is done, described, and undone in turn. */
 export interface StepKind<S, T = S | FileStep> {
-  /** Does the step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
+  /** Does the step. Idempotent: a run that was killed during its roll-back is rolled back again. */
   perform(step: S, host: Host): Promise<void>;
-  /** Reads only. True when the step would change something: what the set-up made is there still. */
+  /** Reads only. Returns true if the step would change something: what the set-up made still exists. */
   isLeft(step: S, host: Host): Promise<boolean>;
-  /** What takes the step back again: uninstall, and the removal of a part that is no longer wanted, can fail half-way. */
+  /** Returns the way back from the step: uninstall, and the removal of a part that is no longer wanted, can fail half-way. */
   inverse(step: S, host: Host, vault: Vault): Promise<WayBack<T>>;
-  /** The command that a user would type for it. */
+  /** Returns the command that a user would type for the step. */
   words(step: S): string;
-  /** It removes a file or a directory: its words can be pasted as they are. */
+  /** The step removes a file or a directory: its words can be pasted as they are. */
   deletes?: true;
-  /** The dockerd that it restarts. */
+  /** Returns the dockerd that the step restarts. */
   restarts?(step: S): Daemon;
-  /** Does the step on the way out, where `perform` would leave no way back: what cannot be made again is set aside until the run is over. */
+  /** Does the step in a removal, if `perform` would leave no way back: sets aside what cannot be recreated until the run is over. */
   performReversibly?(step: S, host: Host): Promise<void>;
-  /** A run that is rolled back leaves it: it harms nobody, and the next try is spared the wait. */
+  /** A roll-back skips the step: what it would remove does no harm, and the next try saves the wait. */
   staysOnRollBack?: true;
-  /** The step as the way back to before the first set-up, when it is the first one that is remembered. */
+  /** Turns the first step that is recorded into the way back to before the first set-up. */
   asOldest?(step: S): S;
 }
 
@@ -82,44 +82,44 @@ export interface Shown<R> {
 
 /**
  * One kind of resource, which its file exports and the table in providers.ts lists.
- * `R` is the resource; `S` are the steps back that are its own; `Other` are steps of other kinds that it makes as well.
+ * `R` is the resource; `S` are its own undo steps; `Other` are undo steps of other kinds that it returns as well.
  */
 export interface Provider<R extends { kind: string }, S extends Step = never, Other extends Step = never> {
-  /** What it is called in the plan: `/opt/registry/config/config.yml`, `container registry`. */
+  /** Returns its name in the plan: `/opt/registry/config/config.yml`, `container registry`. */
   title(resource: R): string;
-  /** Tells it from others of its kind. Resources of one id take each other's place: the journal and the oldest undo are kept by it. */
+  /** Identifies it among its kind. Resources with the same id replace each other: the journal and the oldest undo are stored by id. */
   id(resource: R): string;
-  /** The engine that it belongs to: with another engine it is another resource, also when it has the same name. */
+  /** Returns the engine that it belongs to: with another engine it is another resource, even if it has the same name. */
   engine?(resource: R): Program | undefined;
-  /** Only uninstall takes it away: it stays when a plan does not speak of it. */
+  /** Only uninstall removes it: it stays if a plan does not contain it. */
   kept?: true;
-  /** What it is called when it is taken away. */
+  /** Returns its name in its removal. */
   removed(id: string, steps: readonly (S | Other | FileStep)[]): string;
-  /** Reads only. Undefined: it is as it should be. */
+  /** Reads only. Returns undefined if the resource is as it should be. */
   check(resource: R, host: Host): Promise<Drift | undefined>;
-  /** How to get back to what is there now. Called, and written to the journal, before apply. */
+  /** Returns the way back to the present state. Called, and written to the journal, before apply. */
   undo(resource: R, host: Host, vault: Vault): Promise<WayBack<S | Other | FileStep>>;
   apply(resource: R, host: Host, report?: Report): Promise<void>;
-  /** How its own steps back are done. */
+  /** How its own undo steps are done. */
   steps: { [D in S['do']]: StepKind<Extract<S, { do: D }>, S | FileStep> };
-  /** It changes what others own or write to as well: who is there is asked first on a developer machine. */
+  /** It changes what others own or write to as well: on a developer machine the user is asked first. */
   shared?: true;
-  /** Lines of the review on a server, of all its changes: `add the user x`. Absent: it has none. */
+  /** Returns the lines for all its changes in the review on a server: `add the user x`. Absent if it has none. */
   review?(changes: Shown<R>[], at: { dir: string; port: number }): string[];
-  /** The file that it changes; undefined: it changes none. */
+  /** Returns the file that it changes; undefined if it changes none. */
   place?(resource: R): string;
-  /** The commands by which root makes the change by hand. */
+  /** Returns the commands with which root makes the change by hand. */
   byHand?(resource: R, host: Host): Promise<string[]>;
 }
 
-/** The review of what serves on the registry's port. */
+/** Returns the review lines for what serves on the registry's port. */
 export const serviceLines = <R>(changes: Shown<R>[], { port }: { port: number }): string[] =>
   changes.map(({ title, drift }) => {
     const verb = { create: 'start', change: 'replace', start: 'start', remove: 'remove' }[drift.what];
     return `${verb} the ${title} on port ${port}`;
   });
 
-/** The lines of a shell by which root writes a file. */
+/** Returns the shell lines with which root writes a file. */
 export const teeLines = (path: string, content: string): string[] => [
   `sudo tee ${shellLine(path, [])} >/dev/null <<'END'`,
   ...content.trimEnd().split('\n'),
@@ -128,7 +128,7 @@ export const teeLines = (path: string, content: string): string[] => [
 
 export type RestoreStep = Extract<FileStep, { do: 'restore' }>;
 
-/** The step that gives a file its bytes, its mode and its owner of now; undefined if it is not there. */
+/** Returns the step that restores a file's present bytes, mode and owner; undefined if there is no file. */
 export async function restoreOf(path: string, host: Host, vault: Vault): Promise<RestoreStep | undefined> {
   const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
   if (!there || !bytes) return undefined;
@@ -137,28 +137,28 @@ export async function restoreOf(path: string, host: Host, vault: Vault): Promise
 }
 
 /**
- * The way back of a file that is about to be written: as it is now, or removed.
- * The copy is no hard link: docker_auth does not notice that a file was replaced while a link keeps the old one.
+ * Returns the way back of a file that is about to be written: restored as it is now, or removed.
+ * The copy is not a hard link: docker_auth does not notice that a file was replaced while a link keeps the old one.
  */
 export const wayBackOfFile = async (path: string, host: Host, vault: Vault): Promise<FileStep> =>
   (await restoreOf(path, host, vault)) ?? { do: 'remove', path };
 
-/** What puts a file back that a step takes away or changes. */
+/** Returns the way back from a step that removes or changes a file. */
 export async function inverseOfFile(path: string, host: Host, vault: Vault): Promise<WayBack<FileStep>> {
   const restore = await restoreOf(path, host, vault);
   return { steps: restore ? [restore] : [] };
 }
 
-/** A file that others write to as well, before the set-up did: its bytes, for when nobody has touched it since. */
+/** A file that others write to as well, as it was before the set-up: its bytes count if nobody changed it since. */
 export interface Before {
   copy?: string;
   mode: number;
   uid: number;
   gid: number;
-  /** SHA-256 of what was written; undefined: the copy counts whatever is there now. */
+  /** SHA-256 of what was written; undefined: the copy counts whatever the file holds now. */
   wrote?: string;
-  /** There was none; it goes when nothing is left in it. */
+  /** The file did not exist: it is removed when nothing is left in it. */
   made: boolean;
-  /** Its key was not there; it goes, too. */
+  /** The key did not exist: it is removed, too. */
   madeKey?: boolean;
 }

@@ -1,4 +1,5 @@
-// The table of all kinds of resources, in the order in which a review tells of them. A new kind is its file, and its line here.
+// What can be on a machine: one file a kind, with its check, its change and its way back.
+// Lists all kinds of resources, in the order of the review. A new kind needs its file, and its line here.
 import { account } from './account.ts';
 import { background } from './background-process.ts';
 import { container } from './container.ts';

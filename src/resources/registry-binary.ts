@@ -1,4 +1,4 @@
-// The registry as a program of this machine, out of an image. One that runs is left as it is.
+// The registry as a program on this machine, taken out of an image. A program that runs stays unchanged.
 import { takeProgram } from '../engines/images/program.ts';
 import { registryVersion } from '../engines/native.ts';
 import { CliError } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Every resource that can be on a machine: the kinds of the table.
+// The type, provider and key of every resource in the table of providers.ts.
 import type { Key } from './key.ts';
 import type { Provider } from './provider.ts';
 import { PROVIDERS } from './providers.ts';
@@ -9,12 +9,13 @@ export type Resource = Parameters<AnyProvider['title']>[0];
 
 export type ResourceOf<K extends Resource['kind']> = Extract<Resource, { kind: K }>;
 
-/** Returns the provider of a kind; undefined: this version knows no such kind. */
+/** Returns the provider of a kind; undefined if this version does not know the kind. */
 export const providerNamed = (kind: string) =>
   (PROVIDERS as unknown as { [kind: string]: Provider<Resource> | undefined })[kind];
 
 export const providerOf = (resource: Resource) => providerNamed(resource.kind) as Provider<Resource>;
 
+/** Returns the key of a resource; `engine` is absent for Docker. */
 export function keyOf(resource: Resource): Key {
   const { id, engine, kept } = providerOf(resource);
   const program = engine?.(resource);

@@ -1,11 +1,11 @@
-// Whose the images are. A registry in a container is root there; one of the system has a user of its own.
+// The owner of the images. A registry in a container runs as root there; one on the machine itself has its own user.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { userIds } from './account.ts';
 import type { Provider } from './provider.ts';
 
-/** A directory for images, and what a registry keeps in it: whose they are. */
+/** The owner of a storage directory, and of what a registry stores in it. */
 export interface OwnerResource {
   kind: 'owner';
   path: string;
@@ -15,7 +15,7 @@ export interface OwnerResource {
 type OwnerStep = { do: 'owner'; path: string; uid: number; gid: number };
 
 const LIMIT = 30 * 60_000;
-/** The one directory that a registry makes in its storage. What else may lie there is somebody else's. */
+/** The one directory that a registry makes in its storage. Anything else there belongs to others. */
 const OURS = 'docker';
 
 async function give(host: Host, path: string, uid: number, gid: number): Promise<void> {

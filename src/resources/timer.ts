@@ -1,4 +1,4 @@
-// A systemd timer of ours: its two units, switched on and running.
+// A systemd timer of the set-up: its two units, enabled and running.
 import { dirname } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
@@ -7,7 +7,7 @@ import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
 import { foldersOf, unitPath } from './unit.ts';
 
-/** A systemd timer and the service that it starts; the texts of both units; `own`: of the user's own systemd. */
+/** A systemd timer and the service that it starts, as the texts of both units; `own`: in the user's own systemd. */
 export interface TimerResource {
   kind: 'timer';
   name: string;
@@ -20,13 +20,13 @@ type TimerStep = { do: 'timer'; name: string; on: boolean; own?: true };
 
 type Timer = Pick<TimerResource, 'name' | 'own'>;
 
-/** Its two units, of the machine or of the person who runs this. */
+/** Returns the paths of a timer's two units, of the machine or of the user who runs this program. */
 export const unitPaths = ({ name, own }: Timer) => {
   const service = unitPath({ name, ...(own && { own }) });
   return { service, timer: service.replace(/\.service$/, '.timer') };
 };
 
-/** Switches a timer on, or off; systemd reads its files anew first. */
+/** Switches a timer on or off. systemd reloads its files before it starts the timer. */
 async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
   const unit = `${timer.name}.timer`;
   if (on && !(await host.stat(unitPaths(timer).timer))) return;
@@ -66,7 +66,7 @@ export const timer: Provider<TimerResource, TimerStep> = {
     const steps: FileStep[] = [];
     for (const path of Object.values(unitPaths(resource))) steps.push(await wayBackOfFile(path, host, vault));
     const on = await isOn(host, resource, `${name}.timer`);
-    // Off while its files are still there, on when they are back.
+    // Switches off while the files still exist, and on when they are restored.
     const turn = (way: boolean): TimerStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
     const folders = await foldersOf(unitPaths(resource).timer, host);
     return { steps: on ? [...steps, turn(true)] : [turn(false), ...steps, turn(false), ...folders] };

@@ -1,4 +1,4 @@
-// A CA in the trust store of the system, which every program of the machine reads: only ever at the person's own wish.
+// A CA in the trust store of the system, which every program on the machine reads: only if the user asks for it.
 import { dirname, join } from 'node:path';
 import { restartCommand, restartDocker } from '../dockerd/daemon.ts';
 import type { Daemon } from '../dockerd/types.ts';
@@ -7,7 +7,7 @@ import type { Host } from '../host/host.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
-/** Where each kind of system takes CAs from, and what makes its bundle anew. The first whose directory is there. */
+/** Where each kind of system reads CAs from, and the command that rebuilds its bundle. The first whose directory exists is used. */
 export const STORES = {
   debian: { dir: '/usr/local/share/ca-certificates', ending: 'crt', update: ['update-ca-certificates'] },
   redhat: { dir: '/etc/pki/ca-trust/source/anchors', ending: 'pem', update: ['update-ca-trust', 'extract'] },
@@ -19,7 +19,7 @@ export const STORES = {
   },
 } as const;
 
-/** A CA in the trust store of the system; `restart`: a dockerd that has to read it, which it does at its start alone. */
+/** A CA in the trust store of the system; `restart`: a dockerd that must read the CA, which it does only when it starts. */
 export interface TrustResource {
   kind: 'trust';
   store: keyof typeof STORES;
@@ -30,7 +30,7 @@ export interface TrustResource {
 
 type TrustStep = { do: 'trustStore'; store: keyof typeof STORES };
 
-/** The store of this machine; undefined: it has none that is known here. */
+/** Returns the store of this machine; undefined if it has none of these. */
 export async function findStore(host: Host): Promise<keyof typeof STORES | undefined> {
   for (const [name, { dir }] of Object.entries(STORES)) {
     if ((await host.stat(dir))?.type === 'dir') return name as keyof typeof STORES;
@@ -38,14 +38,14 @@ export async function findStore(host: Host): Promise<keyof typeof STORES | undef
   return undefined;
 }
 
-/** Its file in the store. */
+/** Returns the CA's file in the store. */
 const pathOf = ({ store, name }: Pick<TrustResource, 'store' | 'name'>) =>
   join(STORES[store].dir, `${name}.${STORES[store].ending}`);
 
-/** Makes the bundle of the system anew. */
+/** Rebuilds the bundle of the system. @throws CliError if the command fails */
 async function updateStore(host: Host, store: keyof typeof STORES, removed = false): Promise<void> {
   const [command = '', ...args]: string[] = [...STORES[store].update];
-  // Debian leaves the links of a CA that is gone, unless it makes all of them anew.
+  // Debian keeps the links of a removed CA, unless it recreates all of them.
   if (removed && store === 'debian') args.push('--fresh');
   const { code, stderr } = await host.run(command, args);
   if (code !== 0) throw new CliError(`${command} failed.`, { why: stderr.trim() });
@@ -98,9 +98,9 @@ export const trust: Provider<TrustResource, TrustStep> = {
   steps: {
     trustStore: {
       perform: ({ store }, host) => updateStore(host, store, true),
-      // It goes with its file.
+      // The undo step of the file tells.
       isLeft: async () => false,
-      // After everything else is back, whichever way that was.
+      // Last in both directions, when all files are in place.
       inverse: async (step) => ({ steps: [], last: [step] }),
       words: () => 'and make the bundle of the system anew',
     },

@@ -1,4 +1,4 @@
-// Every step back that a change can need: those of the table, and those for files.
+// Every undo step that a change can need: those of the table, and those for files.
 import type { Key } from './key.ts';
 import type { FileStep, StepKind, WayBack } from './provider.ts';
 import { PROVIDERS } from './providers.ts';
@@ -13,7 +13,7 @@ export type Undo = WayBack<UndoStep>;
 /** The oldest undo of each resource, by the text of its key, in the order in which they were made. */
 export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
-/** How each step back is done that a kind of resource, or a proof, brings. */
+/** How each undo step of a kind of resource, or of a proof, is done. */
 export const STEPS = Object.assign({ testImage }, ...Object.values(PROVIDERS).map(({ steps }) => steps)) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;
 };

@@ -1,4 +1,4 @@
-// A systemd service of ours: its file, switched on, running. The file names the digest of what it reads, so that a change restarts it.
+// A systemd service of the set-up: its file, enabled, running. The file has the digest of what the service reads: a change restarts it.
 import { dirname, join } from 'node:path';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
@@ -7,7 +7,7 @@ import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, serviceLines, wayBackOfFile } from './provider.ts';
 
-/** A systemd service, switched on and running; `own`: of the user's own systemd. `door`: where it listens. */
+/** A systemd service, enabled and running; `own`: in the user's own systemd. `door`: the port that it listens on. */
 export interface UnitResource {
   kind: 'unit';
   name: string;
@@ -20,28 +20,28 @@ type UnitStep = { do: 'unit'; name: string; on: boolean; own?: true };
 
 type Unit = Pick<UnitResource, 'name' | 'own'>;
 
-/** Of the machine, or of the person who runs this. (systemd.unit(5)) */
+/** Returns the path of a unit, of the machine or of the user who runs this program. (systemd.unit(5)) */
 export const unitPath = ({ name, own }: Unit, home = process.env.HOME ?? '/root'): string =>
   join(own ? join(home, '.config/systemd/user') : '/etc/systemd/system', `${name}.service`);
 
-/** Stands in the first line of every unit that is written here (templates/). */
+/** Is in the first line of every unit that this program writes (templates/). */
 export const MARK = 'Written by registry-setup';
 
-/** A service that somebody has put in the place of one of ours: its name was chosen by a user, and says nothing. */
+/** Tells whether somebody has replaced a service of the set-up by another: a user chose its name, so the name proves nothing. */
 export async function isSomebodys(path: string, host: Host): Promise<boolean> {
   if (!/\/systemd\/(system|user)\/(?!registry-setup-)[^/]+\.service$/.test(path)) return false;
   const text = (await host.read(path))?.toString();
   return text !== undefined && !text.includes(MARK);
 }
 
-/** The unit is there, and nobody has put another in its place. */
+/** Tells whether the unit exists and nobody has replaced it by another. */
 const isOurs = async (unit: Unit, host: Host): Promise<boolean> =>
   (await host.stat(unitPath(unit))) !== undefined && !(await isSomebodys(unitPath(unit), host));
 
 /**
- * On, or off; systemd reads its files anew before it starts anything. What is off already, or has no file, is left so, and a service of
- * somebody else's is not switched off.
- * @param door of a service that runs: who comes while it is started again waits
+ * Switches a service on or off. systemd reloads its files before it starts anything. A service that is off already or has no file stays
+ * so. Somebody else's service is not switched off.
+ * @param door of a running service: new connections wait while it restarts
  */
 async function switchUnit(
   host: Host,
@@ -53,7 +53,7 @@ async function switchUnit(
   if (on && !there) return;
   if (!on && (await isSomebodys(unitPath(unit), host))) return;
   if (!on && there) await systemctl(host, unit, 'disable', '--now', file);
-  // By itself it would read everything anew, which takes its time and is done below.
+  // Without --no-reload it would reload all units, which takes time and is done below.
   if (on) await mustSystemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
   await mustSystemctl(host, unit, 'daemon-reload');
   if (!on) return;
@@ -63,7 +63,7 @@ async function switchUnit(
   });
 }
 
-/** The way back from folders that are made for a unit, as in the home of a person. */
+/** Returns the way back from folders that are made for a unit, as in the home of a user. */
 export const foldersOf = async (path: string, host: Host): Promise<FileStep[]> =>
   (await missing(dirname(path), host)).map((folder) => ({ do: 'rmdir', path: folder }));
 
@@ -96,7 +96,7 @@ export const unit: Provider<UnitResource, UnitStep> = {
     const step = { do: 'unit' as const, name, ...(own && { own }) };
     const off = { ...step, on: false };
     const file = await wayBackOfFile(path, host, vault);
-    // Off while its file is still there; systemd forgets it when the file is gone.
+    // Switches off while the file still exists; systemd forgets the service when the file is removed.
     if (file.do === 'remove') return { steps: [off, file, off, ...(await foldersOf(path, host))] };
     return { steps: [off, file], last: on ? [{ ...step, on }] : [] };
   },
