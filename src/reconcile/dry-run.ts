@@ -1,11 +1,11 @@
-// --dry-run: the difference between the plan and the machine, as a person reads it, or as JSON.
+// --dry-run: shows how the machine differs from the plan, as text for the user or as JSON.
 import type { Context } from '../context.ts';
 import type { Paint } from '../terminal/output.ts';
 import type { Change } from './reconcile.ts';
 
 const WORD = { create: 'new', change: 'changes', start: 'starts', remove: 'goes' };
 
-/** Each change with its details: a diff, a command that will be run. Secrets are masked already. */
+/** Returns the lines of each change with its details: a diff, a command that will be run. Secrets are masked already. */
 export const changeDetails = (changes: Change[], paint: Paint): string[] =>
   changes.flatMap(({ title, drift }) => [
     `${paint('bold', title)}   ${paint('dim', WORD[drift.what])}`,
@@ -19,6 +19,7 @@ function coloured(line: string, paint: Paint): string {
   return line.startsWith('@@') ? paint('dim', line) : line;
 }
 
+/** Writes the changes to standard output, as text or as JSON. */
 export function showDryRun({ output }: Context, { changes }: { changes: Change[] }): void {
   output.json({
     ok: true,

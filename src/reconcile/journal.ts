@@ -1,4 +1,4 @@
-// What DIR/.state holds, as it is written and read: the journal of a run, and the oldest undo of everything.
+// Reads and writes the files of DIR/.state: the journal of a run, and the oldest undo of every resource.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -8,8 +8,8 @@ import type { Oldest, Undo } from '../resources/undo.ts';
 import { type LockHolder, lockPath } from './lock.ts';
 
 /**
- * The format of both files. A change that an older version would misread raises it: a new kind of step back, another meaning of a word.
- * Files without a number were written before there was one: keys are text, and oldest.json is an object of them.
+ * The format of both files. Raise it if an older version would misread a change: a new kind of undo step, another meaning of a word.
+ * Files without a number are older than this number: keys are text, and oldest.json is an object of them.
  */
 export const FORMAT = 1;
 
@@ -18,20 +18,20 @@ export interface Entry {
   key: Key;
   title: string;
   undo: Undo;
-  /** Nothing of it is there when the run has succeeded, and nothing is left to undo: it was taken away, or was there for the proof alone. */
+  /** Nothing of it exists after a successful run, and nothing is left to undo: the run removed it, or made it for the proof alone. */
   removed?: true;
 }
 
-/** A run that began and did not end: it was killed, or the machine lost its power. */
+/** A run that began and did not end: it was killed, or the machine lost power. */
 export interface Unfinished {
   command: string;
   since: string;
   entries: Entry[];
-  /** It was over but for tidying up. */
+  /** Only tidying up was left to do. */
   committed: boolean;
 }
 
-/** Where everything is that is remembered of a directory. */
+/** Returns the paths of the files in the .state of a directory. */
 export const paths = (dir: string) => {
   const state = join(dir, '.state');
   return {
@@ -44,13 +44,13 @@ export const paths = (dir: string) => {
   };
 };
 
-/** The first words of both files: the format, and the version that wrote it. */
+/** The first fields of both files: the format, and the version that wrote the file. */
 interface Head {
   format?: number;
   by?: string;
 }
 
-/** @throws CliError if a newer version wrote the file: nothing of it is understood, and nothing is touched */
+/** @throws CliError if a newer version wrote the file: this version cannot read it, and touches nothing */
 function mustBeKnown({ format = 0, by }: Head, path: string): void {
   if (format <= FORMAT) return;
   throw new CliError(`${path} was written by a newer registry-setup${by ? ` (${by})` : ''}.`, {
@@ -62,11 +62,11 @@ function mustBeKnown({ format = 0, by }: Head, path: string): void {
 
 const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);
 
-/** The text of oldest.json. */
+/** Returns the text of oldest.json. */
 export const oldestText = (oldest: Oldest): string =>
   JSON.stringify({ format: FORMAT, by: VERSION, oldest: [...oldest.values()] }, null, 1);
 
-/** @throws CliError if it is damaged, or was written by a newer version */
+/** Returns the oldest undos; none if there is no file. @throws CliError if the file is damaged, or a newer version wrote it */
 export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   const path = paths(dir).oldest;
   const bytes = await host.read(path);
@@ -120,14 +120,15 @@ export async function readUnfinished(host: Host, dir: string): Promise<Unfinishe
   };
 }
 
-/** The journal of a run, as it is written: who runs, a line for each change before it is made, and that the run is over. */
+/** Writes the journal of a run: who runs, a line for each change before it is made, and that the run is over. */
 export interface Journal {
   add(entry: Entry): Promise<void>;
   commit(): Promise<void>;
-  /** Puts these in the place of all that is there, in one step. */
+  /** Replaces all entries by these, atomically. */
   replace(entries: Entry[]): Promise<void>;
 }
 
+/** Returns the writer of the journal of a directory. The first entry or commit creates the file. */
 export function journalOf(host: Host, dir: string, { pid, ticks, command, since }: LockHolder): Journal {
   const path = paths(dir).journal;
   const line = (record: JournalLine) => `${JSON.stringify(record)}\n`;

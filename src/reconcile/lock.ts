@@ -1,11 +1,11 @@
-// Who is at work in a directory: one run at a time, and a dead one does not bar the next.
+// The lock of a directory: one run at a time. A dead run does not block the next.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 
 export interface LockHolder {
   pid: number;
-  /** When the process started, in clock ticks after boot: a pid alone may be somebody else's by now (proc(5), field 22). */
+  /** Start time of the process, in clock ticks after boot: another process may have the pid by now (proc(5), field 22). */
   ticks: string;
   command: string;
   since: string;
@@ -16,7 +16,7 @@ async function startTicks(host: Host, pid: number): Promise<string | undefined> 
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-/** A lock is made and then filled: one that says nothing yet is given a moment. Undefined: nobody's, or its maker died over it. */
+/** Waits a moment if the lock is created but not yet filled. Returns undefined if there is no lock, or its creator died before filling it. */
 async function readLock(host: Host, path: string): Promise<LockHolder | undefined> {
   for (let tries = 0; ; tries++) {
     const bytes = await host.read(path);
@@ -30,7 +30,7 @@ async function readLock(host: Host, path: string): Promise<LockHolder | undefine
   }
 }
 
-/** Who is at work in this directory; undefined where nobody is, or where the holder is dead. */
+/** Returns the other run that is at work in this directory; undefined if there is none, or the holder is dead. */
 export async function lockHolder(host: Host, dir: string): Promise<LockHolder | undefined> {
   const holder = await readLock(host, lockPath(dir));
   if (!holder) return undefined;
@@ -38,6 +38,7 @@ export async function lockHolder(host: Host, dir: string): Promise<LockHolder | 
   return alive && holder.pid !== process.pid ? holder : undefined;
 }
 
+/** Returns the error that names the holder of the lock. */
 export const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
   new CliError(`Another run is at work here: "${command}" (pid ${pid}), since ${since}.`, {
     fix: ['Wait for it, or look at it:', `  ps -fp ${pid}`],
@@ -45,6 +46,7 @@ export const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
 
 export const lockPath = (dir: string): string => join(dir, '.state/lock');
 
+/** Returns this process as a holder of the lock; `command` is shown to other runs. */
 export const thisProcess = async (host: Host, command: string): Promise<LockHolder> => ({
   pid: process.pid,
   ticks: (await startTicks(host, process.pid)) ?? '',
@@ -52,7 +54,7 @@ export const thisProcess = async (host: Host, command: string): Promise<LockHold
   since: new Date().toISOString(),
 });
 
-/** @throws CliError that names the holder */
+/** Takes the lock, also over a dead holder's. @throws CliError that names the holder */
 export async function takeLock(host: Host, dir: string, me: LockHolder): Promise<void> {
   while (!(await host.create(lockPath(dir), JSON.stringify(me)))) {
     const holder = await lockHolder(host, dir);

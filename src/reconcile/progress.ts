@@ -1,16 +1,16 @@
-// Shows the steps of a run while they are done. The only door to listr2.
+// Shows the steps of a run while they run. The only door to listr2.
 import { Interrupted } from '../errors.ts';
 import { type Output, type Report, SYMBOL } from '../terminal/output.ts';
 
 /** A step of a run: some changes, or a proof. */
 export interface Step {
-  /** What it is about, as it reads when it is done: `9 files in /opt/registry`. */
+  /** The title that suits a finished step: `9 files in /opt/registry`. */
   title: string;
-  /** May return a better title, once it is known what was done. */
+  /** May return a better title when the result is known. */
   run(report: Report): Promise<string | undefined>;
 }
 
-/** Runs the steps one after the other, each a line of progress; stops at the first that fails. */
+/** Runs the steps one after the other, each with a line of progress; stops at the first that fails, and throws its error. */
 export async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
   const { Listr, ProcessOutput } = await import('listr2');
   const live = output.terminal && !output.quiet && !output.asJson;
@@ -36,7 +36,7 @@ export async function runSteps(steps: Step[], output: Output, signal: AbortSigna
     {
       concurrent: false,
       exitOnError: true,
-      // The handler of cli.ts undoes; listr2's would leave at once.
+      // The handler of cli.ts undoes the run; listr2's would exit at once.
       registerSignalListeners: false,
       renderer: live ? 'default' : 'silent',
       rendererOptions: {

@@ -1,4 +1,5 @@
-// From a plan to a machine that follows it: compare, apply with a way back, prove, or go back. The only door to listr2.
+// From a plan to a machine that follows it, with a way back: compare, journal, apply, undo, recover, lock.
+// Compares a plan with the machine, groups the changes into steps, applies them, and undoes all of them if one fails.
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Key, textOfKey } from '../resources/key.ts';
@@ -14,7 +15,7 @@ import { runSteps, type Step } from './progress.ts';
 import { type Removal, removal } from './removal.ts';
 import type { Run } from './run.ts';
 
-/** What a plan holds, once it is compared with what was done before. */
+/** An item of a plan, after the comparison of the plan with earlier runs. */
 export type Planned = Resource | Removal;
 
 /** One resource that is not as it should be, or that is to be removed. */
@@ -24,7 +25,7 @@ export interface Change {
   drift: Drift;
 }
 
-/** Compares a plan with the machine. Reads only: this is --dry-run, and the heart of status. */
+/** Compares a plan with the machine. Reads only: --dry-run and status rest on it. */
 export async function diff(plan: Planned[], host: Host): Promise<Change[]> {
   const found = await Promise.all(
     plan.map(async (resource) => {
@@ -36,7 +37,7 @@ export async function diff(plan: Planned[], host: Host): Promise<Change[]> {
   return found.filter((change) => change !== undefined);
 }
 
-/** The key of a resource; of a removal, that of what it removes. */
+/** Returns the key of a resource; for a removal, the key of what it removes. */
 export const keyOf = (resource: Planned): Key =>
   resource.kind === 'removal' ? resource.of : keyOfResource(resource);
 
@@ -46,17 +47,17 @@ const providerOf = (resource: Planned) =>
     'title' | 'check' | 'undo' | 'apply'
   >;
 
-/** What was made once and is no longer wanted goes back to what was there before, the last first. */
+/** Returns the removals of what earlier runs made and the plan no longer contains, the last first. Skips `kept` resources. */
 export function orphans(plan: Resource[], oldest: Oldest): Removal[] {
   const wanted = new Set(plan.map((resource) => textOfKey(keyOf(resource))));
   return wayBack(oldest).filter(({ of }) => !of.kept && !wanted.has(textOfKey(of)));
 }
 
-/** Everything that was ever done here, as something that goes: the last first. */
+/** Returns the removals of everything that earlier runs made, the last first. */
 export const wayBack = (oldest: Oldest): Removal[] =>
   [...oldest.values()].map(({ key, undo }): Removal => ({ kind: 'removal', of: key, undo })).toReversed();
 
-/** Changes that belong together in one line of progress. */
+/** Returns the steps of the changes; files that follow each other are one step, with one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
   const groups: Change[][] = [];
   for (const change of portsFirst(changes)) {
@@ -71,7 +72,7 @@ export function stepsOf(changes: Change[], base: string, host: Host, run: Run): 
   });
 }
 
-/** Some changes as one line of progress. */
+/** Returns some changes as one step, with one line of progress. */
 export const stepOf = (title: string, changes: Change[], host: Host, run: Run): Step => ({
   title,
   run: async (report) => {
@@ -80,12 +81,12 @@ export const stepOf = (title: string, changes: Change[], host: Host, run: Run): 
   },
 });
 
-/** What holds a port. */
+/** The kinds that hold a port. */
 const SERVICES = ['container', 'unit', 'process'];
 const isService = ({ resource: { kind } }: Change) => SERVICES.includes(kind);
 const isRemoval = ({ resource: { kind } }: Change) => kind === 'removal';
 
-/** A service that goes gives its port free before the one that takes its place needs it. */
+/** Moves removals of services to before the first service, which may need their port. */
 function portsFirst(changes: Change[]): Change[] {
   const holds = ({ resource }: Change) => [...SERVICES, 'owner'].includes(keyOf(resource).kind);
   const going = changes.filter((change) => isRemoval(change) && holds(change));
@@ -96,7 +97,7 @@ function portsFirst(changes: Change[]): Change[] {
 
 const isFile = ({ resource }: Change) => ['dir', 'file'].includes(keyOf(resource).kind);
 
-/** Both are made, or both are taken away. */
+/** Tells whether both are made, or both are removed. */
 const sameWay = (a: Change, b: Change) => isRemoval(a) === isRemoval(b);
 
 function filesTitle(group: Change[], base: string): string {
@@ -112,33 +113,33 @@ function sentence({ title, drift }: Change): string {
   return verb ? verb + title : title.charAt(0).toUpperCase() + title.slice(1);
 }
 
-/** The way back is on disk before the change is made; what is not as it should be afterwards is a failure. */
+/** Writes the way back to disk, makes the change, checks the result. @throws CliError if the result is not as it should be */
 async function applyOne({ resource, title }: Change, host: Host, run: Run, report: Report) {
   const provider = providerOf(resource);
   const goes = resource.kind === 'removal';
   await run.record(keyOf(resource), title, await provider.undo(resource, host, run), goes);
   await provider.apply(resource, host, report);
-  // A directory that holds what is not ours stays, and that is no failure of a removal.
+  // A directory that holds files of others stays, and that is no failure of a removal.
   const left = goes ? undefined : await provider.check(resource, host);
-  // A container that has ended already is for the proof to tell of: it shows its last words.
+  // The proof reports a container that has ended already: it shows the container's last output.
   if (left && !(resource.kind === 'container' && left.what === 'start'))
     throw new CliError(`${title} is not as it should be after the change.`, { why: left.details.join('\n') });
 }
 
 export interface Apply {
   steps: Step[];
-  /** Steps that are only known when the ones before them are done. */
+  /** Steps that are known only when the ones before them are done. */
   afterwards?: (() => Promise<Step[]>)[];
   run: Run;
   output: Output;
   signal: AbortSignal;
-  /** The machine without the abort signal: what goes back must not be interrupted by the same Ctrl-C. */
+  /** The host without the abort signal: the same Ctrl-C must not interrupt the roll-back. */
   calm: Host;
 }
 
 /**
- * Does it all, or nothing: when a step fails or Ctrl-C is pressed, everything of this run is undone.
- * @throws the step's error, with what was undone, or what could not be and by which hand
+ * Does all steps, or nothing: if a step fails or the user presses Ctrl-C, undoes everything of this run.
+ * @throws CliError with the step's error, and what was undone or must be undone by hand
  */
 export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
   try {

@@ -1,10 +1,10 @@
-// Puts back what a run that was cut off has left half done, before anything else happens.
+// Undoes what a killed run has left half done, before anything else happens.
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type Run, recover } from './run.ts';
 
-/** What a run that was killed left is ended first: this run builds on a machine that is in order. */
+/** Undoes a killed run, or ends its tidying up, so that this run starts on a machine in order. @throws CliError if that fails */
 export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;

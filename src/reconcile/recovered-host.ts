@@ -1,12 +1,12 @@
-// The machine as it will be when a run that was killed has been put back: its files are not to be built upon.
+// The machine as it will be when a killed run is undone: this run must not build upon the files of that run.
 import type { Host } from '../host/host.ts';
 import { readUnfinished } from './journal.ts';
 
-/** The same host; files that a killed run has replaced are read as they were before it. */
+/** Returns a host that reads files as they were before a killed run. @throws CliError if a newer version wrote the journal */
 export async function asRecovered(host: Host, dir: string): Promise<Host> {
   const left = await readUnfinished(host, dir);
   if (!left || left.committed) return host;
-  // Undone last first: of two ways back for one file, the older one counts.
+  // The last entry is undone first: of two ways back for one file, the older one counts.
   const before = new Map<string, string | undefined>();
   for (const step of left.entries.toReversed().flatMap(({ undo }) => undo.steps)) {
     if (step.do === 'restore') before.set(step.path, step.copy);

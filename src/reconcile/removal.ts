@@ -1,5 +1,5 @@
-// Something that the set-up made and that is no longer wanted: it goes back to what was there before. No kind of the table, since it is
-// made of the oldest undo alone.
+// Removes what the set-up made and the plan no longer contains, and restores what was there before. Not in the table of kinds, because a
+// removal consists of the oldest undo alone.
 import type { Host } from '../host/host.ts';
 import type { Key } from '../resources/key.ts';
 import type { Drift, Vault } from '../resources/provider.ts';
@@ -55,7 +55,7 @@ export const removal = {
     for (const step of undo.steps) await performReversibly(step, host);
   },
 
-  /** The commands by which root does it by hand; what is none of a shell's stands behind a hash. */
+  /** Returns the commands with which root removes it by hand; steps that are not shell commands start with `#`. */
   async byHand(resource: Removal, host: Host): Promise<string[]> {
     const left = await stepsLeft(resource, host);
     return left.map((step) => `${deletes(step) ? 'sudo' : '#'} ${words(step)}`);

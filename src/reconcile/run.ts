@@ -1,4 +1,4 @@
-// What is remembered in DIR/.state: who is at work (lock), the way back of this run (journal), the way back to before us (oldest).
+// A run and its files in DIR/.state: its lock, its way back (journal), the way back to before the first set-up (oldest).
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { letIn } from '../host/hold-connections.ts';
@@ -18,20 +18,20 @@ import {
 import { type LockHolder, takeLock, thisProcess } from './lock.ts';
 import { attempt, stepKindOf } from './undo.ts';
 
-/** One run's hold on a directory: its lock, its journal, its copies. */
+/** A run that holds a directory: its lock, its journal, its copies. */
 export interface Run extends Vault {
   readonly oldest: Oldest;
-  /** What a killed run left; it must be recovered before anything else is recorded. */
+  /** What a killed run left; recover it before recording anything else. */
   readonly unfinished: Unfinished | undefined;
-  /** Directories that were not there before us: when nothing is kept, they go after the lock that is in one of them. */
+  /** Directories that did not exist before the set-up: if nothing is kept, they are removed after the lock that is in one of them. */
   readonly leaving: Set<string>;
   /** Writes the way back of one change, before the change is made; returns when it is on disk. */
   record(key: Key, title: string, undo: Undo, removed: boolean): Promise<void>;
-  /** Puts these in the place of the journal of a killed run, in one step. */
+  /** Replaces the journal of a killed run by these entries, atomically. */
   adopt(left: Entry[]): Promise<void>;
   /**
-   * The run has succeeded: what was kept for its roll-back is thrown away, what is needed to uninstall is kept.
-   * Once that is on disk there is no way back: tidying up that fails is done by the next run.
+   * Ends a successful run: throws away what its roll-back would need, keeps what uninstall needs.
+   * Once that is on disk there is no way back: if tidying up fails, the next run does it.
    */
   commit(host: Host): Promise<void>;
   /**
@@ -39,11 +39,11 @@ export interface Run extends Vault {
    * @returns what could not be undone, in words
    */
   rollBack(host: Host): Promise<string[]>;
-  /** Lets go of the lock; a directory that was made for it alone goes, too. */
+  /** Releases the lock; removes a directory that was made for the lock alone. */
   release(): Promise<void>;
 }
 
-/** Makes a directory and its parents, and adds those that were not there to `made`. */
+/** Makes a directory and its parents, and adds those that did not exist to `made`. */
 async function makeDirectories(host: Host, path: string, mode: number, made: string[]): Promise<void> {
   if (await host.stat(path)) return;
   await makeDirectories(host, dirname(path), 0o755, made);
@@ -51,7 +51,7 @@ async function makeDirectories(host: Host, path: string, mode: number, made: str
   made.push(path);
 }
 
-/** Writes into a file that a killed run did not get to its end; the sign is that of Host.write. */
+/** Removes temporary files that Host.write left when a run was killed (`.NAME.xxxxxxxx.tmp`). */
 async function removeTemporaries(host: Host, directory: string, names: string[]): Promise<void> {
   for (const entry of await host.list(directory)) {
     const [, name = ''] = /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(entry) ?? [];
@@ -59,7 +59,7 @@ async function removeTemporaries(host: Host, directory: string, names: string[])
   }
 }
 
-/** A run was killed before its journal was there, or when it was gone: a directory with nothing else in it was made for its lock. */
+/** Tells whether a run killed before or after it had a journal left the directory: with only .state in it, it was made for the lock. */
 async function isLeftOver(host: Host, dir: string): Promise<boolean> {
   const at = paths(dir);
   const [names, journal, oldest] = await Promise.all([
@@ -71,13 +71,13 @@ async function isLeftOver(host: Host, dir: string): Promise<boolean> {
 }
 
 /**
- * Takes the lock of a directory, and makes the directory if need be.
- * @param command the words of this run, for the one who finds the lock
- * @throws CliError that names the holder, or the file that a newer version wrote
+ * Takes the lock of a directory, and makes the directory if it does not exist.
+ * @param command the command of this run, shown to a user who finds the lock
+ * @throws CliError that names the holder, or the file that is damaged or that a newer version wrote
  */
 export async function beginRun(host: Host, dir: string, command: string): Promise<Run> {
   const at = paths(dir);
-  // What a newer version wrote is refused before anything is made.
+  // Refuses files of a newer version before making anything.
   await Promise.all([readOldest(host, dir), readUnfinished(host, dir)]);
   const made: string[] = [];
   const me = await thisProcess(host, command);
@@ -102,7 +102,7 @@ export async function beginRun(host: Host, dir: string, command: string): Promis
   }
 }
 
-/** @param made directories that the lock needed, the deepest last */
+/** Returns the run that holds the lock. @param made directories that were made for the lock, the deepest last */
 async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]): Promise<Run> {
   const at = paths(dir);
   const journal = journalOf(host, dir, me);
@@ -119,7 +119,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     entries.push(entry);
     for (const path of directoriesOf(entry)) leaving.add(path);
   }
-  // Directories that the lock itself needed are ours like any other, and go in the same way.
+  // Directories that were made for the lock are recorded, and removed, like any other.
   const steps = made
     .toReversed()
     .flatMap((path) => (path === at.state ? [] : [{ do: 'rmdir' as const, path }]));
@@ -144,7 +144,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     },
     async commit(calm) {
       if (entries.length > 0) {
-        // All that is still to be written, so that a disk that is full is noticed while there is a way back.
+        // Writes everything before the commit, so that a full disk shows while there is a way back.
         await host.write(at.next, oldestText(withEntries(oldest, entries)), { mode: 0o600 });
         await journal.commit();
       }
@@ -164,20 +164,20 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.removeTree(at.copies);
       await host.remove(at.oldest);
       await host.rmdir(at.state);
-      // The deepest first.
+      // Removes the deepest first.
       for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);
     },
   };
   return run;
 }
 
-/** Directories that were not there before us. */
+/** Returns the directories that did not exist before the change. */
 const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
   [...steps, ...cleanup].flatMap((step) => (step.do === 'rmdir' ? [step.path] : []));
 
 const asOldest = (step: UndoStep): UndoStep => stepKindOf(step).asOldest?.(step) ?? step;
 
-/** The oldest undos as they are after these changes. */
+/** Returns the oldest undos after these changes. */
 function withEntries(oldest: Oldest, entries: Entry[]): Oldest {
   const next = new Map(oldest);
   for (const { key, title, undo, removed } of entries) {
@@ -188,7 +188,7 @@ function withEntries(oldest: Oldest, entries: Entry[]): Oldest {
   return next;
 }
 
-/** @returns what could not be tidied up; the journal stays until nothing is left */
+/** Tidies up after the commit. @returns what could not be tidied up; the journal stays until nothing is left */
 async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Promise<string[]> {
   const at = paths(dir);
   const { oldest, leaving } = run;
@@ -218,7 +218,7 @@ async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> 
   return failures;
 }
 
-/** Copies that no way back needs any more. */
+/** Removes the copies that no way back needs any more. */
 async function dropCopies(host: Host, dir: string, oldest: Oldest) {
   const { copies } = paths(dir);
   const needed = new Set(
@@ -230,7 +230,7 @@ async function dropCopies(host: Host, dir: string, oldest: Oldest) {
 }
 
 /**
- * Ends what a killed run left: tidies up after one that was over, rolls back one that was not. The lock must be held.
+ * Ends a killed run: tidies up if the run was committed, else rolls it back. The lock must be held.
  * @returns what could not be undone
  */
 export async function recover(host: Host, dir: string, run: Run, left: Unfinished): Promise<string[]> {
@@ -240,7 +240,7 @@ export async function recover(host: Host, dir: string, run: Run, left: Unfinishe
   if (left.committed) return finish(host, dir, run, left.entries);
   const failures = await rollBackEntries(host, left.entries);
   if (failures.length > 0) return failures;
-  // The directory of the lock could not go while the lock is in it: it is this run's to answer for now.
+  // The roll-back cannot remove a directory with the lock in it: this run takes over the entry.
   const inUse: Entry[] = [];
   for (const { key, title, undo } of left.entries)
     if (key.kind === 'dir' && (await host.stat(key.id))) inUse.push({ key, title, undo });

@@ -1,4 +1,4 @@
-// The steps back: how each is done, and what would take it back in turn. Those for files are here, the others come with their kinds.
+// The undo steps: how each is done, and how it is undone in turn. Those for files are here, the others come with their kinds.
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -21,7 +21,7 @@ async function isAlready({ path, mode, uid, gid }: RestoreStep, content: Buffer,
 
 const isThere = async ({ path }: { path: string }, host: Host) => (await host.stat(path)) !== undefined;
 
-/** What a path is now: a file with its bytes, or a directory with its mode. */
+/** Returns the step that restores the present state of a path: a file with its bytes, or a directory with its mode. */
 async function inverseOfPath(path: string, host: Host, vault: Vault): Promise<WayBack<FileStep>> {
   const there = await host.stat(path);
   if (there?.type !== 'dir') return inverseOfFile(path, host, vault);
@@ -29,7 +29,7 @@ async function inverseOfPath(path: string, host: Host, vault: Vault): Promise<Wa
   return { steps: [{ do: 'chmod', path, mode, uid, gid }] };
 }
 
-/** What a directory is called until the run that takes it away is over. */
+/** The suffix of a directory's name until the run that removes it is over. */
 const ASIDE = '.going';
 
 const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>> } = {
@@ -37,7 +37,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
     async perform(step, host) {
       const content = await host.read(step.copy);
       if (!content) throw new Error(`the copy ${step.copy} of ${step.path} is gone`);
-      // Nothing to write: a disk that is full stopped the run before it came to this file.
+      // Nothing to write: a full disk stopped the run before this file.
       if (await isAlready(step, content, host)) return;
       if (!(await host.stat(dirname(step.path)))) await host.mkdir(dirname(step.path), 0o755);
       await host.write(step.path, content, step);
@@ -56,7 +56,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
   rmdir: {
     perform: async ({ path }, host) => void (await host.rmdir(path)),
     isLeft: isThere,
-    // It may hold the lock, or what is set aside: it is tried again when the run is over.
+    // The directory may hold the lock, or what is set aside: the clean-up tries again when the run is over.
     async inverse(step, host, vault) {
       const { steps } = await inverseOfPath(step.path, host, vault);
       return { steps, cleanup: steps[0]?.do === 'chmod' ? [step] : [] };
@@ -93,18 +93,18 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
   },
 };
 
-/** @throws CliError for a step that this version does not know */
+/** Returns how a step is done. @throws CliError for a step that this version does not know */
 export function stepKindOf(step: UndoStep): StepKind<UndoStep, UndoStep> {
   const found = { ...STEPS, ...FILE_STEPS }[step.do] as unknown;
   if (!found) throw new CliError(`This version of registry-setup does not know the step "${step.do}".`);
   return found as StepKind<UndoStep, UndoStep>;
 }
 
-/** Does one step. Twice is as good as once: a run that was killed while it rolled back is rolled back again. */
+/** Does one step. Idempotent: a run that was killed during its roll-back is rolled back again. */
 export const perform = async (step: UndoStep, host: Host): Promise<void> =>
   stepKindOf(step).perform(step, host);
 
-/** Does a step; one that fails does not stop the others: it is told of in `failures`. */
+/** Does a step. Adds an error to `failures` instead of throwing it, so that the other steps are done. */
 export async function attempt(title: string, step: UndoStep, host: Host, failures: string[]): Promise<void> {
   try {
     await perform(step, host);
@@ -114,15 +114,15 @@ export async function attempt(title: string, step: UndoStep, host: Host, failure
   }
 }
 
-/** True when the step would change something: what the set-up made is there still. */
+/** Tells whether the step would change something: what the set-up made still exists. */
 export const wouldChange = async (step: UndoStep, host: Host): Promise<boolean> =>
   stepKindOf(step).isLeft(step, host);
 
-/** What takes a step back again: uninstall and the removal of a part that is no longer wanted can fail half-way, too. */
+/** Returns the way back from a step: uninstall and the removal of a part that is no longer wanted can fail half-way, too. */
 export const inverse = async (step: UndoStep, host: Host, vault: Vault): Promise<Undo> =>
   stepKindOf(step).inverse(step, host, vault);
 
-/** A step on the way out: what cannot be made again is set aside and not yet removed, so that there is a way back until the run is over. */
+/** Does a step of a removal. Sets aside what cannot be recreated, so that there is a way back until the run is over. */
 export async function performReversibly(step: UndoStep, host: Host): Promise<void> {
   const kind = stepKindOf(step);
   return kind.performReversibly ? kind.performReversibly(step, host) : kind.perform(step, host);
