@@ -12,13 +12,6 @@ import { splitPem } from './split.ts';
 /** Asks for the passphrase of a user's key; undefined if there is no terminal to ask on. */
 export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
 
-/** A CA that can sign: its certificate, its issuers up to the root, its key; PEM. */
-export interface SigningCa {
-  cert: string;
-  above: string[];
-  key: string;
-}
-
 /** The CA that this program made and keeps. */
 export interface OwnCa {
   cert: string;
@@ -196,7 +189,7 @@ export async function signedSite(
  * Returns the CA of this registry: lasts ten years, made if there is none, replaced by `rotate --ca`.
  * @throws CliError (exit 2) if its files do not belong together, or if it must sign without its key
  */
-export async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
+async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
   const before = await readOwnCa(host, settings.dir);
   const place = join(settings.dir, 'ca');
   // Refuses to replace it silently: every client would have to trust a new CA.

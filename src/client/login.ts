@@ -29,7 +29,7 @@ async function tokenFrom(
 }
 
 /** Whether the registry lets them in. @throws CliError where it says neither yes nor no */
-export async function isWelcome({ login }: Found, at: Endpoint, credentials: Credentials): Promise<boolean> {
+async function isWelcome({ login }: Found, at: Endpoint, credentials: Credentials): Promise<boolean> {
   const { status } =
     login.kind === 'token'
       ? await tokenFrom(at, login, credentials)

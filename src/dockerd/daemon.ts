@@ -82,7 +82,7 @@ export const restartCommand = (daemon: Daemon) => systemctlLine(scopeOf(daemon),
  * Makes dockerd read daemon.json again; if systemd did not start it, by the signal that systemd would send.
  * @throws CliError if no way works
  */
-export async function reload(host: Host, daemon: Daemon): Promise<void> {
+async function reload(host: Host, daemon: Daemon): Promise<void> {
   const scope = scopeOf(daemon);
   const { code, stderr } = await systemctl(host, scope, 'reload', daemon.unit);
   if (code === 0) return;

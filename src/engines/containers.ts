@@ -5,7 +5,7 @@ import type { Program } from '../settings/settings.ts';
 import { ANSWERS_WITHIN, type Service, TITLE } from './types.ts';
 
 export const OWNER_LABEL = 'registry-setup.dir';
-export const DIGEST_LABEL = 'registry-setup.digest';
+const DIGEST_LABEL = 'registry-setup.digest';
 
 export interface Container {
   id: string;

@@ -28,7 +28,7 @@ export interface Supply {
 }
 
 /** A registry out of an image. */
-export const ownProgram = (dir: string): string => join(dir, 'bin/registry');
+const ownProgram = (dir: string): string => join(dir, 'bin/registry');
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** Debian calls it docker-registry, everybody else registry, as other programs are called, too. */

@@ -1,4 +1,4 @@
-// The addresses under which others may reach this machine: what the wizard offers, and what goes into a certificate.
+// The addresses at which others may reach this machine: the wizard offers them, and certificates contain them.
 import type { Host } from './host.ts';
 import type { Machine } from './machine.ts';
 import { ipBytes } from './names.ts';
@@ -6,7 +6,7 @@ import { ipBytes } from './names.ts';
 export type OwnAddress = Machine['addresses'][number];
 
 /**
- * Interfaces of networks that end in this machine: those of containers and virtual machines. No client outside of it reaches them.
+ * Interfaces of networks that end in this machine: those of containers and virtual machines. No client outside the machine reaches them.
  * Docker's own bridges have twelve hexadecimal digits: `br-lan` is somebody's real network.
  */
 const INNER = new RegExp(
@@ -16,13 +16,14 @@ const INNER = new RegExp(
   ].join('|')})`,
 );
 
+/** Tells whether an interface belongs to such an inner network. */
 export const isInner = (device: string): boolean => INNER.test(device);
 
-/** Flags of an address in /proc/net/if_inet6 (linux/if_addr.h): a temporary one is gone within a day, a deprecated one is going. */
+/** Flags of an address in /proc/net/if_inet6 (linux/if_addr.h): a temporary one expires within a day, a deprecated one is expiring. */
 const TEMPORARY = 0x01;
 const DEPRECATED = 0x20;
 
-/** IPv6 addresses that do not last, in hexadecimal (proc(5): address, index, prefix length, scope, flags, interface). */
+/** Returns the IPv6 addresses that do not last, in hexadecimal (proc(5): address, index, prefix length, scope, flags, interface). */
 async function passing(host: Host): Promise<Set<string>> {
   const lines = (await host.read('/proc/net/if_inet6'))?.toString().split('\n') ?? [];
   const rows = lines.map((line) => line.trim().split(/\s+/));
@@ -30,18 +31,18 @@ async function passing(host: Host): Promise<Set<string>> {
   return new Set(rows.flatMap(([address = '', , , , flags]) => (goes(flags) ? [address] : [])));
 }
 
-/** The interface of the default route, which is the one that others most likely reach: IPv4's, else IPv6's. */
+/** Returns the interface of the default route, which others most likely reach: IPv4's, else IPv6's. */
 async function defaultInterface(host: Host): Promise<string | undefined> {
   const [four = '', six = ''] = await Promise.all(
     ['/proc/net/route', '/proc/net/ipv6_route'].map(async (path) => (await host.read(path))?.toString()),
   );
-  // Destination 00000000; in IPv6, a destination of zeros with a prefix length of 00, and not by way of lo.
+  // Destination 00000000; in IPv6, a destination of zeros with a prefix length of 00, and not through lo.
   const [, first] = /^(\S+)\t00000000\t/m.exec(four) ?? [];
   const [, other] = /^0{32} 00 .* (\S+)$/m.exec(six.replace(/^.* lo$/gm, '')) ?? [];
   return first ?? other;
 }
 
-/** Global addresses of real interfaces, the likeliest first: that of the way out, IPv4 before IPv6. */
+/** Returns the global addresses of real interfaces, the likeliest first: those of the default route, then IPv4 before IPv6. */
 export async function ownAddresses(host: Host): Promise<OwnAddress[]> {
   const [first, going] = await Promise.all([defaultInterface(host), passing(host)]);
   const rank = (entry: OwnAddress) => (entry.interface === first ? 0 : 2) + (entry.family === 6 ? 1 : 0);

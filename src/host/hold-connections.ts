@@ -1,6 +1,6 @@
-// While a service is replaced, new connections to its port wait at the door instead of being refused: their first packet is dropped,
-// and the client's kernel sends it again after one second, then after two more (RFC 6298, 5.5-5.7). So a push that is under way ends well.
-// The rules are of this machine's own kernel, need root, and end by themselves: a run that is killed shuts nobody out for long.
+// Makes new connections to a port wait while its service is replaced, instead of being refused: drops their first packet (SYN),
+// which the client's kernel sends again after one second, then after two more (RFC 6298, 5.5-5.7). So a push in progress succeeds.
+// The rules are in this machine's own kernel, need root, and expire by themselves: a killed run shuts nobody out for long.
 import type { Host } from './host.ts';
 import { listeningPorts } from './ports.ts';
 
@@ -10,17 +10,17 @@ export interface Door {
   port: number;
 }
 
-/** What a service may take to end (`http.draintimeout` in templates/config.yml) and to be up again; seconds. Docker's patience is 15. */
+/** Seconds that a service may take to end (`http.draintimeout` in templates/config.yml) and to start again. Docker waits 15. */
 const ENDS_AFTER = 10;
-/** Of our table, and of our rules among others. */
+/** The name of the nft table, and the mark of this program's rules among others. */
 const MARK = 'registry-setup-wait';
 
 const isEverywhere = (bind: string) => ['0.0.0.0', '::', ''].includes(bind);
 const isSix = (bind: string) => bind.includes(':');
 
 /**
- * One table of its own, so that nobody's rules are touched. The port is an element that the kernel takes away when its time is up.
- * Only what is meant for this machine itself, not what it forwards to others. (nft(8): sets, fib)
+ * Returns rules in a table of their own, so that no other rule changes. The port is an element that the kernel removes when it expires.
+ * Matches packets for this machine itself, not those that it forwards to others. (nft(8): sets, fib)
  */
 function nftRules(doors: Door[]): string {
   const rule = ({ bind }: Door) =>
@@ -37,7 +37,7 @@ function nftRules(doors: Door[]): string {
   ].join('\n');
 }
 
-/** The same for iptables: the rule names the moment from which it matches nothing. (iptables-extensions(8): time, addrtype) */
+/** Returns the same for iptables: each rule has the time from which it matches nothing. (iptables-extensions(8): time, addrtype) */
 function iptablesRules(doors: Door[], six: boolean): string {
   const until = new Date(Date.now() + ENDS_AFTER * 1000).toISOString().slice(0, 19);
   const rules = doors
@@ -52,10 +52,10 @@ function iptablesRules(doors: Door[], six: boolean): string {
 
 const FAMILIES = ['iptables', 'ip6tables'];
 
-/** What the rules were made with; nobody needs to ask the others to take them away. */
+/** The program that made the rules, and that alone needs to remove them. */
 type By = 'nft' | 'iptables';
 
-/** Drops the first packet of new connections. Undefined where this machine has no way to: there they are refused for a moment. */
+/** Drops the first packet of new connections. Returns undefined if this machine cannot: then connections are refused for a moment. */
 async function shut(host: Host, doors: Door[]): Promise<By | undefined> {
   if (host.machine.uid !== 0) return undefined;
   const { code } = await host.run('nft', ['-f', '-'], { input: nftRules(doors) });
@@ -69,8 +69,8 @@ async function shut(host: Host, doors: Door[]): Promise<By | undefined> {
 }
 
 /**
- * Takes the rules away. What is not there is fine.
- * @param by undefined: of a killed run, which may have used either
+ * Removes the rules; missing rules are no error.
+ * @param by undefined: rules of a killed run, which may have used either program
  */
 export async function letIn(host: Host, by?: By): Promise<void> {
   if (host.machine.uid !== 0) return;
@@ -96,17 +96,17 @@ export async function whileTheyWait<T>(host: Host, doors: Door[], work: () => Pr
   try {
     return await work();
   } finally {
-    // After Ctrl-C no command can be run here: the roll-back lets them in.
+    // After Ctrl-C this host runs no command: the roll-back removes the rules.
     if (by && !host.signal?.aborted) await letIn(host, by);
   }
 }
 
-/** What a service that was just started may take until it listens; milliseconds. The proof that follows has a longer patience. */
+/** Milliseconds that a service may take from its start until it listens. The proof that follows waits longer. */
 const LISTENS_WITHIN = 5_000;
 
 /**
- * Waits until something listens, without a packet: those would wait at the door as well.
- * @param pid whose network is looked at; undefined: the machine's own
+ * Waits until something listens, without sending a packet, which would be dropped, too. Returns, not throws, when time is up.
+ * @param pid process whose network is read, and whose end ends the wait; undefined: the machine's own network
  */
 export async function untilListening(host: Host, port: number, pid?: number): Promise<void> {
   const began = performance.now();

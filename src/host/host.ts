@@ -1,20 +1,21 @@
-// What a machine is to this program: its files and its commands. An interface, so that a test can hand in another machine.
+// The machine: files, programs, addresses, names, ports, services; firewall/.
+// Defines Host, the interface to the files and commands of a machine, so that a test can pass in another machine.
 import type { Machine } from './machine.ts';
 
 export interface RunOptions {
-  /** Standard input: the way in for a secret. */
+  /** Standard input: secrets are passed here. */
   input?: string | Buffer | undefined;
   env?: Record<string, string> | undefined;
-  /** Milliseconds; 60 000 unless said. 0: no limit. */
+  /** Milliseconds; 60 000 by default. 0: no limit. */
   timeout?: number | undefined;
-  /** Each line of both streams as it comes, for the progress of something long. */
+  /** Receives each line of both streams as it comes, to show the progress of a long command. */
   onLine?: ((line: string) => void) | undefined;
   /** The program came from elsewhere and is not trusted: see src/host/stranger.ts. `input`, `env` and `onLine` mean nothing then. */
   stranger?: true | undefined;
 }
 
 export interface RunResult {
-  /** 127: there is no such command. 126: it cannot be run. 124: its time was up. 128 and more: a signal ended it. */
+  /** 127: there is no such command. 126: it cannot be run. 124: it timed out. 128 and more: a signal ended it. */
   code: number;
   stdout: string;
   stderr: string;
@@ -22,7 +23,7 @@ export interface RunResult {
 
 export interface Stat {
   type: 'file' | 'dir' | 'other';
-  /** Permission bits alone, such as 0o600. */
+  /** Permission bits only, such as 0o600. */
   mode: number;
   uid: number;
   gid: number;
@@ -50,29 +51,29 @@ export interface WriteOptions {
 }
 
 /**
- * What lies below a directory that a program writes to which nobody has to trust, such as the storage of a registry. No part of a path
- * below it may be a link, also not one that is put there while this is at work: then nothing is removed. Paths are relative to it.
+ * What is below a directory that an untrusted program writes to, such as the storage of a registry. If any part of a path below it is a
+ * link, even one that is put there meanwhile, nothing is removed. Paths are relative to the directory.
  */
 export interface Inside {
-  /** Names of the directories in a directory, sorted; empty where there is none. A link is none. */
+  /** Returns the names of the directories in a directory, sorted; empty if there is none. Skips links. */
   folders(path: string): Promise<string[]>;
-  /** The first part of the path, as a whole path, that is there and is no directory, such as a link; undefined where the way is free. */
+  /** Returns the full path of the first part that exists and is not a directory, such as a link; undefined if there is none. */
   barred(path: string): Promise<string | undefined>;
-  /** A file, or a link itself; nothing where there is none, or where a directory has that name. */
+  /** Removes a file, or a link itself; does nothing if there is none, or if a directory has that name. */
   remove(path: string): Promise<void>;
-  /** A directory, when it is empty; says whether it is gone. */
+  /** Removes an empty directory; returns whether the directory no longer exists. */
   rmdir(path: string): Promise<boolean>;
-  /** A directory with everything in it; says whether it is gone. */
+  /** Removes a directory with everything in it; returns whether the directory no longer exists. */
   removeTree(path: string): Promise<boolean>;
 }
 
 export interface Host {
   readonly machine: Machine;
-  /** Ends what is not run by `run`: a request that takes its time. */
+  /** Ends what `run` does not run, such as a slow request. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The first address of a name, as the whole system resolves it (getaddrinfo(3)).
-   * @throws Error whose `code` is `ENOTFOUND` for a name that is nowhere, another one where that cannot be told
+   * Returns the first address of a name, as the system resolves it (getaddrinfo(3)).
+   * @throws Error whose `code` is `ENOTFOUND` if the name does not exist, another code if that is unknown
    */
   lookup(name: string): Promise<string>;
   /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
@@ -91,29 +92,29 @@ export interface Host {
   open(path: string): Promise<OpenFile | undefined>;
   /** Writes a new file, and returns when it is on disk. What is there already is an error, a link too; one that fails is removed. */
   save(path: string, chunks: AsyncIterable<Buffer>, mode: number): Promise<void>;
-  /** The file's bytes; undefined where there is none. */
+  /** Returns the file's bytes; undefined if there is no file. */
   read(path: string): Promise<Buffer | undefined>;
-  /** Follows links; undefined where there is nothing. */
+  /** Follows links; returns undefined if the path does not exist. */
   stat(path: string): Promise<Stat | undefined>;
-  /** Names in a directory, sorted; empty where there is none. */
+  /** Returns the names in a directory, sorted; empty if there is no directory. */
   list(path: string): Promise<string[]>;
-  /** Atomic: a temporary file beside the target that has its final mode from the first byte, fsync, rename. A link stays a link. */
+  /** Writes atomically: a temporary file beside the target with its final mode from the first byte, fsync, rename. A link stays a link. */
   write(path: string, content: string | Buffer, options: WriteOptions): Promise<void>;
-  /** Adds to the end, and returns when it is on disk. */
+  /** Appends the text; returns when it is on disk. */
   append(path: string, text: string): Promise<void>;
-  /** Makes a file that must not be there yet; false where it is. The base of a lock. */
+  /** Creates a file; returns false if it exists already. The base of a lock. */
   create(path: string, content: string): Promise<boolean>;
   mkdir(path: string, mode: number): Promise<void>;
   chmod(path: string, mode: number, owner?: { uid: number; gid: number }): Promise<void>;
-  /** A file, a link; nothing where there is none. */
+  /** Removes a file or a link; does nothing if there is none. */
   remove(path: string): Promise<void>;
-  /** A directory, when it is empty; says whether it went. */
+  /** Removes an empty directory; returns whether it no longer exists. */
   rmdir(path: string): Promise<boolean>;
   rename(from: string, to: string): Promise<void>;
-  /** A directory with everything in it. Only for what root alone can write to: see `inside`. */
+  /** Removes a directory with everything in it. Only for directories that root alone can write to: see `inside`. */
   removeTree(path: string): Promise<void>;
-  /** What lies below a directory whose content is not to be trusted. */
+  /** Returns what is below a directory whose content is not trusted. */
   inside(root: string): Inside;
-  /** Free and total bytes of the file system that holds the path, or the nearest parent that exists. */
+  /** Returns free and total bytes of the file system that holds the path, or its nearest parent that exists. */
   space(path: string): Promise<{ free: number; total: number }>;
 }

@@ -1,10 +1,10 @@
-// What lies below a directory that a program writes to which nobody has to trust: looked at and removed without leaving it.
+// Reads and removes what is below a directory that an untrusted program writes to, without leaving that directory.
 //
-// The storage of a registry is such a directory. Who breaks into the registry can put a link in the place of any folder there, also
-// between a look of ours and the removal that follows it, and root would remove what the link leads to. So no path with more than one
-// name below the root is ever given to the kernel. Each folder is opened by its name in the folder that is open already, with
-// O_NOFOLLOW, and what is in it is named as /proc/self/fd/N/NAME: the kernel begins at the open folder itself, wherever its name may
-// lead by then (proc(5), /proc/pid/fd). That is openat(2) and unlinkat(2), which Node does not have. What is opened is what is used:
+// The storage of a registry is such a directory. An attacker inside the registry can replace any folder there by a link, even
+// between a check and the removal that follows it, and root would remove what the link leads to. So the kernel never gets a path with
+// more than one name below the root. Each folder is opened by its name in the folder that is open already, with
+// O_NOFOLLOW, and its entries are named /proc/self/fd/N/NAME: the kernel begins at the open folder itself, wherever its name may
+// lead by then (proc(5), /proc/pid/fd). That replaces openat(2) and unlinkat(2), which Node does not have. What is opened is what is used:
 // there is no moment in between.
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -13,26 +13,26 @@ import type { CliError } from '../errors.ts';
 import type { Inside } from './host.ts';
 
 type Folder = fs.FileHandle;
-/** Turns an error of the file system into one for the person. */
+/** Turns an error of the file system into one for the user. */
 type Fail = (error: unknown, doing: string, path: string) => CliError;
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
-/** How often a folder is emptied again that somebody fills meanwhile. */
+/** How often to empty a folder that somebody keeps filling. */
 const TRIES = 3;
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? '';
 
-/** An open folder, or a name in it. */
+/** Returns the path of an open folder, or of a name in it. */
 const at = ({ fd }: Folder, name = '') => `/proc/self/fd/${fd}/${name}`;
 
-/** Names between the root and a path below it. @throws Error for a path that could lead out of it */
+/** Splits a path below the root into names. @throws Error if the path could lead out of the root */
 function namesIn(path: string): string[] {
   const names = path.split('/');
   if (names.some((name) => ['', '.', '..'].includes(name))) throw new Error(`not a path below: ${path}`);
   return names;
 }
 
-/** The folder of that name; `barred`: something else has the name, such as a link. */
+/** Opens the folder of that name; `barred`: something else has the name, such as a link. */
 async function enter(folder: Folder, name: string): Promise<Folder | 'missing' | 'barred'> {
   try {
     return await fs.open(at(folder, name), FOLDER | constants.O_NOFOLLOW);
@@ -44,9 +44,9 @@ async function enter(folder: Folder, name: string): Promise<Folder | 'missing' |
 }
 
 interface Way<T> {
-  /** What is done in the last folder. */
+  /** Works in the last folder. */
   work: (folder: Folder) => Promise<T>;
-  /** What is made of a way that ends before it; `path` is below the root. */
+  /** Returns the result if the path ends before the last folder; `path` is below the root. */
   end: (how: 'missing' | 'barred', path: string) => T;
 }
 
@@ -69,13 +69,13 @@ async function empty(folder: Folder): Promise<void> {
   }
 }
 
-/** A file, or a link itself. A folder stays. */
+/** Removes a file, or a link itself. A folder stays. */
 const unlink = (folder: Folder, name: string): Promise<void> =>
   fs.unlink(at(folder, name)).catch((error) => {
     if (!['ENOENT', 'EISDIR'].includes(codeOf(error))) throw error;
   });
 
-/** With everything in it. @returns false where something else has its name */
+/** Removes a folder with everything in it. @returns false if something else has its name */
 async function removeFolder(parent: Folder, name: string): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     const folder = await enter(parent, name);
@@ -92,8 +92,8 @@ async function removeFolder(parent: Folder, name: string): Promise<boolean> {
 }
 
 /**
- * @param root links on the way to it are followed: it is named by who may do everything here anyway
- * @param fail words for what the file system refuses
+ * @param root links on the way to it are followed: whoever names it may do everything here anyway
+ * @param fail turns an error of the file system into one for the user
  */
 export function inside(root: string, fail: Fail): Inside {
   async function below<T>(doing: string, path: string, names: string[], way: Way<T>): Promise<T> {
@@ -104,7 +104,7 @@ export function inside(root: string, fail: Fail): Inside {
       });
       if (!folder) return way.end('missing', '');
       try {
-        // Without it everything would seem to be gone already.
+        // Without /proc everything would seem to be removed already.
         await fs.stat(at(folder)).catch(() => {
           throw new Error('/proc is not mounted');
         });
@@ -116,7 +116,7 @@ export function inside(root: string, fail: Fail): Inside {
       throw fail(error, doing, join(root, path));
     }
   }
-  /** Work on the last name of a path, in the folder that it is in. */
+  /** Works on the last name of a path, in the folder of that name. */
   const onLast = <T>(
     doing: string,
     path: string,

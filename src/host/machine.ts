@@ -1,4 +1,4 @@
-// What the operating system says of the machine itself.
+// What the operating system says about the machine itself.
 import { hostname, networkInterfaces } from 'node:os';
 
 export interface Machine {

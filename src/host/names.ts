@@ -1,18 +1,19 @@
-// Host names and addresses, in the form that a certificate holds them.
+// Host names and addresses, in the form in which a certificate holds them.
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { CliError } from '../errors.ts';
 
+/** Returns a host without the brackets of an IPv6 address. */
 export const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
 
-/** A host name in lower case and A-labels (`bücher.example` → `xn--bcher-kva.example`), without a dot at its end. */
+/** Returns a host name in lower case and A-labels (`bücher.example` → `xn--bcher-kva.example`), without a dot at its end. */
 export function toAscii(name: string): string {
-  // Only what needs it goes through the URL rules: they read `1.2.3` as an address.
+  // Converts only names that need it: the URL rules read `1.2.3` as an address.
   const ascii = /^[\x21-\x7e]*$/.test(name) ? name : domainToASCII(name);
   return ascii.toLowerCase().replace(/\.$/, '');
 }
 
-/** The same for a new certificate, where `*.` may lead it. Throws a CliError (exit 2) for what is no host name. */
+/** Returns the same for a new certificate, in which `*.` may come first. @throws CliError (exit 2) if `name` is not a host name */
 export function asciiName(name: string): string {
   const host = toAscii(name);
   if (host.length > 253 || !/^(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(host)) {
@@ -22,7 +23,7 @@ export function asciiName(name: string): string {
   return host;
 }
 
-/** An address as 4 or 16 bytes. Its zone (`%eth0`) is left out: it means something on one machine alone. */
+/** Returns an address as 4 or 16 bytes, without its zone (`%eth0`), which means something on one machine alone. */
 export function ipBytes(ip: string): Buffer {
   if (isIP(ip) === 4) return Buffer.from(ip.split('.').map(Number));
   // The URL parser writes every form of an address in one way: hexadecimal groups with at most one `::`.
@@ -35,7 +36,7 @@ export function ipBytes(ip: string): Buffer {
   return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }
 
-/** The way back: `10.0.3.17`, `2001:db8::1`; hexadecimal for a length that no address has. */
+/** Returns the text of such bytes: `10.0.3.17`, `2001:db8::1`; hexadecimal for a length that no address has. */
 export function ipText(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.length !== 16) return bytes.toString('hex');

@@ -4,10 +4,10 @@ import type { Host } from './host.ts';
 const answers = new WeakMap<Host['machine'], Map<string, Promise<unknown>>>();
 
 /**
- * The answer to a question that does not change while this program runs and takes its time. Kept by the machine, not by the
- * Host: one that stands in for another (`{ ...host, run }`) is the same machine, and must not ask again.
- * @param key names the question among all that are asked of a machine
- * @param ask is called the first time; what it rejects with is the answer as well
+ * Returns the answer to a slow question, if the answer does not change while this program runs. Stored by machine, not by
+ * Host: a Host that wraps another (`{ ...host, run }`) is the same machine, and must not ask again.
+ * @param key identifies the question among all questions to a machine
+ * @param ask is called the first time; its rejection is stored, too
  */
 export function once<T>({ machine }: Pick<Host, 'machine'>, key: string, ask: () => Promise<T>): Promise<T> {
   const known = answers.get(machine) ?? new Map<string, Promise<unknown>>();

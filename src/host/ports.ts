@@ -1,7 +1,7 @@
-// Who listens on this machine, from the kernel's own tables.
+// Which ports something listens on, from the kernel's own tables, and which program it is.
 import type { Host } from './host.ts';
 
-/** Who holds a port, in words that help to find it. */
+/** Returns which program holds a port, in words that help to find it. */
 export async function portHolder(host: Host, port: number): Promise<string> {
   const { stdout } = await host.run('ss', ['-Hltnp', `sport = :${port}`], { timeout: 5_000 });
   const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
@@ -9,8 +9,8 @@ export async function portHolder(host: Host, port: number): Promise<string> {
 }
 
 /**
- * Ports that something listens on, TCP. From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon.
- * @param pid whose network is looked at: that of a container is another one
+ * Returns the TCP ports with a listener. From /proc/net/tcp and tcp6 (proc(5)): state 0A is LISTEN; the port is the hexadecimal after the colon.
+ * @param pid process whose network is read: a container has its own
  */
 export async function listeningPorts(host: Host, pid?: number): Promise<Set<number>> {
   const paths = ['tcp', 'tcp6'].map((table) => `/proc/${pid === undefined ? '' : `${pid}/`}net/${table}`);

@@ -1,4 +1,4 @@
-// Where a name leads on this machine, and whether its hosts file can be changed.
+// Resolves a name on this machine, and tells whether the hosts file can be changed.
 import { isIP } from 'node:net';
 import type { Host } from './host.ts';
 import { bare } from './names.ts';
@@ -6,17 +6,17 @@ import { once } from './once.ts';
 
 export const HOSTS = '/etc/hosts';
 
-/** Where a name, or an address, leads from here. */
+/** Where a name, or an address, leads from this machine. */
 export type Leads = { to: 'here' } | { to: 'nowhere' } | { to: 'elsewhere'; address: string };
 
 const isOwn = (host: Host, address: string) =>
   /^127\.|^::1$/.test(address) || host.machine.addresses.some((own) => own.address === address);
 
-/** A name server that does not answer takes the libc ten seconds to give up: it is asked once in a run. */
+/** Asks once in a run: libc waits ten seconds for a name server that does not answer. */
 const askOnce = (host: Host, name: string) =>
   once(host, `getent ahosts ${name}`, () => host.run('getent', ['ahosts', name], { timeout: 12_000 }));
 
-/** By the words of the whole system (nsswitch.conf): name servers, hosts file, mDNS. Undefined where that cannot be asked. */
+/** Resolves a name as the system does (nsswitch.conf): name servers, hosts file, mDNS. Returns undefined if getent cannot be run. */
 export async function whereLeads(host: Host, name: string): Promise<Leads | undefined> {
   const plain = bare(name);
   if (isIP(plain)) return isOwn(host, plain) ? { to: 'here' } : { to: 'elsewhere', address: plain };
@@ -28,20 +28,20 @@ export async function whereLeads(host: Host, name: string): Promise<Leads | unde
   return found.some((address) => isOwn(host, address)) ? { to: 'here' } : { to: 'elsewhere', address: first };
 }
 
-/** In a container the engine mounts the hosts file: nothing can be renamed onto it. */
+/** Tells whether the hosts file can be replaced. In a container the engine mounts it: nothing can be renamed onto it. */
 export async function mayWriteHosts(host: Host): Promise<boolean> {
   if (host.machine.uid !== 0) return false;
   const mounts = (await host.read('/proc/self/mountinfo'))?.toString() ?? '';
   return !mounts.split('\n').some((line) => line.split(' ')[4] === HOSTS);
 }
 
-/** Somebody wrote down where that name is: a second line would only contradict it. */
+/** Tells whether the hosts file has the name already: a second line would only contradict it. */
 export async function isInHosts(host: Host, name: string): Promise<boolean> {
   const lines = (await host.read(HOSTS))?.toString().split('\n') ?? [];
   return lines.some((line) => line.toLowerCase().replace(/#.*/, '').split(/\s+/).slice(1).includes(name));
 }
 
-/** What is offered: `good` is the answer that Enter gives; undefined: nothing is missing, or nothing can be done. */
+/** Returns what to offer the user; `good`: the default answer (Enter). Undefined if nothing is missing, or nothing can be done. */
 export async function hostsOffer(
   host: Host,
   name: string,

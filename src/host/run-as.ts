@@ -1,13 +1,14 @@
-// By sudo a program of the person runs as that person: a login of root is no use to them, and root does not see theirs.
+// Under sudo, runs a user's program as that user: the user cannot use a login of root, and root does not see the user's.
 import type { Host, RunOptions, RunResult } from './host.ts';
 
 export interface Who {
-  /** An account; undefined: who runs this. */
+  /** An account; undefined: the one that runs this program. */
   as?: string | undefined;
-  /** What the command line of Docker is told to reach its engine by. */
+  /** DOCKER_HOST for the docker command: the socket of its engine. */
   socket?: string | undefined;
 }
 
+/** Runs a command as the account `as`, with runuser(1). Returns and throws what Host.run does. */
 export function runAs(
   host: Host,
   { as, socket }: Who,

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import type { Host } from './host.ts';
 import { hasSystemd } from './systemd.ts';
 
-/** What runs a program for good. */
+/** What keeps a program running. */
 export type Keeper = 'systemd' | 'own systemd' | 'script';
 
-/** systemd runs this machine, or at least what this person does; else a script of ours has to do. */
+/** Returns systemd if it runs this machine; without root, the user's own systemd if it runs; else a script. */
 export async function keeperOf(host: Host): Promise<Keeper> {
   const { uid } = host.machine;
   if (uid === 0) return (await hasSystemd(host)) ? 'systemd' : 'script';
   return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';
 }
 
-/** Where the script keeps what it knows: its process, its log. */
+/** Returns the paths of the script's files: its process id, its log. */
 export const scriptFiles = (script: string) => ({
   pid: script.replace(/\.sh$/, '.pid'),
   log: script.replace(/\.sh$/, '.log'),
@@ -22,14 +22,14 @@ export const scriptFiles = (script: string) => ({
 export const scriptPath = ({ dir, name }: { dir: string; name: string }): string =>
   join(dir, 'run', `${name}.sh`);
 
-/** The process of a script of ours, and the digest that it was started with; undefined while it does not run. */
+/** Returns the process of such a script, and the digest that it was started with; undefined if the script does not run. */
 export async function scriptProcess(
   host: Host,
   script: string,
 ): Promise<{ pid: number; digest: string } | undefined> {
   const pid = Number((await host.read(scriptFiles(script).pid))?.toString().trim());
   if (!Number.isInteger(pid) || pid < 2) return undefined;
-  // Process numbers come back: the words of the one that has it now tell.
+  // Process ids are reused: the command line of the process that has it now tells.
   const words = (await host.read(`/proc/${pid}/cmdline`))?.toString().split('\0') ?? [];
   const at = words.indexOf(script);
   return at < 0 ? undefined : { pid, digest: words[at + 1] ?? '' };

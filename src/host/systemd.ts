@@ -2,33 +2,33 @@
 import { CliError } from '../errors.ts';
 import type { Host, RunResult } from './host.ts';
 
-/** Whose systemd is meant: that of the machine, or with `own` that of the user who runs this. (systemd.unit(5)) */
+/** Whose systemd is meant: the machine's, or with `own` that of the user who runs this program. (systemd.unit(5)) */
 interface Scope {
   own?: boolean | undefined;
 }
 
-/** Starting a service takes as long as the service needs; milliseconds. */
+/** Milliseconds; starting a service takes as long as the service needs. */
 const LIMIT = 120_000;
 
-/** Whether systemd runs this machine. (sd_booted(3)) */
+/** Tells whether systemd runs this machine. (sd_booted(3)) */
 export const hasSystemd = async (host: Host): Promise<boolean> =>
   (await host.stat('/run/systemd/system')) !== undefined;
 
-/** `--user` for the systemd of the user who runs this: for systemctl(1) and journalctl(1). */
+/** Returns `--user` for the systemd of the user who runs this program: for systemctl(1) and journalctl(1). */
 export const scopeWords = ({ own }: Scope): string[] => (own ? ['--user'] : []);
 
-/** The words of a systemctl command, with its name. */
+/** Returns the words of a systemctl command, with its name. */
 export const systemctlLine = (scope: Scope, ...words: string[]): string[] => [
   'systemctl',
   ...scopeWords(scope),
   ...words,
 ];
 
-/** Runs systemctl; the caller looks at its exit code. */
+/** Runs systemctl; the caller checks the exit code. */
 export const systemctl = (host: Host, scope: Scope, ...words: string[]): Promise<RunResult> =>
   host.run('systemctl', [...scopeWords(scope), ...words], { timeout: LIMIT });
 
-/** @throws CliError with the words of systemd when it fails, and where to look for more of them: `unit` is the service */
+/** Runs systemctl. @throws CliError with systemd's words if it fails, and the command that shows the log of `unit` */
 export async function mustSystemctl(
   host: Host,
   { own, unit }: Scope & { unit: string },
@@ -42,7 +42,7 @@ export async function mustSystemctl(
   });
 }
 
-/** Whether a unit runs and starts with the machine. */
+/** Tells whether a unit runs and starts at boot. */
 export async function isOn(host: Host, scope: Scope, unit: string): Promise<boolean> {
   const asks = ['is-active', 'is-enabled'].map((word) => systemctl(host, scope, word, '--quiet', unit));
   return (await Promise.all(asks)).every(({ code }) => code === 0);

@@ -18,7 +18,7 @@ import { transform } from './transform.ts';
 const isMissing = (error: unknown) =>
   ['ENOENT', 'ENOTDIR', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-/** The words of the person for what the file system refuses. */
+/** Returns an error in the user's words for what the file system refuses. */
 function fileError(error: unknown, doing: string, path: string): CliError {
   const { code, message } = error as NodeJS.ErrnoException;
   const words: Record<string, string> = {
@@ -38,7 +38,7 @@ const throwing = (doing: string, path: string) => (error: unknown) => {
   throw fileError(error, doing, path);
 };
 
-/** Where a write to `path` lands: the end of a chain of links, also where nothing is there yet. */
+/** Returns where a write to `path` lands: the end of a chain of links, even if nothing exists there yet. */
 async function target(path: string): Promise<string> {
   try {
     return await fs.realpath(path);
@@ -54,7 +54,7 @@ async function write(path: string, content: string | Buffer, { mode, uid, gid }:
   let temporary: string | undefined;
   try {
     const file = await target(path);
-    // A link to a device: a service that is masked is one to /dev/null, which nobody wants replaced.
+    // A link to a device: a masked service is a link to /dev/null, which must not be replaced.
     const there = await stat(file);
     if (there && there.type !== 'file')
       throw new Error(there.type === 'dir' ? 'it is a directory' : 'it is no regular file');
@@ -76,7 +76,7 @@ async function write(path: string, content: string | Buffer, { mode, uid, gid }:
   }
 }
 
-/** A rename is only sure to survive a power cut once its directory is on disk. */
+/** Syncs a directory: a rename is sure to survive a power cut only when its directory is on disk. */
 async function syncDirectory(path: string) {
   const handle = await fs.open(path, constants.O_RDONLY);
   await handle.sync().catch(() => {});
@@ -181,9 +181,9 @@ async function space(path: string): Promise<{ free: number; total: number }> {
 }
 
 /**
- * The machine that this program runs on.
- * @param signal ends the command that is running, and refuses the next one
- * @param trace hears each command before it runs (`--verbose`); no secret is in an argv, so none is heard
+ * Returns the machine that this program runs on.
+ * @param signal ends the running command, and refuses the next one
+ * @param trace receives each command before it runs (`--verbose`), without secrets: no argv holds one
  */
 export function realHost(signal?: AbortSignal, trace?: (line: string) => void): Host {
   async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
@@ -204,7 +204,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
     }
     const result = await child;
-    // Ctrl-C reaches a child by itself, and it may be gone before this process has heard of it.
+    // Ctrl-C reaches a child directly, and the child may end before this process gets the signal.
     if (signal?.aborted || result.isCanceled || (signal && result.signal === 'SIGINT'))
       throw new Interrupted();
     const { stdout, stderr } = result;

@@ -1,7 +1,7 @@
 // The bundle that this program may run out of. templates/bundle.sh stores it in a global variable.
 
 /** Where a part of the payload lies in the file, in bytes. */
-export interface Part {
+interface Part {
   at: number;
   length: number;
 }

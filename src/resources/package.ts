@@ -147,7 +147,7 @@ async function quietly(host: Host, needed: boolean, work: () => Promise<void>): 
 const split = ([program = '', ...args]: string[]): [string, string[]] => [program, args];
 
 /** Installs a package. If that fails, fetches the list of packages (missing or too old) and tries once more. @throws CliError */
-export async function install(
+async function install(
   host: Host,
   manager: Manager,
   words: string[],

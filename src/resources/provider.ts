@@ -17,7 +17,7 @@ export interface Drift {
 }
 
 /** One undo step. Data, not a closure, so that it survives a crash; doing it twice does no harm. */
-export interface Step {
+interface Step {
   do: string;
 }
 

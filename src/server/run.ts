@@ -23,7 +23,7 @@ import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, Wanted } from './wanted.ts';
 
 /** The plan, compared with the machine. Reads only. */
-export async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
+async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;

@@ -15,7 +15,7 @@ import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
 
 /** One thing that was looked at. */
-export interface Finding {
+interface Finding {
   name: 'answer' | 'tokens' | 'unfinished' | 'drift';
   ok: boolean;
   /** One sentence, where it is not well. */

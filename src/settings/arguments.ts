@@ -26,7 +26,7 @@ const isFlagName = (name: string): name is FlagName => FLAG_NAMES.includes(name 
  * @param given text from argv or the environment, or a YAML value
  * @returns the value, or what is wrong with it
  */
-export function typed(name: FlagName, given: unknown): { value: Answer['value'] } | { wrong: string } {
+function typed(name: FlagName, given: unknown): { value: Answer['value'] } | { wrong: string } {
   const { kind, choices } = flag(name);
   if (kind === 'switch') {
     if (given === true || given === 'true' || given === '1') return { value: true };

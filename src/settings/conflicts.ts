@@ -44,7 +44,7 @@ export function fileProblems(answers: Answers, tls: Tls): Problem[] {
   return [];
 }
 
-export const isAddress = (host: Answer | undefined): boolean =>
+const isAddress = (host: Answer | undefined): boolean =>
   host === undefined || isIP(String(host.value).replace(/^\[(.*)\]$/, '$1')) !== 0;
 
 /** A hosts line is for a name. What was decided for a former name says nothing. */

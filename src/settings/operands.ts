@@ -16,7 +16,7 @@ import {
 } from './flags.ts';
 import { nearest } from './nearest.ts';
 
-export interface Operand {
+interface Operand {
   /** As the help shows it. */
   name: string;
   /** The flag that it stands for. */

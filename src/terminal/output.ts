@@ -22,7 +22,7 @@ export interface Output {
   readonly paint: Paint;
 }
 
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 export type Paint = (style: Style, text: string) => string;
 
 const CODES: Record<Style, [number, number]> = {

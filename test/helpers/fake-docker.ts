@@ -1,7 +1,7 @@
 // A Docker engine in memory, as far as src/engines/docker.ts speaks to it. What it does not know is not answered.
 import type { RunResult } from '../../src/host/host.ts';
 
-export interface FakeContainer {
+interface FakeContainer {
   id: string;
   name: string;
   image: string;

@@ -15,7 +15,7 @@ interface Entry {
 }
 
 /** Thrown by everything that is done on a machine that has lost its power. */
-export class PowerCut extends Error {}
+class PowerCut extends Error {}
 
 export interface FakeHost extends Host {
   machine: Host['machine'];

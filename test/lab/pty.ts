@@ -18,7 +18,7 @@ const keys = {
   'ctrl-d': '\x04',
 };
 
-export type Key = keyof typeof keys;
+type Key = keyof typeof keys;
 
 export interface PtyOptions {
   cwd?: string;

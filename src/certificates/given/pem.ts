@@ -89,7 +89,7 @@ export function keyForms(key: string | Buffer) {
 }
 
 /** Returns the code of the error that the attempt throws; undefined if it throws none. */
-export function fault(attempt: () => unknown): string | undefined {
+function fault(attempt: () => unknown): string | undefined {
   try {
     attempt();
     return undefined;

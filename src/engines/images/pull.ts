@@ -24,7 +24,7 @@ interface Message {
 }
 
 /** Layers that are on their way: how much of how much. */
-export function progressText(layers: Map<string, { current: number; total: number }>): string {
+function progressText(layers: Map<string, { current: number; total: number }>): string {
   const sum = (pick: 'current' | 'total') =>
     [...layers.values()].reduce((all, layer) => all + layer[pick], 0);
   const [current, total] = [sum('current'), sum('total')];

@@ -1,4 +1,4 @@
-// Firewalls of this machine: which of them judges the registry's ports, and what lets clients through.
+// The firewalls of this machine: which of them filters the registry's ports, and what lets clients through.
 import { isIP } from 'node:net';
 import { isInner, ownAddresses } from '../addresses.ts';
 import type { Host } from '../host.ts';
@@ -7,16 +7,16 @@ import { isFirewalldOn, shutParts, zoneOf } from './firewalld.ts';
 import type { Opening, Passage, PortPublisher, Served } from './types.ts';
 import { isUfwOn, ufwPassage, ufwRule } from './ufw.ts';
 
-/** Listens for this machine alone: no firewall has a part in it. */
+/** Tells whether only this machine can connect: then no firewall matters. */
 export const isLoopback = (bind: string): boolean => bind.startsWith('127.') || bind === '::1';
 
-export const isEverywhere = (bind: string): boolean => bind === '0.0.0.0' || bind === '::';
+const isEverywhere = (bind: string): boolean => bind === '0.0.0.0' || bind === '::';
 
 /**
- * Whether a firewall judges what goes to a port of this engine; seen with each of them.
- * - What listens on this machine itself is theirs to judge: the native engine, an engine without root.
- * - Docker's published ports go past ufw, and Docker tells firewalld itself. IPv6 is taken by a process of Docker's on this machine.
- * - podman tells firewalld itself, and leaves it to ufw whether packets are handed on (netavark with nftables).
+ * Returns where a firewall filters packets to a port of this engine; undefined if it does not. Seen with each engine and firewall.
+ * - Firewalls filter what listens on this machine itself: the native engine, an engine without root.
+ * - Docker's published ports bypass ufw, and Docker configures firewalld itself. A process of Docker on this machine accepts IPv6.
+ * - podman configures firewalld itself, and leaves it to ufw whether packets are forwarded (netavark with nftables).
  */
 function judged(
   { kind, rootless }: PortPublisher,
@@ -31,20 +31,21 @@ function judged(
 export const isOn = (host: Host, program: Opening['program']): Promise<boolean> =>
   program === 'ufw' ? isUfwOn(host) : isFirewalldOn(host);
 
+/** Tells whether the firewall lets an opening through. Reads only. */
 export async function passageOf(opening: Opening, host: Host): Promise<Passage> {
   if (opening.program === 'ufw') return ufwPassage(opening, host);
   const shut = await shutParts(opening, host);
   return shut === undefined ? 'denied' : shut.length > 0 ? 'shut' : 'open';
 }
 
-/** The interface with the address that is listened on, or that clients call; else the likeliest one. */
+/** Returns the interface of the address that the registry listens on, or that clients call; else the likeliest one. */
 async function deviceOf({ called, bind }: Served, host: Host): Promise<string | undefined> {
   const wanted = isEverywhere(bind) ? bare(called) : bind;
   const addresses = await ownAddresses(host);
   return (addresses.find(({ address }) => address === wanted) ?? addresses[0])?.interface;
 }
 
-/** Every way in that clients need, open or not; none where no firewall judges. */
+/** Returns every opening that clients need, open or not; none if no firewall filters the ports. */
 export async function openings(served: Served, publisher: PortPublisher, host: Host): Promise<Opening[]> {
   const { called, bind, ports } = served;
   if (isLoopback(bind)) return [];
@@ -73,13 +74,13 @@ export const titleOf = (opening: Opening): string => `rule for ${placeOf(opening
 
 const firewallCmds = (what: string) => `firewall-cmd ${what} && firewall-cmd --permanent ${what}`;
 
-/** What a person would type to open it. */
+/** Returns the command that a user would type to open it. */
 export const openCommand = (opening: Opening): string =>
   opening.program === 'ufw'
     ? `ufw ${ufwRule(opening, 'allow').join(' ')}`
     : firewallCmds(`--zone=${opening.zone} --add-port=${opening.port}/tcp`);
 
-/** And to shut it again. */
+/** Returns the command that a user would type to close it again. */
 export const closeCommand = (opening: Opening): string =>
   opening.program === 'ufw'
     ? `ufw ${ufwRule(opening, 'delete allow').join(' ')}`

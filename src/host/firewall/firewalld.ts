@@ -1,4 +1,4 @@
-// firewalld: whether a zone lets a port in, and a port of ours in it.
+// firewalld: tells whether a zone lets a port in, and adds or removes a port.
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../host.ts';
 import { once } from '../once.ts';
@@ -10,11 +10,11 @@ const LIMIT = { timeout: 30_000, env: { LC_ALL: 'C' } };
 const firewallCmd = (host: Host, part: Part, ...args: string[]) =>
   host.run('firewall-cmd', [...(part === 'later' ? ['--permanent'] : []), ...args], LIMIT);
 
-/** What does not change while we run is asked once: each answer takes firewall-cmd a sixth of a second. */
+/** Asks once what does not change during a run: each call of firewall-cmd takes a sixth of a second. */
 const askOnce = (host: Host, question: string) =>
   once(host, `firewall-cmd ${question}`, () => firewallCmd(host, 'now', question));
 
-/** What firewall-cmd says while firewalld does not run. */
+/** The exit code of firewall-cmd while firewalld does not run. */
 const OFF = 252;
 
 export async function isFirewalldOn(host: Host): Promise<boolean> {
@@ -22,7 +22,7 @@ export async function isFirewalldOn(host: Host): Promise<boolean> {
   return (await askOnce(host, '--state')).code === 0;
 }
 
-/** The zone of an interface, which is the default one unless it was given another. */
+/** Returns the zone of an interface: the default zone unless another was assigned. */
 export async function zoneOf(device: string | undefined, host: Host): Promise<string> {
   const ask = async (question: string) => {
     const { code, stdout } = await askOnce(host, question);
@@ -32,7 +32,7 @@ export async function zoneOf(device: string | undefined, host: Host): Promise<st
   return own || (await ask('--get-default-zone')) || 'public';
 }
 
-/** The ports of a service, as its file says: one of the person's own comes before that of the package. (firewalld.service(5)) */
+/** Returns the ports of a service from its file: the user's own file overrides that of the package. (firewalld.service(5)) */
 async function servicePorts(name: string, host: Host): Promise<string> {
   const [own, packed] = await Promise.all(
     ['/etc/firewalld', '/usr/lib/firewalld'].map((dir) => host.read(`${dir}/services/${name}.xml`)),
@@ -43,10 +43,10 @@ async function servicePorts(name: string, host: Host): Promise<string> {
   return tags.map((tag) => `${value(tag, 'port')}/${value(tag, 'protocol')}`).join(' ');
 }
 
-/** By its ports, its services, its rich rules, or because it lets everything in. (firewall-cmd(1), --list-all) */
+/** Tells whether a zone lets the port in: by ports, services, rich rules, or because it lets everything in. (firewall-cmd(1), --list-all) */
 async function zonePassage({ zone, port }: Opening, part: Part, host: Host): Promise<Passage> {
   const { code, stdout } = await firewallCmd(host, part, `--zone=${zone}`, '--list-all');
-  // While it is off nothing is shut. A zone that is only there until the next start has nothing to keep.
+  // While firewalld is off nothing is shut. A zone that exists only until the next start has no permanent configuration.
   if (code !== 0) return code === OFF || part === 'later' ? 'open' : 'shut';
   const line = (name: string) => new RegExp(`^ {2}${name}: (.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
   const lets = (ports: string) =>
@@ -63,13 +63,13 @@ async function zonePassage({ zone, port }: Opening, part: Part, host: Host): Pro
 
 const PARTS: Part[] = ['now', 'later'];
 
-/** Which of the two configurations of firewalld do not let it in; undefined: a rule refuses it. */
+/** Returns which of the two configurations of firewalld do not let the port in; undefined if a rule refuses it. */
 export async function shutParts(opening: Opening, host: Host): Promise<Part[] | undefined> {
   const found = await Promise.all(PARTS.map((part) => zonePassage(opening, part, host)));
   return found.includes('denied') ? undefined : PARTS.filter((_, i) => found[i] === 'shut');
 }
 
-/** Adds or removes a port of firewalld. Without `--reload`, which would drop what others changed until the next start. */
+/** Adds or removes a port. Avoids `--reload`, which would drop runtime changes of others. @throws CliError if firewall-cmd fails */
 export async function switchPort(
   { zone, port }: Opening,
   part: Part,
@@ -80,17 +80,17 @@ export async function switchPort(
   const { code, stderr } = await firewallCmd(host, part, ...what);
   const words = `firewall-cmd ${part === 'later' ? '--permanent ' : ''}${what.join(' ')}`;
   if (code === 0) return;
-  // 252: it does not run. What holds after its next start can be changed all the same.
+  // 252: firewalld does not run. What holds after its next start can be changed all the same.
   if (code === OFF && part === 'later') {
     const offline = await host.run('firewall-offline-cmd', what, LIMIT);
     if (offline.code === 0) return;
   }
-  // 127: it is not installed any more; 112: there is no such zone any more.
+  // 127: firewalld is no longer installed; 112: the zone no longer exists.
   if (!on && [OFF, 127, 112].includes(code)) return;
   throw new CliError(`${words} failed.`, { why: stderr.trim() });
 }
 
-/** Those of `parts` that name the port themselves; what holds later is not known while it does not run. */
+/** Returns those of `parts` that name the port themselves. `later` is unknown while firewalld does not run, and is included. */
 export async function namedParts({ zone, port }: Opening, parts: Part[], host: Host): Promise<Part[]> {
   const ask = (part: Part): Promise<RunResult> =>
     firewallCmd(host, part, `--zone=${zone}`, `--query-port=${port}/tcp`);

@@ -2,11 +2,11 @@
 
 /** What clients reach on this machine. */
 export interface Served {
-  /** The name, or the address, by which they call it. */
+  /** The name, or the address, that clients use. */
   called: string;
-  /** The address that is listened on. */
+  /** The address that the registry listens on. */
   bind: string;
-  /** `inside`: the port in the container, where there is one. */
+  /** `inside`: the port in the container, if there is one. */
   ports: { port: number; inside: number }[];
 }
 
@@ -16,19 +16,19 @@ export interface PortPublisher {
   rootless: boolean;
 }
 
-/** One way in. Plain data: the plan and the way back carry it. */
+/** One opening for clients. Plain data: the plan and the way back hold it. */
 export interface Opening {
   program: 'ufw' | 'firewalld';
   port: number;
-  /** The one address that is listened on. */
+  /** The one address that the registry listens on. */
   to?: string;
-  /** The packets are handed on to a container: another chain judges them, by the port inside. */
+  /** The port in the container to which packets are forwarded: another chain filters them, by this port. */
   inside?: number;
-  /** Of firewalld. */
+  /** The zone of firewalld. */
   zone?: string;
 }
 
-/** `denied`: a rule that somebody made refuses it, and a new one would come too late. */
+/** `denied`: a user's rule refuses it, and a new rule would come too late. */
 export type Passage = 'open' | 'shut' | 'denied';
 
 /** The two configurations of firewalld: what holds now, and what holds after its next start. */

@@ -15,7 +15,7 @@ import type { Facts } from './facts.ts';
  * is right for as long as the registry is on this machine, while an address of the machine may be another one tomorrow;
  * and a Docker on the server, which takes loopback for safe, pushes to its own registry without having been told of the CA.
  */
-export const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
+const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
   kind: 'hosts',
   path: HOSTS,
   name: settings.host,

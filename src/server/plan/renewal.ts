@@ -11,7 +11,7 @@ import { shellLine } from '../../terminal/shell.ts';
 import { withLines } from './native.ts';
 
 /** Days before its end at which a certificate is renewed. */
-export const RENEW_WITHIN = 30;
+const RENEW_WITHIN = 30;
 
 export interface Renewal {
   /** What runs it: a timer of systemd or of the person's own, a file in cron.d, or nothing that is known on this machine. */

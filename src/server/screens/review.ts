@@ -79,7 +79,7 @@ export function reviewLines(
 }
 
 /** `This will   make /opt/registry (3 files)`, some lines for each kind of change. */
-export function changeLines(at: Settings, changes: Change[]): string[] {
+function changeLines(at: Settings, changes: Change[]): string[] {
   const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
   const lines = [
     ...Object.keys(PROVIDERS).flatMap(

@@ -15,7 +15,7 @@ import type { Material } from '../plan/secrets.ts';
 import type { Outcome } from '../wanted.ts';
 
 /** Nothing is installed where this came in a bundle: how it is called another time, there and on developer machines. */
-export function laterLines({ dir }: { dir: string }): string[] {
+function laterLines({ dir }: { dir: string }): string[] {
   const bundle = carried();
   if (!bundle) return [];
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Host } from '../../lab/host.ts';
 import { pull, push } from './machines.ts';
 
-export const CERTS = '/opt/registry/certs';
+const CERTS = '/opt/registry/certs';
 
 /** What Docker is told of a registry's CA; it reads this folder again for each connection. */
 export const trustRoots = (client: Host, pem: string, ...addresses: string[]) =>
@@ -39,7 +39,7 @@ export async function files(server: Host): Promise<string[]> {
   return stdout.trim().split('\n').sort();
 }
 
-export const pid = async (client: Host) => (await client.sh('pidof dockerd')).stdout.trim();
+const pid = async (client: Host) => (await client.sh('pidof dockerd')).stdout.trim();
 
 /** Pushes under a name and pulls it again, and that did not take a restart of the engine. */
 export async function roundTrip(client: Host, name: string): Promise<void> {
@@ -108,7 +108,7 @@ export const age = ({ life, left }: Age) => `
   cat /tmp/aged.crt ca/ca.crt >certs/site.crt`;
 
 const go = ['go', '/usr/local/go/bin/go'].find((command) => spawnSync(command, ['version']).status === 0);
-export const noGo = go ? undefined : 'there is no go on this machine';
+const noGo = go ? undefined : 'there is no go on this machine';
 
 /** A program in Go on a host, which trusts the roots in a file and nothing else: what Docker and podman are made of. */
 export async function installGoClient(...hosts: Host[]): Promise<void> {
@@ -123,7 +123,7 @@ export async function installGoClient(...hosts: Host[]): Promise<void> {
 const hostOf = (at: string) => at.replace(/:\d+$/, '');
 
 /** The clients that are asked whether they accept what is served at `https://AT/` with the roots in FILE alone. */
-export const CLIENTS: Record<string, (at: string, file: string) => string> = {
+const CLIENTS: Record<string, (at: string, file: string) => string> = {
   curl: (at, file) => `curl -sS --cacert ${file} --capath /nonexistent -o /dev/null https://${at}/`,
   openssl: (at, file) =>
     `openssl s_client -connect ${at} -verify_return_error ${isIP(hostOf(at)) ? '-verify_ip' : '-verify_hostname'} ${hostOf(at)} -x509_strict \
