@@ -145,7 +145,8 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
     async commit(calm) {
       if (entries.length > 0) {
         // Writes everything before the commit, so that a full disk shows while there is a way back.
-        await host.write(at.next, oldestText(withEntries(oldest, entries)), { mode: 0o600 });
+        const next = oldestText(withEntries(oldest, entries));
+        if (next !== (await textIn(at.oldest, host))) await host.write(at.next, next, { mode: 0o600 });
         await journal.commit();
       }
       await finish(calm, dir, run, entries).catch(() => {});
@@ -170,6 +171,8 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
   };
   return run;
 }
+
+const textIn = async (path: string, host: Host) => (await host.read(path))?.toString();
 
 /** Returns the directories that did not exist before the change. */
 const directoriesOf = ({ undo: { steps, cleanup = [] } }: Entry): string[] =>
@@ -196,7 +199,8 @@ async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Prom
   oldest.clear();
   for (const [key, value] of next) oldest.set(key, value);
   if (await host.stat(at.next)) await host.rename(at.next, at.oldest);
-  else if (entries.length > 0) await host.write(at.oldest, oldestText(oldest), { mode: 0o600 });
+  else if (entries.length > 0 && oldestText(oldest) !== (await textIn(at.oldest, host)))
+    await host.write(at.oldest, oldestText(oldest), { mode: 0o600 });
   const failures: string[] = [];
   for (const { title, undo } of entries)
     for (const step of undo.cleanup ?? []) await attempt(title, step, host, failures);

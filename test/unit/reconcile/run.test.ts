@@ -235,7 +235,7 @@ describe('once it is written that a run is over', () => {
       },
     });
     host.before = (operation) => {
-      if (operation.startsWith(`rename ${state('oldest.json')}`)) controller.abort();
+      if (operation.startsWith('docker rm ')) controller.abort();
     };
     const options = { signal: controller.signal, calm: host };
     await follow(interruptible, smallPlan({ digest: 'd2' }), options);
