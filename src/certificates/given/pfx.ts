@@ -19,13 +19,16 @@ const pem = (element: Element) => new X509Certificate(encode(element)).toString(
  * @throws forge's own error if the file is damaged, or protected in a way that forge does not know
  */
 export function readPfx(bytes: Buffer, passphrase?: string): Pfx | undefined {
+  let fault: unknown;
   for (const attempt of attempts(passphrase)) {
     try {
       return contents(bytes, attempt);
     } catch (error) {
-      if (attempt.mac && !/password|decrypt/i.test((error as Error).message)) throw error;
+      // Not the end yet: the bytes of the other attempt may be the ones. By chance, wrong ones decrypt to nonsense.
+      if (attempt.mac && !/password|decrypt/i.test((error as Error).message)) fault ??= error;
     }
   }
+  if (fault) throw fault;
   return undefined;
 }
 

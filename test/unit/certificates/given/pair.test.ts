@@ -1,4 +1,5 @@
 // A certificate with its key: PFX files as OpenSSL and Windows make them, and two files.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { needsPassphrase, readPair } from '../../../../src/certificates/given/pair.ts';
 import { Secret } from '../../../../src/secret.ts';
@@ -54,6 +55,16 @@ withOpenssl(() => {
         expect(await needsPassphrase(bytes)).toBe(false);
         expect(await readPair({ cert: given(bytes) })).toEqual({ certificates: [ca.cert], key: ca.key });
       }
+    });
+
+    // One file in some hundreds: decrypted by the bytes of UTF-16, it ends in what looks like padding, and is nonsense.
+    test('a passphrase whose other bytes seem to open it', async () => {
+      const cert = given(readFileSync(new URL('../../../fixtures/pfx/other-bytes-fit.pfx', import.meta.url)));
+      const { certificates } = await readPair({ cert }, new Secret('pässwörd €'));
+      expect(certificates).toHaveLength(1);
+      expect(await refusal(() => readPair({ cert }, new Secret('fälsch')))).toContain(
+        'the passphrase does not open',
+      );
     });
 
     test('without a key, or broken', async () => {
