@@ -2,25 +2,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { madeForOthers, remembered } from '../../../src/client/records.ts';
-import { FORMAT, readOldest, readUnfinished } from '../../../src/reconcile/journal.ts';
-import { diff, wayBack } from '../../../src/reconcile/reconcile.ts';
-import { asRecovered } from '../../../src/reconcile/recovered-host.ts';
-import { removal } from '../../../src/reconcile/removal.ts';
-import { beginRun } from '../../../src/reconcile/run.ts';
-import { textOfKey } from '../../../src/resources/key.ts';
-import { keyOf } from '../../../src/resources/resource.ts';
-import { runCommand } from '../../helpers/context.ts';
-import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
-import { machine, smallPlan } from '../../helpers/plans.ts';
-import { DIR, follow } from '../../helpers/run.ts';
+import { madeForOthers, remembered } from '../../src/client/records.ts';
+import { FORMAT, readOldest, readUnfinished } from '../../src/reconcile/journal.ts';
+import { diff, wayBack } from '../../src/reconcile/reconcile.ts';
+import { asRecovered } from '../../src/reconcile/recovered-host.ts';
+import { removal } from '../../src/reconcile/removal.ts';
+import { beginRun } from '../../src/reconcile/run.ts';
+import { textOfKey } from '../../src/resources/key.ts';
+import { keyOf } from '../../src/resources/resource.ts';
+import { runCommand } from '../helpers/context.ts';
+import { type FakeHost, fakeHost } from '../helpers/fake-host.ts';
+import { machine, smallPlan } from '../helpers/plans.ts';
+import { DIR, follow } from '../helpers/run.ts';
 
-vi.mock('../../../src/server/checks/proof.ts', async (original) => ({
-  ...(await original<typeof import('../../../src/server/checks/proof.ts')>()),
+vi.mock('../../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
 
-const FIXTURES = new URL('../../fixtures/state', import.meta.url).pathname;
+const FIXTURES = new URL('../fixtures/state', import.meta.url).pathname;
 const state = (name: string) => `${DIR}/.state/${name}`;
 
 /** Files that the last version without a format number wrote. */
