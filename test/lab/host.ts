@@ -112,9 +112,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
   // A missing image is built, which takes its time.
   const started = await runLab(['up', flavour, name, '--network', network, ...owner, ...flags], 600);
   const [container = '', ip = ''] = started.split(' ');
-  // TEMP
-  if (/trixie/.test(flavour))
-    await execa('docker', ['cp', '-L', process.execPath, `${container}:/usr/bin/node`]);
   return hostHandle(name, flavour, container, ip);
 }
 
