@@ -23,15 +23,21 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
   uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
 };
 
+/** Signals within this time are one: npm and timeout(1) send again what the terminal has sent already; milliseconds. */
+const ONE_SIGNAL = 150;
+
 /** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. */
 function onSignals(): AbortController {
   const controller = new AbortController();
+  let first = 0;
   // Every running call of Host listens to the signal: no limit on listeners.
   setMaxListeners(0, controller.signal);
   const hear = (name: NodeJS.Signals) => {
     // `on`, not `once`: a library that sees no other listener would end the process before the undo.
     process.on(name, () => {
+      if (controller.signal.aborted && performance.now() - first < ONE_SIGNAL) return;
       if (controller.signal.aborted) process.exit(130);
+      first = performance.now();
       process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again leaves at once)\n');
       controller.abort();
     });

@@ -2,7 +2,7 @@
 // (With a real engine: test/e2e.)
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { catalog } from '../../src/registry/api.ts';
 import { ask } from '../../src/registry/http.ts';
@@ -142,8 +142,22 @@ describe('interrupted', () => {
     const going = startProgram([...flags(machine, await freePort())], hanging);
     await told(machine, 'container ');
     going.kill('SIGINT');
+    await setTimeout(400);
     going.kill('SIGINT');
     expect((await going.result).code).toBe(130);
     expect(readFileSync(join(machine.env.FAKE_DOCKER ?? '', 'log'), 'utf8')).not.toContain('run ');
+  });
+
+  test('twice at once, as by npm, which sends again what the terminal sends: undone', async () => {
+    const machine = temporaryMachine();
+    const hanging = { env: { ...machine.env, FAKE_DOCKER_HANGS: 'run' } };
+    const going = startProgram([...flags(machine, await freePort())], hanging);
+    await told(machine, 'run ');
+    going.kill('SIGINT');
+    going.kill('SIGINT');
+    const { code, stderr } = await going.result;
+    expect(code).toBe(130);
+    expect(stderr).toContain('Everything was put back as it was.');
+    expect(existsSync(join(machine.place, 'srv'))).toBe(false);
   });
 });
