@@ -15,7 +15,7 @@ function asksForTls({ ca, fingerprint, scheme }: Wish): string | undefined {
 
 /**
  * Returns where plain HTTP may be used.
- * @param confirm asks the user; undefined where nobody can be asked
+ * @param confirm asks the user; undefined if there is no terminal
  * @throws CliError (exit 2) where TLS was asked for, the registry used TLS before, or nobody has said that plain HTTP is right
  */
 export async function acceptPlain(

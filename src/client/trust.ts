@@ -25,7 +25,7 @@ export interface Trusting {
   confirm: ((root: X509Certificate) => Promise<boolean>) | undefined;
   /** What this machine knows of that registry from before. */
   former: Former;
-  /** Asks whether plain HTTP is right; undefined where nobody can be asked. */
+  /** Asks whether plain HTTP is right; undefined if there is no terminal. */
   confirmPlain: (() => Promise<boolean>) | undefined;
 }
 

@@ -11,7 +11,7 @@ export function askable(context: Context): void {
 /**
  * Asks, unless --yes was given.
  * @param message the question, which names what is changed
- * @throws CliError (exit 2) where nobody can be asked, Declined after a no
+ * @throws CliError (exit 2) if there is no terminal, Declined after a no
  */
 export async function agree(context: Context, message: string, byDefault: boolean): Promise<void> {
   askable(context);

@@ -55,7 +55,7 @@ function mustBeKnown({ format = 0, by }: Head, path: string): void {
   if (format <= FORMAT) return;
   throw new CliError(`${path} was written by a newer registry-setup${by ? ` (${by})` : ''}.`, {
     why: 'This version cannot read what was done here.',
-    fix: ['Use that version:', `  npx registry-setup@${by ?? 'latest'}`],
+    fix: `Use registry-setup ${by ? `${by} or newer` : 'of a newer version'}.`,
     exitCode: 2,
   });
 }
