@@ -9,7 +9,7 @@
 // may not run.
 // (Layout: github.com/distribution/distribution/blob/main/registry/storage/paths.go)
 import { dirname, join } from 'node:path';
-import type { Host, Inside } from '../host/host.ts';
+import type { Host } from '../host/host.ts';
 import type { StepKind } from './provider.ts';
 
 /** The image that a proof is about to push. `digests`: SHA-256, hexadecimal. */
@@ -39,11 +39,27 @@ const linksTo = (digest: string) =>
 
 const blobOf = (digest: string) => `${ROOT}/blobs/sha256/${digest.slice(0, 2)}/${digest}/data`;
 
-/** Removes a file, and the folders above it that are then empty: `team` of `team/registry-setup-check-…`, and all of a store that was empty. */
-async function removeFile(storage: Inside, path: string): Promise<void> {
-  await storage.remove(path);
+interface Store {
+  host: Host;
+  /** The directory of the images. */
+  storage: string;
+}
+
+/** What registry 3 writes before it renames the file to its name; a full disk or a kill leaves it: `link.01a21997-….tmp`. */
+const HALF_WRITTEN = /^(link|data)\.[0-9a-f-]{36}\.tmp$/;
+
+/**
+ * Removes a file, what a registry has begun to write of it, and the folders above it that are then empty: `team` of
+ * `team/registry-setup-check-…`, and all of a store that was empty.
+ */
+async function removeFile({ host, storage }: Store, path: string): Promise<void> {
+  const within = host.inside(storage);
+  await within.remove(path);
+  const names = await host.list(join(storage, dirname(path))).catch(() => []);
+  for (const name of names.filter((name) => HALF_WRITTEN.test(name)))
+    await within.remove(join(dirname(path), name));
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder))
-    if (!(await storage.rmdir(folder))) return;
+    if (!(await within.rmdir(folder))) return;
 }
 
 /**
@@ -54,6 +70,7 @@ async function removeFile(storage: Inside, path: string): Promise<void> {
 export async function sweep({ storage, repository, digests }: TestImageStep, host: Host): Promise<void> {
   if (!REPOSITORY.test(repository) || !digests.every((digest) => DIGEST.test(digest)))
     throw new Error(`${repository} is not a test image`);
+  const store = { host, storage };
   const within = host.inside(storage);
   const place = `${REPOSITORIES}/${repository}`;
   const tag = `_manifests/tags/${TAG}`;
@@ -62,16 +79,16 @@ export async function sweep({ storage, repository, digests }: TestImageStep, hos
     ...digests.map((digest) => `${tag}/index/sha256/${digest}/link`),
     `${tag}/current/link`,
   ];
-  for (const link of links) await removeFile(within, `${place}/${link}`);
+  for (const link of links) await removeFile(store, `${place}/${link}`);
   // An unfinished upload is nobody's image. Only the registry knows the name of its folder.
   await within.removeTree(`${place}/_uploads`);
-  await removeFile(within, `${place}/_uploads`);
+  await removeFile(store, `${place}/_uploads`);
   const there: string[] = [];
   for (const digest of digests)
     if (await host.stat(join(storage, blobOf(digest))).catch(() => undefined)) there.push(digest);
   const linked = await linkedTo(there, storage, host).catch(() => new Set(there));
   // Also if the blob is removed already: a killed run may have left its folder.
-  for (const digest of digests) if (!linked.has(digest)) await removeFile(within, blobOf(digest));
+  for (const digest of digests) if (!linked.has(digest)) await removeFile(store, blobOf(digest));
 }
 
 /**

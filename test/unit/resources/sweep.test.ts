@@ -65,6 +65,16 @@ test('a test image that was left goes, below a prefix or not, and so do folders 
   }
 });
 
+test('what a registry had begun to write when the disk was full goes, too', async () => {
+  const { storage, put, all } = storageDir();
+  const image = makeTestImage();
+  const half = '01a21997-e6e9-7a42-bdf8-b72c4fcd85c9.tmp';
+  put(`${REPOSITORIES}/${image.repository}/_layers/sha256/${hex(image.layer)}/link.${half}`);
+  put(`${blob(hex(image.config))}.${half}`);
+  await sweepImage(storage, image, host);
+  expect(all()).toEqual([]);
+});
+
 test('of a store that was empty nothing is left, and where there is none nothing is made', async () => {
   const { storage, push, all } = storageDir();
   const image = makeTestImage();
