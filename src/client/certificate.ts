@@ -1,4 +1,4 @@
-// The server's certificate as a client sees it: for that name, in its dates, by a clock that is right; and a root as a person compares it.
+// Checks the server's certificate as a client does: its names, its dates, the clocks. Describes a root for the user to compare.
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { describeCertificate } from '../certificates/fields.ts';
@@ -12,7 +12,7 @@ const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 /** Seconds by which two clocks may differ. */
 const CLOCKS = 300;
 
-/** What is wrong with the server's certificate itself, whoever signed it. */
+/** Returns what is wrong with the server's certificate itself, whoever signed it; undefined if nothing, or without a certificate. */
 export function certificateFault(found: Found, wish: Wish): CliError | undefined {
   const [leaf] = found.chain;
   if (!leaf) return undefined;
@@ -64,7 +64,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
   });
 }
 
-/** What a person compares. */
+/** Returns the lines about a root that the user compares. */
 export function describeRoot(root: X509Certificate): string[] {
   const { subject, issuer, notBefore, notAfter, fingerprint } = describeCertificate(root.toString());
   const day = (date: Date) => date.toISOString().slice(0, 10);

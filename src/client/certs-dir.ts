@@ -1,4 +1,4 @@
-// certs.d: one directory a registry, and every *.crt in it is a CA. Docker, podman and containerd read it for each connection.
+// certs.d: one directory for each registry, in which every *.crt is a CA. Docker, podman and containerd read it for each connection.
 import { X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { splitPem } from '../certificates/split.ts';
@@ -13,7 +13,7 @@ const parse = (pem: string): X509Certificate[] => {
   }
 };
 
-/** The certificates of every *.crt in a directory, by file. */
+/** Returns the certificates in a directory, by file: those of every *.crt, and of every registry-setup-*.pem of a trust store. */
 async function installedIn(host: Host, dir: string): Promise<Map<string, X509Certificate[]>> {
   const names = (await host.list(dir)).filter((name) => /\.crt$|^registry-setup-.*\.pem$/.test(name));
   const all = await Promise.all(
@@ -25,17 +25,17 @@ async function installedIn(host: Host, dir: string): Promise<Map<string, X509Cer
   return new Map(all);
 }
 
-/** Every root that lies in these directories. */
+/** Returns every certificate in these directories. */
 export async function installedRoots(host: Host, dirs: string[]): Promise<X509Certificate[]> {
   const all = await Promise.all(dirs.map((dir) => installedIn(host, dir)));
   return all.flatMap((files) => [...files.values()].flat());
 }
 
-/** The first root is ca.crt; the others are called by their fingerprints, so that several lie side by side. */
+/** Names the first root ca.crt, and the others by their fingerprints, so that several fit in one directory. */
 const fileName = ({ fingerprint256 }: X509Certificate, i: number) =>
   i === 0 ? 'ca.crt' : `ca-${fingerprint256.replaceAll(':', '').slice(0, 8).toLowerCase()}.crt`;
 
-/** A directory with its parents, and those of them that another set-up of ours made. */
+/** Returns a directory as a resource, with those of its parents that this program made for another registry. */
 export function directory(path: string, made: Set<string>): Resource {
   const shared: string[] = [];
   for (let parent = dirname(path); parent !== dirname(parent); parent = dirname(parent))
@@ -44,8 +44,8 @@ export function directory(path: string, made: Set<string>): Resource {
 }
 
 /**
- * What it takes that a directory of trust holds these roots.
- * @param base certs.d, or what it is called here
+ * Returns the resources that put these roots into a directory of trust.
+ * @param base certs.d, or the directory in its place
  * @param name the registry's directory in it
  */
 export function trustFiles(
@@ -61,7 +61,7 @@ export function trustFiles(
   return [directory(dir, made), ...files];
 }
 
-/** A client's key pair lies here as well, by its endings; one without the other stops every connection to that registry. */
+/** Returns a warning for each client certificate (.cert) without its .key: it stops every connection to that registry. */
 export async function brokenPairs(host: Host, dir: string): Promise<string[]> {
   const names = await host.list(dir);
   return names

@@ -1,5 +1,5 @@
-// The certificates that a server sends, all of them. Node's own list follows one issuer each and so loses the second root of a
-// CA that is being replaced; in TLS 1.2 the message that carries them is not encrypted, and is read as it passes by.
+// Reads all certificates that a server sends. Node's own list follows one issuer each, and so loses the second root of a CA that
+// is being replaced. In TLS 1.2 the message with the certificates is not encrypted: `servedChain` reads it from the raw bytes.
 import { X509Certificate } from 'node:crypto';
 import { connect as tcp } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -12,7 +12,7 @@ const LIMIT = 5_000;
 const HANDSHAKE = 22;
 const CERTIFICATE = 11;
 
-/** The certificates in the raw bytes of a TLS 1.2 server (RFC 5246, 6.2.1 and 7.4.2). */
+/** Returns the certificates in the raw bytes of a TLS 1.2 server (RFC 5246, 6.2.1 and 7.4.2); empty if there are none. */
 function certificatesIn(bytes: Buffer): Buffer[] {
   const messages: Buffer[] = [];
   for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt16BE(at + 3)) {
@@ -31,7 +31,7 @@ function certificatesIn(bytes: Buffer): Buffer[] {
   return [];
 }
 
-/** A connection of which everything that comes in is kept. */
+/** Opens a connection, and copies everything that it receives to `seen`. */
 function tapped(host: string, port: number, seen: Buffer[]): Duplex {
   const raw = tcp({ host, port });
   const tap = new Duplex({
@@ -63,8 +63,8 @@ function linked(socket: TLSSocket): Buffer[] {
 }
 
 /**
- * The chain that is served, the server's own certificate first.
- * @throws the socket's own error where there is no TLS
+ * Returns the chain that a server sends, its own certificate first.
+ * @throws the socket's own error if the server does not speak TLS
  */
 export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
   const host = bare(at.connectTo ?? at.host);
@@ -84,7 +84,7 @@ export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
       );
       socket.on('error', reject);
     });
-  // A server may want TLS 1.3; then what Node links must do.
+  // A server may require TLS 1.3: then Node's own list must do.
   const found = await shake('TLSv1.2').catch((error) => {
     if (/protocol version/i.test(error.message)) return shake('TLSv1.3');
     throw error;

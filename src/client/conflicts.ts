@@ -1,4 +1,4 @@
-// Flags of dockerd that collide with daemon.json: found before anything is written, since with both dockerd does not start again.
+// Finds flags of dockerd that collide with daemon.json, before anything is written: dockerd does not start with an option in both.
 import { NOT_PLAIN } from '../dockerd/flag-text.ts';
 import { type Conflict, findConflicts, moveFlag, moveFlagInFile } from '../dockerd/flags.ts';
 import type { Daemon, Directive } from '../dockerd/types.ts';
@@ -9,7 +9,7 @@ import type { Look } from './target.ts';
 
 const FLAGS = { 'insecure-registries': '--insecure-registry', 'registry-mirrors': '--registry-mirror' };
 
-/** Those that count, of the dockerd that is meant. */
+/** Returns the conflicts that this dockerd reads. */
 export async function activeConflicts(
   host: Host,
   { unit, uid }: Daemon,
@@ -18,7 +18,7 @@ export async function activeConflicts(
   return (await findConflicts(host, directive, { unit, uid })).filter(({ active }) => active);
 }
 
-/** The files without the flags. What the package installed stays: a drop-in takes its place. */
+/** Returns the files without the flags; undefined if one is not UTF-8. A file of the package stays unchanged: a drop-in overrides it. */
 async function editsFor(host: Host, conflicts: Conflict[], directive: Directive, { unit }: Daemon) {
   const edits = new Map<string, string>();
   for (const conflict of conflicts.toSorted((a, b) => b.line - a.line)) {
@@ -41,9 +41,9 @@ async function editsFor(host: Host, conflicts: Conflict[], directive: Directive,
 }
 
 /**
- * What it takes to have an entry in daemon.json where flags are in the way.
- * @returns undefined where none is; nothing where a flag says already what is wanted; else the move, which restarts Docker
- * @throws CliError that names the line, where nobody said yes to that, or it cannot be done from here
+ * Returns the resources for an entry in daemon.json if flags are in the way.
+ * @returns undefined if no flag is; nothing if a flag has the entry already; else the move of the flags, which restarts Docker
+ * @throws CliError (exit 2) that names the line, if the user did not allow the restart, or this program cannot move the flags
  */
 export async function aroundFlags(
   { host, made, mayRestart }: Look,

@@ -1,4 +1,4 @@
-// From a name to an open connection; what stands in the way is told apart and named.
+// Gets from a name to an open connection, and tells what stands in the way.
 import { connect, isIP } from 'node:net';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -7,10 +7,10 @@ import type { Wish } from './options.ts';
 
 const LIMIT = 6_000;
 
-/** Thrown apart, because a person at a terminal can be asked for the address. */
+/** The name does not resolve. A class of its own, because a user at a terminal can be asked for the address. */
 export class UnknownName extends CliError {}
 
-/** Where a name is: what was said, else what this machine knows. */
+/** Returns the IP address of the registry: the user's, else what this machine resolves. @throws UnknownName if it resolves nothing */
 export async function whereIs({ host, port, scheme, address }: Wish, machine: Host): Promise<string> {
   if (address) return address;
   const bare = host.replace(/^\[(.*)\]$/, '$1');
@@ -57,7 +57,7 @@ const causes: Record<string, (at: string, port: number) => { message: string; wh
     }),
   };
 
-/** Opens and closes a connection. @throws CliError that names what stands in the way */
+/** Opens and closes a connection. @throws CliError that tells what stands in the way */
 export async function verifyReachable(ip: string, { name, port }: Wish): Promise<void> {
   const code = await new Promise<string | undefined>((resolve) => {
     const socket = connect({ host: ip, port, timeout: LIMIT });

@@ -1,4 +1,4 @@
-// What is on this machine: every target that is there, or those that were named.
+// Finds the targets on this machine: all of them, or those that the user named.
 import { delimiter, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -13,7 +13,7 @@ import { rootless } from './targets/rootless.ts';
 import { snap } from './targets/snap.ts';
 import { system } from './targets/system.ts';
 
-/** The trust store of the system is never among those that are found: it is named, or it is left alone. */
+/** Finds each target. The trust store of the system stays unchanged unless the user names it. */
 const FINDERS: Record<TargetName, Finder> = {
   docker,
   rootless,
@@ -26,7 +26,7 @@ const FINDERS: Record<TargetName, Finder> = {
   system,
 };
 
-/** Looks along PATH, and where the programs of root are. */
+/** Returns a search for programs, in PATH and in the directories of root's programs. */
 export function finderOf(host: Host, env: NodeJS.ProcessEnv): Look['has'] {
   const dirs = new Set(
     [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'].filter(Boolean),
@@ -39,7 +39,7 @@ export function finderOf(host: Host, env: NodeJS.ProcessEnv): Look['has'] {
   };
 }
 
-/** For whom this runs. By sudo it is the one who typed it, as far as that person may use Docker. */
+/** Returns the user for whom this program runs: with sudo the one who typed it, if that user may use Docker. */
 export async function findPerson(host: Host, env: NodeJS.ProcessEnv): Promise<Person> {
   const { uid } = host.machine;
   const own = { uid, home: env.HOME || '/root' };
@@ -60,7 +60,7 @@ export async function findPerson(host: Host, env: NodeJS.ProcessEnv): Promise<Pe
   return code === 0 ? { uid, home, as: name } : own;
 }
 
-/** @throws CliError where nothing is there, or something that was named is not */
+/** Returns the targets. @throws CliError if there is none, or if one that the user named is missing (exit 2) */
 export async function findTargets(look: Look): Promise<Target[]> {
   const wanted = look.wish.targets as TargetName[];
   const names = wanted.length > 0 ? wanted : TARGETS.filter((name) => name !== 'system');

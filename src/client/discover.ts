@@ -1,4 +1,4 @@
-// What is there: TLS or plain HTTP, whose certificates, a login or none. Nothing is trusted here and no password is sent.
+// Finds out what a registry speaks: TLS or plain HTTP, its certificates, its login. Trusts nothing and sends no password.
 import type { X509Certificate } from 'node:crypto';
 import { CliError } from '../errors.ts';
 import { ask, type Endpoint, type Reply } from '../registry/http.ts';
@@ -8,10 +8,10 @@ import type { Wish } from './options.ts';
 export type Login = { kind: 'none' } | { kind: 'basic' } | { kind: 'token'; realm: string; service: string };
 
 export interface Found {
-  /** What to connect to, by the name that clients use. */
+  /** The endpoint, by the name that clients use. */
   at: Endpoint;
   ip: string;
-  /** Over TLS: what the server sends, its own certificate first. */
+  /** The certificates that the server sends, its own first; empty without TLS. */
   chain: X509Certificate[];
   login: Login;
   /** Seconds by which the clock of this machine is ahead of the server's. */
@@ -20,7 +20,7 @@ export interface Found {
 
 const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 
-/** The certificates; undefined where the server does not speak TLS. */
+/** Returns the certificates; undefined if the server does not speak TLS. @throws CliError if the handshake fails otherwise */
 async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | undefined> {
   try {
     return await servedChain(at);
@@ -39,7 +39,7 @@ function notARegistry({ name }: Wish, what: string): CliError {
   });
 }
 
-/** What answers something else than HTTP gives itself away by its first words. */
+/** Describes a server that does not speak HTTP by the first words of its answer. */
 function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
   const first = error.rawPacket
     ?.toString('latin1')
@@ -53,7 +53,7 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
     : `it speaks no HTTP (${error.message})`;
 }
 
-/** 200 or 401 at /v2/ is what the specification asks for; a web server with a login of its own says 401 as well. */
+/** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well. */
 function loginOf(reply: Reply, wish: Wish): Login {
   const { status, headers } = reply;
   const marked = headers['docker-distribution-api-version'] !== undefined;
@@ -68,9 +68,9 @@ function loginOf(reply: Reply, wish: Wish): Login {
 }
 
 /**
- * Which login it wants, asked over what is trusted now: of the first look nothing is taken that a password follows, since anybody
- * on the way could have named a token server of their own.
- * @throws CliError where it does not answer to one who trusts that
+ * Asks for the login again, over what is trusted now. The first answer, which was not verified, does not decide where a password is
+ * sent: anybody on the way could have named their own token server.
+ * @throws CliError if the registry does not answer to a client with this trust
  */
 export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
   const reply = await ask(at, 'GET', '/v2/').catch((error) => {
@@ -81,7 +81,7 @@ export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
   return loginOf(reply, wish);
 }
 
-/** @param ip where it is */
+/** Looks at a server without trusting it. @param ip its address @throws CliError if it is not a registry */
 export async function discover(wish: Wish, ip: string): Promise<Found> {
   const { host, port } = wish;
   const base = { host, port, connectTo: ip };

@@ -1,4 +1,4 @@
-// How this machine reached a registry before: over TLS, or by plain HTTP. Who answers without TLS now is judged by it.
+// Tells how this machine reached a registry before, over TLS or by plain HTTP: plain.ts judges a server without TLS by that.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -18,23 +18,23 @@ import { SNAP } from './targets/snap.ts';
 export type Way = 'tls' | 'http';
 
 export interface Former {
-  /** How the last run of this program reached it; undefined: no run did, or it was undone. */
+  /** How the last run of this program reached the registry; undefined if no run did, or the run was undone. */
   way: Way | undefined;
   /** Directories and files of this machine that only a registry over TLS needs, whoever made them. */
   places: string[];
-  /** What makes this machine forget that the registry used TLS: lines for the user; none where it knows of none. */
+  /** Lines for the user that make this machine forget that the registry used TLS; empty if the machine knows of no TLS. */
   forget: string[];
 }
 
 type Asking = Pick<Look, 'host' | 'env' | 'person' | 'wish'>;
 
-/** The name of the mark among the ways back: the last run reached the registry by plain HTTP. The mark has nothing to undo. */
+/** The key of a mark among the ways back: the last run reached the registry by plain HTTP. The mark has no undo steps. */
 const PLAIN: Key = { kind: 'plain-http', id: '', kept: true };
 const hasMark = (oldest: Oldest) => oldest.has(textOfKey(PLAIN));
 
 /**
- * Writes down, within a run, how the registry is reached now. Counts when the run has succeeded.
- * @throws CliError where it cannot be written
+ * Records, within a run, how the registry is reached now. Counts when the run has succeeded.
+ * @throws CliError if the record cannot be written
  */
 export async function rememberWay(run: Run, way: Way): Promise<void> {
   if (hasMark(run.oldest) === (way === 'http')) return;
@@ -47,7 +47,7 @@ async function lastWay(host: Host, dir: string): Promise<Way | undefined> {
   return hasMark(oldest) ? 'http' : 'tls';
 }
 
-/** Every directory in which a program of this machine keeps CAs for one registry, whether that program is here or not. */
+/** Returns every directory in which a program could store CAs for the registry, whether the program is here or not. */
 function directoriesOf({ env, person, wish: { name } }: Asking, buildkit: string): string[] {
   const own = env.XDG_CONFIG_HOME || join(person.home, '.config');
   const folders = [
@@ -60,28 +60,28 @@ function directoriesOf({ env, person, wish: { name } }: Asking, buildkit: string
     ...[SYSTEM.certs, SNAP.certs, CONTAINERD, ...folders.map((folder) => join(folder, 'certs.d'))].map(
       (base) => join(base, name),
     ),
-    // Docker Desktop on Windows, where a path has no colon.
+    // Docker Desktop on Windows, where a path cannot have a colon.
     join(person.home, '.docker/certs.d', name.replace(':', '')),
     join(K3S, 'registry-setup', name),
     join(buildkit, 'ca'),
   ];
 }
 
-/** Whether a file of containerd or k3s calls that registry `https://…`. */
+/** Tells whether a file of containerd or k3s calls the registry `https://…`. */
 const callsItTls = (text: string, name: string): boolean =>
   (text.match(/https:\/\/[^\s"',\]]+/g) ?? []).some((url) => url.replace(/^https:\/\/|\/.*$/g, '') === name);
 
-/** A directory or a file that this user may not read says nothing. */
+/** Ignores a directory or a file that this user may not read. */
 const silently = () => undefined;
 
-/** Directories that hold a CA, or a client's certificate, for that registry. */
+/** Returns the directories that hold a CA, or a client's certificate, for the registry. */
 async function foldersOf(asking: Asking): Promise<string[]> {
   const paths = directoriesOf(asking, buildkitFolder(asking));
   const names = await Promise.all(paths.map((path) => asking.host.list(path).catch(silently)));
   return paths.filter((_, i) => names[i]?.some((name) => /\.(crt|cert)$/.test(name)));
 }
 
-/** Files of containerd and k3s that tell of TLS for that registry. */
+/** Returns the files of containerd and k3s that use TLS for the registry. */
 async function filesOf({ host, wish: { name } }: Asking): Promise<string[]> {
   const paths = [join(CONTAINERD, name, 'hosts.toml'), K3S_FILE];
   const texts = await Promise.all(paths.map((path) => host.read(path).catch(silently)));
@@ -89,8 +89,8 @@ async function filesOf({ host, wish: { name } }: Asking): Promise<string[]> {
 }
 
 /**
- * What this machine knows of a registry from before. Reads only.
- * @param base where the memory of this user is
+ * Returns what this machine knows of a registry from before. Reads only.
+ * @param base the directory of this user's records
  */
 export async function formerOf(asking: Asking, base: string): Promise<Former> {
   const { host, person, wish } = asking;

@@ -1,4 +1,4 @@
-// Takes back what was done on a developer machine for one registry.
+// Undoes what was done on a developer machine for one registry.
 import type { Context } from '../context.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import { applyOrUndo, type Change, diff, keyOf, stepOf, wayBack } from '../reconcile/reconcile.ts';
@@ -6,11 +6,12 @@ import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun } from '../reconcile/run.ts';
 import { forgetEmpty, memoryOf } from './records.ts';
 
+/** Returns the changes that `leave` would make. Reads only. */
 export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
   return diff(wayBack(await readOldest(context.host, memoryOf(base, address))), context.host);
 }
 
-/** A directory goes with what was in it, and has no line of its own. */
+/** Groups a directory with the content that is removed before it: it has no line of its own. */
 function grouped(changes: Change[]): Change[][] {
   const groups: Change[][] = [];
   for (const change of changes) {
@@ -29,7 +30,7 @@ const removalTitle = ({ title, drift, resource }: Change) =>
       ? `Removed ${title}`
       : (drift.details[0] ?? title);
 
-/** Takes back what was done for that registry, the last first. */
+/** Undoes what was done for that registry, the last change first. */
 export async function leave(context: Context, base: string, address: string): Promise<void> {
   const { host, output, signal, calm } = context;
   const dir = memoryOf(base, address);
@@ -41,7 +42,7 @@ export async function leave(context: Context, base: string, address: string): Pr
       stepOf(removalTitle(first as Change), [first as Change, ...rest], host, run),
     );
     await applyOrUndo({ steps, run, output, signal, calm });
-    // What went without our doing needs no way back any more.
+    // Something else removed the rest: forget its undo.
     run.oldest.clear();
   } finally {
     await run.release();

@@ -1,4 +1,4 @@
-// Whose login it is to be, and whether the registry takes it: asked of the registry itself, before anything is touched.
+// Chooses the login, and asks the registry itself whether it accepts it, before anything is changed.
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -15,7 +15,7 @@ import type { Wish } from './options.ts';
 import { type Joining, trusted } from './plan.ts';
 import type { Target } from './target.ts';
 
-/** A token, from whom the registry names. */
+/** Asks for a token at the server that the registry names. @throws CliError if that server does not answer */
 async function tokenFrom(
   at: Endpoint,
   { realm, service }: { realm: string; service: string },
@@ -28,7 +28,7 @@ async function tokenFrom(
   });
 }
 
-/** Whether the registry lets them in. @throws CliError where it says neither yes nor no */
+/** Tells whether the registry accepts a login. @throws CliError if it refuses its own tokens, or says neither yes nor no */
 async function isWelcome({ login }: Found, at: Endpoint, credentials: Credentials): Promise<boolean> {
   const { status } =
     login.kind === 'token'
@@ -48,24 +48,24 @@ async function isWelcome({ login }: Found, at: Endpoint, credentials: Credential
   throw new CliError(`The registry answers ${status} to a login.`);
 }
 
-/** Whether a program reaches the registry by what is wanted now, before this run changes anything. */
+/** Tells whether a program reaches the registry in the wanted way already, before this run changes anything. */
 const isSo = async ({ resources }: Target, { trust, found }: Joining, host: Host): Promise<boolean> =>
   (await diff(await resources(trust, found), host)).length === 0;
 
-/** Whether the password goes to the registry's own host, and to nobody whom the registry names. */
+/** Tells whether the password is sent to the registry's own host, and not to another one that the registry names. */
 const staysThere = ({ at, login }: Found): boolean =>
   login.kind !== 'token' || tokenServer(at, login.realm).url.hostname === at.host;
 
 /**
- * Whether a login that a program keeps may be sent. Over TLS, yes. In clear only where it has been in clear before: an earlier run
- * reached the registry by plain HTTP, and the program does so by now.
+ * Tells whether a login that a program stores may be sent. Over TLS, yes. In clear only if it was sent in clear before: an earlier
+ * run reached the registry by plain HTTP, and the program does so already.
  */
 async function mayBeSent(target: Target, joining: Joining, former: Former, host: Host): Promise<boolean> {
   if (joining.trust.kind !== 'http') return true;
   return former.way === 'http' && staysThere(joining.found) && isSo(target, joining, host);
 }
 
-/** A login that is kept already, as plain text, and that may be sent. */
+/** Returns a login that a program stores as plain text and that may be sent; undefined if there is none. */
 async function kept(host: Host, joining: Joining, former: Former, user: string | undefined) {
   for (const target of joining.targets) {
     if (!target.login) continue;
@@ -79,8 +79,8 @@ async function kept(host: Host, joining: Joining, former: Former, user: string |
 }
 
 /**
- * Refuses where a program would send a login that it keeps in clear from now on, and did not before.
- * @param joining with the login that this run makes; it takes the place of a kept one
+ * Verifies that no program starts to send a stored login in clear.
+ * @param joining with the login that this run makes; it replaces a stored one
  * @throws CliError (exit 2) that names the files
  */
 export async function verifyNoneExposed(joining: Joining, host: Host): Promise<void> {
@@ -108,8 +108,9 @@ export async function verifyNoneExposed(joining: Joining, host: Host): Promise<v
 }
 
 /**
- * The login to make, which the registry has already said yes to; undefined: none is needed, or none was given and nobody can be asked.
- * A dry run sends no password: what was given, or is kept, is taken for right.
+ * Returns the login to make, which the registry has accepted; undefined if none is needed, or none is given and nobody can be asked.
+ * A dry run sends no password: it assumes that a given or stored one is right.
+ * @throws CliError (exit 2) if the registry refuses the given password, or if the password of a named user is missing
  */
 export async function chooseLogin(
   context: Context,

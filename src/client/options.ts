@@ -1,4 +1,4 @@
-// What the person wants of this machine: which registry, whose login, what shall trust it. From flags, all problems at once.
+// Reads from flags what the user wants of this machine: which registry, whose login, which targets. Reports all problems at once.
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../errors.ts';
@@ -8,29 +8,29 @@ import { checkHost, checkPort, checkUser, type Wrong, wrong } from '../settings/
 export interface Address {
   host: string;
   port: number;
-  /** When it was said: `https://…`. */
+  /** The scheme, if the user gave one: `https://…`. */
   scheme?: 'http' | 'https';
 }
 
 export interface Wish extends Address {
-  /** As it stands in an image's name, and as every tool calls it. */
+  /** The registry as in an image's name, and as every tool calls it. */
   name: string;
-  /** Its directory in certs.d, where that cannot be its name. */
+  /** Its directory in certs.d, if that cannot be its name. */
   folder?: string;
   ca?: string;
   /** `AA:BB:…` */
   fingerprint?: string;
   user?: string;
-  /** Empty: all that is found. */
+  /** Empty: all that are found. */
   targets: string[];
-  /** Where the name is, when nothing else tells. */
+  /** The IP address of the name, if the user gave it. */
   address?: string;
   mirror: boolean;
 }
 
 const DEFAULT_PORTS = { http: 80, https: 443 };
 
-/** An address as people have it: `host`, `host:port`, `https://host:port/v2/`. Without a port: 5000, or what the scheme says. */
+/** Parses an address: `host`, `host:port`, `https://host:port/v2/`. Without a port: 5000, or the port of the scheme. */
 export function parseAddress(text: string): Address | Wrong {
   const found = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^/:\s]*)(?::(\d+))?(?:\/\S*)?$/i.exec(text.trim());
   if (!found) return wrong(`"${text}" is not an address`, '--host HOST:PORT');
@@ -40,11 +40,11 @@ export function parseAddress(text: string): Address | Wrong {
   return checkHost(host) ?? checkPort(port) ?? { host, port, ...(scheme && { scheme }) };
 }
 
-/** On 443 the port is left out, as people do; but a name without a dot would be taken for a user of Docker Hub. */
+/** Returns the registry's name. Omits port 443, as users do, unless the host has no dot: it would look like a user of Docker Hub. */
 export const nameOf = ({ host, port }: Address): string =>
   port === 443 && host.includes('.') ? host : `${host}:${port}`;
 
-/** Any spelling of a SHA-256: colons or none, any case, what openssl writes before it. Undefined: it is none. */
+/** Parses any spelling of a SHA-256: colons or none, any case, openssl's prefix. Returns undefined if it is none. */
 export function parseFingerprint(text: string): string | undefined {
   const hex = text
     .replace(/^.*=/, '')
@@ -54,7 +54,7 @@ export function parseFingerprint(text: string): string | undefined {
   return /^[0-9A-F]{64}$/.test(hex) ? hex.match(/../g)?.join(':') : undefined;
 }
 
-/** @throws InputError with every problem. `host` has been asked for already. */
+/** Reads the flags; the user was asked for `host` before. @throws InputError with every problem */
 export function readWish(answers: Answers, targets: readonly string[]): Wish {
   const problems: Problem[] = [];
   const text = (name: 'host' | 'ca' | 'ca-fingerprint' | 'address') =>

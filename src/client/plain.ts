@@ -1,4 +1,4 @@
-// Whether plain HTTP is taken for an answer: where somebody said so, now or in an earlier run, and never where it was TLS before.
+// Decides whether plain HTTP may be used: only if a user said so, now or in an earlier run, and never if it was TLS before.
 // Anybody on the way can answer without TLS in the registry's place.
 import { CliError } from '../errors.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -6,7 +6,7 @@ import { shellLine } from '../terminal/shell.ts';
 import type { Former } from './former.ts';
 import type { Wish } from './options.ts';
 
-/** What of this run asks for TLS, as the user said it; undefined: nothing does. */
+/** Returns what asks for TLS in this run, as the user said it; undefined if nothing does. */
 function asksForTls({ ca, fingerprint, scheme }: Wish): string | undefined {
   if (ca) return '--ca';
   if (fingerprint) return '--ca-fingerprint';
@@ -14,9 +14,9 @@ function asksForTls({ ca, fingerprint, scheme }: Wish): string | undefined {
 }
 
 /**
- * Returns where plain HTTP may be used.
+ * Returns if plain HTTP may be used.
  * @param confirm asks the user; undefined if there is no terminal
- * @throws CliError (exit 2) where TLS was asked for, the registry used TLS before, or nobody has said that plain HTTP is right
+ * @throws CliError (exit 2) if the user asked for TLS, if the registry used TLS before, or if nobody has said that plain HTTP is right
  */
 export async function acceptPlain(
   wish: Wish,

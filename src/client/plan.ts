@@ -1,4 +1,4 @@
-// From what is to be trusted to the resources of a developer machine.
+// Plans a developer machine: turns the trust and the login into resources.
 import { dirname } from 'node:path';
 import type { Credentials, Endpoint } from '../registry/http.ts';
 import type { Resource } from '../resources/resource.ts';
@@ -13,16 +13,16 @@ export interface Joining {
   trust: Trust;
   targets: Target[];
   credentials: Credentials | undefined;
-  /** Where the ways back are. */
+  /** The directory of the ways back. */
   base: string;
   blocked: Map<TargetName, string>;
-  /** Paths that are there by our own doing, for other registries. */
+  /** Paths that this program made for other registries. */
   made: Set<string>;
-  /** The hosts line, when one is needed. */
+  /** The hosts line, if one is needed. */
   hosts: Resource[];
 }
 
-/** The registry, as one who trusts it now. */
+/** Returns the registry for a client that has this trust. */
 export function trusted({ at }: Found, trust: Trust): Endpoint {
   if (trust.kind === 'roots') return { ...at, ca: trust.roots.map(String) };
   return trust.kind === 'public' && trust.bundle ? { ...at, ca: [trust.bundle] } : at;
@@ -41,13 +41,13 @@ function loginResource(
   ];
 }
 
-/** A part of the plan: what belongs together, and how its line reads when it is done. */
+/** A part of the plan: resources that belong together, and the line that reports them as done. */
 interface Part {
   title: string;
   resources: Resource[];
 }
 
-/** What should be, on this machine. */
+/** Returns the plan for this machine. Reads only. @throws CliError as Target.resources does */
 export async function clientPlan({
   wish,
   found,

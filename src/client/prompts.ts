@@ -1,4 +1,4 @@
-// What is asked on a developer machine: the registry, its address, the fingerprint, and whether Docker may be restarted.
+// Asks on a developer machine: for the registry, its address, the fingerprint, and whether Docker may be restarted.
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Context, isOn } from '../context.ts';
@@ -11,6 +11,7 @@ import { UnknownName, verifyReachable, whereIs } from './connect.ts';
 import { discover, type Found } from './discover.ts';
 import { parseAddress, type Wish } from './options.ts';
 
+/** Asks for the registry and adds it to the answers. @throws CliError (exit 2) if there is no terminal */
 export async function askHost(context: Context, answers: Answers, interactive: boolean): Promise<void> {
   if (!interactive)
     throw new CliError('Missing: --host.', {
@@ -28,7 +29,7 @@ export async function askHost(context: Context, answers: Answers, interactive: b
   answers.host = { value, where: '--host' };
 }
 
-/** Finds out what is there; a name that nobody knows is asked for at a terminal. */
+/** Looks at the registry. At a terminal, asks for the address of a name that does not resolve. */
 export async function look(wish: Wish, context: Context, interactive: boolean): Promise<Found> {
   try {
     const ip = await whereIs(wish, context.host);
@@ -47,12 +48,14 @@ export async function look(wish: Wish, context: Context, interactive: boolean): 
   }
 }
 
+/** Shows a root and asks whether it is the server's. */
 export async function confirmRoot(context: Context, root: X509Certificate): Promise<boolean> {
   context.output.say(...describeRoot(root).map((line) => `          ${line}`));
   const prompts = await context.prompts();
   return prompts.confirm({ message: 'Is this the fingerprint that the server showed?', default: false });
 }
 
+/** Asks whether plain HTTP is right. */
 export async function confirmPlain(context: Context): Promise<boolean> {
   context.output.say(
     '          Passwords and images travel in clear, and anybody on the way can answer in its place.',
@@ -61,7 +64,7 @@ export async function confirmPlain(context: Context): Promise<boolean> {
   return prompts.confirm({ message: 'Was it set up without TLS, and shall it be used so?', default: false });
 }
 
-/** A restart stops what runs: it is a change of its own, and needs its own yes. */
+/** Returns the question for a restart, which needs its own yes because it stops what runs. Asks once for each reason. */
 export function askRestart(context: Context, interactive: boolean) {
   const answered = new Map<string, boolean>();
   return async (daemon: Daemon, reason: string): Promise<boolean> => {

@@ -1,18 +1,18 @@
-// Proof by use: something that is there is pulled, or something that is not there is missed by the registry itself.
+// Proof by use: a program pulls an image that exists, or the registry itself answers that an image does not exist.
 import { digest } from '../registry/api.ts';
 import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
 import type { Wish } from './options.ts';
 import type { Pull } from './target.ts';
 
 const MANY = 5;
-/** Compressed bytes that may be pulled just to see that it can be done. */
+/** The most compressed bytes to pull for a proof. */
 const LITTLE = 10_000_000;
 const KINDS = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** The size of an image, and its digest; undefined where it is one for several machines, or something else. */
+/** Returns the compressed bytes of an image, and its digest; undefined if it is a list for several platforms, or no image. */
 async function sizeOf(
   at: Endpoint,
   path: string,
@@ -28,7 +28,7 @@ async function sizeOf(
   return { size: layers.reduce((sum, { size }) => sum + size, 0), digest: digest(body) };
 }
 
-/** What to pull: the smallest of a few small images, or one that cannot be there. */
+/** Chooses what to pull: the smallest of a few small images, or one that cannot exist. */
 export async function choosePull(
   at: Endpoint,
   { name }: Wish,
@@ -53,7 +53,7 @@ export async function choosePull(
     const { repository, tag, digest } = smallest;
     return { image: `${repository}@${digest}`, name: `${repository}:${tag}`, exists: true };
   } catch {
-    // Not everybody may see the list (token mode), and not every registry has one.
+    // In token mode not every user may read the list, and not every registry has one.
     return nothing;
   }
 }

@@ -1,8 +1,8 @@
-// Proxies that would catch the registry: a proxy of the company knows nothing of a machine in the next room.
+// Finds proxies that would catch the registry: a company's proxy does not know a machine in the next room.
 import { leftOut } from '../registry/no-proxy.ts';
 import type { Wish } from './options.ts';
 
-/** What to say of a daemon, or a command line, that would ask a proxy for the registry. */
+/** Returns a warning if a daemon, or a command line, would ask a proxy for the registry. */
 export function proxyWarnings(
   proxy: { http: string; https: string; no: string },
   { host, port }: Wish,

@@ -1,4 +1,4 @@
-// What is remembered of each registry that this machine was set up for: the way back. It lies apart from /etc, one directory each.
+// The records of each registry that this machine was set up for: the way back. They are outside /etc, in one directory each.
 import { dirname, join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { readOldest, readUnfinished } from '../reconcile/journal.ts';
@@ -7,17 +7,17 @@ import type { Person } from './target.ts';
 
 export const ROOT_MEMORY = '/var/lib/registry-setup/client';
 
-/** Of root: the machine's. Of anybody else: their own. */
+/** Returns the directory of all records: for root the machine's, for any other user their own. */
 export const memoryBase = (person: Person, env: NodeJS.ProcessEnv): string =>
   person.uid === 0
     ? ROOT_MEMORY
     : join(env.XDG_DATA_HOME || join(person.home, '.local/share'), 'registry-setup/client');
 
-/** A colon cannot stand in a path everywhere. */
+/** Returns the directory of one registry. Replaces the colon, which not every system allows in a path. */
 export const memoryOf = (base: string, address: string): string =>
   join(base, address.replace(/:(\d+)$/, '_$1'));
 
-/** The registries that something was done for, as `host:port`. */
+/** Returns the registries that this machine was set up for, as `host:port`. */
 export async function remembered(host: Host, base: string): Promise<string[]> {
   const names = await host.list(base);
   const all = await Promise.all(
@@ -30,10 +30,10 @@ export async function remembered(host: Host, base: string): Promise<string[]> {
   return all.flat();
 }
 
-/** How a list of daemon.json is called among paths. */
+/** Returns the name of a list of daemon.json among paths. */
 export const listIn = (config: string, directive: string): string => `${config}#${directive}`;
 
-/** Paths that are there because a registry needed them; the last one to go takes them along. */
+/** Returns the paths that were made for other registries; the undo of the last registry removes them. */
 export async function madeForOthers(host: Host, base: string, own: string): Promise<Set<string>> {
   const dirs = (await host.list(base)).map((name) => join(base, name)).filter((dir) => dir !== own);
   const all: Oldest[] = await Promise.all(dirs.map((dir) => readOldest(host, dir)));
@@ -50,7 +50,7 @@ export async function madeForOthers(host: Host, base: string, own: string): Prom
   );
 }
 
-/** The directories above, when nothing is in them any more. */
+/** Removes the directories of the records if they are empty. */
 export async function forgetEmpty(host: Host, base: string): Promise<void> {
   for (const path of [base, dirname(base)]) if (!(await host.rmdir(path))) return;
 }

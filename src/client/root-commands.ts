@@ -1,17 +1,17 @@
-// What takes root and is not ours to do as this user: the exact commands, each with sudo by itself.
+// The exact commands for changes that need root if this user is not root, each with its own sudo.
 import type { Host } from '../host/host.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { removal } from '../reconcile/removal.ts';
 import { providerOf } from '../resources/resource.ts';
 import type { Person } from './target.ts';
 
-/** Where a change is made; undefined: not in a file. */
+/** Returns the path of a change; undefined if it is not in a file. */
 function placeOf({ resource }: Change): string | undefined {
   if (resource.kind !== 'removal') return providerOf(resource).place?.(resource);
   return resource.of.id.startsWith('/') ? resource.of.id : undefined;
 }
 
-/** Whether root alone may make it. */
+/** Tells whether only root may make a change. */
 export function needsRoot(change: Change, { uid, home }: Person): boolean {
   const place = placeOf(change);
   return (
@@ -19,7 +19,7 @@ export function needsRoot(change: Change, { uid, home }: Person): boolean {
   );
 }
 
-/** The commands for one change; they leave mode and owner of what is there. */
+/** Returns the commands for one change; they keep the mode and owner of an existing file. */
 export async function pasteLines({ resource, drift }: Change, host: Host): Promise<string[]> {
   if (resource.kind === 'removal') return removal.byHand(resource, host);
   const lines = await providerOf(resource).byHand?.(resource, host);

@@ -1,4 +1,5 @@
-// One run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
+// Makes this machine trust a registry and log in to it; `targets/` has one file for each program that pulls.
+// Does one run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -18,7 +19,7 @@ export interface Prepared {
   changes: Change[];
 }
 
-/** The plan, compared with the machine; what is no longer served or wanted goes. Reads only. */
+/** Compares the plan with the machine; what is no longer served or wanted is to be removed. Reads only. */
 export async function prepare(joining: Joining, context: Context, oldest: Oldest): Promise<Prepared> {
   const plan = await clientPlan(joining);
   const owned = (id: string) => joining.targets.some(({ owns }) => owns.some((path) => id.startsWith(path)));
@@ -28,7 +29,7 @@ export async function prepare(joining: Joining, context: Context, oldest: Oldest
     title: 'What is no longer needed is gone',
     resources: old,
   };
-  // A program that may still go without TLS by an older wish is not given a password.
+  // Logins are last: a program that an older run allowed to go without TLS gets no password before that is removed.
   const logins = plan.filter(({ resources }) => resources.some(({ kind }) => kind === 'login'));
   const parts = [...plan.filter((part) => !logins.includes(part)), removals, ...logins];
   const compared = await Promise.all(
@@ -38,11 +39,12 @@ export async function prepare(joining: Joining, context: Context, oldest: Oldest
   return { parts: filled, changes: filled.flatMap(({ changes }) => changes) };
 }
 
+/** Returns what `join` would change. Reads only. */
 export async function preview(joining: Joining, context: Context): Promise<Prepared> {
   return prepare(joining, context, await readOldest(context.host, memoryOf(joining.base, joining.wish.name)));
 }
 
-/** A pull by every target that can be asked now. */
+/** Returns a pull by every target that can pull now; without a login, only a request to the registry. */
 function proofSteps(
   { wish, found, trust, targets, credentials, blocked }: Joining,
   proven: string[],
@@ -57,7 +59,7 @@ function proofSteps(
       return `${wish.name} answers${at.tls ? ' over TLS' : ''}${status === 401 ? ', and asks for a login' : ''}`;
     },
   };
-  // Without a login there is nothing that may be pulled.
+  // Without a login nothing may be pulled.
   if (found.login.kind !== 'none' && !credentials) return [answers];
   return targets.flatMap(({ name, label, prove }): Step[] => {
     if (!prove || blocked.has(name)) return [];
@@ -79,7 +81,7 @@ function proofSteps(
   });
 }
 
-/** Takes the lock, makes the machine follow, and proves it; or leaves everything as it was. */
+/** Takes the lock, applies the plan and proves it, or restores everything. Returns the changes, and the labels of targets that pulled. */
 export async function join(
   joining: Joining,
   context: Context,

@@ -1,4 +1,4 @@
-// The screens of a developer machine: what was found, what will trust it, what is left to do. 80 columns.
+// The screens of a developer machine: what was found, what will trust the registry, what is left to do. 80 columns.
 import { describeCertificate } from '../certificates/fields.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import type { Paint } from '../terminal/output.ts';
@@ -8,7 +8,7 @@ import type { Target, TargetName, Trust } from './target.ts';
 
 const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
 
-/** `Found   registry over TLS, CA "registry 10.0.3.17", valid until 2036, login needed` */
+/** Returns `Found   registry over TLS, CA "registry 10.0.3.17", valid until 2036, login needed`. */
 export function foundLines({ at, chain, login }: Found): string[] {
   const top = chain.at(-1);
   if (!at.tls || !top) return [`  Found   registry over plain HTTP, ${LOGIN[login.kind]}`];
@@ -20,7 +20,7 @@ export function foundLines({ at, chain, login }: Found): string[] {
   return [`  Found   registry over TLS, ${LOGIN[login.kind]}`, `          ${who}${until}`];
 }
 
-/** What is trusted already, and by whose word. */
+/** Returns a line if this machine trusts the registry already, and by what. */
 export function trustLine(trust: Trust): string[] {
   if (trust.kind === 'public')
     return ['          This machine trusts it already: its CA is a public one, or the company’s.'];
@@ -38,32 +38,32 @@ export const inClear = (paint: Paint): string[] => [
   `  ${paint('yellow', '!')} Plain HTTP: passwords and images travel in clear.`,
 ];
 
-/** Docker Hub's login is sent to a mirror, too. (github.com/moby/moby/issues/42022) */
+/** Docker sends the login of Docker Hub to a mirror, too. (github.com/moby/moby/issues/42022) */
 export const mirrorInClear = (paint: Paint): string[] => [
   `  ${paint('yellow', '!')} A mirror in plain HTTP: a login to Docker Hub that is kept here reaches it in clear, too.`,
 ];
 
 export const notTried = ['  The login is not tried: a dry run sends no password.'];
 
-/** What will go, a line each; the directories that were only made for it go without a word. */
+/** Returns a line for each thing to remove, without the directories that were only made for it. */
 export const leaveLines = (changes: Change[]): string[] =>
   changes
     .filter(({ resource }) => resource.kind === 'removal' && resource.of.kind !== 'dir')
     .flatMap(({ drift }) => drift.details)
     .map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 
-/** What a target's line says when it is done. */
+/** Returns the line that reports a target as done. */
 export function doneTitle(target: Target, trust: Trust): string {
   const name = target.label;
   if (trust.kind === 'http') return `${name}: plain HTTP allowed for that registry`;
   return target.certs ? `${name}: certificate in ${target.certs}` : `${name}: trusts it`;
 }
 
-/** What will not work, and why: the truth where the way round it was not wanted. */
+/** Returns a line for each target that will not work, and why, if the user did not want the workaround. */
 export const blockedLines = (blocked: Map<string, string>, paint: Paint): string[] =>
   [...blocked.values()].map((why) => `  ${paint('yellow', '!')} ${why}`);
 
-/** What root has to do: to paste, and then once more this command. */
+/** Returns the commands that root has to paste, before the user runs this program again. */
 export const pasteScreen = (lines: string[]): string[] => [
   '',
   '  This user may not do all of it. Paste these, then run the same again:',
@@ -72,7 +72,7 @@ export const pasteScreen = (lines: string[]): string[] => [
   '',
 ];
 
-/** The end: what can be pasted now, and what is left. */
+/** Returns the last lines: what the user can paste now, and what is left. */
 export function endLines({ name }: Wish, targets: Target[], loginLeft: boolean): string[] {
   const after = targets.flatMap((target) => target.after ?? []);
   const own: Partial<Record<TargetName, string>> = { podman: 'podman', containerd: 'nerdctl' };

@@ -1,4 +1,4 @@
-// What a target is: one program of this machine that pulls images, where it keeps its trust, and how it is proven.
+// Defines a target: one program on this machine that pulls images, where it stores its trust, and how it proves a pull.
 import type { X509Certificate } from 'node:crypto';
 import type { Daemon } from '../dockerd/types.ts';
 import type { Host } from '../host/host.ts';
@@ -6,7 +6,7 @@ import type { Resource, ResourceOf } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
 import type { Wish } from './options.ts';
 
-/** `public`: this machine trusts it already, by the roots that it came with. */
+/** `public`: this machine trusts the server already, by its own roots. `known`: the CA is trusted already. */
 export type Trust =
   | { kind: 'http' }
   | { kind: 'public'; bundle?: string }
@@ -25,11 +25,11 @@ export const TARGETS = [
 ] as const;
 export type TargetName = (typeof TARGETS)[number];
 
-/** Who runs this, and for whom: by sudo, a login is the person's and not root's. */
+/** The user who runs this program, and for whom: with sudo, a login belongs to the user who typed it and not to root. */
 export interface Person {
   uid: number;
   home: string;
-  /** Set where root works for somebody else. */
+  /** The account for which root works, if it is not root's own. */
   as?: string;
 }
 
@@ -37,29 +37,29 @@ export interface Look {
   host: Host;
   env: NodeJS.ProcessEnv;
   wish: Wish;
-  /** Whether a program is there: looked for, and not started. */
+  /** Tells whether a program is here, without starting it. */
   has(program: string): Promise<boolean>;
   person: Person;
-  /** Paths that are there by our own doing, for other registries. */
+  /** Paths that this program made for other registries. */
   made: Set<string>;
-  /** Asked before a restart is planned; the same question once. */
+  /** Asks before a restart is planned; the same question only once. */
   mayRestart(daemon: Daemon, reason: string): Promise<boolean>;
-  /** Targets that will not be able to pull, and why: told, and not tried. */
+  /** Targets that will not be able to pull, and why: reported, and not tried. */
   blocked: Map<TargetName, string>;
 }
 
-/** Which program keeps the login, and in which file. */
+/** The program that stores the login, and its file. */
 export type LoginPlace = Omit<ResourceOf<'login'>, 'kind' | 'registry' | 'user' | 'password'>;
 
 export interface Pull {
   /**
-   * `10.0.3.17:5000/team/app@sha256:…`, or one that is not there. By its digest, so that no tag of this machine moves to it: somebody
-   * may have built another image here under the same name.
+   * `10.0.3.17:5000/team/app@sha256:…`, or an image that does not exist. By its digest, so that no tag on this machine moves to it: a
+   * user may have built another image here under the same name.
    */
   image: string;
-  /** What it is called: `10.0.3.17:5000/team/app:1.0`. */
+  /** Its name: `10.0.3.17:5000/team/app:1.0`. */
   name: string;
-  /** It is there: so the pull must succeed. */
+  /** The image exists, so the pull must succeed. */
   exists: boolean;
 }
 
@@ -67,22 +67,22 @@ export interface Target {
   name: TargetName;
   /** `Docker 28.5.2` */
   label: string;
-  /** What it costs: `no restart`. */
+  /** What the change costs: `no restart`. */
   note?: string;
-  /** The directory of the CAs that it trusts for that registry. */
+  /** The directory of the CAs that the target trusts for the registry. */
   certs?: string;
-  /** Keys of the resources that are this target's to take away again begin so. */
+  /** The beginnings of the ids of resources that this target may remove again. */
   owns: string[];
-  /** What it takes to trust that registry. Reads only. @throws CliError for what would break it */
+  /** Returns the resources for the trust in the registry. Reads only. @throws CliError for what would break the target */
   resources(trust: Trust, found: Found): Promise<Resource[]>;
   login?: LoginPlace | undefined;
-  /** Files of logins, of which it sends the one for the registry that it pulls from. */
+  /** Files of logins: the target sends the one for the registry that it pulls from. */
   reads?: string[];
-  /** A real pull; undefined where it can prove nothing now. @throws CliError with the program's own words */
+  /** Pulls an image; undefined if the target can prove nothing now. @throws CliError with the program's own words */
   prove?(pull: Pull): Promise<void>;
-  /** What is left for the person: an app to restart, a line to run. */
+  /** What is left for the user: an app to restart, a line to run. */
   after?: string[];
-  /** What is worth knowing before. */
+  /** What the user should know before the change. */
   warnings?: string[];
 }
 

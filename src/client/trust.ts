@@ -1,4 +1,4 @@
-// Which roots this machine shall trust for that registry, and who says so: a fingerprint, a file, a person, or what is trusted already.
+// Decides which roots this machine trusts for a registry, by a fingerprint, a file, the user, or what is trusted already.
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificates/given/files.ts';
@@ -19,11 +19,11 @@ export interface Trusting {
   wish: Wish;
   found: Found;
   host: Host;
-  /** Roots that lie in the trust directories of this machine for that registry. */
+  /** Roots in the trust directories of this machine for the registry. */
   installed: X509Certificate[];
-  /** Shows the root to a person, who compares it; undefined where nobody is there. */
+  /** Shows the root to the user, who compares it; undefined if nobody can be asked. */
   confirm: ((root: X509Certificate) => Promise<boolean>) | undefined;
-  /** What this machine knows of that registry from before. */
+  /** What this machine knows of the registry from before. */
   former: Former;
   /** Asks whether plain HTTP is right; undefined if there is no terminal. */
   confirmPlain: (() => Promise<boolean>) | undefined;
@@ -34,11 +34,11 @@ const signed = (issuer: X509Certificate, cert: X509Certificate) =>
   cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
 const isRoot = (cert: X509Certificate) => signed(cert, cert);
 
-/** The code of the error of a client that trusts these alone; undefined where it has none. Undefined roots: those of Node, or of the system. */
+/** Returns the error code of a client that trusts only these roots; undefined if it has none. Undefined roots: those of Node, or of the system. */
 const refusal = async ({ at }: Found, roots: string[] | undefined) =>
   (await handshake(at, at.host, roots)).refused;
 
-/** Where Go, and so Docker and podman, looks for the roots of the system; the first that is there. (crypto/x509/root_linux.go) */
+/** The files in which Go, and so Docker and podman, looks for the system's roots; the first that exists. (crypto/x509/root_linux.go) */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -46,7 +46,7 @@ const BUNDLES = [
   '/etc/ssl/cert.pem',
 ];
 
-/** What the system trusts, where that is enough: Node has a list of its own, and what a company added is not in it. */
+/** Returns the trust of the system, if that is enough. Node has its own list, which lacks what a company added. */
 async function publicTrust(found: Found, host: Host): Promise<Trust | undefined> {
   for (const path of BUNDLES) {
     const bundle = (await host.read(path))?.toString();
@@ -55,14 +55,14 @@ async function publicTrust(found: Found, host: Host): Promise<Trust | undefined>
   return (await refusal(found, undefined)) ? undefined : { kind: 'public' };
 }
 
-/** A public root need not be sent; the fingerprint is then that of one which the system has, and which certifies this server. */
+/** Tells whether the fingerprint is that of a root which the system has and which certifies this server: it need not be sent. */
 async function isPinned(found: Found, trust: Trust, fingerprint: string): Promise<boolean> {
   const bundle = trust.kind === 'public' ? (trust.bundle ?? rootCertificates.join('\n')) : '';
   const root = splitPem(bundle).find((pem) => new X509Certificate(pem).fingerprint256 === fingerprint);
   return root !== undefined && (await refusal(found, [root])) === undefined;
 }
 
-/** The roots that are served and that a trusted one vouches for: while a CA is being replaced the old one certifies the new one's key. */
+/** Returns a root, and the served roots that it vouches for: while a CA is being replaced, the old one certifies the new one's key. */
 function vouched(root: X509Certificate, chain: X509Certificate[]): X509Certificate[] {
   const crossed = chain.filter((cert) => !isRoot(cert) && signed(root, cert));
   const others = chain.filter(
@@ -119,7 +119,7 @@ function wrongFingerprint({ name, fingerprint }: Wish, roots: X509Certificate[])
   });
 }
 
-/** The roots of the chain that certify the server's own certificate, each by itself. */
+/** Returns the roots of the chain that certify the server's own certificate, each by itself. */
 async function servedRoots(found: Found): Promise<X509Certificate[]> {
   const all = await Promise.all(
     found.chain.filter(isRoot).map(async (root) => ((await refusal(found, [root.toString()])) ? [] : [root])),
@@ -128,8 +128,8 @@ async function servedRoots(found: Found): Promise<X509Certificate[]> {
 }
 
 /**
- * Decides. Nothing is trusted that a fingerprint, a file, a person or an earlier decision does not vouch for; plain HTTP neither.
- * @throws CliError (exit 2) where nobody decides, or the decision is no
+ * Decides. Trusts only what a fingerprint, a file, the user or an earlier decision vouches for; plain HTTP as well.
+ * @throws CliError (exit 2) if nobody decides, or the decision is no
  */
 export async function decideTrust(trusting: Trusting): Promise<Trust> {
   const { wish, found, host, installed, confirm, former, confirmPlain } = trusting;

@@ -1,10 +1,10 @@
-// BuildKit builders in containers of their own: they know nothing of daemon.json and certs.d, and take a file when they are made.
+// BuildKit builders in their own containers: they do not read daemon.json and certs.d, but take a file when they are created.
 import { join } from 'node:path';
 import type { Resource } from '../../resources/resource.ts';
 import { directory, trustFiles } from '../certs-dir.ts';
 import type { Finder, Look, Trust } from '../target.ts';
 
-/** buildkitd.toml (docs.docker.com/build/buildkit/toml-configuration). */
+/** Returns buildkitd.toml (docs.docker.com/build/buildkit/toml-configuration). */
 export function buildkitdToml(name: string, trust: Trust, ca: string[]): string {
   const lines = [`[registry."${name}"]`];
   if (trust.kind === 'http') lines.push('  http = true');
@@ -12,6 +12,7 @@ export function buildkitdToml(name: string, trust: Trust, ca: string[]): string 
   return `${lines.join('\n')}\n`;
 }
 
+/** Returns the directory of the builders' files for the registry. */
 export const folderOf = ({ person, env, wish }: Pick<Look, 'person' | 'env' | 'wish'>) =>
   join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'registry-setup', wish.name.replace(':', '_'));
 

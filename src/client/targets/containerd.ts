@@ -1,4 +1,4 @@
-// containerd, as nerdctl, crictl and Kubernetes use it: a hosts.toml a registry, read for each pull.
+// containerd, as nerdctl, crictl and Kubernetes use it: one hosts.toml for each registry, read for each pull.
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Resource } from '../../resources/resource.ts';
@@ -10,7 +10,7 @@ import { ownDockerLogins, pullWith } from './docker.ts';
 export const BASE = '/etc/containerd/certs.d';
 const CONFIG = '/etc/containerd/config.toml';
 
-/** hosts.toml (github.com/containerd/containerd/blob/main/docs/hosts.md). */
+/** Returns hosts.toml (github.com/containerd/containerd/blob/main/docs/hosts.md). */
 export function hostsToml(name: string, trust: Trust, ca: string[]): string {
   const url = `${trust.kind === 'http' ? 'http' : 'https'}://${name}`;
   const lines = [
@@ -48,7 +48,7 @@ export const containerd: Finder = async (look) => {
     host.read(CONFIG),
     host.stat(BASE),
   ]);
-  // Docker brings a containerd along, and that one is asked by Docker alone.
+  // Docker installs a containerd that only Docker asks.
   if (!(await has('containerd')) || (!nerdctl && !crictl && !base)) return undefined;
   const { stdout } = await host.run('containerd', ['--version']);
   const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';

@@ -16,7 +16,7 @@ export const desktop: Finder = async (look) => {
     uid: person.uid,
     app: true,
   };
-  // A colon cannot stand in a path of Windows; Docker looks for the name without it.
+  // A path on Windows cannot have a colon; Docker looks for the name without it.
   const here =
     process.platform === 'win32' ? { ...look, wish: { ...wish, folder: wish.name.replace(':', '') } } : look;
   return {

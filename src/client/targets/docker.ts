@@ -1,4 +1,4 @@
-// Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted.
+// Docker on Linux: certs.d, or insecure-registries in daemon.json. Nothing is restarted unless the user allows it.
 import { dirname, join } from 'node:path';
 import { adviceFor, type DaemonInfo, daemonInfo, hasEntry } from '../../dockerd/daemon.ts';
 import type { Daemon, Directive } from '../../dockerd/types.ts';
@@ -22,7 +22,7 @@ export const SYSTEM: Daemon = {
   uid: 0,
 };
 
-/** What the running one says; it may not run, or not be this user's to ask. */
+/** Returns what a running dockerd says; `absent` if it does not run, `forbidden` if this user may not ask it. */
 export async function askDaemon(
   host: Host,
   daemon: { socket?: string },
@@ -34,11 +34,11 @@ export async function askDaemon(
   return info ?? 'absent';
 }
 
-/** The one that the command line reaches by itself; asked once, whoever wants to know. */
+/** Asks the dockerd that the command line reaches by itself, once for all callers. */
 export const askDefault = ({ host, has }: Look): ReturnType<typeof askDaemon> =>
   once(host, 'docker info', async () => ((await has('docker')) ? askDaemon(host, {}) : 'absent'));
 
-/** What Docker needs, whichever dockerd it is. */
+/** Returns the resources for the trust of any dockerd. @throws CliError as aroundFlags does */
 export async function dockerResources(
   look: Look,
   daemon: Daemon,
@@ -66,14 +66,14 @@ export async function dockerResources(
 
   const files =
     trust.kind === 'roots' ? trustFiles(daemon.certs, wish.folder ?? name, trust.roots, made) : [];
-  // While it is listed there, certs.d is not read, and any certificate will do.
+  // While the registry is listed there, dockerd does not read certs.d, and accepts any certificate.
   const insecure = info ? hasEntry(info, 'insecure-registries', name) : true;
   const flags = insecure ? await activeConflicts(host, daemon, 'insecure-registries') : [];
   const unlisted = insecure && flags.length === 0 ? [entryOf('insecure-registries', name, false)] : [];
   return [...files, ...unlisted, ...mirrors];
 }
 
-/** A pull by the daemon: what is there arrives, and what is not there is missed by the registry itself and not on the way to it. */
+/** Pulls an image. An existing one must arrive; of another the registry itself must say that it does not exist. @throws CliError if not */
 export async function pullWith(
   host: Host,
   command: string,
@@ -94,14 +94,14 @@ export async function pullWith(
   });
 }
 
-/** Docker with containerd's image store asks a token server with the roots of the system alone, until 29.5. */
+/** Tells whether Docker asks the token server with the system's roots alone: it does so with containerd's image store, until 29.5. */
 function isBlind({ containerdStore, version }: DaemonInfo, trust: Trust, { login }: Found): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < 29 || (major === 29 && minor < 5);
   return containerdStore && old && login.kind === 'token' && trust.kind === 'roots';
 }
 
-/** The way round that, which takes a restart; without a yes to it, the truth is told. */
+/** Returns the workaround, the CA in the system's trust store, which needs a restart; without a yes, notes that Docker cannot pull. */
 async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Resource[]> {
   const { host, blocked, mayRestart } = look;
   const why = `Docker ${info.version} with the containerd image store asks the token server without ${SYSTEM.certs}`;
@@ -118,7 +118,7 @@ async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Re
 
 export const docker: Finder = async (look) => {
   const { host, env, has, wish, person } = look;
-  // One that is somewhere else reads no file of this machine.
+  // A dockerd elsewhere reads no file of this machine.
   if (env.DOCKER_HOST && !env.DOCKER_HOST.startsWith('unix://')) return undefined;
   const [said, installed] = await Promise.all([askDefault(look), has('dockerd')]);
   const info = typeof said === 'string' ? undefined : said;
@@ -148,11 +148,11 @@ export const docker: Finder = async (look) => {
   };
 };
 
-/** The logins of Docker that belong to who runs this; podman and nerdctl send them as well. */
+/** Returns the file of Docker's logins of the user who runs this program; podman and nerdctl send them as well. */
 export const ownDockerLogins = (env: NodeJS.ProcessEnv): string =>
   join(env.DOCKER_CONFIG || join(env.HOME || '/root', '.docker'), 'config.json');
 
-/** Where the command line of Docker keeps its logins. */
+/** Returns where the command line of Docker stores its logins. */
 export function dockerLogin({ env, person }: Look, socket?: string): LoginPlace {
   const folder = (!person.as && env.DOCKER_CONFIG) || join(person.home, '.docker');
   return {

@@ -1,4 +1,4 @@
-// k3s: one registries.yaml, which it reads when it starts. A file of somebody else is not merged: the lines for it are shown.
+// k3s: one registries.yaml, which it reads when it starts. A file that others wrote is not merged: the user gets the lines for it.
 import { dirname, join } from 'node:path';
 import type { Resource } from '../../resources/resource.ts';
 import { directory } from '../certs-dir.ts';
@@ -8,7 +8,7 @@ import type { Finder, Look, Trust } from '../target.ts';
 export const FOLDER = '/etc/rancher/k3s';
 export const FILE = `${FOLDER}/registries.yaml`;
 
-/** registries.yaml (docs.k3s.io/installation/private-registry). */
+/** Returns registries.yaml (docs.k3s.io/installation/private-registry). */
 export function registriesYaml(name: string, trust: Trust, ca: string | undefined): string {
   const url = `${trust.kind === 'http' ? 'http' : 'https'}://${name}`;
   const lines = ['mirrors:', `  "${name}":`, '    endpoint:', `      - "${url}"`];
@@ -18,7 +18,7 @@ export function registriesYaml(name: string, trust: Trust, ca: string | undefine
 
 async function resources({ host, wish, made }: Look, trust: Trust): Promise<Resource[]> {
   if (trust.kind === 'public') return [];
-  // It takes one file: all roots are in it.
+  // k3s takes one CA file: it holds all roots.
   const all = trust.kind === 'roots' ? trust.roots.map(String).join('') : undefined;
   const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
   const ca: Resource[] = all

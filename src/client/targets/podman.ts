@@ -1,4 +1,4 @@
-// podman, buildah and skopeo read the same files: certs.d, and a drop-in of registries.conf. They have no daemon, so nothing is told.
+// podman, buildah and skopeo read the same files: certs.d, and a drop-in of registries.conf. They have no daemon to reload.
 import { join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -11,7 +11,7 @@ import { ownDockerLogins, pullWith } from './docker.ts';
 
 const TOOLS = ['podman', 'buildah', 'skopeo'] as const;
 
-/** A drop-in of registries.conf (containers-registries.conf.d(5)). */
+/** Returns a drop-in of registries.conf (containers-registries.conf.d(5)). */
 export function dropIn(name: string, insecure: boolean, mirror: boolean): string {
   const lines = [MARK];
   if (insecure) lines.push('[[registry]]', `location = "${name}"`, 'insecure = true');
@@ -26,7 +26,7 @@ export function dropIn(name: string, insecure: boolean, mirror: boolean): string
   return `${lines.join('\n')}\n`;
 }
 
-/** Where they look: the machine's directory, or this user's. */
+/** Returns the directory of their files: the machine's, or this user's. */
 const baseOf = ({ env, person }: Look) =>
   person.uid === 0
     ? '/etc/containers'
@@ -43,7 +43,7 @@ async function resources({ host, wish, made, ...look }: Look, trust: Trust): Pro
   return [...certs, directory(dir, made), { kind: 'file', path, content, mode: 0o644 }];
 }
 
-/** podman logins lie in the runtime directory, unless said otherwise (containers-auth.json(5)). */
+/** Returns where podman stores logins: in the runtime directory, unless REGISTRY_AUTH_FILE is set (containers-auth.json(5)). */
 function loginOf({ env, person }: Look, tool: LoginPlace['tool']): LoginPlace {
   const runtime = env.XDG_RUNTIME_DIR ? `${env.XDG_RUNTIME_DIR}/containers` : `/run/containers/${person.uid}`;
   return { tool, file: env.REGISTRY_AUTH_FILE || `${runtime}/auth.json` };
@@ -74,9 +74,9 @@ export const podman: Finder = async (all) => {
     certs: join(base, 'certs.d', wish.name),
     owns: [`${base}/`],
     resources: (trust) => resources(all, trust),
-    // Of somebody else's login root can keep nothing: it lies in that person's session.
+    // Root cannot store another user's login: it is in that user's session.
     ...(!person.as && { login: loginOf(all, tool) }),
-    // What is not in the one file is looked for in the other.
+    // podman looks in the second file for what the first one lacks.
     reads: [loginOf(all, tool).file, ownDockerLogins(env)],
     prove: (pull) => (tool === 'skopeo' ? look(host, tool, pull) : pullWith(host, tool, pull)),
     ...(person.as && { after: [`As ${person.as}:   ${tool} login ${wish.name}`] }),

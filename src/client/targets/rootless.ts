@@ -1,4 +1,4 @@
-// Rootless Docker: this user's own dockerd, with its files below ~/.config/docker. No root is needed anywhere.
+// Rootless Docker: this user's own dockerd, with its files below ~/.config/docker. Nothing here needs root.
 import { join } from 'node:path';
 import type { Daemon } from '../../dockerd/types.ts';
 import type { Finder } from '../target.ts';

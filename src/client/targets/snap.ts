@@ -1,4 +1,4 @@
-// Docker from the snap: it sees nothing of /etc/docker, and has a copy of those directories of its own.
+// Docker from the snap: it does not see /etc/docker, and has its own copy of those directories.
 import { join } from 'node:path';
 import type { Daemon } from '../../dockerd/types.ts';
 import type { Finder } from '../target.ts';

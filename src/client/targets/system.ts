@@ -1,4 +1,4 @@
-// The trust store of the system: every program of this machine then believes that CA for every name. Only when it is named.
+// The trust store of the system: every program on this machine then trusts the CA for every name. Only if the user names it.
 import type { Daemon } from '../../dockerd/types.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -6,7 +6,7 @@ import type { Resource } from '../../resources/resource.ts';
 import { findStore, STORES, trust as trustProvider } from '../../resources/trust.ts';
 import type { Finder, Trust } from '../target.ts';
 
-/** The roots as resources of the store; the file is called by the fingerprint, so that several lie side by side. */
+/** Returns the roots as resources of the store, with files named by fingerprint, so that several fit. @throws CliError (exit 2) without a store */
 export async function storeResources(host: Host, trust: Trust, restart?: Daemon): Promise<Resource[]> {
   if (trust.kind !== 'roots') return [];
   const store = await findStore(host);
@@ -18,7 +18,7 @@ export async function storeResources(host: Host, trust: Trust, restart?: Daemon)
   });
 }
 
-/** Whether they are there already. */
+/** Tells whether the store has all of them already. */
 export async function inStore(host: Host, resources: Resource[]): Promise<boolean> {
   const missing = await Promise.all(
     resources.map((resource) => resource.kind === 'trust' && trustProvider.check(resource, host)),
