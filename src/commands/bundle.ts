@@ -1,4 +1,4 @@
-// `registry-setup bundle FILE`: this program, the images and the answers in one file, for a server without network.
+// `registry-setup bundle FILE`: puts this program, the images and the answers into one file, for a server without network.
 import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -24,10 +24,10 @@ import { quoted } from '../terminal/shell.ts';
 /** What goes into the file. */
 interface Wish {
   refs: string[];
-  /** As they are said on the server, where nothing else is. */
+  /** The answers that count on the server unless the user gives others there. */
   answers: Record<string, unknown>;
   archive: string | undefined;
-  /** The node of this machine, where it is wanted. */
+  /** The node of this machine, if the user wants it. */
   node: Buffer | undefined;
 }
 
@@ -47,7 +47,7 @@ export async function bundle(context: Context): Promise<void> {
   if (isOn(context, 'dry-run')) return showPlan(context, file, wish, absent);
 
   await tryToWrite(context, file);
-  // On a disk, and not in memory as /tmp often is; made without another program, so that no Ctrl-C comes between it and its name.
+  // On disk, and not in memory as /tmp often is. Made without another program, so that no Ctrl-C comes before its name is known.
   const base = context.env.TMPDIR || ((await host.stat('/var/tmp')) ? '/var/tmp' : tmpdir());
   const folder = join(base, `registry-setup-${randomBytes(8).toString('hex')}`);
   await host.mkdir(folder, 0o700);
@@ -101,7 +101,7 @@ function steps(
   return [...fetch, write];
 }
 
-/** Where it goes: another bundle is replaced, anything else is not. */
+/** Returns the path of the bundle: it may replace another bundle, and nothing else. @throws InputError */
 async function target({ operands, host }: Context): Promise<string> {
   const [word] = operands;
   const bad = (message: string, fix?: string) => new InputError([{ where: word ?? 'bundle', message, fix }]);
@@ -119,7 +119,7 @@ async function target({ operands, host }: Context): Promise<string> {
   return file;
 }
 
-/** Better now than after a long download. */
+/** Verifies that the file can be written, before a long download. @throws CliError (exit 2) if not */
 async function tryToWrite({ host }: Context, file: string): Promise<void> {
   const probe = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
   await host.create(probe, '').catch(({ message }: CliError) => {
@@ -128,7 +128,7 @@ async function tryToWrite({ host }: Context, file: string): Promise<void> {
   await host.remove(probe);
 }
 
-/** What was said, checked as on the server: better here than there. */
+/** Reads the answers, and checks them here as the server would. @throws InputError with every problem */
 async function readWish({ answers: said, host }: Context): Promise<Wish> {
   const answers = mergeAnswers(said, await answersFile(said, host));
   const given = answers['image-archive'];
@@ -136,7 +136,7 @@ async function readWish({ answers: said, host }: Context): Promise<Wish> {
   const image =
     archive &&
     chooseImage(await archiveImages(host, archive), archive, answers.image?.value as string | undefined);
-  // The address of the server may be asked for there.
+  // The server may ask for its address.
   const place = { dir: DEFAULT_DIR, host: 'registry.invalid', engine: 'docker' as const };
   const result = resolveSettings(answers, { ...place, image, archive: 'bundle' });
   if ('problems' in result) throw new InputError(result.problems);
@@ -148,7 +148,7 @@ async function readWish({ answers: said, host }: Context): Promise<Wish> {
   return { refs, archive, node, answers: { ...told(answers), image: settings.image } };
 }
 
-/** What cannot travel. */
+/** Refuses what a bundle cannot carry: images by digest, and --dir. @throws InputError */
 function refuseOthers(answers: Answers, refs: string[]): void {
   const problems = refs
     .filter((ref) => ref.includes('@'))
@@ -163,7 +163,7 @@ function refuseOthers(answers: Answers, refs: string[]): void {
   if (problems.length > 0) throw new InputError(problems);
 }
 
-/** Every setting that was given, under its name. */
+/** Returns every given setting, under its name. */
 const told = (answers: Answers): Record<string, unknown> =>
   Object.fromEntries(
     FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [

@@ -1,4 +1,4 @@
-// `registry-setup --client --undo`: exactly what was done for one registry, taken back.
+// `registry-setup --client --undo`: undoes exactly what was done for one registry.
 import { leave, previewLeave } from '../client/leave.ts';
 import { nameOf, parseAddress } from '../client/options.ts';
 import { remembered } from '../client/records.ts';
@@ -41,8 +41,8 @@ export async function undoClient(context: Context, answers: Answers, base: strin
 }
 
 /**
- * The one that was named, or the only one, or the one that is chosen. A host without a port is the one of its name that is known
- * here: the port 5000 is only a guess.
+ * Returns the registry that the user names, or the only one, or the one that the user chooses. A host without a port means the
+ * registry of that host that is known here: the port 5000 is only a guess.
  */
 async function whichOne(context: Context, answers: Answers, known: string[], interactive: boolean) {
   if (!answers.host) return known.length < 2 ? known[0] : choose(context, known, interactive);

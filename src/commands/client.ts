@@ -1,4 +1,4 @@
-// `registry-setup --client`: this machine trusts a registry and is logged in to it; `--undo` takes that back.
+// `registry-setup --client`: makes this machine trust a registry and logs in to it; `--undo` undoes that.
 import { installedRoots } from '../client/certs-dir.ts';
 import { finderOf, findPerson, findTargets } from '../client/detect.ts';
 import { askLogin } from '../client/discover.ts';
@@ -76,7 +76,7 @@ export async function client(context: Context): Promise<void> {
     : [];
   const all: Joining = { wish, found, trust, targets, credentials: undefined, base, blocked, made, hosts };
   const { doable, lines } = await separate(all, context, person);
-  // What a target needs decides whether it can work at all: that is asked, and told, before the password.
+  // Finds out what each target needs, and so whether it can work at all: asks and reports that before the password.
   if (doable.targets.length > 0) await preview(doable, context);
   if (blocked.size > 0) output.say(...blockedLines(blocked, paint));
   const dry = isOn(context, 'dry-run');
@@ -88,7 +88,7 @@ export async function client(context: Context): Promise<void> {
   if (early) await askToGoAhead(context, (await preview(doable, context)).changes);
   const credentials = await chooseLogin(context, doable, former);
   const joining = { ...doable, credentials };
-  // A dry run at a terminal has not asked for the password that would take the place of a kept one.
+  // A dry run at a terminal has not asked for the password that would replace a stored one.
   if (!(dry && interactive)) await verifyNoneExposed(joining, host);
   const { changes } = await preview(joining, context);
   if (dry) {
@@ -97,7 +97,7 @@ export async function client(context: Context): Promise<void> {
   }
   const shared = changes.some(({ resource }) => providerNamed(resource.kind)?.shared);
   if (interactive && shared && !early) await askToGoAhead(context, changes);
-  // Nothing to do: then nothing is locked and nothing is written, unless the registry is reached in another way than before.
+  // With nothing to do, nothing is locked or written, unless the registry is now reached in another way (TLS, plain HTTP).
   const other = former.way !== undefined && (former.way === 'http') !== inPlain;
   const done = changes.length > 0 || other ? await join(joining, context) : { changes, proven: [] };
   await tell(context, joining, done, lines);
@@ -111,7 +111,7 @@ async function askToGoAhead(context: Context, changes: Change[]): Promise<void> 
     throw new Interrupted('Nothing was changed.');
 }
 
-/** What this user can do, and the commands for what root alone can. A target that waits for those is not used yet. */
+/** Separates what this user can do from the commands that only root can run. A target that needs those is not used yet. */
 async function separate(all: Joining, context: Context, person: Person) {
   if (person.uid === 0) return { doable: all, lines: [] };
   const { host } = context;

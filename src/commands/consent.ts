@@ -2,7 +2,7 @@
 import { type Context, isOn } from '../context.ts';
 import { CliError, Declined } from '../errors.ts';
 
-/** @throws CliError (exit 2) where --yes was not given and nobody can be asked */
+/** Verifies that a yes can be had. @throws CliError (exit 2) if --yes was not given and nobody can be asked */
 export function askable(context: Context): void {
   if (!isOn(context, 'yes') && !context.output.terminal)
     throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });

@@ -1,4 +1,4 @@
-// The help: made from the table of flags.
+// Writes the help from the table of flags.
 import { type Command, FLAG_NAMES, type FlagName, flag, spelled, takes } from '../settings/flags.ts';
 import { usual } from '../settings/meaning.ts';
 
@@ -71,10 +71,10 @@ export const BUILT: readonly Command[] = [
 ];
 
 const WIDTH = 80;
-/** Where the explanations begin. */
+/** The column at which the explanations begin. */
 const COLUMN = 30;
 
-/** Lines of at most `width` characters, broken between words. */
+/** Breaks a text between words into lines of at most `width` characters. */
 function wrapped(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -85,14 +85,14 @@ function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
-/** A name, and its explanation in the second column. */
+/** Returns a name, with its explanation in the second column. */
 function entry(left: string, text: string): string {
   const [first = '', ...more] = wrapped(text, WIDTH - COLUMN).map((line) => ' '.repeat(COLUMN) + line);
   const head = `  ${left}`;
   return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
 }
 
-/** The explanation of a flag, with its default. */
+/** Returns the explanation of a flag, with its default. */
 function explained(name: FlagName): string {
   const { help, tokenMode, defaultWords, ...row } = flag(name);
   const words = defaultWords ?? String(usual(row, { dir: 'DIR' }, { dir: 'DIR' }));
@@ -106,6 +106,7 @@ function row(name: FlagName): string {
   return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, explained(name) + alone);
 }
 
+/** Returns the help of a command; that of `setup` also lists the commands. */
 export function helpText(command: Command): string {
   const { usage, says, examples } = ABOUT[command];
   const own = FLAG_NAMES.filter((name) => flag(name).commands !== 'all' && takes(command, name));

@@ -1,11 +1,11 @@
-// The menu of a registry that is here: runs what is chosen in it.
+// The menu of a registry that is here: runs what the user chooses in it.
 import type { Context } from '../context.ts';
 import { Declined } from '../errors.ts';
 import { existing } from '../server/existing.ts';
 import { askUser, type MenuChoice, openMenu } from '../server/wizard/menu.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** @returns the exit code of what was done; `change`: the set-up goes on with its questions */
+/** @returns the exit code of what the user chose; `change`: the set-up continues with its questions */
 export async function menu(context: Context): Promise<'change' | number> {
   const wanted = await existing(context);
   const ask = await openMenu(context, wanted);
@@ -16,7 +16,7 @@ export async function menu(context: Context): Promise<'change' | number> {
   });
 }
 
-/** After a no, or "back", nothing was touched, and something else may be wanted: the question comes again. */
+/** Asks again after a no or "back": nothing was changed, and the user may want something else. */
 async function untilDone<T>(run: () => Promise<T>): Promise<T> {
   for (;;)
     try {
@@ -38,7 +38,7 @@ async function act(
   if (choice === 'uninstall') return (await import('./uninstall.ts')).uninstall(context);
 }
 
-/** @throws Declined after "back" */
+/** Runs what the user chooses for users. @throws Declined after "back" */
 async function users(context: Context, settings: Settings): Promise<void> {
   const { user } = await import('./user.ts');
   const prompts = await context.prompts();

@@ -1,4 +1,4 @@
-// `registry-setup rotate`: a new site certificate, and a new CA with --ca. No client of a CA has to do anything.
+// `registry-setup rotate`: makes a new certificate, and a new CA with --ca. No client of a CA has to do anything.
 import { certificateFacts } from '../certificates/description.ts';
 import { readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
@@ -42,10 +42,10 @@ export async function rotate(context: Context): Promise<void> {
       exitCode: 2,
     });
 
-  // A file that was given is not made here: what can be new is the file.
+  // A certificate that the user gave is not made here: only its file can be new.
   const wanted = cert ? before : await rotated(context, change, before, { ca, within });
   if (!wanted || (cert && !before.certificates.site?.fresh)) {
-    // A run that was killed may have left the registry stopped: the timer does not leave it so.
+    // A killed run may have left the registry stopped: a run by the timer recovers it.
     if (!isOn(context, 'dry-run') && (await readUnfinished(context.host, before.settings.dir)))
       await carryOut(before, context);
     return nothingToDo(context, before, within);
@@ -67,7 +67,7 @@ export async function rotate(context: Context): Promise<void> {
   if (facts) output.say('', ...outcome(wanted, facts, ca));
 }
 
-/** A new key for tokens. The registry knows both for as long as tokens of the former one may live, so nothing that is under way ends. */
+/** Replaces the key for tokens. The registry knows both keys while tokens of the former one may live, so nothing under way ends. */
 async function rotateTokenKey(context: Context, change: Answers): Promise<void> {
   const { output } = context;
   const wanted = await existing(context, change, { token: true });
@@ -102,14 +102,14 @@ function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): str
   ];
 }
 
-/** The certificates made anew; undefined when --if-expiring says that it is not time yet. */
+/** Recreates the certificates; returns undefined if --if-expiring says that it is not time yet. @throws CliError if the CA itself ends */
 async function rotated(
   context: Context,
   change: Answers,
   before: Wanted,
   { ca, within }: { ca: boolean; within: number | undefined },
 ): Promise<Wanted | undefined> {
-  // Judged by what is served, since an expired one does not fit and was made anew in passing.
+  // Judges the served certificate: `before` holds a recreated one if that has expired.
   const { dir } = before.settings;
   const [leaf] = (await readServed(await asRecovered(context.host, dir), dir))?.chain ?? [];
   if (within !== undefined && leaf && !ca) {
@@ -125,7 +125,7 @@ async function rotated(
             : commandLine('rotate --ca'),
         },
       );
-    // One that was made for a few days is renewed in the last third of them, and not every day.
+    // A certificate for a few days is renewed in the last third of them, and not every day.
     const life = (Date.parse(site.notAfter) - Date.parse(site.notBefore)) / DAY;
     if (site.daysLeft > Math.min(within, life / 3)) return undefined;
   }
@@ -153,7 +153,7 @@ function nothingToDo(
 }
 
 /**
- * The roots that a new CA leaves behind. It is certified by the one before it and by no older one, whose key is destroyed:
+ * Returns the roots that a new CA leaves behind. The CA before it certifies it, but no older one, whose key is destroyed:
  * one more change of the CA while the last one is under way cuts off the clients of the oldest.
  */
 const oldestRoots = ({ certificates }: Wanted) =>

@@ -1,3 +1,4 @@
+// One file a command: reads the words, calls one function, tells what came of it.
 // `registry-setup`: sets the registry up, or changes the one that is here.
 import { certificateFacts } from '../certificates/description.ts';
 import { type Context, isOn } from '../context.ts';
@@ -14,7 +15,7 @@ import { givenPasswords } from '../settings/given-passwords.ts';
 import { everyone } from '../settings/readers.ts';
 import { address, type Settings } from '../settings/settings.ts';
 
-/** @returns the exit code, where something else was chosen in the menu of a registry that is here */
+/** @returns the exit code, if the user chose something else in the menu of a registry that is here */
 export async function setup(context: Context): Promise<number | undefined> {
   const { host, env } = context;
   refuseForeign(context.answers);
@@ -24,7 +25,7 @@ export async function setup(context: Context): Promise<number | undefined> {
     if (chosen !== 'change') return chosen;
   }
   const { asking, facts, engine, keys, interactive } = collected;
-  // Read anew each time: the wizard changes what was answered.
+  // Reads the answers each time: the wizard changes them.
   const want = () => {
     const { answers, dir, passwords } = asking;
     return settle(context, { answers, dir, passwords, facts, engine, keys, interactive });

@@ -1,4 +1,4 @@
-// `registry-setup status`: what runs here, and what differs from the plan.
+// `registry-setup status`: shows what runs here, and what differs from the plan.
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
@@ -10,7 +10,7 @@ import { address } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes, SYMBOL } from '../terminal/output.ts';
 
-/** Exit 0 when all is as planned, 1 when something differs or the registry does not answer. */
+/** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
   const { output } = context;
   const wanted = await existing(context);
@@ -46,7 +46,7 @@ export async function status(context: Context): Promise<number> {
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
-  // The first line tells of the answer; tokens that are not taken are no news of a registry that does not answer.
+  // The first line shows the answer. Refused tokens are no news if the registry does not answer.
   for (const { name, ok, cause } of findings)
     if (!ok && cause && (name === 'unfinished' || (name === 'tokens' && answer.ok)))
       output.out('', `${mark(false)} ${cause}`);

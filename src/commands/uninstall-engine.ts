@@ -1,4 +1,4 @@
-// An engine that was installed, or started, for the registry: others may use it by now, so that it goes only when that is asked for.
+// An engine that was installed, or started, for the registry. Others may use it by now: it is removed, or stopped, only on request.
 import type { Context } from '../context.ts';
 import { othersIn } from '../engines/others.ts';
 import { MANAGERS, type PackageUndo } from '../engines/packages.ts';
@@ -14,7 +14,7 @@ const stepsOf = (oldest: Oldest): UndoStep[] => [...oldest.values()].flatMap(({ 
 const isEngine = (step: UndoStep) =>
   step.do === 'engine' || (step.do === 'package' && step.engine !== undefined);
 
-/** What was done to have an engine at all. */
+/** Returns the undo of what was done to have an engine at all. */
 export const engineOf = (oldest: Oldest): Oldest =>
   new Map([...oldest].filter(([, { undo }]) => undo.steps.some(isEngine)));
 
@@ -22,17 +22,17 @@ const packageOf = (engine: Oldest): PackageUndo | undefined =>
   stepsOf(engine).find((step) => step.do === 'package');
 const programOf = (engine: Oldest): Program => packageOf(engine)?.engine?.program ?? 'docker';
 
-/** `Docker, the package docker.io`; `Docker, which was started for it`. */
+/** Returns `Docker, the package docker.io`, or `Docker, which was started for it`. */
 export function engineTitle(engine: Oldest): string {
   const pack = packageOf(engine);
   return `${TITLE[programOf(engine)]}, ${pack ? `the package ${pack.name}` : 'which was started for it'}`;
 }
 
-/** Why it has to stay; undefined: nothing of anybody else is in it. */
+/** Returns why the engine has to stay; undefined if nothing of others is in it. */
 export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError | undefined> {
   const engine = engineOf(oldest);
   const program = programOf(engine);
-  // The package of Debian takes along whatever is in it; one that is only stopped keeps it all.
+  // Debian removes everything in the engine with its package; an engine that is only stopped keeps it all.
   const ours = packageOf(engine)
     ? stepsOf(oldest).flatMap((step) => (step.do === 'image' ? [step.ref] : []))
     : undefined;
@@ -45,7 +45,7 @@ export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError
   });
 }
 
-/** Whether it shall go, too. */
+/** Asks whether the engine is to be removed, or stopped, too. */
 export async function askEngine(context: Context, engine: Oldest): Promise<boolean> {
   const pack = packageOf(engine);
   const title = TITLE[programOf(engine)];
@@ -56,7 +56,7 @@ export async function askEngine(context: Context, engine: Oldest): Promise<boole
   return confirm({ message, default: false });
 }
 
-/** What is said of it at the end. */
+/** Returns the last lines about the engine; empty if nothing of it is left to undo. */
 export async function engineLines(engine: Oldest, gone: boolean, host: Host): Promise<string[]> {
   if (engine.size === 0) return [];
   const pack = packageOf(engine);

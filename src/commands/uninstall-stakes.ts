@@ -1,18 +1,19 @@
-// What a removal is about: which registry, what of it is lost for good, what is kept.
+// Tells what a removal is about: which registry, what of it is lost for good, what is kept.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { readYaml } from '../templates.ts';
 
-/** What the last run left in settings.yml, as far as it is known; a registry can be removed without it. */
+/** What settings.yml of the last run says, as far as it is known; a registry can be removed without it. */
 export interface LastSettings {
   host: string;
   port?: number | undefined;
   storage: string;
   tls?: string | undefined;
-  /** Who can log in, also who only pulls. */
+  /** All users who can log in, also those who only pull. */
   users: string[];
 }
 
+/** Reads settings.yml; uses defaults for what is missing. */
 export async function lastSettings(host: Host, dir: string): Promise<LastSettings> {
   const file = join(dir, 'settings.yml');
   const text = (await host.read(file))?.toString() ?? '';
@@ -36,7 +37,7 @@ export interface Stakes {
   kept: string[];
 }
 
-/** @param images where there are any */
+/** Returns what a removal is about. @param images their directory, if there are any */
 export async function stakesOf(
   settings: LastSettings,
   { dir, images, purge }: { dir: string; images: string | undefined; purge: boolean },
@@ -62,7 +63,7 @@ export async function stakesOf(
   };
 }
 
-/** `  Removes     https://10.0.3.17:5000 (/opt/registry)`, and a line for each thing below it. */
+/** Returns `  Removes     https://10.0.3.17:5000 (/opt/registry)`, and a line for each thing below it. */
 export function stakesLines({ removes, lost, kept }: { removes: string[]; lost: string[]; kept: string[] }) {
   const rows = { Removes: removes, 'For good': lost, Keeps: kept };
   return Object.entries(rows).flatMap(([title, list]) =>

@@ -1,4 +1,4 @@
-// `registry-setup uninstall`: all that was done here, undone; the images stay unless --purge.
+// `registry-setup uninstall`: undoes all that was done here; the images stay unless --purge.
 import { type Context, dirOf, isOn } from '../context.ts';
 import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
 import { readOldest, readUnfinished } from '../reconcile/journal.ts';
@@ -69,7 +69,7 @@ export async function uninstall(context: Context): Promise<void> {
   );
 }
 
-/** Images have no way back: the name of the host is typed for them, and for nothing else. */
+/** Asks the user to type the name of the host: only for images, which have no way back. */
 async function typed(context: Context, images: string, name: string): Promise<void> {
   const prompts = await context.prompts();
   const { total, free } = await context.host.space(images);

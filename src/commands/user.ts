@@ -1,4 +1,4 @@
-// `registry-setup user list | add | remove | password`: who may log in. The registry re-reads its users, so nothing restarts.
+// `registry-setup user list | add | remove | password`: changes who may log in. The registry re-reads its users, so nothing restarts.
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { showDryRun } from '../reconcile/dry-run.ts';
@@ -60,7 +60,7 @@ export async function user(context: Context): Promise<void> {
   await change(context, verb, name, roles);
 }
 
-/** Names, and in token mode what each may do. */
+/** Prints the names, and in token mode what each may do. */
 function list({ output }: Context, settings: Settings): void {
   const { auth, users } = settings;
   const token = auth === 'token';
@@ -119,7 +119,7 @@ async function change(
   });
   const done: Record<string, string> = {
     add: `${name} can log in now.`,
-    // A token is good for its 900 seconds, whoever it was given to.
+    // A token is valid for 900 seconds, even if its user has been removed.
     remove: `${name} cannot log in any more.${settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
