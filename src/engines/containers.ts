@@ -1,4 +1,4 @@
-// Containers of Docker and podman, which take the same words.
+// Containers of Docker and podman, whose command lines take the same words.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
@@ -13,16 +13,16 @@ export interface Container {
   running: boolean;
   image: string;
   imageId: string;
-  /** The set-up that it belongs to, or '' where it is not ours. */
+  /** The directory of the set-up that it belongs to; '' if no set-up made it. */
   owner: string;
   digest: string;
   exitCode: number;
   error: string;
-  /** Of its first process; 0 where it does not run. */
+  /** The id of its first process; 0 if it does not run. */
   pid: number;
 }
 
-/** Runs the engine's command line, and turns what it says into an error of ours when it fails. */
+/** Runs the engine's command line; `timeout` in milliseconds. @throws CliError with what the engine says if it fails */
 export async function engine(
   host: Host,
   program: Program,
@@ -43,19 +43,19 @@ export const HANGS = [
   'Or start it again:      systemctl restart docker',
 ];
 
-/** 0.0.0.0 is everywhere, and without an address that is IPv6 as well, where there is any. */
+/** Returns the address for `-p`: none for 0.0.0.0, since the engine then listens on IPv6 as well, if there is any. */
 const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`);
 
-/** The arguments of `docker run` that make this service; the same ones are shown by --dry-run. */
+/** Returns the arguments of `docker run` for a service; --dry-run shows the same ones. */
 export function runArguments(service: Service, digest: string): string[] {
   return [
     ['--name', service.name],
     ['--restart', 'unless-stopped'],
-    // Nothing but its job: field-tested with registry 2.8 and 3.1, docker_auth 1.14.
+    // Allows the service nothing but its job: field-tested with registry 2.8 and 3.1, docker_auth 1.14.
     ['--read-only'],
     ['--cap-drop', 'ALL'],
     ['--security-opt', 'no-new-privileges'],
-    // podman has a limit of its own (containers.conf), and refuses one where cgroups cannot count.
+    // podman has its own limit (containers.conf), and refuses one if cgroups cannot count.
     service.engine === 'podman' ? [] : ['--pids-limit', '512'],
     ...service.publish.map(({ bind, port, to }) => ['-p', `${listenOn(bind)}${port}:${to}`]),
     ...service.mounts.map(({ source, target, readOnly, label }) => [
@@ -75,7 +75,7 @@ export function runArguments(service: Service, digest: string): string[] {
 /** `no such container` (both), `no container with name or ID` (podman 4). */
 const NONE = /no such container|no container with (name or )?id/i;
 
-/** The container of that name or id; undefined where there is none. */
+/** Returns the container of that name or id; undefined if there is none. @throws CliError if the engine does not say */
 export async function inspect(
   host: Host,
   nameOrId: string,
@@ -85,7 +85,7 @@ export async function inspect(
     timeout: ANSWERS_WITHIN,
   });
   if (code !== 0) {
-    // An engine that was removed has taken its containers with it.
+    // An engine that was removed has no containers left.
     if (code === 127 || NONE.test(stderr)) return undefined;
     throw new CliError(`${TITLE[program]} could not look at the container ${nameOrId}.`, {
       why: stderr.trim(),
@@ -118,21 +118,21 @@ export const createContainer = (host: Host, service: Service, digest: string) =>
 };
 export const startContainer = (host: Host, id: string, program: Program = 'docker') =>
   engine(host, program, ['start', id], `start the container ${id}`);
-/** A little more than the registry's own draintimeout (templates/config.yml): what is under way ends by itself. */
+/** A little more than the registry's own draintimeout (templates/config.yml): open requests end by themselves. */
 const STOP_SECONDS = 15;
 export const stopContainer = (host: Host, id: string, program: Program = 'docker') =>
   engine(host, program, ['stop', '-t', String(STOP_SECONDS), id], `stop the container ${id}`);
 export const renameContainer = (host: Host, id: string, name: string, program: Program = 'docker') =>
   engine(host, program, ['rename', id, name], `rename the container ${id}`);
 
-/** Removes a container with its anonymous volumes; one that is gone already is fine. The images lie on the host, not in a volume. */
+/** Removes a container, if it exists, with its anonymous volumes. The images are on the host, not in a volume. */
 export async function removeContainer(host: Host, id: string, program: Program = 'docker'): Promise<void> {
   const { code, stderr } = await host.run(program, ['rm', '-fv', id]);
   if (code !== 0 && code !== 127 && !NONE.test(stderr))
     throw new CliError(`${TITLE[program]} could not remove the container ${id}.`, { why: stderr.trim() });
 }
 
-/** The last lines that a container wrote, since a moment if one is given. */
+/** Returns the last lines that a container wrote, after `since` if it is given. */
 export async function logs(
   host: Host,
   name: string,

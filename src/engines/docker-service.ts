@@ -1,4 +1,4 @@
-// Docker as a service of the machine: whether it starts, and how to start it with systemd, OpenRC or an init script.
+// Docker as a service of the machine: whether it starts at boot, and how to start it with systemd, OpenRC or an init script.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { hasSystemd, systemctlLine } from '../host/systemd.ts';
@@ -15,7 +15,7 @@ interface Init {
   start(service: string): string[];
   stop(service: string): string[];
   active(service: string): string[];
-  /** With the machine. Undefined: its package has seen to it. */
+  /** Start at boot. Undefined: the package has arranged it. */
   boot?: { on(service: string): string[]; off(service: string): string[]; is(service: string): string[] };
 }
 
@@ -48,15 +48,18 @@ const SCRIPTS: Init = {
   active: (service) => ['service', service, 'status'],
 };
 
+/** Returns what starts and stops services on this machine. */
 export async function initOf(host: Host): Promise<Init> {
   if (await hasSystemd(host)) return SYSTEMD;
   return (await host.stat('/sbin/rc-service')) ? OPENRC : SCRIPTS;
 }
 
 export const DOCKER = (init: Init) => (init === SYSTEMD ? 'docker.service' : 'docker');
+/** Tells whether a command succeeds; false without a command. */
 export const says = async (host: Host, words: string[] | undefined) =>
   words !== undefined && (await host.run(words[0] ?? '', words.slice(1), LIMIT)).code === 0;
 
+/** Runs a command. @throws CliError with what it says if it fails */
 export async function must(host: Host, [program = '', ...args]: string[]): Promise<void> {
   const { code, stderr } = await host.run(program, args, LIMIT);
   if (code !== 0)
@@ -68,24 +71,25 @@ export async function must(host: Host, [program = '', ...args]: string[]): Promi
 
 export const LOOK = 'journalctl -u docker -n 50';
 
-/** Whether the Docker of this machine is started with it; where nothing can tell, it is. */
+/** Tells whether the Docker of this machine starts at boot; true if nothing can tell. */
 export async function startsWithMachine(host: Host): Promise<boolean> {
   const init = await initOf(host);
   return init.boot === undefined || says(host, init.boot.is(DOCKER(init)));
 }
 
-/** Whether there is a Docker on this machine to start: its command line may be here alone, for an engine elsewhere. */
+/** Tells whether this machine has a Docker to start: the command line may be here alone, for an engine elsewhere. */
 export async function canStart(host: Host): Promise<boolean> {
   if ((await initOf(host)) === SYSTEMD) return says(host, systemctlLine({}, 'cat', 'docker.service'));
   return (await host.stat('/etc/init.d/docker')) !== undefined;
 }
 
-/** Docker runs, and would not after a restart of the machine. Another service may start it, as a snap's does. */
+/** Tells whether Docker runs, but would not after a reboot. Another service may start it, as a snap's does. */
 export async function staysOff(engine: EngineInfo, host: Host): Promise<boolean> {
   const { kind, rootless } = engine;
   if (kind !== 'docker' || isPending(engine) || rootless || host.machine.uid !== 0) return false;
   return !(await startsWithMachine(host)) && (await canStart(host));
 }
 
+/** Tells whether Docker answers within 5 seconds. */
 export const answers = async (host: Host) =>
   (await host.run('docker', ['version'], { timeout: 5_000 })).code === 0;

@@ -1,19 +1,18 @@
-// The words that Docker and podman understand. Everything goes through the command line, so that contexts and DOCKER_HOST are
-// honoured. Where the two differ it says so.
+// Asks Docker what it is. Everything uses the command line, which honours contexts and DOCKER_HOST.
 import type { Host } from '../host/host.ts';
 import { commandLine } from '../terminal/command.ts';
 import { HANGS } from './containers.ts';
 import { ANSWERS_WITHIN, type EngineState, notReady, ready } from './types.ts';
 
 /**
- * What the engine says of itself; else the error tells apart: not installed, not running, no permission, no answer.
+ * Returns what Docker says of itself; else an error for each case: not installed, not running, no permission, no answer.
  */
 export async function dockerState(host: Host): Promise<EngineState> {
   const { code, stdout, stderr } = await host.run('docker', ['info', '--format', '{{json .}}'], {
     timeout: ANSWERS_WITHIN,
   });
   const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
-  // podman-docker is podman under the name of docker: it is spoken to by its own.
+  // podman-docker is podman under the name of docker: this program calls it podman.
   if (code === 0 && 'host' in info && 'version' in info) return notReady('absent', 'Docker is podman here.');
   const errors = ((info.ServerErrors as string[] | undefined) ?? []).filter((line) => !stderr.includes(line));
   const refusal = [stderr, ...errors].join('\n').trim();

@@ -1,4 +1,5 @@
-// What is asked of any engine: which one it is here, whether a service of ours runs, its last words, who holds a port.
+// What runs a registry: Docker, podman, the machine itself; `images/` is how an image comes here.
+// Asks any engine: which one is here, whether a service of the set-up runs, its last words.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/service-manager.ts';
@@ -11,7 +12,7 @@ import { isPending } from './pending.ts';
 import { podmanState } from './podman.ts';
 import { type EngineInfo, type EngineState, ready, TITLE } from './types.ts';
 
-/** Is never `absent`: where nothing else is wished for, no other engine takes its place. */
+/** Never returns `absent`: if the user wants no engine, no other one takes its place. */
 const nativeState = (host: Host, supply?: Supply): Promise<EngineState> =>
   nativeInfo(host, supply).then(ready, (error: unknown) => {
     if (error instanceof CliError && error.exitCode !== 130) return { state: 'unusable', error, instead: [] };
@@ -19,8 +20,8 @@ const nativeState = (host: Host, supply?: Supply): Promise<EngineState> =>
   });
 
 /**
- * The engine that was asked for; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
- * An engine that is there and does not answer is told of: it may hold the port, and its person expects to find the registry in it.
+ * Returns the engine that the user wants; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
+ * Reports an engine that is here and does not answer: it may hold the port, and its user expects to find the registry in it.
  */
 export async function findEngine(host: Host, wish: EngineWish, supply?: Supply): Promise<EngineState> {
   if (wish === 'native') return nativeState(host, supply);
@@ -35,10 +36,10 @@ export async function findEngine(host: Host, wish: EngineWish, supply?: Supply):
   return native.state === 'ready' ? native : docker;
 }
 
-/** Its package is still to be installed; one that is pending and not new is here, and does not run. */
+/** Tells whether an engine's package is still to be installed; a pending engine that is not new is here, and does not run. */
 export const isNew = ({ install }: EngineInfo): boolean => install !== undefined;
 
-/** `Docker 26.1.5`, `podman 5.4.2`; without one, the registry itself. */
+/** Returns `Docker 26.1.5`, `podman 5.4.2`; without an engine, the registry itself. */
 export function engineText(engine: EngineInfo): string {
   const version = engine.version.split('+')[0] ?? '';
   if (isPending(engine) && engine.kind !== 'native')
@@ -51,7 +52,7 @@ export function engineText(engine: EngineInfo): string {
 
 type Where = Pick<Settings, 'engine' | 'name' | 'dir'>;
 
-/** Whether a service of ours runs: the registry, or another one by its name. */
+/** Tells whether a service of the set-up runs: the registry, or another one by its name. */
 export async function isRunning(host: Host, at: Where, name = at.name): Promise<boolean> {
   if (at.engine !== 'native') return (await inspect(host, name, at.engine))?.running === true;
   const keeper = await keeperOf(host);
@@ -61,7 +62,7 @@ export async function isRunning(host: Host, at: Where, name = at.name): Promise<
   return code === 0;
 }
 
-/** The last lines that a service of ours wrote. */
+/** Returns the last lines that a service of the set-up wrote. */
 export async function lastLines(
   host: Host,
   at: Where,

@@ -1,4 +1,4 @@
-// No container engine at all: the registry is a program of this machine, and systemd, or a script of ours, keeps it running.
+// No container engine at all: the registry is a program of this machine, and systemd, or the set-up's script, keeps it running.
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -10,34 +10,34 @@ import type { EngineInfo } from './types.ts';
 
 export interface NativeInfo extends EngineInfo {
   kind: 'native';
-  /** The registry's program; where the package will put it, while it is not here. */
+  /** The path of the registry's program; the one of the package while the program is not here. */
   binary: string;
-  /** What brings it, when it is not here. */
+  /** The package that provides the program, if it is not here. */
   package?: { manager: Manager; name: string; service: string };
-  /** It comes out of an archive of images, or came so. */
+  /** The program comes, or came, out of an archive of images. */
   fromImage?: true;
   keeper: Keeper;
 }
 
-/** Where the registry's program can come from, beside this machine and its packages. */
+/** Sources of the registry's program beside this machine and its packages. */
 export interface Supply {
-  /** The set-up's directory: a program out of an image is kept there. */
+  /** The set-up's directory, which holds a program out of an image. */
   dir: string;
-  /** There are images in a file; `last`: they are for when no program is on this machine. */
+  /** There are images in a file; `last`: only for a machine without the program. */
   archive?: 'first' | 'last' | undefined;
 }
 
-/** A registry out of an image. */
+/** Returns the path of a registry out of an image. */
 const ownProgram = (dir: string): string => join(dir, 'bin/registry');
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-/** Debian calls it docker-registry, everybody else registry, as other programs are called, too. */
+/** Debian calls the program docker-registry, everybody else registry, a name that other programs have, too. */
 const NAMES = ['registry', 'docker-registry'];
 
 /** `docker-registry github.com/docker/distribution 2.8.2+ds1`, `registry github.com/distribution/distribution/v3 v3.1.1` */
 const VERSION = /\b(?:docker|distribution)\/distribution\S* v?(\d[\w.+~-]*)/;
 
-/** The program on this machine, and its version; undefined where there is none that is a registry. */
+/** Returns the program on this machine, and its version; undefined if none is a registry. */
 async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {
   for (const binary of FOLDERS.flatMap((folder) => NAMES.map((name) => join(folder, name)))) {
     const { version } = await registryVersion(host, binary);
@@ -50,8 +50,8 @@ async function findBinary(host: Host): Promise<{ binary: string; version: string
 const WHY = 500;
 
 /**
- * What a program says of itself: its version, if it is there and a registry; else what keeps it from running. It may come out of an
- * image of anybody's: it is asked as nobody, and what it says is shown without control characters.
+ * Returns what a program says of itself: its version, if it exists and is a registry; else what keeps it from running. The program may
+ * come out of anybody's image: it runs as nobody, and its words have no control characters.
  */
 export async function registryVersion(
   host: Host,
@@ -65,8 +65,8 @@ export async function registryVersion(
 }
 
 /**
- * A program out of an image first, then one that is on this machine, then the package of the system.
- * @throws CliError where there is none of them
+ * Returns a program out of an image, else one that is on this machine, else the package of the system.
+ * @throws CliError if there is none of them
  */
 export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInfo> {
   const keeper = await keeperOf(host);

@@ -1,12 +1,13 @@
-// What of somebody else is in an engine that was installed for the registry: it would go with it.
+// Finds what others have in an engine that was installed for the registry: it would be removed with the engine.
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { OWNER_LABEL } from './containers.ts';
 import { ANSWERS_WITHIN } from './types.ts';
 
 /**
- * @param ours images that may go; undefined: images are not looked at
- * @returns undefined where the engine does not say
+ * Lists containers, volumes and images of others.
+ * @param ours images that may be removed; undefined: does not look at images
+ * @returns undefined if the engine does not say
  */
 export async function othersIn(host: Host, program: Program, ours?: string[]): Promise<string[] | undefined> {
   const ask = async (...words: string[]) => {
@@ -19,7 +20,7 @@ export async function othersIn(host: Host, program: Program, ours?: string[]): P
     ours ? ask('images', '--format', '{{.Repository}}:{{.Tag}}') : [],
   ]);
   if (!containers || !volumes || !images) return undefined;
-  // podman says in full where an image is from.
+  // podman shows an image's name with its registry.
   const known = new Set(
     ours?.flatMap((ref) => [
       ref,

@@ -1,15 +1,15 @@
-// The package managers: how a package is looked for, installed and taken away, and what each calls the registry.
+// The package managers: how each finds, installs and removes a package, and what it calls the registry.
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 
 export type Manager = 'apt' | 'dnf' | 'zypper' | 'apk' | 'pacman';
 
-/** A registry as a package of the system: its program, and the service that it brings and that we do not use. */
+/** A registry as a package of the system: its program, and its service, which this program does not use. */
 export interface RegistryPackage {
   name: string;
   binary: string;
   service: string;
-  /** What to look at when the system has no package of that name. */
+  /** What to try if the system has no package of that name. */
   hint?: string;
 }
 
@@ -17,39 +17,39 @@ export interface RegistryPackage {
 export interface PackageUndo {
   manager: Manager;
   name: string;
-  /** Packages and users that were there: what came with it goes with it, and nothing else. */
+  /** The former packages and users: what came with the package is removed with it, and nothing else. */
   before: { packages: string[]; users: string[] };
   service?: string;
   runtime?: true;
-  /** It brought a container engine, which others may use by now; `empty`: directories of it with nothing in them, `absent`: those of them that were not there. */
+  /** The package's container engine, which others may use by now; `empty`: its empty directories, `absent`: those of them that did not exist. */
   engine?: { program: Program; empty: string[]; absent: string[]; group: boolean };
 }
 
 interface Row {
-  /** Where the manager is: that is how a system is known to have it. */
+  /** The path of the manager: a system that has this file has the manager. */
   at: string;
-  /** `full`: with what the system recommends beside it. */
+  /** `full`: with the packages that the system recommends. */
   install(name: string, full?: boolean): string[];
   remove(names: string[]): string[];
-  /** Fetches the lists of packages, where installing does not do so by itself. */
+  /** Fetches the lists of packages, if installing does not do so by itself. */
   refresh?: string[];
-  /** Exit code 0 and, with `state`, these words: it is installed. */
+  /** The package is installed if the exit code is 0 and the output matches `state`. */
   installed(name: string): { words: string[]; state?: RegExp };
-  /** Every package that is there, one a line. */
+  /** Lists every installed package, one a line. */
   list: string[];
-  /** What it would install, without being root; the first group is the version. No match: it has none of that name. */
+  /** Shows, without root, what the manager would install; the first group is the version. No match: it has no such package. */
   candidate(name: string): { words: string[]; version: RegExp };
   registry?: RegistryPackage;
-  /** The engines that it has, the first is the one that is offered. */
+  /** The packages of the engines; the first one is offered. */
   engines: Partial<Record<Program, string>>;
 }
 
 const docker = { binary: '/usr/bin/docker-registry', service: 'docker-registry' };
 
-/** dpkg-query(1) replaces it; a template string it is not. */
+/** dpkg-query(1) replaces it; it is not a template string. */
 const PACKAGE = '$'.concat('{Package}\\n');
 
-/** `Version : 26.1.5`, as dnf, zypper and pacman say it. */
+/** `Version : 26.1.5`, as dnf, zypper and pacman print it. */
 const VERSION = /^Version\s*: (\S+)/m;
 
 /**
@@ -114,7 +114,7 @@ export const MANAGERS: Record<Manager, Row> = {
   apk: {
     at: '/sbin/apk',
     install: (name) => ['apk', 'add', name],
-    // What only it needed goes with it.
+    // Also removes what only this package needed.
     remove: ([name = '']) => ['apk', 'del', name],
     refresh: ['apk', 'update'],
     installed: (name) => ({ words: ['apk', 'info', '-e', name] }),
@@ -123,7 +123,7 @@ export const MANAGERS: Record<Manager, Row> = {
     registry: { name: 'docker-registry', ...docker },
     engines: { docker: 'docker', podman: 'podman' },
   },
-  // Arch has no registry in its repositories: there the program is taken from PATH, or a container engine.
+  // Arch has no registry in its repositories: the program must be on PATH, or a container engine runs it.
   pacman: {
     at: '/usr/bin/pacman',
     install: (name) => ['pacman', '-S', '--noconfirm', '--needed', name],
@@ -135,13 +135,14 @@ export const MANAGERS: Record<Manager, Row> = {
   },
 };
 
-/** The manager of this system; undefined where it is none that is known. */
+/** Returns the manager of this system; undefined if it is unknown. */
 export async function managerOf(host: Host): Promise<Manager | undefined> {
   const names = Object.keys(MANAGERS) as Manager[];
   const there = await Promise.all(names.map((name) => host.stat(MANAGERS[name].at)));
   return names.find((_, i) => there[i]);
 }
 
+/** Tells whether a package is installed completely. */
 export async function isInstalled(host: Host, manager: Manager, name: string): Promise<boolean> {
   const { words, state } = MANAGERS[manager].installed(name);
   const [program = '', ...args] = words;
@@ -149,10 +150,10 @@ export async function isInstalled(host: Host, manager: Manager, name: string): P
   return code === 0 && (!state || state.test(stdout));
 }
 
-/** Debian's word for a package of which nothing but its configuration is left. */
+/** Debian's words for a package of which nothing, or only its configuration, is left. */
 const GONE = /^Status: \S+ \S+ (not-installed|config-files)$/m;
 
-/** Whether any of it is here: a manager that was cut off leaves it half installed. */
+/** Tells whether any part of a package is here: an interrupted manager leaves it half installed. */
 export async function isThere(host: Host, manager: Manager, name: string): Promise<boolean> {
   if (manager !== 'apt') return isInstalled(host, manager, name);
   const { code, stdout } = await host.run('dpkg', ['-s', name]);
@@ -162,14 +163,14 @@ export async function isThere(host: Host, manager: Manager, name: string): Promi
 const PROGRAMS = 'apt-get|dnf|dnf-3|dnf5|zypper|apk|pacman';
 const IDLE_WITHIN = 10 * 60_000;
 
-/** Waits for a package manager that still runs: one that a killed run has left behind goes on to its end. */
+/** Waits up to 10 minutes for a package manager that still runs: one that a killed run left behind continues to its end. */
 export async function managerIdle(host: Host): Promise<void> {
   const since = performance.now();
   while ((await host.run('pgrep', ['-x', PROGRAMS])).code === 0 && performance.now() - since < IDLE_WITHIN)
     await new Promise((done) => setTimeout(done, 500));
 }
 
-/** What a package manager would install under a name, in its own words for a version; undefined: it knows of none. */
+/** Returns the version that a package manager would install, in its own words; undefined if it has no such package. */
 async function candidate(host: Host, manager: Manager, name: string): Promise<string | undefined> {
   const { words, version } = MANAGERS[manager].candidate(name);
   const [program = '', ...args] = words;
@@ -182,13 +183,13 @@ export interface EnginePackage {
   manager: Manager;
   program: Program;
   name: string;
-  /** Empty where the manager has no list of packages yet. */
+  /** Empty if the manager has no list of packages yet. */
   version: string;
 }
 
 /**
- * The engine that the packages of this system bring: the one that is wanted, else Docker, else podman.
- * @returns undefined where the manager is not known, or has none of them
+ * Returns the engine that the packages of this system provide: the wanted one; without a wish Docker, else podman.
+ * @returns undefined if the manager is unknown, or has none of them
  */
 export async function enginePackage(host: Host, wish?: Program): Promise<EnginePackage | undefined> {
   const manager = await managerOf(host);
@@ -199,7 +200,7 @@ export async function enginePackage(host: Host, wish?: Program): Promise<EngineP
     const version = name && (await candidate(host, manager, name));
     if (name && version) return { manager, program, name, version };
   }
-  // A fresh Debian has no list of packages before the first `apt-get update`: its names are known, its versions are not.
+  // A fresh Debian has no list of packages before the first `apt-get update`: the names are known, the versions are not.
   const [program] = programs;
   const name = program && MANAGERS[manager].engines[program];
   if (!program || !name || manager !== 'apt' || (await hasLists(host))) return undefined;

@@ -4,7 +4,7 @@ import type { Program } from '../settings/settings.ts';
 import type { EnginePackage } from './packages.ts';
 import type { EngineInfo } from './types.ts';
 
-/** What a fresh engine says, with nothing in its configuration. */
+/** Returns what a fresh engine says, with nothing in its configuration. */
 const fresh = (kind: Program, version: string): EngineInfo => ({
   kind,
   version,
@@ -13,21 +13,21 @@ const fresh = (kind: Program, version: string): EngineInfo => ({
   rootless: false,
 });
 
-/** The engine that a package brings. podman has no process that would have to run. */
+/** Returns the engine that a package provides. podman has no daemon to start. */
 export const fromPackage = (install: EnginePackage): EngineInfo => ({
   ...fresh(install.program, install.version),
   install,
   ...(install.program === 'docker' && { start: { boot: true } }),
 });
 
-/** The Docker that is here and does not run. */
+/** Returns the Docker that is here and does not run; `boot`: from now on it starts at boot. */
 export const startedDocker = (boot: boolean): EngineInfo => ({ ...fresh('docker', ''), start: { boot } });
 
-/** Whether it has to be installed or started before anything can be asked of it. */
+/** Tells whether an engine must be installed or started before it can be asked anything. */
 export const isPending = ({ install, start }: EngineInfo): boolean =>
   install !== undefined || start !== undefined;
 
-/** A machine on which that engine has nothing in it yet: what is in one that is stopped is not known before it runs. */
+/** Returns a machine whose engine holds nothing yet: the content of a stopped engine is unknown before it runs. */
 export const withoutEngine = (host: Host, program: Program): Host => ({
   ...host,
   run: async (command, args, options) =>
@@ -36,6 +36,6 @@ export const withoutEngine = (host: Host, program: Program): Host => ({
       : host.run(command, args, options),
 });
 
-/** The machine as it can be asked now: without its engine while that is pending. */
+/** Returns the machine as it can be asked now: without its engine while that is pending. */
 export const askableHost = (host: Host, engine: EngineInfo): Host =>
   isPending(engine) && engine.kind !== 'native' ? withoutEngine(host, engine.kind) : host;

@@ -1,10 +1,10 @@
-// Where podman says something else than Docker does: what it is, and who publishes a port.
+// What podman says in another way than Docker: what it is, and who publishes a port.
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { ANSWERS_WITHIN, type EngineState, notReady, ready } from './types.ts';
 
-/** The same of podman, whose document is another one (podman-info(1)). */
+/** Does what dockerState does for podman, whose document is another one (podman-info(1)). */
 export async function podmanState(host: Host): Promise<EngineState> {
   const { code, stdout, stderr } = await host.run('podman', ['info', '--format', 'json'], {
     timeout: ANSWERS_WITHIN,
@@ -33,7 +33,7 @@ export interface Publisher {
   status: string;
 }
 
-/** Who publishes a port among the running containers. podman's list knows no such filter, and has other names. */
+/** Returns the running container that publishes a port. podman's list has no such filter, and other names. */
 export async function publisher(
   host: Host,
   port: number,

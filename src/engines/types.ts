@@ -3,7 +3,7 @@ import { CliError, type ErrorParts } from '../errors.ts';
 import type { EngineKind, Program } from '../settings/settings.ts';
 import type { EnginePackage } from './packages.ts';
 
-/** What a person calls it. */
+/** What a user calls it. */
 export const TITLE: Record<Program, string> = { docker: 'Docker', podman: 'podman' };
 /** The time in which a healthy engine answers a question; milliseconds. */
 export const ANSWERS_WITHIN = 15_000;
@@ -13,30 +13,30 @@ export interface EngineInfo {
   version: string;
   /** `json-file` without limits fills a disk with the registry's access log. */
   logDriver: string;
-  /** User namespaces: the container's root cannot read our 0600 files. */
+  /** User namespaces: the container's root cannot read the set-up's 0600 files. */
   userns: boolean;
   rootless: boolean;
-  /** It is not installed: the package that brings it. What else is said here is what a fresh engine says. */
+  /** The package to install, if the engine is not installed. The other properties are then those of a fresh engine. */
   install?: EnginePackage;
-  /** It does not run, and has to be started before anything can be asked of it; `boot`: from now on with the machine. */
+  /** The engine does not run, and must be started before it can be asked anything; `boot`: from now on at boot. */
   start?: { boot: boolean };
 }
 
-/** Why no registry can be run in an engine as it is. */
+/** Why no registry can run in an engine as it is. */
 export interface NotReady {
   /**
-   * `absent`: it is not here, which another engine makes up for.
-   * `stopped`: it is installed, and has to be started.
-   * `unusable`: it is here and does not work.
+   * `absent`: the engine is not here, but another one may take its place.
+   * `stopped`: the engine is installed, and must be started.
+   * `unusable`: the engine is here and does not work.
    */
   state: 'absent' | 'stopped' | 'unusable';
-  /** What is wrong, in the words of the person. */
+  /** What is wrong, in the user's words. */
   error: CliError;
   /** Those lines of the error's `fix` that do without this engine. */
   instead: string[];
 }
 
-/** What was found of an engine. `ready` is also one that the plan installs or starts. */
+/** The state of an engine. One that the plan installs or starts is `ready`, too. */
 export type EngineState = { state: 'ready'; info: EngineInfo } | NotReady;
 
 export const ready = (info: EngineInfo): EngineState => ({ state: 'ready', info });
@@ -48,7 +48,7 @@ export const notReady = (
   { instead = [], fix = [], ...parts }: Omit<ErrorParts, 'fix'> & { fix?: string[]; instead?: string[] } = {},
 ): NotReady => ({ state, error: new CliError(message, { ...parts, fix: [...fix, ...instead] }), instead });
 
-/** @throws CliError where it is not ready */
+/** Returns what is known of a ready engine. @throws CliError if it is not ready */
 export function readyInfo(found: EngineState): EngineInfo {
   if (found.state !== 'ready') throw found.error;
   return found.info;
@@ -63,10 +63,10 @@ export interface Service {
   /** `label`: what SELinux lets in: Z one container, z several. */
   mounts: { source: string; target: string; readOnly: boolean; label?: 'z' | 'Z' }[];
   env: Record<string, string>;
-  /** The directory of the set-up that it belongs to; a label, so that a container is known as ours. */
+  /** The directory of the set-up that it belongs to: a label that identifies the set-up's containers. */
   owner: string;
   /** More arguments for `docker run`, from facts: log rotation, user namespaces. */
   options: string[];
-  /** docker unless said: it goes with the container to its end, whatever engine is wanted by then. */
+  /** Docker by default. The container keeps its engine to its end, whatever engine is wanted by then. */
   engine?: Program;
 }

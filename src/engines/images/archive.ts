@@ -1,4 +1,4 @@
-// What an image archive holds, without loading it: what `docker save` writes, or an OCI layout.
+// Reads an image archive without loading it: what `docker save` writes, or an OCI layout.
 import { posix } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -19,28 +19,28 @@ import { DEFAULT_IMAGE } from '../../settings/settings.ts';
 import { shown } from '../../terminal/visible.ts';
 import { plainName } from './reference.ts';
 
-/** Bytes of all lists, manifests and settings of images that are read at once; a real one has a few thousand. */
+/** The most bytes of lists, manifests and settings of images to read at once; a real one has a few thousand. */
 const TEXT_LIMIT = 8_000_000;
 /** What an archive has beside the files of its images. */
 const LISTS = new Set(['manifest.json', 'index.json', 'oci-layout', 'repositories']);
-/** Docker builds no image with more than 127. */
+/** Docker builds no image with more than 127 layers. */
 const LAYER_LIMIT = 1_000;
 
-/** An archive whose list was checked: every file that an image names is a regular one in it, is there once, and is named by its own name. */
+/** An archive with a checked list: every file that an image names is a regular file in it, exists once, and is named by its own name. */
 export interface ImageArchive {
   path: string;
   images: Listed[];
   /** Bytes of each file that an image names. */
   sizes: Map<string, number>;
-  /** Docker's own list is in it. */
+  /** The archive has Docker's own list. */
   written: boolean;
   packing: Packing | undefined;
 }
 
 /**
- * Reads what an archive holds, and checks it: whoever made it may want something of this machine.
- * @param unnamed what an image without a name is called
- * @throws CliError (exit 2) where the file is not such an archive
+ * Reads and checks what an archive holds: its author may be an attacker.
+ * @param unnamed the name of an image without one
+ * @throws CliError (exit 2) if the file is not such an archive
  */
 export async function readArchive(host: Host, path: string, unnamed = DEFAULT_IMAGE): Promise<ImageArchive> {
   const there = await host.stat(path);
@@ -60,7 +60,7 @@ export async function readArchive(host: Host, path: string, unnamed = DEFAULT_IM
   });
 }
 
-/** The images in an archive. @throws as readArchive does; and where none of them has a name */
+/** Returns the images in an archive. @throws as readArchive does, and if none of them has a name */
 export async function listArchive(host: Host, path: string): Promise<Listed[]> {
   const { images } = await readArchive(host, path);
   if (namesOf(images).length === 0) throw bad(`the image in ${path} has no name: it was saved by its id.`);
@@ -75,7 +75,7 @@ const bad = (message: string, why?: string, fix?: string[]) =>
   });
 
 /**
- * Tells what is wrong with an archive in one way, whatever is read of it.
+ * Words every fault of an archive in the same way.
  * @throws CliError (exit 2) for each TarError
  */
 async function named<T>(path: string, act: () => Promise<T>): Promise<T> {
@@ -92,7 +92,7 @@ async function named<T>(path: string, act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Adds the sizes of its files. Docker before 25 wrote a layer that two images share once, and a link to it for the other. */
+/** Checks an image, and adds the sizes of its files. Docker before 25 wrote a layer of two images once, and a link to it for the other. */
 function checkedImage(
   { Config, RepoTags, Layers }: Listed,
   listing: Listing,
@@ -116,7 +116,7 @@ function checkedImage(
   return { Config: file(Config), RepoTags, Layers: Layers.map(layer) };
 }
 
-/** Reads files that are named by the images of an archive. @throws as readArchive does */
+/** Reads files that the images of an archive name. @throws as readArchive does */
 export const readFiles = (host: Host, path: string, names: string[]): Promise<Map<string, Buffer>> =>
   named(path, () => readFromTar(host, path, [...new Set(names)], TEXT_LIMIT));
 
@@ -125,8 +125,8 @@ export const throughArchive: typeof withTar = (host, path, use) =>
   named(path, () => withTar(host, path, use));
 
 /**
- * Images of an archive as an archive that every engine reads: Docker's list, and the files that they name; nothing else, not packed.
- * @param use takes the bytes
+ * Makes of some images an archive that every engine reads: Docker's list, and the files that they name; nothing else, not packed.
+ * @param use receives the bytes
  * @throws as readArchive does
  */
 export function repacked<T>(
@@ -148,20 +148,20 @@ export function repacked<T>(
 
 const namesOf = (images: Listed[]): string[] => images.flatMap(({ RepoTags }) => RepoTags ?? []);
 
-/** The names of the images in an archive. @throws as listArchive does */
+/** Returns the names of the images in an archive. @throws as listArchive does */
 export const archiveImages = async (host: Host, path: string): Promise<string[]> =>
   namesOf(await listArchive(host, path));
 
-/** The image of that name in a list, whichever engine wrote it. */
+/** Returns the image of that name in a list, whichever engine wrote the list. */
 export const listed = (images: Listed[], ref: string): Listed | undefined =>
   images.find((image) => namesOf([image]).some((name) => plainName(name) === plainName(ref)));
 
 const SOME = 10;
-/** A list as a sentence takes it. */
+/** Joins a list for a sentence: 10 names at most, and how many more there are. */
 export const someOf = (names: string[]): string =>
   [...names.slice(0, SOME), ...(names.length > SOME ? [`${names.length - SOME} more`] : [])].join(', ');
 
-/** The image to start: the one that was asked for, when the archive holds it; the registry, or the first, when none was. */
+/** Returns the image to start: the wanted one; without a wish the registry, else the first. @throws CliError (exit 2) if it is missing */
 export function chooseImage(names: string[], path: string, wanted: string | undefined): string {
   if (wanted === undefined) return names.find((name) => /(^|\/)registry:/.test(name)) ?? (names[0] as string);
   if (names.some((name) => plainName(name) === plainName(wanted))) return wanted;
@@ -178,7 +178,7 @@ export interface Listed {
   Layers: string[];
 }
 
-/** A descriptor, and the parts of what it points to that are read here. (OCI image-spec: image-layout.md, image-index.md, manifest.md) */
+/** A descriptor, as far as it is read here. (OCI image-spec: image-layout.md, image-index.md, manifest.md) */
 interface Descriptor {
   digest: string;
   mediaType?: string;
@@ -188,19 +188,19 @@ interface Descriptor {
 
 const ARCHITECTURE: Partial<Record<string, string>> = { x64: 'amd64', ppc64: 'ppc64le', ia32: '386' };
 
-/** This machine, as images call it. (nodejs.org/api/process.html, process.arch; go.dev/doc/install/source, GOARCH) */
+/** Returns what images call this machine. (nodejs.org/api/process.html, process.arch; go.dev/doc/install/source, GOARCH) */
 export const architecture = (): string => ARCHITECTURE[process.arch] ?? process.arch;
 
-/** What may be in a name of an image, with its registry, tag and digest. (distribution/reference: Grammar) */
+/** A name of an image, with its registry, tag and digest. (distribution/reference: Grammar) */
 const NAME = /^\w[\w.:@/+[\]-]{0,511}$|^\[[\w.:@/+[\]-]{1,511}$/;
 
-/** Reads files of an archive, such as `index.json`; undefined for each that is not there. */
+/** Reads files of an archive, such as `index.json`; returns undefined for each missing one. */
 type ReadTexts = (paths: string[]) => Promise<(string | undefined)[]>;
 
 /**
- * The list of images of an archive; of an OCI layout it is made from its index.
- * @param unnamed what an image without a name is called
- * @throws TarError where there is no such list, or it says what no list says
+ * Returns the list of images of an archive; for an OCI layout, makes it from the index.
+ * @param unnamed the name of an image without one
+ * @throws TarError if there is no such list, or it is not a valid one
  */
 export async function readManifest(read: ReadTexts, unnamed: string): Promise<Listed[]> {
   const [written, index] = await read(['manifest.json', 'index.json']);
@@ -248,7 +248,7 @@ async function readIndex(index: unknown, read: ReadTexts, unnamed: string): Prom
     !platform || (platform.os === 'linux' && platform.architecture === architecture());
   const tops = descriptors((index as Document).manifests).filter(here);
   const first = await documents(tops);
-  // A list for several machines: the one that fits.
+  // Chooses from a list for several platforms the one that fits.
   const chosen = first.map(({ manifests }, i) =>
     manifests === undefined
       ? (tops[i] as Descriptor)
@@ -262,7 +262,7 @@ async function readIndex(index: unknown, read: ReadTexts, unnamed: string): Prom
   }));
 }
 
-/** containerd writes the whole name, others a tag alone or nothing. */
+/** Returns an image's name: containerd writes the whole name, others a tag alone or nothing. */
 function imageName(annotations: Partial<Record<string, unknown>>, unnamed: string): string {
   const said = textIn(
     annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'] ?? unnamed,

@@ -1,4 +1,4 @@
-// What comes out of the bundle that this program runs out of: answers, images; and how it is called another time.
+// What comes out of the bundle that this program runs from: its images.
 import { CliError } from '../../errors.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Answers } from '../../settings/answers.ts';
@@ -6,14 +6,14 @@ import { commandLine } from '../../terminal/command.ts';
 import { architecture } from './archive.ts';
 import { plainName } from './reference.ts';
 
-/** Whether to look for an image in an archive: what a bundle holds is known. */
+/** Tells whether to look for an image in an archive: what a bundle holds is known. */
 export function mayHold(archive: string, ref: string): boolean {
   const bundle = carried();
   if (archive !== bundle?.file) return true;
   return bundle.about.images.some((name) => plainName(name) === plainName(ref));
 }
 
-/** The archive as a file: the images of a bundle are unpacked first. */
+/** Returns the archive as a file; unpacks the images of a bundle first. @throws CliError if that fails */
 export function archiveFile(archive: string): string {
   const bundle = carried();
   if (archive !== bundle?.file) return archive;
@@ -27,7 +27,7 @@ export function archiveFile(archive: string): string {
   }
 }
 
-/** A bundle with another image than the one that runs is not taken for a wish: settings say so, or a flag. */
+/** Returns a note if a bundle has another image than the one that runs: only settings, or a flag, ask for it. */
 export function otherImage(
   { image, engine }: { image: string; engine: string },
   last: Answers | undefined,
@@ -39,7 +39,7 @@ export function otherImage(
   ];
 }
 
-/** @throws CliError (exit 2) where the images that are carried along are for another kind of machine, and no others are given */
+/** @throws CliError (exit 2) if the images in the bundle are for another kind of machine, and no others are given */
 export function refuseForeign(answers: Answers): void {
   const wanted = carried()?.about.architecture ?? '';
   if (wanted === '' || wanted === architecture() || answers['image-archive']) return;

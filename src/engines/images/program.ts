@@ -1,4 +1,4 @@
-// The registry's program out of an image in a file: for a machine without an engine, whose packages cannot be reached either.
+// Takes the registry's program out of an image in a file, for a machine without an engine that cannot reach its packages either.
 import { dirname } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -8,7 +8,7 @@ import { bytes } from '../../terminal/output.ts';
 import { listArchive, listed, throughArchive } from './archive.ts';
 import { archiveFile } from './bundled.ts';
 
-/** Where images have it: distribution's own (github.com/distribution/distribution-library-image, Dockerfile), and others. */
+/** Where images have the program: distribution's own (github.com/distribution/distribution-library-image, Dockerfile), and others. */
 const PLACES = ['bin/registry', 'usr/bin/registry', 'usr/local/bin/registry'];
 /** Bytes; registry:3 has 55 MB. */
 const LARGEST = 1_000_000_000;
@@ -21,8 +21,8 @@ interface Found {
 }
 
 /**
- * Puts the registry's program of an image at a path; the file is whole or not there.
- * @throws CliError where the archive does not hold that image, or the image has no such program
+ * Writes the registry's program of an image to a path; the file is whole or does not exist.
+ * @throws CliError if the archive does not hold that image, or the image has no such program
  */
 export async function takeProgram(host: Host, archive: string, ref: string, to: string): Promise<void> {
   const file = archiveFile(archive);
@@ -42,11 +42,11 @@ export async function takeProgram(host: Host, archive: string, ref: string, to: 
   } finally {
     await host.removeTree(aside);
   }
-  // Its place tells SELinux that it is a program, once it is asked.
+  // restorecon labels the file by its path: SELinux then knows it as a program.
   if (await host.stat('/sys/fs/selinux/enforce')) await host.run('restorecon', [to]);
 }
 
-/** The last layer that has it counts: later ones are put over earlier ones. */
+/** Finds the program. The last layer that has it counts: later layers cover earlier ones. @throws CliError if there is none */
 async function findProgram(host: Host, file: string, layers: string[], ref: string): Promise<Found> {
   const held = await throughArchive(host, file, async (tar) => {
     const wanted = new Set(layers);
@@ -93,7 +93,7 @@ async function save(
 ): Promise<void> {
   for await (const member of tar.members)
     if (member.name === layer)
-      // The layer is open as long as this waits.
+      // The layer stays open while this waits.
       for await (const { name, type, body, ...inside } of tar.inside(member))
         if (name === place && type === 'file' && inside.size === size) return await to(chunksOf(body));
   throw new TarError('It was changed while it was read.');

@@ -1,4 +1,4 @@
-// Why an image did not come: which proxy the engine goes through, and whether this shell has one that the engine has not.
+// Tells why a pull failed: which proxy the engine uses, and whether this shell has one that the engine does not have.
 import { daemonInfo } from '../../dockerd/daemon.ts';
 import type { Host } from '../../host/host.ts';
 import { leftOut } from '../../registry/no-proxy.ts';
@@ -6,28 +6,28 @@ import type { Program } from '../../settings/settings.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { registryOf } from './reference.ts';
 
-/** What an engine says when it did not get through to a registry; a refusal of the registry itself is none of these. */
+/** What an engine says if it did not reach a registry; a refusal of the registry itself is none of these. */
 const NOT_REACHED =
   /time(d )?-?out|deadline exceeded|canceled while waiting|connection (refused|reset)|proxyconnect|dial tcp|no route to host|network is unreachable|no such host|server misbehaving|temporary failure in name|\bEOF\b|nothing came/i;
 
 type Env = Record<string, string | undefined>;
 
-/** The variable of this shell that names a proxy for https, as curl and Go read it. */
+/** Returns the variable of this shell that names a proxy for https, as curl and Go read it. */
 const shellProxy = (env: Env): string | undefined =>
   ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'].find((name) => env[name]);
 
-/** Without the name and password that may stand in it. */
+/** Returns a proxy's URL without the name and password that may be in it. */
 export const withoutLogin = (proxy: string): string => proxy.replace(/\/\/[^/@]*@/, '//');
 
 const DROP_IN = '/etc/systemd/system/docker.service.d';
 
-/** Whether NO_PROXY leaves it out; without a port a registry is on that of https. */
+/** Tells whether NO_PROXY exempts a registry; without a port it is on that of https. */
 function isExempt(registry: string, list: string): boolean {
   const { hostname, port } = new URL(`https://${registry}`);
   return leftOut(list, hostname, Number(port || 443));
 }
 
-/** Files of this machine that give dockerd a proxy. */
+/** Returns the files of this machine that give dockerd a proxy. */
 async function whereSet(host: Host): Promise<string[]> {
   const dropIns = (await host.list(DROP_IN)).map((name) => `${DROP_IN}/${name}`);
   const paths = [...dropIns, '/etc/docker/daemon.json', '/etc/default/docker', '/etc/sysconfig/docker'];
@@ -41,8 +41,8 @@ export interface Trouble {
 }
 
 /**
- * @param said what the engine said of a pull that failed
- * @returns what is known of proxies on the way; nothing where the registry was reached
+ * @param said what the engine said about a pull that failed
+ * @returns what is known about proxies on the way; nothing if the engine reached the registry
  */
 export async function pullTrouble(
   host: Host,
@@ -88,7 +88,7 @@ export async function pullTrouble(
   };
 }
 
-/** The shell fills it in, since it may hold a password; systemd gives % a meaning of its own. (systemd.exec(5)) */
+/** Lets the shell fill in the value, since it may hold a password; % has a meaning in systemd. (systemd.exec(5)) */
 const filledIn = (variable: string, value: string) =>
   value.includes('%') ? `"$(echo "$${variable}" | sed 's/%/%%/g')"` : `"$${variable}"`;
 

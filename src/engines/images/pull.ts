@@ -1,4 +1,4 @@
-// Pulling an image, with bytes and per cent: the engine's own API tells them, its command line does not when it writes to a pipe.
+// Pulls an image, with bytes and per cent: the engine's API tells them, its command line does not if it writes to a pipe.
 import { request } from 'node:http';
 import { CliError, Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -10,7 +10,7 @@ import { pullTrouble } from './pull-trouble.ts';
 import { fullName, registryOf } from './reference.ts';
 
 const PULL_LIMIT = 30 * 60_000;
-/** An engine that is at work says so every second or two; one that says nothing for so long waits for what does not come. */
+/** Aborts after 3 minutes of silence; a working pull reports every second or two. Milliseconds. */
 const SILENT_FOR = 3 * 60_000;
 
 /** One line of the answer of POST /images/create. (docs.docker.com/reference/api/engine, ImageCreate) */
@@ -18,12 +18,12 @@ interface Message {
   id?: string;
   status?: string;
   error?: string;
-  /** Of a refusal, which is no stream. */
+  /** In a refusal, which is not a stream. */
   message?: string;
   progressDetail?: { current?: number; total?: number };
 }
 
-/** Layers that are on their way: how much of how much. */
+/** Returns how much of all layers has arrived; empty if the total is unknown. */
 function progressText(layers: Map<string, { current: number; total: number }>): string {
   const sum = (pick: 'current' | 'total') =>
     [...layers.values()].reduce((all, layer) => all + layer[pick], 0);
@@ -31,7 +31,7 @@ function progressText(layers: Map<string, { current: number; total: number }>): 
   return total > 0 ? `${bytes(current)} of ${bytes(total)}, ${Math.floor((100 * current) / total)} %` : '';
 }
 
-/** The socket of the engine that the command line talks to; undefined where it is no socket of this machine. */
+/** Returns the socket of the engine that the command line uses; undefined if it is not a socket of this machine. */
 async function engineSocket(host: Host): Promise<string | undefined> {
   const { code, stdout } = await host.run('docker', [
     'context',
@@ -44,7 +44,7 @@ async function engineSocket(host: Host): Promise<string | undefined> {
 
 /**
  * Pulls through the API, without credentials.
- * @returns undefined when it is here, else what the engine says
+ * @returns undefined if the image is here now, else what the engine says
  */
 function pullBySocket(
   socketPath: string,
@@ -58,7 +58,7 @@ function pullBySocket(
     const waited = Math.round((performance.now() - since) / 1000);
     if (layers.size === 0 && waited >= 3) report(`no answer from ${registryOf(ref)} yet (${waited} s)`);
   }, 1_000);
-  // Without a tag the API pulls every one.
+  // Without a tag the API pulls every tag.
   const one = /[:@][^/]+$/.test(ref) ? ref : `${ref}:latest`;
   const path = `/images/create?fromImage=${encodeURIComponent(one)}`;
   return new Promise<string | undefined>((resolve, reject) => {
@@ -96,7 +96,7 @@ function pullBySocket(
 const WANTS_LOGIN = /unauthorized|denied|authentication required|no basic auth/i;
 
 /**
- * Pulls an image through the API; through the command line where the engine is elsewhere or wants a login.
+ * Pulls an image through the API; through the command line if the engine is elsewhere or wants a login.
  * @throws CliError with what the engine says, and where else an image can come from
  */
 export async function pullImage(
@@ -135,7 +135,7 @@ async function pullByPodman(host: Host, ref: string, report: Report): Promise<vo
   throw await notPulled(host, 'podman', ref, said.split('\n').slice(-3).join('\n'));
 }
 
-/** Where an image can come from when Docker Hub is out of reach, as it is for many. */
+/** Returns other sources of an image if Docker Hub is out of reach, as it is for many. */
 const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
   ...(carried()
     ? [`In the bundle:     registry-setup bundle FILE ${flagFor(ref)}     where there is network`]
@@ -146,5 +146,5 @@ const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
   `Without an image:  ${commandLine('--engine native')}`,
 ];
 
-/** What makes a bundle hold an image. */
+/** Returns the flag that makes a bundle hold an image. */
 const flagFor = (ref: string) => (/docker_auth/.test(ref) ? '--auth token' : `--image ${ref}`);

@@ -1,4 +1,4 @@
-// Images: which are here, what is in them, and how one comes out of a file.
+// The images of an engine: which are here, what is in them, and how to load them from a file.
 
 import { dirname, join } from 'node:path';
 import { CliError } from '../../errors.ts';
@@ -13,7 +13,7 @@ import { archiveFile } from './bundled.ts';
 
 const LOAD_LIMIT = 30 * 60_000;
 
-/** The id of an image that is here; undefined where it is not. */
+/** Returns the id of an image; undefined if it is not here. */
 export async function imageId(
   host: Host,
   ref: string,
@@ -26,9 +26,9 @@ export async function imageId(
 }
 
 /**
- * The major version of distribution in an image, by what is in it: each has its own default configuration, and says its version.
- * A tag says nothing: a mirror may call it anything.
- * @returns 2 or 3; undefined where the image is not here
+ * Tells the major version of distribution in an image by its content: each has its own default configuration, and says its version.
+ * A tag says nothing: a mirror may use any.
+ * @returns 2 or 3; undefined if the image is not here
  */
 export async function registryMajor(
   host: Host,
@@ -54,8 +54,9 @@ export async function registryMajor(
   return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
 }
 
+/** Removes an image that no container uses. */
 export async function removeImage(host: Host, ref: string, program: Program = 'docker'): Promise<void> {
-  // Somebody else's container may use it by now: then it stays, and that is no error.
+  // Another container may use the image by now: then it stays, and that is no error.
   await host.run(program, ['rmi', ref]);
 }
 
@@ -63,10 +64,10 @@ const load = (host: Host, archive: string, program: Program) =>
   engine(host, program, ['load', '-i', archive], `load ${archive}`, LOAD_LIMIT);
 
 /**
- * Loads an archive. Engines unpack gzip, bzip2 and xz by themselves, and read what `docker save` writes; what they do not all know
- * (zstd), or name as they like (an OCI layout without Docker's own list: podman calls it localhost/TAG), is packed anew for them.
- * @param ref what an image without a name is called
- * @throws CliError where the archive is none, or the engine does not take it
+ * Loads an archive. Engines unpack gzip, bzip2 and xz by themselves, and read what `docker save` writes. Repacks what not all of them
+ * know (zstd), or name as they like (an OCI layout without Docker's own list: podman calls it localhost/TAG).
+ * @param ref the name of an image without one
+ * @throws CliError if the file is not an archive, or the engine does not take it
  */
 export async function loadImage(
   host: Host,
