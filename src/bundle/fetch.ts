@@ -1,4 +1,4 @@
-// Images straight from a registry, for a machine that has neither Docker nor podman. (distribution-spec: Pulling manifests, Pulling blobs)
+// Fetches images from a registry, for a machine with neither Docker nor podman. (distribution-spec: Pulling manifests, Pulling blobs)
 import { join } from 'node:path';
 import { architecture } from '../engines/images/archive.ts';
 import { fullName, plainName } from '../engines/images/reference.ts';
@@ -13,7 +13,7 @@ import { call } from '../registry/token.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
 
-/** Lists of images for several machines, and images; Docker's own types are the older ones. */
+/** The types of lists of images for several platforms, and of images; Docker's own types are the older ones. */
 const TYPES = ['vnd.oci.image.index.v1', 'vnd.docker.distribution.manifest.list.v2']
   .concat(['vnd.oci.image.manifest.v1', 'vnd.docker.distribution.manifest.v2'])
   .map((type) => `application/${type}+json`)
@@ -31,7 +31,7 @@ interface Manifest {
   layers?: Part[];
 }
 
-/** Where an image is fetched from: Docker Hub's own address; without TLS on this machine alone, as Docker does it. */
+/** Returns where to fetch an image: Docker Hub's own address; without TLS only on this machine, as Docker does. */
 export function placeOf(
   ref: string,
   env: NodeJS.ProcessEnv,
@@ -49,14 +49,14 @@ function endpoint(host: string, port: string, tls: boolean, env: NodeJS.ProcessE
   return { tls, host, port: number, proxy: direct ? undefined : proxy };
 }
 
-/** An image, and how this machine gets at it. */
+/** An image, and how this machine reaches it. */
 interface Source {
   ref: string;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal | undefined;
 }
 
-/** One thing of a repository; where the registry sends us elsewhere, no token goes with us. */
+/** Gets a manifest or a blob of a repository. Follows redirects without the token. @throws Error if it is refused or has another hash */
 async function get({ ref, env, signal }: Source, kind: 'manifests' | 'blobs', name: string): Promise<Reply> {
   const { at, repository } = placeOf(ref, env);
   const options = { timeout: TIMEOUT, signal, ...(kind === 'manifests' && { headers: { accept: TYPES } }) };
@@ -75,7 +75,7 @@ async function get({ ref, env, signal }: Source, kind: 'manifests' | 'blobs', na
   return reply;
 }
 
-/** The image for this kind of machine, out of a list if need be. */
+/** Returns the image for this kind of machine, out of a list if need be. @throws Error if there is none */
 async function manifestOf(source: Source): Promise<Required<Pick<Manifest, 'config' | 'layers'>>> {
   const read = async (name: string) =>
     JSON.parse((await get(source, 'manifests', name)).body.toString()) as Manifest;
@@ -89,7 +89,7 @@ async function manifestOf(source: Source): Promise<Required<Pick<Manifest, 'conf
   return { config, layers };
 }
 
-/** Fetches images, and writes them down as `docker save` does. Names and hashes are checked; nothing is executed. */
+/** Returns the steps that fetch images and write them as `docker save` does. They check names and hashes, and execute nothing. */
 export function fetchFromRegistry(
   host: Host,
   refs: string[],
@@ -139,7 +139,7 @@ export function fetchFromRegistry(
   return [begin, ...refs.map(fetch), save];
 }
 
-/** The files of a folder, one after the other. */
+/** Yields the files of a folder, one after the other. */
 async function* files(host: Host, folder: string): AsyncGenerator<Entry> {
   for (const name of await host.list(folder)) {
     const content = (await host.read(join(folder, name))) ?? Buffer.alloc(0);

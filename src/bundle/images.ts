@@ -1,4 +1,4 @@
-// Where the images of a bundle come from: the engine of this machine, or an archive.
+// Gets the images of a bundle from the engine of this machine, or from an archive.
 import { engine } from '../engines/containers.ts';
 import { findEngine } from '../engines/engine.ts';
 import { type Listed, listed, readArchive, readFiles, repacked, someOf } from '../engines/images/archive.ts';
@@ -17,8 +17,8 @@ const LIMIT = 30 * 60_000;
 const fromFile = () => `From a file:     ${commandLine('bundle FILE --image-archive registry.tar')}`;
 
 /**
- * The engine that fetches the images: a Docker that answers, else podman; undefined where neither is installed.
- * @throws CliError where one is, and does not answer
+ * Returns the engine that fetches the images: a Docker that answers, else podman; undefined if neither is installed.
+ * @throws CliError if one is installed and does not answer
  */
 export async function fetcher(host: Host): Promise<Program | undefined> {
   const first = await findEngine(host, 'docker');
@@ -27,18 +27,18 @@ export async function fetcher(host: Host): Promise<Program | undefined> {
   if (second.state === 'ready') return 'podman';
   const { state, error, instead } = first.state === 'absent' ? second : first;
   if (state === 'absent') return undefined;
-  // Without an engine no image is fetched.
+  // Leaves out the advice to do without an engine, which fetches no image.
   const fix = error.fix.filter((line) => !instead.includes(line));
   throw new CliError(error.message, { why: error.why, fix: [...fix, fromFile()] });
 }
 
-/** Which of them are not in this engine yet. */
+/** Returns the images that are not in this engine yet. */
 export async function missingImages(host: Host, refs: string[], program: Program): Promise<string[]> {
   const ids = await Promise.all(refs.map((ref) => imageId(host, ref, program)));
   return refs.filter((_, i) => ids[i] === undefined);
 }
 
-/** Pulls what is not here, and saves them all; they stay in the engine, like every image that is pulled. */
+/** Returns the steps that pull the absent images and save all; they stay in the engine, like every pulled image. */
 export function fetchSteps(
   host: Host,
   refs: string[],
@@ -63,7 +63,7 @@ export function fetchSteps(
   const save: Step = {
     title: `${refs.join(', ')} saved out of ${TITLE[program]}`,
     run: async () => {
-      // Not `docker save -o`: a Docker from a snap has a /tmp of its own.
+      // Not `docker save -o`: a Docker from a snap has its own /tmp.
       if (program === 'podman')
         await engine(
           host,
@@ -79,13 +79,13 @@ export function fetchSteps(
   return [...absent.map(pull), save];
 }
 
-/** What a program writes to its standard output, in a file: an image is too long for a string. */
+/** Writes a program's standard output to a file: an image is too long for a string. @throws CliError if the program fails */
 async function intoFile(host: Host, to: string, words: string[], failed: string): Promise<void> {
   const { code, stderr } = await host.run('sh', ['-c', 'exec "$@" >"$0"', to, ...words], { timeout: LIMIT });
   if (code !== 0) throw new CliError(failed, { why: stderr.trim() });
 }
 
-/** The lines of an archive's list that are wanted. @throws CliError (exit 2) that names what it does not hold */
+/** Returns the wanted lines of an archive's list. @throws CliError (exit 2) that names what the archive does not hold */
 export function wantedIn(images: Listed[], refs: string[], path: string): Listed[] {
   const lost = refs.filter((ref) => !listed(images, ref));
   if (lost.length === 0) return refs.map((ref) => listed(images, ref) as Listed);
@@ -96,12 +96,12 @@ export function wantedIn(images: Listed[], refs: string[], path: string): Listed
   });
 }
 
-/** Bytes of the images that a bundle can carry: it is made, and unpacked, in memory. registry:3 has 58 MB. */
+/** The most bytes of images in a bundle, which is made, and unpacked, in memory. registry:3 has 58 MB. */
 const LARGEST = 1_000_000_000;
 
 /**
- * The images of an archive as every engine reads them, whichever wrote it: whole names (podman puts localhost/ before short ones).
- * @throws CliError where they are for different machines, or too large; and as readArchive does
+ * Returns an archive's images as every engine reads them, whichever wrote it: whole names (podman puts localhost/ before short ones).
+ * @throws CliError if they are for different machines, or too large; and as readArchive does
  */
 export async function commonArchive(
   host: Host,
@@ -145,13 +145,13 @@ export async function commonArchive(
   return { tar, architecture: first };
 }
 
-/** What an image says of the machines that it is for. @throws CliError (exit 2) where it says nothing that can be one */
+/** Returns the architecture that an image is for. @throws CliError (exit 2) if it names nothing that can be one */
 function architectureOf(config: Buffer | undefined, path: string): string {
   try {
     const { architecture } = JSON.parse(config?.toString() ?? '') as { architecture?: unknown };
     if (typeof architecture === 'string' && /^[a-z0-9_]{1,32}$/.test(architecture)) return architecture;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new CliError(`--image-archive: ${path} does not say which machines its images are for.`, {
     exitCode: 2,

@@ -1,13 +1,13 @@
-// The node that runs this, for a server that has none: whether it works on another machine.
+// Reads the node that runs this program, for a server that has none, and tells whether it works on another machine.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 
-/** What every Linux with the same C library has, and what a node from nodejs.org needs. */
+/** Libraries that every Linux with the same C library has, and that a node from nodejs.org needs. */
 const EVERYWHERE = /^(linux-(vdso|gate)|ld-(linux|musl)|lib(c|m|dl|rt|pthread|atomic|stdc\+\+|gcc_s))[-.\d]/;
 
 /**
- * The bytes of this node.
- * @throws CliError (exit 2) where it needs libraries that another machine does not have, as the node of Debian's package does
+ * Returns the bytes of this node.
+ * @throws CliError (exit 2) if it needs libraries that another machine does not have, as the node of Debian's package does
  */
 export async function thisNode(host: Host): Promise<Buffer> {
   const path = process.execPath;

@@ -1,3 +1,4 @@
+// Makes one file for a server without network.
 // Writes a bundle: the lines of templates/bundle.sh, which sh and node both read, and the payload behind them as one long comment.
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -10,7 +11,7 @@ const compress = promisify(brotliCompress);
 /** Measured on registry:3 (58 MB): gzip 17.4 MB in 1.2 s, this 14.5 MB in 1.3 s, the next better 14.3 MB in 3.5 s. */
 const QUALITY = 5;
 
-/** What ends a line of JavaScript, or begins what does (ECMA-262, Line Terminators), and the sign itself. templates/bundle.sh takes it back. */
+/** Bytes that end a line of JavaScript, or begin what does (ECMA-262, Line Terminators), and the sign itself. templates/bundle.sh unhides them. */
 const SIGN = 0x1b;
 const FLIP = 0x40;
 const HIDDEN = new Set([0x0a, 0x0d, 0xe2, SIGN]);
@@ -37,10 +38,10 @@ const MARK = '\n//payload:';
 /** The first words of every bundle. */
 const FIRST = templateText('bundle.sh').slice(0, 48);
 
-/** Whether a file that begins so is one of ours, and may be replaced by another. */
+/** Tells whether a file that begins so is a bundle, which another may replace. */
 export const isBundle = (bytes: Buffer): boolean => bytes.subarray(0, FIRST.length).toString() === FIRST;
 
-/** The template with what is in it, with the lines that sh hands to node, and a node in letters that sh can take out by itself. */
+/** Returns the template, filled with the content, the lines that sh hands to node, and a node in letters that sh can take out by itself. */
 function head(about: About, node: PackedNode | undefined): string {
   const text = templateText('bundle.sh').trimEnd();
   const lines = text.split('\n');
@@ -52,7 +53,7 @@ function head(about: About, node: PackedNode | undefined): string {
   const at = (from: number) =>
     filled.replace(
       /^node_from=.*$/m,
-      // A number of fixed width: what it tells does not change where it lies.
+      // A number of fixed width: its value does not move the node that it points to.
       `node_from=${String(from).padStart(9, '0')} node_size=${node.letters.length} node_sum=${node.sha256}`,
     ) + NODE_MARK;
   return at(Buffer.byteLength(at(0)) + 1) + node.letters;
@@ -65,7 +66,7 @@ interface PackedNode {
   sha256: string;
 }
 
-/** Packed so that sh takes it out with what every machine has: base64, gzip. */
+/** Packs a node so that sh takes it out with what every machine has: base64, gzip. */
 async function packedNode(binary: Buffer): Promise<PackedNode> {
   const letters = (await promisify(gzip)(binary)).toString('base64');
   return { letters, sha256: createHash('sha256').update(binary).digest('hex') };
@@ -75,12 +76,12 @@ async function packedNode(binary: Buffer): Promise<PackedNode> {
 export interface Contents extends Pick<About, 'version' | 'architecture' | 'images' | 'answers' | 'node'> {
   /** The files of this program, by their path in the package. */
   program: Record<string, string>;
-  /** What `docker save` wrote, not compressed. */
+  /** An archive as `docker save` writes it, not compressed. */
   archive: Buffer;
   nodeBinary?: Buffer | undefined;
 }
 
-/** The bytes of a bundle. */
+/** Returns the bytes of a bundle. */
 export async function packBundle({ program, archive, nodeBinary, ...told }: Contents): Promise<Buffer> {
   const [node, ...parts] = await Promise.all([
     nodeBinary && packedNode(nodeBinary),
