@@ -1,11 +1,11 @@
-// What was said, and where: answers under the names of the flags.
+// What the user said, and where: answers under the names of the flags.
 import type { Command, FlagName } from './flags.ts';
 
 export interface Answer {
   value: string | number | boolean | string[];
-  /** `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`: what an error names. */
+  /** Where the user said it, for errors: `--port`, `REGISTRY_SETUP_PORT`, `answers.yml: port`. */
   where: string;
-  /** From the settings of the last run: carried over, and not said now. */
+  /** Carried over from the settings of the last run, and not said now. */
   last?: true;
 }
 export type Answers = Partial<Record<FlagName, Answer>>;

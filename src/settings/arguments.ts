@@ -1,4 +1,4 @@
-// What the person said, and where: argv, the environment, an answers file. Types are checked here, meanings in settings.ts.
+// Reads what the user said, and where: argv, the environment, an answers file. Checks types; resolve.ts checks meanings.
 import { parseArgs } from 'node:util';
 import { InputError, type Problem } from '../errors.ts';
 import type { Answer, Answers, Invocation } from './answers.ts';
@@ -22,7 +22,7 @@ import { negatedVariableOf, variableOf } from './variables.ts';
 const isFlagName = (name: string): name is FlagName => FLAG_NAMES.includes(name as FlagName);
 
 /**
- * One value that was given for a flag, in the flag's own type.
+ * Converts a value that was given for a flag to the flag's own type.
  * @param given text from argv or the environment, or a YAML value
  * @returns the value, or what is wrong with it
  */
@@ -51,7 +51,7 @@ function typed(name: FlagName, given: unknown): { value: Answer['value'] } | { w
   return { value: text };
 }
 
-/** The words of a command line, as the flags of this command read them; `secret` are those that may be a password. */
+/** Splits a command line as the flags of this command read it; `secret`: the words that may be a password. */
 function split(argv: string[], command: Command) {
   const options: Record<string, { type: 'boolean' | 'string' }> = { client: { type: 'boolean' } };
   for (const name of FLAG_NAMES) {
@@ -77,7 +77,7 @@ function split(argv: string[], command: Command) {
     const flagBefore =
       before?.kind === 'option' && !before.inlineValue ? before.name.replace(/^no-/, '') : '';
     const isCommand = COMMANDS.some((name) => name === token.value);
-    // What follows a flag that does not exist is its value, if it is no command: that flag is the error.
+    // A word after a flag that does not exist is its value, unless it is a command: that flag is the error.
     if (flagBefore === '' || isCommand || Object.hasOwn(options, flagBefore)) words.push(token.value);
     if (flagBefore.startsWith('pass') && !isCommand) secret.push(token.value);
   });
@@ -85,7 +85,7 @@ function split(argv: string[], command: Command) {
   return { words, given, secret };
 }
 
-/** `-yq` is `-y -q`; a letter that is no flag stays as it was typed, for the error. What follows `-p` may be a password. */
+/** Splits `-yq` into `-y -q`; an unknown letter stays as the user typed it, for the error. What follows `-p` may be a password. */
 function letters(word: string): string[] {
   if (/^-p/.test(word) && !FLAG_NAMES.some((name) => `-${name}` === word)) return ['-p'];
   if (!/^-[a-zA-Z]+$/.test(word)) return [word];
@@ -94,7 +94,7 @@ function letters(word: string): string[] {
 
 type Token = ReturnType<typeof split>['given'][number];
 
-/** Flags of other programs whose value would be a secret, and how it is given here. */
+/** Flags of other programs whose value would be a secret, and how to give it here. */
 const SECRETS = [
   { flags: /^--?passphrase/, fix: 'A passphrase: it is asked for, or taken from REGISTRY_SETUP_PASSPHRASE.' },
   {
@@ -103,7 +103,7 @@ const SECRETS = [
   },
 ];
 
-/** What one flag on the command line says, or what is wrong with it. */
+/** Reads one flag of the command line; returns what it says, or what is wrong with it. */
 function readFlag(token: Token, command: Command): { name: FlagName; answer: Answer } | { problem: Problem } {
   const raw = token.rawName;
   const off = raw.startsWith('--no-');
@@ -176,7 +176,7 @@ export function readArguments(argv: string[]): Invocation {
   return { command, operands, answers };
 }
 
-/** Answers from `REGISTRY_SETUP_PORT` and its like; an empty variable is one that is not set. What is spoken is not among them. */
+/** Reads `REGISTRY_SETUP_PORT` and its like. Ignores empty variables, and flags that are `spoken`. @throws InputError with every problem */
 export function readEnvironment(command: Command, env: NodeJS.ProcessEnv): Answers {
   const answers: Answers = {};
   const problems: Problem[] = [];
@@ -202,8 +202,9 @@ function settingHint(key: string, known: readonly FlagName[]): string {
 }
 
 /**
- * Answers from a parsed YAML file: an answers file, or the settings of the last run.
- * @param file how errors call the file
+ * Reads answers from a parsed YAML file: an answers file, or the settings of the last run.
+ * @param file the file's name in errors
+ * @throws InputError with every problem
  */
 export function readAnswers(file: string, value: unknown): Answers {
   if (value === null || value === undefined) return {};

@@ -1,11 +1,11 @@
-// Flags that do not go together, whatever each of them says: those of engines, and those of certificates.
+// Finds flags that do not go together, whatever each of them says: those of engines, of certificates, and of names.
 import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
 import type { FlagName } from './flags.ts';
 import type { Auth, EngineKind, Tls } from './settings.ts';
 
-/** What only a container engine can do. */
+/** Returns a problem for each answer that needs a container engine, if there is none. */
 export function engineProblems(
   answers: Answers,
   engine: EngineKind,
@@ -28,7 +28,7 @@ export function engineProblems(
   return problems;
 }
 
-/** Flags for certificates that do not go together. */
+/** Returns a problem if flags for certificates do not go together. */
 export function fileProblems(answers: Answers, tls: Tls): Problem[] {
   const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
   const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map(given);
@@ -47,7 +47,7 @@ export function fileProblems(answers: Answers, tls: Tls): Problem[] {
 const isAddress = (host: Answer | undefined): boolean =>
   host === undefined || isIP(String(host.value).replace(/^\[(.*)\]$/, '$1')) !== 0;
 
-/** A hosts line is for a name. What was decided for a former name says nothing. */
+/** Returns a problem if a hosts line is wanted without a name. Ignores a decision of the last run, which was for a former name. */
 export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
   if (!line?.value || line.last || !isAddress(host)) return [];
   const message = `goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`;

@@ -1,5 +1,6 @@
-// Every flag, once: the parser, the help, the environment, the answers file, the 'missing' messages, the settings, the questions
-// about them, settings.yml and the line that gives the same run again all read this table.
+// From flags, environment and files to settings, or every problem at once.
+// Lists every flag, once: the parser, the help, the environment, the answers file, the 'missing' messages, the settings, the
+// questions about them, settings.yml and the line that gives the same run again all read this table.
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
@@ -45,18 +46,18 @@ export interface Flag extends Meaning<Settings[keyof Settings], Given> {
   /** A switch that is on unless `--no-…` is given; the help shows that form. */
   on?: true;
   /**
-   * Its property of Settings: kept in settings.yml, and read from an answers file. `client`: a setting of a client, which is read
-   * from an answers file too, and kept nowhere.
+   * Its property of Settings: stored in settings.yml, and read from an answers file. `client`: a setting of a client, also read from
+   * an answers file, and stored nowhere.
    */
   setting?: keyof Settings | 'client';
-  /** The word on the command line, where one word means two things: `rotate --ca`, `client --ca FILE`. */
+  /** The word on the command line, if one word means two things: `rotate --ca`, `client --ca FILE`. */
   word?: string;
   /**
-   * Taken from the command line alone, by every command or by these: what destroys, or makes another action of the command,
-   * is never left over in an environment or a file.
+   * Every command, or these, take the flag from the command line alone: a flag that destroys, or makes another action of the command,
+   * must not be left over in an environment or a file.
    */
   spoken?: true | readonly Command[];
-  /** An empty value is refused: it would count as none, and another registry or more than was meant would be touched. */
+  /** Refuses an empty value: it would count as none, and change another registry, or more than the user meant. */
   filled?: true;
   /** The verbs that take it, in a command that has verbs. */
   verbs?: readonly string[];
@@ -201,7 +202,7 @@ export const FLAGS = {
     server,
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
-  // Just over a year: what browsers and Apple's systems still take.
+  // Just over a year: what browsers and Apple's systems still accept.
   days: number(
     'N',
     'how long a site certificate lasts ({default})',
@@ -309,7 +310,7 @@ export const FLAGS = {
     ['uninstall'],
     SPOKEN,
   ),
-  // No setting: it is where settings.yml is.
+  // Not a setting: the directory that holds settings.yml.
   dir: text('DIR', 'where everything is kept ({default})', daily, {
     filled: true,
     default: DEFAULT_DIR,
@@ -329,7 +330,7 @@ export const FLAGS = {
 export type FlagName = keyof typeof FLAGS;
 export const FLAG_NAMES = Object.keys(FLAGS) as FlagName[];
 
-/** The flag's row. */
+/** Returns the flag's row. */
 export const flag = (name: FlagName): Flag => FLAGS[name];
 
 /** The flags that take no value. */
@@ -351,28 +352,29 @@ const isSetting = (name: FlagName): name is SettingName =>
 export const SETTING_NAMES = FLAG_NAMES.filter(isSetting);
 export const settingRow = (name: SettingName): Flag & { setting: keyof Settings } => FLAGS[name];
 
-/** `--port`, or `--no-delete` for a switch that is on unless said. */
+/** Returns `--port`, or `--no-delete` for a switch that is on by default. */
 export const spelled = (name: FlagName): string =>
   flag(name).on ? `--no-${name}` : `--${flag(name).word ?? name}`;
 
-/** The flag that a word means to a command; where the command does not take it, what it means to others. */
+/** Returns the flag that a word means to a command; if the command does not take it, what it means to others. */
 export function flagNamed(word: string, command: Command): FlagName | undefined {
   const meant = FLAG_NAMES.filter((name) => (flag(name).word ?? name) === word);
   return meant.find((name) => takes(command, name)) ?? meant[0];
 }
 
+/** Tells whether a command takes a flag. */
 export const takes = (command: Command, name: FlagName): boolean => {
   const { commands } = flag(name);
   return commands === 'all' || commands.includes(command);
 };
 
-/** Whether this command takes the flag from the command line alone. */
+/** Tells whether this command takes the flag from the command line alone. */
 export const isSpoken = (command: Command, name: FlagName): boolean => {
   const { spoken } = flag(name);
   return spoken === true || (spoken?.includes(command) ?? false);
 };
 
-/** Flags that do not go together, with the way out: one of them would be passed over in silence. */
+/** Flags that do not go together, with the way out: one of them would be ignored silently. */
 export const APART: readonly (readonly [FlagName, FlagName, string])[] = [
   ['undo', 'target', 'Leave --target out: all that was done for that registry is taken back.'],
   ['new-ca', 'if-expiring', 'A new CA, now:   registry-setup rotate --ca'],

@@ -1,4 +1,4 @@
-// Passwords that were given: by standard input, a file or the environment. Never by the value of a flag.
+// Reads the passwords that the user gives: by standard input, a file or the environment. Never by the value of a flag.
 import { CliError, InputError, type Problem } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { Secret } from '../secret.ts';
@@ -18,7 +18,7 @@ async function standardInput(): Promise<string> {
   return text;
 }
 
-/** Where the passwords come from, and their text; undefined where none were given. */
+/** Returns the source of the passwords, and their text; undefined if none were given. */
 async function given(answers: Answers, env: NodeJS.ProcessEnv, host: Host) {
   if (answers['password-stdin']?.value) return { where: '--password-stdin', text: await standardInput() };
   const file = answers['password-file'];
@@ -32,8 +32,8 @@ async function given(answers: Answers, env: NodeJS.ProcessEnv, host: Host) {
 }
 
 /**
- * Reads the given passwords. One line is the password of the only, or the first, user; lines NAME:PASSWORD say whose.
- * @param users who may have one, the first of them for a line without a name
+ * Reads the given passwords. One line is the password of the only, or the first, user; lines NAME:PASSWORD name the user.
+ * @param users those who may have one; the first of them gets a line without a name
  * @throws InputError that names the line and never shows it
  */
 export async function givenPasswords(
@@ -53,7 +53,7 @@ export async function givenPasswords(
     const where = lines.length > 1 ? `${source.where}, line ${index + 1}` : source.where;
     const user = named(line) ?? (lines.length === 1 ? users[0] : undefined);
     if (!user) {
-      // What stands there may be a password, or a part of one: it is not shown.
+      // The line may be a password, or a part of one: no error shows it.
       const message = 'is not NAME:PASSWORD of somebody who may log in';
       problems.push({ where, message, fix: `The users are ${users.join(', ') || 'none'}.` });
       return;

@@ -1,6 +1,6 @@
-// The word that was probably meant.
+// Finds the word that the user probably meant.
 
-/** How many single-character edits lie between two words (Levenshtein); small words, so the simple table will do. */
+/** Returns the number of single-character edits between two words (Levenshtein); the words are short, so the simple table will do. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
@@ -14,7 +14,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The word of the list that was probably meant, if one is near. */
+/** Returns the word of the list that the user probably meant; undefined if none is near. */
 export function nearest(word: string, list: readonly string[]): string | undefined {
   const [best] = list.map((w) => ({ w, d: distance(word, w) })).sort((a, b) => a.d - b.d);
   const few = word.length > 3 ? Math.max(2, word.length / 3) : 1;

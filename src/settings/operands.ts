@@ -1,4 +1,4 @@
-// The words that follow a command: which ones each takes. A word that is not understood is refused here, and nothing is touched.
+// The words that each command takes. Refuses a word that is not understood, before anything is changed.
 import type { Problem } from '../errors.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
@@ -17,9 +17,9 @@ import {
 import { nearest } from './nearest.ts';
 
 interface Operand {
-  /** As the help shows it. */
+  /** The name in the help. */
   name: string;
-  /** The flag that it stands for. */
+  /** The flag that the word stands for. */
   flag?: FlagName;
 }
 type Operands = readonly Operand[];
@@ -31,7 +31,7 @@ interface Verbs {
 
 const NAME: Operands = [{ name: 'NAME' }];
 
-/** What may follow each command. One that is not built yet is missing: it is refused whatever follows. */
+/** The words that may follow each command. A command that is not built yet is missing: it is refused, whatever follows. */
 export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   setup: [],
   client: [{ name: 'HOST', flag: 'host' }],
@@ -44,10 +44,10 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
 
 const hasVerbs = (row: Operands | Verbs): row is Verbs => 'verbs' in row;
 
-/** `registry-setup`, `registry-setup status`: how a command is called. */
+/** Returns how to call a command: `registry-setup`, `registry-setup status`. */
 export const callOf = (command: Command): string => commandLine(command === 'setup' ? '' : command);
 
-/** What the words of one call are. */
+/** One call, with its words. */
 interface Call {
   /** `registry-setup user add` */
   text: string;
@@ -56,7 +56,7 @@ interface Call {
   words: string[];
 }
 
-/** Undefined where the command is not built yet, or has no such verb. */
+/** Reads one call; returns undefined if the command is not built yet, or has no such verb. */
 function readCall(command: Command, words: string[]): Call | undefined {
   const row = OPERANDS[command];
   if (!row || !hasVerbs(row)) return row && { text: callOf(command), operands: row, words };
@@ -69,7 +69,7 @@ function readCall(command: Command, words: string[]): Call | undefined {
  * Reads the words of a command.
  * @param words what follows the command
  * @param answers the flags of this call; an operand that stands for one is added
- * @returns every word that is not understood, and every flag that the verb does not take
+ * @returns a problem for every word that is not understood, and every flag that the verb does not take
  */
 export function readWords(command: Command, words: string[], answers: Answers): Problem[] {
   const row = OPERANDS[command];
@@ -103,7 +103,7 @@ function strayWords(command: Command, { text, verb, operands, words }: Call): Pr
   const surplus = words.slice(operands.length);
   if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.includes(verb))
     return surplus.map((word) => stray(command, text, operands, word));
-  // It may be a password, which no error shows.
+  // A surplus word may be a password, which no error shows.
   const message = 'takes one name; a password is never given as a word';
   return [{ where: text, message, fix: `${text} NAME --password-stdin < FILE` }];
 }
@@ -136,10 +136,10 @@ function unknownVerb(command: Command, verb: string, verbs: string[]): Problem {
   };
 }
 
-/** What other programs call the first thing to do. */
+/** What other programs call a set-up. */
 const SET_UP = ['install', 'init', 'create', 'deploy', 'new', 'start', 'up'];
 
-/** A first word that is no command. What removes a registry is named only to one who began to write it. */
+/** Returns the problem of a first word that is no command. Names `uninstall` only to a user who began to type it. */
 export function unknownCommand(word: string): Problem {
   const where = quoted(word);
   const small = word.toLowerCase();
@@ -154,24 +154,24 @@ export function unknownCommand(word: string): Problem {
   return { where, message, fix: commandLine('--help'), stray };
 }
 
-/** The problem without the word, where that may be a password. */
+/** Returns the problem without the word, if that may be a password. */
 export function withoutSecret(problem: Problem, secret: string[]): Problem {
   const { where, message, fix, stray } = problem;
   if (!secret.some((word) => word === stray?.word || quoted(word) === where)) return problem;
   return { where: 'the word after the password flag', message, fix };
 }
 
-/** A flag as it was typed, with its value where that stands behind an equals sign. */
+/** A flag as the user typed it, with its value if that is behind an equals sign. */
 interface Typed {
   rawName: string;
   inlineValue?: boolean | undefined;
   value?: string | undefined;
 }
 
-/** `--client` is a command that looks like a flag. */
+/** Tells whether a flag is `--client`, a command that looks like a flag. */
 export const isClient = ({ rawName }: Typed): boolean => rawName === '--client';
 
-/** @param named the command that was given as a word */
+/** Returns what is wrong with the use of `--client`. @param named the command that the user gave as a word */
 export function badClient(typed: Typed, named: Command | undefined): Problem[] {
   const where = typed.rawName;
   if (!isClient(typed)) return [{ where, message: 'there is no such flag', fix: commandLine('--help') }];

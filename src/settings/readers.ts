@@ -4,14 +4,14 @@ import { checkUser, type Wrong, wrong } from './validation.ts';
 
 export interface Reader {
   name: string;
-  /** `team/*` (all below team) or `team/app`; none: every repository. */
+  /** `team/*` (all below team) or `team/app`; empty: every repository. */
   scopes: string[];
 }
 
 /** A part of a repository's name (distribution-spec: `<name>`). */
 const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 
-/** What is wrong with one `--reader`: NAME, or NAME:PATTERN. */
+/** Accepts one `--reader`: NAME, or NAME:PATTERN. Returns what is wrong with another value. */
 export function checkReader(value: string): Wrong | undefined {
   const { name, scope } = split(value);
   const found = checkUser(name);
@@ -31,7 +31,7 @@ function split(value: string): { name: string; scope: string | undefined } {
     : { name: value.slice(0, colon), scope: value.slice(colon + 1) };
 }
 
-/** Readers, each once, with all of its patterns; one that is also named without a pattern reads everything. */
+/** Returns each reader once, with all patterns; a reader that is also named without a pattern reads everything. */
 export function readersOf({ readers }: Pick<Settings, 'readers'>): Reader[] {
   const found = new Map<string, (string | undefined)[]>();
   for (const { name, scope } of readers.map(split)) found.set(name, [...(found.get(name) ?? []), scope]);
@@ -41,12 +41,12 @@ export function readersOf({ readers }: Pick<Settings, 'readers'>): Reader[] {
   }));
 }
 
-/** Everybody who has a password. */
+/** Returns everybody who has a password. */
 export const everyone = (settings: Pick<Settings, 'users' | 'readers'>): string[] => [
   ...new Set([...settings.users, ...readersOf(settings).map(({ name }) => name)]),
 ];
 
-/** A repository that a reader may pull, for the proof: a name of its own where there is room for one. */
+/** Returns a repository that a reader may pull, for the proof: with its own name if a pattern has room for one. */
 export function sampleRepository({ scopes }: Reader, name: string): string {
   const below = scopes.find((scope) => scope.endsWith('/*'));
   return below ? `${below.slice(0, -2)}/${name}` : (scopes[0] ?? name);

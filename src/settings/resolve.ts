@@ -1,4 +1,5 @@
-// What was decided: the one value that the plan is made from, and the meaning of every answer.
+// From flags, environment and files to settings, or every problem at once.
+// Resolves the meaning of every answer into one value, from which the plan is made.
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
@@ -18,10 +19,10 @@ import { address, type Defaults, type Settings } from './settings.ts';
 import type { Wrong } from './validation.ts';
 
 /**
- * Settings from what was said. Pure.
+ * Returns the settings for some answers. Pure.
  * @param answers merged by precedence already; see `mergeAnswers`
  * @param defaults for what nobody said
- * @returns the settings, or every problem with where it was said; never both
+ * @returns the settings, or every problem with the place of its answer; never both
  */
 export function resolveSettings(
   answers: Answers,
@@ -42,13 +43,13 @@ export function resolveSettings(
     const value = meaning(row, given, decided, defaults);
     if (value !== undefined) Object.assign(decided, { [row.setting]: value });
   }
-  // Every property has a row, and every one without `?` a default there.
+  // Every property has a row, and in it a default if it is not optional.
   const settings = decided as Complete;
   problems.push(...contradictions(answers, settings, defaults));
   return problems.length > 0 ? { problems } : { settings };
 }
 
-/** What does not go together, although each of it is fine. */
+/** Returns problems of settings that do not go together, although each of them is fine. */
 function contradictions(answers: Answers, settings: Settings, { archive }: Defaults): Problem[] {
   const { auth, users, tls, engine } = settings;
   const where = answers.user?.where ?? '--user';
@@ -62,11 +63,11 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
   ];
 }
 
-/** The setting that a value stands for; undefined: none. */
+/** Returns the setting that a value stands for; undefined if it stands for none. */
 const meaning = ({ becomes }: Flag, value: Given, decided: Decided, defaults: Defaults) =>
   becomes ? becomes(value, decided, defaults) : value;
 
-/** Whether a setting is what a run makes of it by itself, on any machine. */
+/** Tells whether a setting has the value that a run gives it by itself, on any machine. */
 export function isUsual(name: SettingName, settings: Settings): boolean {
   const row = settingRow(name);
   const { dir } = settings;
@@ -77,7 +78,7 @@ export function isUsual(name: SettingName, settings: Settings): boolean {
 const isGiven = (answer: Answer | undefined) =>
   Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
 
-/** Roles that do not go together. What the last run left is carried over; only what is said now must fit the mode. */
+/** Returns problems of roles. Answers of the last run are carried over: only what the user says now must fit the mode. */
 function roleProblems(answers: Answers, { auth, users, readers, port, authPort }: Settings): Problem[] {
   const said = (name: FlagName) =>
     !answers[name]?.last && isGiven(answers[name]) ? answers[name] : undefined;
@@ -110,11 +111,11 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
   return problems;
 }
 
-/** Later ones give way to earlier ones: flags, then the environment, then an answers file, then the last run. */
+/** Merges answers; earlier ones win: flags, then the environment, then an answers file, then the last run. */
 export const mergeAnswers = (...sources: Answers[]): Answers =>
   Object.assign({}, ...sources.toReversed()) as Answers;
 
-/** The flags by which a client calls the registry; that it is plain HTTP is said by its address. */
+/** Returns the flags with which a client calls the registry; its address says if it is plain HTTP. */
 export const clientFlags = ({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): string[] =>
   tls === 'insecure'
     ? ['--host', `http://${address({ host, port })}`]

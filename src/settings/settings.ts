@@ -1,10 +1,10 @@
-// The settings of a registry: their types. What each may be, and its default, is in flags.ts.
+// Types of the settings of a registry. flags.ts has their checks and defaults.
 
-/** Two command lines with the same words. */
+/** Two engines whose command lines take the same words. */
 export type Program = 'docker' | 'podman';
 export type EngineKind = Program | 'native';
 
-/** Where the registry and docker_auth listen in their containers. */
+/** The ports of the registry and docker_auth in their containers. */
 export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 
 export type EngineWish = EngineKind | 'auto';
@@ -19,28 +19,28 @@ export interface Settings {
   dir: string;
   storage: string;
   auth: Auth;
-  /** Kept when nobody logs in any more, so that the passwords are there when login is turned on again. */
+  /** Kept if nobody logs in any more, so that the passwords still exist when login is turned on again. */
   users: string[];
-  /** NAME, or NAME:PATTERN: who may pull and not push. Kept like the users when another mode is used. */
+  /** NAME, or NAME:PATTERN: users who may pull and not push. Kept like `users` in another mode. */
   readers: string[];
   /** Everybody may pull, without a login. */
   anonymousPull: boolean;
-  /** Where clients fetch their tokens. */
+  /** The port at which clients fetch their tokens. */
   authPort: number;
   authImage: string;
   tls: Tls;
-  /** More names and addresses for the site certificate. */
+  /** More names and addresses for the certificate. */
   san: string[];
-  /** How long a site certificate lasts. */
+  /** How many days a certificate lasts. */
   days: number;
-  /** A ready certificate and its key, or a CA that signs; absolute paths. With neither, `ca-signed` has a CA of its own. */
+  /** A ready certificate and its key, or a CA that signs; absolute paths. With neither, `ca-signed` has its own CA. */
   cert?: string;
   key?: string;
   caCert?: string;
   caKey?: string;
-  /** The firewall of this machine lets the ports in; undefined: there was nothing to open. */
+  /** The set-up opens the ports in the firewall of this machine; undefined: there was nothing to open. */
   openPort?: boolean;
-  /** This machine finds itself under the host's name by a line in its hosts file; undefined: it does so anyway. */
+  /** This machine resolves the host's name by a line in its hosts file; undefined: it does so without one. */
   hostsLine?: boolean;
   /** A timer renews the certificate before it ends. */
   renew: boolean;
@@ -50,7 +50,7 @@ export interface Settings {
   name: string;
 }
 
-/** What is known of this machine when a setting is not said. */
+/** What is known of this machine, for settings that nobody said. */
 export interface Defaults {
   dir: string;
   host?: string | undefined;
@@ -58,12 +58,12 @@ export interface Defaults {
   image?: string | undefined;
   /** What `auto` means on this machine. */
   engine?: EngineKind | undefined;
-  /** There is an archive of images: without an engine the registry's program comes out of it. */
+  /** The archive of images: without an engine, the registry's program comes out of it. */
   archive?: string | undefined;
 }
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
 
-/** `host:port` as it stands in an image's name. */
+/** Returns `host:port` as in an image's name. */
 export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string => `${host}:${port}`;

@@ -1,8 +1,8 @@
-// What an answer may be: each check says what is wrong with a value, and the way out. The prompts ask the same checks.
+// Checks answers: each check returns what is wrong with a value, and the way out. The prompts use the same checks.
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 
-/** bcrypt looks at 72 bytes and no more; longer ones are cut or refused, as the library likes. */
+/** bcrypt reads 72 bytes and no more; a library cuts or refuses longer passwords. */
 const PASSWORD_BYTES = 72;
 
 /** What is wrong with one value, and the way out. */
@@ -15,7 +15,7 @@ export const wrong = (message: string, fix?: string): Wrong => ({ message, ...(f
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * An address as it can stand in an image reference: a name of letters, digits, hyphens and dots, an IPv4 address, or an IPv6
+ * Accepts an address as in an image reference: a name of letters, digits, hyphens and dots, an IPv4 address, or an IPv6
  * address in brackets. (github.com/distribution/reference: an underscore is no part of a domain.)
  */
 export function checkHost(value: string): Wrong | undefined {
@@ -56,17 +56,19 @@ function suggestHost(text: string): string {
   return `--host ${host}${port ? ` --port ${port}` : ''}`;
 }
 
+/** Accepts a whole number from 1 to 65535. */
 export function checkPort(value: number): Wrong | undefined {
   return Number.isInteger(value) && value >= 1 && value <= 65_535
     ? undefined
     : wrong(`a port is a number from 1 to 65535, not ${value}`);
 }
 
+/** Accepts an IPv4 or IPv6 address, without brackets. */
 export function checkBind(value: string): Wrong | undefined {
   return isIP(value) ? undefined : wrong(`"${value}" is not an IP address`, '--bind 127.0.0.1');
 }
 
-/** Directories that hold a system: a registry's files do not belong right in them. */
+/** Directories of the system: a registry's files do not belong right in them. */
 const SYSTEM = [
   '/',
   '/bin',
@@ -92,6 +94,7 @@ const SYSTEM = [
   '/mnt',
 ]);
 
+/** Accepts a directory that can be mounted and does not belong to the system. */
 export function checkDirectory(value: string): Wrong | undefined {
   if (value === '') return wrong('a directory is needed');
   const path = resolve(value);
@@ -102,7 +105,7 @@ export function checkDirectory(value: string): Wrong | undefined {
   return inside ? wrong(`${inside} is no place for images`) : undefined;
 }
 
-/** The signs that htpasswd, docker_auth and a shell all read as themselves. */
+/** Accepts up to 64 of the characters that htpasswd, docker_auth and a shell all read as themselves. */
 export function checkUser(value: string): Wrong | undefined {
   if (value === '') return wrong('a name is needed');
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
@@ -112,6 +115,7 @@ export function checkUser(value: string): Wrong | undefined {
       );
 }
 
+/** Accepts 1 to 72 bytes without control characters. */
 export function checkPassword(value: string): Wrong | undefined {
   if (value === '') return wrong('a password cannot be empty');
   if (Buffer.byteLength(value) > PASSWORD_BYTES)
@@ -120,17 +124,20 @@ export function checkPassword(value: string): Wrong | undefined {
   return /[\u0000-\u001f\u007f]/.test(value) ? wrong('a password has no control characters') : undefined;
 }
 
-/** As a host; a wildcard and a bare IPv6 address are fine, since no image name holds them. */
+/** Accepts what checkHost does, and a wildcard or a bare IPv6 address, since no image name holds them. */
 export function checkSan(value: string): Wrong | undefined {
   return isIP(value) ? undefined : checkHost(value.replace(/^\*\./, ''));
 }
 
+/** Accepts 1 to 3650 days. */
 export function checkDays(value: number): Wrong | undefined {
   return value >= 1 && value <= 3650 ? undefined : wrong(`a certificate lasts 1 to 3650 days, not ${value}`);
 }
 
+/** Accepts a container name: 1 to 63 letters, digits, `_`, `.` and `-`, a letter or digit first. */
 export const checkName = (value: string) =>
   /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(value) ? undefined : wrong(`"${value}" is not a container name`);
 
+/** Accepts the characters of an image reference, a lower-case letter or digit first. */
 export const checkImage = (value: string) =>
   /^[a-z0-9][A-Za-z0-9._\-/:@[\]]*$/.test(value) ? undefined : wrong(`"${value}" is not an image reference`);

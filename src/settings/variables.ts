@@ -4,22 +4,22 @@ import { type Command, FLAG_NAMES, type FlagName, flag, isSpoken, spelled, takes
 import { nearest } from './nearest.ts';
 
 const PREFIX = 'REGISTRY_SETUP_';
-/** Variables that are no flags; those of the tests begin with LAB. */
+/** Variables that are not flags; those of the tests begin with LAB. */
 const OTHERS = /^(PASSWORD|PASSPHRASE|CARRIED_NODE|LAB_.*)$/;
 
 const upper = (name: string) => name.toUpperCase().replaceAll('-', '_');
 
-/** `REGISTRY_SETUP_AUTH_PORT` for `auth-port`. */
+/** Returns `REGISTRY_SETUP_AUTH_PORT` for `auth-port`. */
 export const variableOf = (name: FlagName): string => PREFIX + upper(name);
 
-/** `REGISTRY_SETUP_NO_DELETE` for a switch that is on unless said; undefined for every other flag. */
+/** Returns `REGISTRY_SETUP_NO_DELETE` for a switch that is on by default; undefined for every other flag. */
 export const negatedVariableOf = (name: FlagName): string | undefined =>
   flag(name).on ? `${PREFIX}NO_${upper(name)}` : undefined;
 
 const isSet = (text: string | undefined): text is string => text !== undefined && text !== '';
 
 /**
- * Variables that say nothing although the user means something by them: misspelt ones, and those of flags that this command takes
+ * Finds variables that have no effect although the user expects one: misspelt ones, and those of flags that this command takes
  * from the command line alone.
  * @returns one line for each
  */
