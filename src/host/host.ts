@@ -79,7 +79,7 @@ export interface Host {
   /** Runs a program without a shell. Never throws for its exit code; throws Interrupted after Ctrl-C. */
   run(command: string, args: string[], options?: RunOptions): Promise<RunResult>;
   /**
-   * What a program makes of its input, as it comes; the program ends when nobody reads on.
+   * Yields what a program makes of its input, as it comes; ends the program when the reader stops.
    * @throws ProgramFailed, Interrupted
    */
   transform(
@@ -88,9 +88,9 @@ export interface Host {
     input: AsyncIterable<Buffer>,
     options: TransformOptions,
   ): AsyncIterable<Buffer>;
-  /** Opens a regular file; undefined where there is none, or something else. Never waits for the other end of a pipe. */
+  /** Opens a regular file; returns undefined if there is none, or something else. Never waits for the other end of a pipe. */
   open(path: string): Promise<OpenFile | undefined>;
-  /** Writes a new file, and returns when it is on disk. What is there already is an error, a link too; one that fails is removed. */
+  /** Writes a new file; returns when it is on disk. Throws if the path exists, even as a link; removes the file if writing fails. */
   save(path: string, chunks: AsyncIterable<Buffer>, mode: number): Promise<void>;
   /** Returns the file's bytes; undefined if there is no file. */
   read(path: string): Promise<Buffer | undefined>;

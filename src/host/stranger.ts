@@ -4,22 +4,22 @@ import { constants as system } from 'node:os';
 import { Interrupted } from '../errors.ts';
 import type { RunResult } from './host.ts';
 
-/** nobody, who owns nothing: the same number everywhere. (systemd.io/UIDS-GIDS) */
+/** The uid and gid of nobody, who owns nothing: the same number everywhere. (systemd.io/UIDS-GIDS) */
 const NOBODY = 65_534;
 const TIMEOUT = 5_000;
-/** Bytes of each stream that are kept; a program that says more is ended. */
+/** The most bytes to keep of each stream; a program that writes more is ended. */
 const MOST = 65_536;
-/** How long the streams may stay open when the program has ended, in milliseconds: a process that it left behind can hold them. */
+/** How long the streams may stay open after the program's end, in milliseconds: a process that it left behind can hold them. */
 const LINGER = 200;
 
-/** Namespaces of its own: all its processes end with the first one, and there is no network. (unshare(1), pid_namespaces(7)) */
+/** Gives the program its own namespaces: all processes end with the first one, and there is no network. (unshare(1), pid_namespaces(7)) */
 const ALONE = 'unshare --pid --net --ipc --fork --kill-child';
 const DROP = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --no-new-privs --`;
 const PROBE = `exec ${ALONE} ${DROP} true`;
-/** The first process is a shell of root's, which the program cannot end. */
+/** The first process is a shell of root, which the program cannot end. */
 const CAGED = `ulimit -c 0; exec ${ALONE} /bin/sh -c '${DROP} "$0" "$@"; exit $?' "$0" "$@"`;
 
-/** Where that cannot be had (who runs this is not root; a container; busybox): as nobody, and without a way to more rights if setpriv knows one. */
+/** Without namespaces (this user is not root; a container; busybox): as nobody, and with no new privileges if setpriv can do that. */
 const PLAIN = `
 ulimit -c 0
 if setpriv --no-new-privs true 2>/dev/null; then exec setpriv --no-new-privs -- "$0" "$@"; fi
@@ -30,7 +30,7 @@ const shell = (script: string, words: string[], options: { uid?: number; gid?: n
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {},
     cwd: '/',
-    // A session of its own: it cannot type into the terminal of who runs this, and its processes can be ended together.
+    // Its own session: the program cannot type into the user's terminal, and its processes can be ended together.
     detached: true,
     ...options,
   });
@@ -43,11 +43,11 @@ const canCage = () =>
   });
 
 /**
- * Runs a program as nobody (where root runs this), in no other group, with an empty environment, no terminal, no input, no network and
- * no way to more rights. It ends with all that it started when it has answered, says too much, or its time is up; where namespaces
- * cannot be had, without what left its process group.
- * @param timeout milliseconds; 5 000 unless said
- * @returns as Host.run does; what it said is as it said it, up to 64 kB of each stream
+ * Runs a program as nobody (if this user is root), in no other group, with an empty environment, no terminal, no input, no network and
+ * no new privileges. Ends it, with all that it started, when it has answered, writes too much, or its time is up. Without namespaces,
+ * it has the network, and a process that left its process group goes on.
+ * @param timeout milliseconds; 5 000 by default
+ * @returns as Host.run does, with up to 64 kB of each stream, unchanged
  * @throws Interrupted after Ctrl-C
  */
 export async function runStranger(
@@ -64,7 +64,7 @@ export async function runStranger(
     const drop = isRoot && !caged ? { uid: NOBODY, gid: NOBODY } : {};
     child = shell(caged ? CAGED : PLAIN, [command, ...args], drop);
   } catch (error) {
-    // A container whose root may not become somebody else.
+    // In a container, root may not be able to become another user.
     return { code: 126, stdout: '', stderr: `${command}: ${(error as Error).message}` };
   }
   const said = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
@@ -93,7 +93,7 @@ export async function runStranger(
   try {
     if (child.pid) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // All of it has ended.
+    // All its processes have ended.
   }
   child.stdout.destroy();
   child.stderr.destroy();

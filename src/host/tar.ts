@@ -1,30 +1,30 @@
-// Tar archives, read and written here: the one place that takes something out of an archive, which anybody may have made.
-// No name in it ever becomes a path, an option of a program or a link on this machine: what is wanted is read by its name out of
-// regular members, and lies under a name of the caller's afterwards. Sizes, counts and the time are bounded.
+// Reads and writes tar archives: the one place that takes something out of an archive, which anybody may have made.
+// No name in it ever becomes a path, an option of a program or a link on this machine: callers read regular members by their
+// names, and store them under names of their own. Sizes, counts and the time are bounded.
 import { shown, visible } from '../terminal/visible.ts';
 import type { Host, OpenFile } from './host.ts';
 import { ProgramFailed } from './transform.ts';
 
 const BLOCK = 512;
-/** Read at once, in bytes. */
+/** How much to read at once, in bytes. */
 const WINDOW = 65_536;
-/** A header about a header (a long name, pax), in bytes: Go's limit, too. (go.dev/src/archive/tar/common.go, maxSpecialFileSize) */
+/** The longest header about a header (a long name, pax), in bytes: Go's limit, too. (go.dev/src/archive/tar/common.go, maxSpecialFileSize) */
 const EXTRA = 1_048_576;
-/** In an archive, or in a layer of one; those of registry:3 have some hundred. */
+/** The most members in an archive, or in a layer of one; those of registry:3 have some hundred. */
 const MEMBERS = 100_000;
-/** What every file system takes. (limits.h(0p), PATH_MAX) */
+/** The longest path that every file system accepts. (limits.h(0p), PATH_MAX) */
 const PATH_MAX = 4_096;
-/** Of a member that can be listed: it fits into every kind of header. */
+/** The longest name of a member that can be listed: it fits into every kind of header. */
 const NAME_MAX = 100;
-/** What is packed may come out this many times larger, or as large as LEAST; images are packed to a third of their size. */
+/** Packed data may unpack to this many times its size, or to LEAST (bytes); images are packed to a third of their size. */
 const RATIO = 100;
 const LEAST = 250_000_000;
 /** Milliseconds for one pass over an archive. */
 const TIME = 30 * 60_000;
 
-/** Why an archive cannot be used: a sentence that goes on after its name, without control characters. */
+/** Why an archive cannot be used: a sentence to follow the archive's name, without control characters. */
 export class TarError extends Error {
-  /** The program that would unpack it, and is not on this machine. */
+  /** The program that would unpack the archive, if it is not on this machine. */
   readonly missing: string | undefined;
 
   constructor(message: string, missing?: string) {
@@ -35,7 +35,7 @@ export class TarError extends Error {
 
 const CUT_OFF = 'It is cut off.';
 
-/** How a file can be packed, by its first bytes. (RFC 1952; sourceware.org/bzip2; tukaani.org/xz/xz-file-format.txt; RFC 8878) */
+/** Programs that pack a file, and its first bytes. (RFC 1952; sourceware.org/bzip2; tukaani.org/xz/xz-file-format.txt; RFC 8878) */
 const PACKINGS = [
   { program: 'gzip', starts: Buffer.from('1f8b', 'hex') },
   { program: 'bzip2', starts: Buffer.from('BZh') },
@@ -43,42 +43,42 @@ const PACKINGS = [
   { program: 'zstd', starts: Buffer.from('28b52ffd', 'hex') },
 ] as const;
 export type Packing = (typeof PACKINGS)[number]['program'];
-/** A file can ask xz for 4 GB of memory; `xz -9` wants 65 MB. (xz(1)) zstd has a limit of its own, the others want little. */
+/** A file can ask xz for 4 GB of memory; `xz -9` needs 65 MB. (xz(1)) zstd has its own limit, the others need little. */
 const UNPACK_ENV = { XZ_DEFAULTS: '--memlimit-decompress=256MiB' };
 
 /** Bytes, one after the other. */
 interface Source {
-  /** The next bytes, which stay; fewer at the end. */
+  /** Returns the next bytes and keeps them; fewer at the end. */
   peek(length: number): Promise<Buffer>;
-  /** The next bytes; fewer at the end. */
+  /** Takes the next bytes; fewer at the end. */
   read(length: number): Promise<Buffer>;
-  /** Passes over so many. @throws TarError where there are fewer */
+  /** Skips so many bytes. @throws TarError if there are fewer */
   skip(length: number): Promise<void>;
 }
 
 export type MemberType = 'file' | 'dir' | 'link' | 'hard link' | 'other';
 
 export interface Member {
-  /** Without `./` before it; empty for the top itself. */
+  /** Without a leading `./`; empty for the top itself. */
   name: string;
   type: MemberType;
   size: number;
-  /** Where a link leads, as it is written. */
+  /** The target of a link, as it is written. */
   to: string;
   body: Source;
 }
 
 export interface Tar {
   packing: Packing | undefined;
-  /** Each member, once; the body of one is there until the next is asked for. */
+  /** Each member, once; a member's body can be read until the next member is requested. */
   members: AsyncGenerator<Member>;
-  /** The members of a member that is an archive itself, packed or not. */
+  /** Returns the members of a member that is an archive itself, packed or not. */
   inside(member: Member): AsyncGenerator<Member>;
 }
 
 /**
  * Opens an archive, which may be packed, for one pass.
- * @throws TarError where it is none, is cut off, or comes out too large
+ * @throws TarError if it is not an archive, is cut off, or unpacks to too much
  */
 export async function withTar<T>(host: Host, path: string, use: (tar: Tar) => Promise<T>): Promise<T> {
   const file = await host.open(path);
@@ -99,9 +99,9 @@ export async function withTar<T>(host: Host, path: string, use: (tar: Tar) => Pr
 }
 
 interface Limits {
-  /** What may still come out of all that is packed. */
+  /** How many bytes may still be unpacked. */
   bytes: number;
-  /** As Date.now() counts. */
+  /** The end of the time, as Date.now() counts. */
   until: number;
 }
 
@@ -169,7 +169,7 @@ function fromStream(chunks: AsyncGenerator<Buffer>): Source {
   };
 }
 
-/** A part of a source, and how much of it is still to come. */
+/** Returns a part of a source, and how much of the part is still to come. */
 function partOf(source: Source, size: number): Source & { left: () => number } {
   let left = size;
   const whole = (found: Buffer, length: number) => {
@@ -196,7 +196,7 @@ function partOf(source: Source, size: number): Source & { left: () => number } {
   };
 }
 
-/** All that is left of a source, in pieces. */
+/** Yields the rest of a source, in pieces. */
 export async function* chunksOf(source: Source): AsyncGenerator<Buffer> {
   for (;;) {
     const chunk = await source.read(WINDOW);
@@ -241,16 +241,16 @@ async function* unpackedMembers(host: Host, source: Source, limits: Limits): Asy
   }
 }
 
-/** What other headers tell of the next member. */
+/** What other headers say about the next member. */
 interface Extra {
   name?: string;
   to?: string;
   size?: number;
-  /** Its data is not as long as the file that it makes. */
+  /** The data is not as long as the file that it makes. */
   sparse?: true;
 }
 
-/** POSIX ustar and pax (pubs.opengroup.org, pax: File Format), GNU (gnu.org/software/tar/manual, Basic Tar Format). */
+/** Reads POSIX ustar and pax (pubs.opengroup.org, pax: File Format), GNU (gnu.org/software/tar/manual, Basic Tar Format). */
 async function* members(source: Source): AsyncGenerator<Member> {
   let extra: Extra = {};
   for (let count = 0; ; count++) {
@@ -274,13 +274,13 @@ async function* members(source: Source): AsyncGenerator<Member> {
     if (flag === 'S') await skipSparseMap(source, header);
     const name = extra.name ?? headerName(header);
     const type = extra.sparse ? 'other' : typeOf(flag, name);
-    // Go reads no data behind these, whatever size they claim. (go.dev/src/archive/tar/reader.go, isHeaderOnly)
+    // Go reads no data after these types, whatever size they claim. (go.dev/src/archive/tar/reader.go, isHeaderOnly)
     const held = '123456'.includes(flag) || type === 'dir' ? 0 : size;
     const body = partOf(source, held);
     yield { name: plain(name), type, size: held, to: extra.to ?? textOf(header.subarray(157, 257)), body };
     extra = {};
     await body.skip(body.left());
-    // The last one may lack what fills its block.
+    // The last member may lack its padding.
     await source.read(padding(held));
   }
 }
@@ -295,7 +295,7 @@ function typeOf(flag: string, name: string): MemberType {
   return 'other';
 }
 
-/** The sum of its bytes, with its own place as spaces; old programs added signed ones. */
+/** Checks the sum of a header's bytes, with spaces in the place of the sum; old programs added signed bytes. */
 function isHeader(header: Buffer): boolean {
   const told = Number.parseInt(header.toString('latin1', 148, 156).trim(), 8);
   let sum = 8 * 32;
@@ -308,7 +308,7 @@ function isHeader(header: Buffer): boolean {
   return told === sum || told === sum - signed;
 }
 
-/** Octal digits; GNU writes what does not fit as a number of base 256 behind a first bit. */
+/** Reads octal digits; GNU writes a number that does not fit in base 256, after a first bit. */
 function numberAt(header: Buffer, at: number, length: number): number {
   const field = header.subarray(at, at + length);
   if (field[0] === 0x80) return safe(BigInt(`0x${field.subarray(1).toString('hex')}`));
@@ -324,7 +324,7 @@ function safe(number: bigint): number {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Text up to a NUL; what is not UTF-8 comes out with a sign that no name may have. */
+/** Returns the text up to a NUL; marks text that is not UTF-8 with a NUL, which no name may have. */
 function textOf(bytes: Buffer): string {
   const end = bytes.indexOf(0);
   const held = end < 0 ? bytes : bytes.subarray(0, end);
@@ -337,13 +337,13 @@ function textOf(bytes: Buffer): string {
 
 function headerName(header: Buffer): string {
   const name = textOf(header.subarray(0, 100));
-  // GNU has other things in its place.
+  // GNU has other fields in the place of the prefix.
   const isUstar = header.subarray(257, 263).toString('latin1') === 'ustar\0';
   const before = isUstar ? textOf(header.subarray(345, 500)) : '';
   return before ? `${before}/${name}` : name;
 }
 
-/** Records `LENGTH KEY=VALUE\n`, the length with itself. */
+/** Reads records `LENGTH KEY=VALUE\n`; the length includes itself. */
 function readPax(bytes: Buffer): Extra {
   const extra: Extra = {};
   for (let at = 0; at < bytes.length; ) {
@@ -364,7 +364,7 @@ function readPax(bytes: Buffer): Extra {
   return extra;
 }
 
-/** A name with a NUL in it is told apart from what comes before it. */
+/** Marks a name with a NUL in it, so that it differs from the part before the NUL. */
 const wholeText = (bytes: Buffer) => (bytes.includes(0) ? `\0${textOf(bytes)}` : textOf(bytes));
 
 function decimal(text: string): number {
@@ -372,7 +372,7 @@ function decimal(text: string): number {
   return safe(BigInt(text));
 }
 
-/** GNU's old kind of sparse file: more of its map follows the header. */
+/** Skips the rest of the map of GNU's old kind of sparse file, which follows the header. */
 async function skipSparseMap(source: Source, header: Buffer): Promise<void> {
   let more = header[482] !== 0;
   while (more) {
@@ -382,24 +382,24 @@ async function skipSparseMap(source: Source, header: Buffer): Promise<void> {
   }
 }
 
-/** Without what programs put before and behind names. */
+/** Removes what programs put before and behind names: `./` and slashes. */
 const plain = (name: string) => name.replace(/^(?:\.\/+)+/, '').replace(/^\.$|\/+$/g, '');
 
-/** Whether a file that is taken out of an archive may have that name: it stays below the top, and is one line that reads as it is. */
+/** Tells whether a file taken out of an archive may have that name: it stays below the top, and is one line without hidden characters. */
 export const isMemberName = (name: string): boolean =>
   name.length <= NAME_MAX &&
   !name.startsWith('-') &&
   visible(name) === name &&
   name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 
-/** What is in an archive under a name; undefined where the name is there more than once. */
+/** What an archive holds under a name; undefined if the name occurs more than once. */
 export type Listing = Map<string, Pick<Member, 'type' | 'size' | 'to'> | undefined>;
 
 /**
- * Lists an archive that holds files, and links between them, alone; and reads some of them in the same pass.
- * @param names what is read, where it is there
+ * Lists an archive that holds only files, and links between them; reads some of the files in the same pass.
+ * @param names the files to read, if they exist
  * @param most bytes of all of them
- * @throws TarError where something else is in it, a name that leads out of it, or one of them is no file, is there twice or is too large
+ * @throws TarError if the archive holds anything else, or a name that leads out, or if one of `names` is no file, occurs twice or is too large
  */
 export async function listTar(
   host: Host,
@@ -428,7 +428,7 @@ export async function listTar(
   });
 }
 
-/** What neither an engine nor any tool for images writes. */
+/** Refuses what neither an engine nor any tool for images writes. @throws TarError */
 function refuseStrange({ name, type }: Member): void {
   if (type === 'other') throw new TarError(`${shown(name)} in it is not a file.`);
   if (visible(name) !== name)
@@ -438,7 +438,7 @@ function refuseStrange({ name, type }: Member): void {
     throw new TarError(`There is a name in it that leads out of it: ${shown(name)}`);
 }
 
-/** @throws TarError where that is no regular file, or is there more than once */
+/** Returns a regular file of a listing. @throws TarError if it is missing, not a regular file, or occurs more than once */
 export function fileIn(listing: Listing, name: string): { size: number } {
   if (!listing.has(name)) throw new TarError(`${shown(name)} is not in it.`);
   const found = listing.get(name);
@@ -448,7 +448,7 @@ export function fileIn(listing: Listing, name: string): { size: number } {
   return found;
 }
 
-/** Reads files of an archive. @throws as listTar does, and where one is not there */
+/** Reads files of an archive. @throws as listTar does, and if one is missing */
 export async function readFromTar(
   host: Host,
   path: string,
@@ -461,14 +461,14 @@ export async function readFromTar(
   return read;
 }
 
-/** A file that goes into an archive. */
+/** A file to put into an archive. */
 export interface Entry {
   name: string;
   size: number;
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-/** An archive of files, as a stream. The same files give the same bytes. @throws Error where a name does not fit, or a size is wrong */
+/** Yields an archive of files. The same files give the same bytes. @throws Error if a name does not fit, or a size is wrong */
 export async function* packTar(entries: AsyncIterable<Entry> | Iterable<Entry>): AsyncGenerator<Buffer> {
   for await (const { name, size, chunks } of entries) {
     yield headerOf(name, size);
@@ -483,7 +483,7 @@ export async function* packTar(entries: AsyncIterable<Entry> | Iterable<Entry>):
   yield Buffer.alloc(2 * BLOCK);
 }
 
-/** The files of an archive that have these names, as they come. */
+/** Yields the files of an archive that have these names, as they come. */
 export async function* filesOf({ members: all }: Tar, names: ReadonlySet<string>): AsyncGenerator<Entry> {
   for await (const { name, type, size, body } of all)
     if (names.has(name) && type === 'file') yield { name, size, chunks: chunksOf(body) };
@@ -495,7 +495,7 @@ function headerOf(name: string, size: number): Buffer {
   const header = Buffer.alloc(BLOCK);
   header.write(name);
   header.write('0000644\x000000000\x000000000\0', 100);
-  // Eight GB and more: as GNU does it.
+  // Writes 8 GB and more as GNU does.
   if (size < 8 ** 11) header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
   else header.write(`80${size.toString(16).padStart(22, '0')}`, 124, 'hex');
   header.write(`${'0'.repeat(11)}\0`, 136);

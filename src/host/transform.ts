@@ -1,21 +1,21 @@
-// A program that stands between two streams: a decompressor.
+// Runs a program between two streams: a decompressor.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants as system } from 'node:os';
 import { Interrupted } from '../errors.ts';
 import type { TransformOptions } from './host.ts';
 
-/** How much of what a program complains about is kept, in characters. */
+/** How much of a program's standard error is kept, in characters. */
 const TOLD = 2_000;
 
-/** A program that did not do its work. */
+/** A program failed. */
 export class ProgramFailed extends Error {
   readonly code: number;
   readonly stderr: string;
 
   /**
-   * @param code as RunResult has it: 127, there is no such program; 124, its time was up
-   * @param stderr what it said, as it said it
+   * @param code as in RunResult: 127, there is no such program; 124, its time was up
+   * @param stderr what the program said, unchanged
    */
   constructor(code: number, stderr: string) {
     super(`exit code ${code}: ${stderr}`);
@@ -25,8 +25,8 @@ export class ProgramFailed extends Error {
 }
 
 /**
- * What a program makes of its input. It is ended when the reader stops, when its time is up, and when the input fails; all of it
- * has ended when this returns.
+ * Yields what a program makes of its input. Ends the program when the reader stops, when its time is up, and when the input fails; the
+ * program has ended when this returns.
  * @throws ProgramFailed; Interrupted after Ctrl-C; what the input throws
  */
 export async function* transform(
@@ -56,7 +56,7 @@ export async function* transform(
   child.stderr.on('data', (chunk) => {
     stderr = (stderr + chunk).slice(0, TOLD);
   });
-  // A program that reads no more has what it needs, or tells why by its exit code.
+  // A program that stops reading has what it needs, or its exit code tells why.
   child.stdin.on('error', () => {});
   let failure: { error: unknown } | undefined;
   const feed = async () => {
@@ -74,7 +74,7 @@ export async function* transform(
   try {
     yield* child.stdout as AsyncIterable<Buffer>;
     const code = await closed;
-    // Only a program that has ended well leaves its input unread.
+    // A program can end well without reading all of its input: stop feeding it.
     ended = true;
     await fed;
     if (signal?.aborted) throw new Interrupted();
