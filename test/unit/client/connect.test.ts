@@ -14,7 +14,7 @@ test('an address that was said comes before what the name resolves to', async ()
   expect(await whereIs(wish({ host: '[2001:db8::1]' }), host)).toBe('2001:db8::1');
 });
 
-test('a name that is nowhere is told apart from name servers that do not answer', async () => {
+test('a name that does not exist has another error than name servers that do not answer', async () => {
   const host = fakeHost();
   const refusal = () => whereIs(wish({}), host).catch((error: unknown) => error);
   expect(await refusal()).toBeInstanceOf(UnknownName);

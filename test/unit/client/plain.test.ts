@@ -323,7 +323,7 @@ describe('plain HTTP on first contact', () => {
 });
 
 describe('a login that is kept', () => {
-  test('of TLS is not sent in clear, by nobody: forgotten first, or replaced by one that is given', async () => {
+  test('of TLS is never sent in clear: it must be forgotten first, or replaced by a given one', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     const dev = developer();

@@ -116,7 +116,7 @@ describe('a fingerprint', () => {
     expect(await roots(trust)).toEqual([finger(now.certPem), finger(old.certPem)]);
   });
 
-  test('that is not served: both are told, exit 2', async () => {
+  test('that is not served: the error shows both, exit 2', async () => {
     const found = await serve([site(evil), evil.certPem]);
     await expect(decide(found, { fingerprint: finger(old.certPem) })).rejects.toMatchObject({
       exitCode: 2,
@@ -138,13 +138,13 @@ describe('a fingerprint', () => {
 });
 
 describe('without a fingerprint', () => {
-  test('a person decides', async () => {
+  test('the user decides', async () => {
     const found = await serve([site(old), old.certPem]);
     expect(await roots(decide(found, {}, { confirm: async () => true }))).toEqual([finger(old.certPem)]);
     await expect(decide(found, {}, { confirm: async () => false })).rejects.toMatchObject({ exitCode: 2 });
   });
 
-  test('where nobody is there: the line to add, exit 2', async () => {
+  test('nobody can be asked: the error shows the line to add, exit 2', async () => {
     const found = await serve([site(old), old.certPem]);
     await expect(decide(found)).rejects.toMatchObject({
       exitCode: 2,

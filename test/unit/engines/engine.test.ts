@@ -55,7 +55,7 @@ describe('--engine auto', () => {
     expect(engineText(found)).toBe('no container engine');
   });
 
-  test('a Docker that is stopped is told of, and never passed over', async () => {
+  test('a stopped Docker is reported, and never passed over', async () => {
     const host = withPackages(machine({ stdout: JSON.stringify({ ServerErrors: ['no socket'] }) }, NONE));
     expect(await findEngine(host, 'auto')).toMatchObject({
       state: 'stopped',

@@ -181,7 +181,7 @@ describe('the words after a command', () => {
         ).toMatch(/takes (no further word|one word, [A-Z]+|one name)/);
   });
 
-  test('one that is a flag without its hyphens, or with a long dash, is told of', () => {
+  test('one that is a flag without its hyphens, or with a long dash, is reported with that flag', () => {
     for (const word of ['dry-run', '\u2013dry-run', '\u2014dry-run'])
       expect(complaint(() => readArguments(['uninstall', word, '--yes']))).toContain(
         'did you mean --dry-run?',

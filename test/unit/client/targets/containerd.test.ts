@@ -21,6 +21,6 @@ test('one that another version wrote, with other words about how it goes, is the
   expect(resources).toContainEqual(expect.objectContaining({ kind: 'file', path: FILE }));
 });
 
-test('one of somebody else is left alone', async () => {
+test('one of somebody else stays unchanged', async () => {
   await expect(plan('server = "x"\n')).rejects.toMatchObject({ exitCode: 2 });
 });
