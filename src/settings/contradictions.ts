@@ -24,6 +24,6 @@ export const together = (before: Answer | undefined, now: Answer): Answer =>
 export function apart(answers: Answers): Problem[] {
   const said = (name: FlagName) => answers[name] !== undefined && answers[name].value !== false;
   return APART.filter(([one, other]) => said(one) && said(other)).map(([one, other, fix]) => {
-    return { where: spelled(other), message: `does not go with ${spelled(one)}`, fix };
+    return { where: spelled(other), message: `does not go with ${spelled(one)}`, fix: fix() };
   });
 }

@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
+import { commandLine } from '../terminal/command.ts';
 import { type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
 import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
@@ -375,15 +376,15 @@ export const isSpoken = (command: Command, name: FlagName): boolean => {
 };
 
 /** Flags that do not go together, with the way out: one of them would be ignored silently. */
-export const APART: readonly (readonly [FlagName, FlagName, string])[] = [
-  ['undo', 'target', 'Leave --target out: all that was done for that registry is taken back.'],
-  ['new-ca', 'if-expiring', 'A new CA, now:   registry-setup rotate --ca'],
+export const APART: readonly (readonly [FlagName, FlagName, fix: () => string])[] = [
+  ['undo', 'target', () => 'Leave --target out: all that was done for that registry is taken back.'],
+  ['new-ca', 'if-expiring', () => `A new CA, now:   ${commandLine('rotate --ca')}`],
   [
     'new-ca',
     'token-key',
-    'One after the other: registry-setup rotate --ca, then registry-setup rotate --token-key',
+    () => `One after the other: ${commandLine('rotate --ca')}, then ${commandLine('rotate --token-key')}`,
   ],
-  ['token-key', 'if-expiring', 'A new key for tokens, now:   registry-setup rotate --token-key'],
+  ['token-key', 'if-expiring', () => `A new key for tokens, now:   ${commandLine('rotate --token-key')}`],
 ];
 
 const SHORT: Record<string, FlagName> = { h: 'help', V: 'version', y: 'yes', q: 'quiet', v: 'verbose' };

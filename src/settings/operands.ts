@@ -99,10 +99,11 @@ export function readWords(command: Command, words: string[], answers: Answers): 
   return problems;
 }
 
-function strayWords(command: Command, { text, verb, operands, words }: Call): Problem[] {
+function strayWords(command: Command, call: Call): Problem[] {
+  const { text, verb, operands, words } = call;
   const surplus = words.slice(operands.length);
   if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.includes(verb))
-    return surplus.map((word) => stray(command, text, operands, word));
+    return surplus.map((word) => stray(command, call, word));
   // A surplus word may be a password, which no error shows.
   const message = 'takes one name; a password is never given as a word';
   return [{ where: text, message, fix: `${text} NAME --password-stdin < FILE` }];
@@ -111,16 +112,16 @@ function strayWords(command: Command, { text, verb, operands, words }: Call): Pr
 /** A dash of any length: what word processors and web pages make of two hyphens. */
 const DASHES = /^[-\u2010-\u2015\u2212]+/;
 
-function stray(command: Command, call: string, operands: Operands, word: string): Problem {
+function stray(command: Command, { text, verb, operands }: Call, word: string): Problem {
   const plain = word.replace(DASHES, '');
   const meant = flagNamed(plain, command);
   const near = meant && takes(command, meant) ? `; did you mean ${spelled(meant)}?` : '';
   const taken = operands.length === 0 ? 'no further word' : `one word, ${operands[0]?.name}`;
-  const all = [call, ...operands.map(({ name }) => name)].join(' ');
+  const all = [text, ...operands.map(({ name }) => name)].join(' ');
   const elsewhere = `A registry elsewhere:   ${all} --dir ${word.includes('/') ? quoted(word) : 'DIR'}`;
   return {
     where: quoted(word),
-    message: `"${call.replace('registry-setup ', '')}" takes ${taken}${near}`,
+    message: `"${verb ? `${command} ${verb}` : command}" takes ${taken}${near}`,
     fix: takes(command, 'dir') && near === '' ? elsewhere : `${callOf(command)} --help`,
     stray: { word, call: all },
   };

@@ -137,6 +137,19 @@ test('commands to paste are called as this program was: its name, or the script 
   expect(await called(SCRIPT)).toMatch(/^\S*node \S+\/dist\/cli\.js$/);
 });
 
+test.each<[string, string, string]>([
+  ['rotate --ca --if-expiring 3', '--if-expiring: does not go with --ca', 'rotate --ca'],
+  ['status elsewhere', '"status" takes no further word', 'status --dir DIR'],
+])('so are those of a refusal: %s', async (line, message, fix) => {
+  const machine = temporaryMachine();
+  const { stdout, stderr, code } = await startProgram([...line.split(' '), '--json'], machine, '', SCRIPT)
+    .result;
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+  expect(JSON.parse(stdout).error.fix.join()).toMatch(new RegExp(`node \\S+/dist/cli\\.js ${fix}`));
+  expect(stderr).not.toContain('registry-setup rotate');
+});
+
 describe('--json is one document, whatever happens', () => {
   test.each<[string, number, object]>([
     [`--yes --tls insecure --host a --dry-run ${DIR}`, 0, { ok: true, dryRun: true }],

@@ -9,6 +9,7 @@ import { handshake } from '../../registry/handshake.ts';
 import type { Endpoint } from '../../registry/http.ts';
 import { isFor } from '../../registry/server-identity.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
 
 /** The names to call it by: the one that clients are given, and all that is in the certificate but for wildcards. */
 function callable(leaf: X509Certificate, host: string): string[] {
@@ -45,12 +46,12 @@ export async function checkTls(site: Site, servers: Endpoint[], settings: Settin
   return `Trusted over TLS under ${names.length === 1 ? 'its name' : `its ${names.length} names`}`;
 }
 
-/** A certificate that was made here is made anew; of one that was given there has to be another file. */
+/** Returns what the user can do: renew a certificate that this program made, or give another file. */
 function waysOut(refused: string, { cert, caCert }: Settings): string[] {
   const clock = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'].includes(refused)
     ? ['Is the clock of this machine right?   timedatectl']
     : [];
-  if (cert) return [...clock, 'With a new file:   registry-setup --cert FILE --key FILE'];
-  if (caCert) return [...clock, 'With another CA:   registry-setup --ca-cert FILE --ca-key FILE'];
-  return [...clock, 'A new certificate:   registry-setup rotate'];
+  if (cert) return [...clock, `With a new file:   ${commandLine('--cert FILE --key FILE')}`];
+  if (caCert) return [...clock, `With another CA:   ${commandLine('--ca-cert FILE --ca-key FILE')}`];
+  return [...clock, `A new certificate:   ${commandLine('rotate')}`];
 }
