@@ -25,7 +25,7 @@ ulimit -c 0
 if setpriv --no-new-privs true 2>/dev/null; then exec setpriv --no-new-privs -- "$0" "$@"; fi
 exec "$0" "$@"`;
 
-const shell = (script: string, words: string[], options: { uid?: number; gid?: number }) =>
+const shell = (script: string, words: string[], options: { uid?: number; gid?: number; timeout?: number }) =>
   spawn('/bin/sh', ['-c', script, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {},
@@ -37,7 +37,7 @@ const shell = (script: string, words: string[], options: { uid?: number; gid?: n
 
 const canCage = () =>
   new Promise<boolean>((resolve) => {
-    const child = shell(PROBE, [], {});
+    const child = shell(PROBE, [], { timeout: TIMEOUT });
     child.on('error', () => resolve(false));
     child.on('exit', (code) => resolve(code === 0));
   });
