@@ -1,5 +1,6 @@
 // Defines what every command receives: the machine, the terminal, the user's words.
 import { resolve } from 'node:path';
+import { CliError } from './errors.ts';
 import type { Host } from './host/host.ts';
 import type { Answers } from './settings/answers.ts';
 import type { SwitchName } from './settings/flags.ts';
@@ -26,6 +27,14 @@ export interface Context {
 /** Tells whether a flag is on. */
 export const isOn = ({ answers }: Pick<Context, 'answers'>, name: SwitchName): boolean =>
   answers[name]?.value === true;
+
+/** Tells whether questions may be asked: somebody is at a terminal, and has not said yes to everything. */
+export const mayAsk = (context: Pick<Context, 'answers' | 'output'>): boolean =>
+  context.output.terminal && !isOn(context, 'yes');
+
+/** The refusal of a change without a terminal to ask on, and without --yes. */
+export const nobodyToAsk = (): CliError =>
+  new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
 
 /** Returns the registry's directory, absolute: that of --dir, else the default. */
 export const dirOf = (answers: Answers): string => resolve(String(answers.dir?.value ?? DEFAULT_DIR));

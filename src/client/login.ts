@@ -1,10 +1,11 @@
 // Chooses the login, and asks the registry itself whether it accepts it, before anything is changed.
-import { type Context, isOn } from '../context.ts';
+import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { bare } from '../host/names.ts';
 import { diff } from '../reconcile/reconcile.ts';
 import { ask, type Credentials, type Endpoint, tokenServer } from '../registry/http.ts';
-import { call, tokenServerError } from '../registry/token.ts';
+import { call, fetchToken } from '../registry/token.ts';
 import { keepsLogin, readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
@@ -15,25 +16,13 @@ import type { Wish } from './options.ts';
 import { type Joining, trusted } from './plan.ts';
 import type { Target } from './target.ts';
 
-/** Asks for a token at the server that the registry names. @throws CliError if that server does not answer */
-async function tokenFrom(
-  at: Endpoint,
-  { realm, service }: { realm: string; service: string },
-  credentials: Credentials,
-) {
-  const { server, url } = tokenServer(at, realm);
-  const query = new URLSearchParams({ account: credentials.user, service });
-  return ask(server, 'GET', `${url.pathname}?${query}`, { credentials }).catch((error) => {
-    throw tokenServerError(realm, error);
-  });
-}
-
 /** Tells whether the registry accepts a login. @throws CliError if it refuses its own tokens, or says neither yes nor no */
 async function isWelcome({ login }: Found, at: Endpoint, credentials: Credentials): Promise<boolean> {
-  const { status } =
+  const answer =
     login.kind === 'token'
-      ? await tokenFrom(at, login, credentials)
+      ? await fetchToken(at, login, credentials)
       : await ask(at, 'GET', '/v2/', { credentials });
+  const status = typeof answer === 'string' ? 200 : answer.status;
   if (
     status === 200 &&
     login.kind === 'token' &&
@@ -54,7 +43,7 @@ const isSo = async ({ resources }: Target, { trust, found }: Joining, host: Host
 
 /** Tells whether the password is sent to the registry's own host, and not to another one that the registry names. */
 const staysThere = ({ at, login }: Found): boolean =>
-  login.kind !== 'token' || tokenServer(at, login.realm).url.hostname === at.host;
+  login.kind !== 'token' || bare(tokenServer(at, login.realm).url.hostname) === bare(at.host);
 
 /**
  * Tells whether a login that a program stores may be sent. Over TLS, yes. In clear only if it was sent in clear before: an earlier
@@ -121,7 +110,7 @@ export async function chooseLogin(
   const { wish, found, trust, targets } = joining;
   const at = trusted(found, trust);
   const dry = isOn(context, 'dry-run');
-  const interactive = output.terminal && !isOn(context, 'yes');
+  const interactive = mayAsk(context);
   const welcome = async (credentials: Credentials) => dry || (await isWelcome(found, at, credentials));
   if (found.login.kind === 'none' || !targets.some(({ login }) => login)) return undefined;
   const users = [wish.user ?? 'admin'];

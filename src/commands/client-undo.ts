@@ -3,16 +3,16 @@ import { leave, previewLeave } from '../client/leave.ts';
 import { nameOf, parseAddress } from '../client/options.ts';
 import { remembered } from '../client/records.ts';
 import { leaveLines } from '../client/screens.ts';
-import { type Context, isOn } from '../context.ts';
+import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
-import { showDryRun } from '../reconcile/dry-run.ts';
+import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import type { Answers } from '../settings/answers.ts';
 import { commandLine } from '../terminal/command.ts';
 import { agree, askable } from './consent.ts';
 
 export async function undoClient(context: Context, answers: Answers, base: string): Promise<void> {
   const { host, output } = context;
-  const interactive = output.terminal && !isOn(context, 'yes');
+  const interactive = mayAsk(context);
   const known = await remembered(host, base);
   const address = await whichOne(context, answers, known, interactive);
   if (!address || !known.includes(address)) {
@@ -36,7 +36,7 @@ export async function undoClient(context: Context, answers: Answers, base: strin
   if (interactive) output.say('', ...leaveLines(changes), '');
   await agree(context, `Take back what was done for ${address}?`, true);
   await leave(context, base, address);
-  output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
+  output.json({ ok: true, changed: changed(changes) });
   output.say('', `This machine is as it was before ${address}.`);
 }
 

@@ -23,15 +23,15 @@ import {
 } from '../client/screens.ts';
 import { type Person, TARGETS } from '../client/target.ts';
 import { decideTrust } from '../client/trust.ts';
-import { type Context, isOn } from '../context.ts';
-import { CliError, Interrupted } from '../errors.ts';
-import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
+import { type Context, isOn, mayAsk } from '../context.ts';
+import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { clearText } from '../resources/login.ts';
 import { providerNamed, type Resource } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
 import { mergeAnswers } from '../settings/resolve.ts';
 import { undoClient } from './client-undo.ts';
+import { agree, askable } from './consent.ts';
 
 export async function client(context: Context): Promise<void> {
   const { host, output, env } = context;
@@ -41,7 +41,7 @@ export async function client(context: Context): Promise<void> {
   const base = memoryBase(person, env);
   if (isOn(context, 'undo')) return undoClient(context, answers, base);
 
-  const interactive = output.terminal && !isOn(context, 'yes');
+  const interactive = mayAsk(context);
   if (!answers.host) await askHost(context, answers, interactive);
   const wish = readWish(answers, TARGETS);
   const made = await madeForOthers(host, base, memoryOf(base, wish.name));
@@ -80,8 +80,7 @@ export async function client(context: Context): Promise<void> {
   if (doable.targets.length > 0) await preview(doable, context);
   if (blocked.size > 0) output.say(...blockedLines(blocked, paint));
   const dry = isOn(context, 'dry-run');
-  if (!dry && !interactive && !isOn(context, 'yes'))
-    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  if (!dry) askable(context);
   const needsLogin = found.login.kind !== 'none' && doable.targets.some(({ login }) => login);
   // No password is sent in clear before the user has said yes.
   const early = interactive && !dry && inPlain && needsLogin;
@@ -106,9 +105,7 @@ export async function client(context: Context): Promise<void> {
 async function askToGoAhead(context: Context, changes: Change[]): Promise<void> {
   const { output } = context;
   output.say('', ...changeDetails(changes, output.paint));
-  const prompts = await context.prompts();
-  if (!(await prompts.confirm({ message: 'Go ahead?', default: true })))
-    throw new Interrupted('Nothing was changed.');
+  await agree(context, 'Go ahead?', true);
 }
 
 /** Separates what this user can do from the commands that only root can run. A target that needs those is not used yet. */
@@ -137,7 +134,7 @@ async function tell(
 ): Promise<void> {
   output.json({
     ok: true,
-    changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    changed: changed(changes),
     registry: { address: wish.name, tls: found.at.tls, login: found.login.kind },
     trust: trust.kind === 'roots' ? trust.roots.map(({ fingerprint256 }) => fingerprint256) : trust.kind,
     targets: targets.map(({ name, label }) => ({ name, label, proven: proven.includes(label) })),

@@ -1,11 +1,10 @@
 // The yes that a change needs: from --yes, or from a user at a terminal.
-import { type Context, isOn } from '../context.ts';
-import { CliError, Declined } from '../errors.ts';
+import { type Context, isOn, nobodyToAsk } from '../context.ts';
+import { Declined } from '../errors.ts';
 
 /** Verifies that a yes can be had. @throws CliError (exit 2) if --yes was not given and nobody can be asked */
 export function askable(context: Context): void {
-  if (!isOn(context, 'yes') && !context.output.terminal)
-    throw new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  if (!isOn(context, 'yes') && !context.output.terminal) throw nobodyToAsk();
 }
 
 /**

@@ -4,7 +4,7 @@ import { readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
 import { type Context, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { showDryRun } from '../reconcile/dry-run.ts';
+import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { readUnfinished } from '../reconcile/journal.ts';
 import { asRecovered } from '../reconcile/recovered-host.ts';
 import { existing } from '../server/existing.ts';
@@ -61,7 +61,7 @@ export async function rotate(context: Context): Promise<void> {
   const facts = site && certificateFacts(site);
   output.json({
     ok: true,
-    changed: result.changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    changed: changed(result.changes),
     certificates: facts,
   });
   if (facts) output.say('', ...outcome(wanted, facts, ca));
@@ -79,7 +79,7 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
   await agree(context, `Replace the key for tokens of ${address(wanted.settings)}?`, true);
   const { changes } = await carryOut(wanted, context);
-  output.json({ ok: true, changed: changes.map(({ title, drift }) => ({ title, what: drift.what })) });
+  output.json({ ok: true, changed: changed(changes) });
   output.say(
     '',
     'Tokens are signed with a new key. No client has to do anything.',

@@ -3,7 +3,7 @@
 import { certificateFacts } from '../certificates/description.ts';
 import { type Context, isOn } from '../context.ts';
 import { refuseForeign } from '../engines/images/bundled.ts';
-import { showDryRun } from '../reconcile/dry-run.ts';
+import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { clientNews, formerTrust } from '../server/screens/client-changes.ts';
 import { clientLine, lacksLines, summaryLines } from '../server/screens/summary.ts';
@@ -55,7 +55,7 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
   const { site } = material;
   output.json({
     ok: true,
-    changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    changed: changed(changes),
     registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
     client: clientLine(settings, site),
     ...(site && { certificates: certificateFacts(site) }),

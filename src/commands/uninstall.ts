@@ -1,6 +1,6 @@
 // `registry-setup uninstall`: undoes all that was done here; the images stay unless --purge.
 import { type Context, dirOf, isOn } from '../context.ts';
-import { changeDetails, showDryRun } from '../reconcile/dry-run.ts';
+import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import { readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { diff, wayBack } from '../reconcile/reconcile.ts';
 import { elsewhereLines, registriesHere } from '../server/elsewhere.ts';
@@ -56,7 +56,7 @@ export async function uninstall(context: Context): Promise<void> {
   await removeRegistry({ dir, storage, purge, keep: withEngine ? [] : engine.keys() }, context);
   output.json({
     ok: true,
-    changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    changed: changed(changes),
     imagesKept: imagesThere && !purge,
     ...(engine.size > 0 && { engineKept: !withEngine }),
   });

@@ -1,7 +1,7 @@
 // `registry-setup user list | add | remove | password`: changes who may log in. The registry re-reads its users, so nothing restarts.
-import { type Context, isOn } from '../context.ts';
+import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { showDryRun } from '../reconcile/dry-run.ts';
+import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import type { Secret } from '../secret.ts';
 import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
@@ -102,7 +102,7 @@ async function change(
   const passwords = new Map<string, Secret | 'new'>();
   if (verb !== 'remove') {
     const given = await givenPasswords(context.answers, env, host, [name]);
-    if (given.size === 0 && output.terminal && !isOn(context, 'yes'))
+    if (given.size === 0 && mayAsk(context))
       await askPassword({ prompts: await context.prompts(), passwords: given }, name, false);
     passwords.set(name, given.get(name) ?? 'new');
   }
@@ -114,7 +114,7 @@ async function change(
   const { changes, material, passwordFile } = await carryOut(wanted, context);
   output.json({
     ok: true,
-    changed: changes.map(({ title, drift }) => ({ title, what: drift.what })),
+    changed: changed(changes),
     ...(passwordFile && { passwordFile }),
   });
   const done: Record<string, string> = {

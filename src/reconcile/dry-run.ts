@@ -19,6 +19,10 @@ function coloured(line: string, paint: Paint): string {
   return line.startsWith('@@') ? paint('dim', line) : line;
 }
 
+/** Returns the changes of a run as its JSON document lists them. */
+export const changed = (changes: Change[]) =>
+  changes.map(({ title, drift }) => ({ title, what: drift.what }));
+
 /** Writes the changes to standard output, as text or as JSON. */
 export function showDryRun({ output }: Context, { changes }: { changes: Change[] }): void {
   output.json({

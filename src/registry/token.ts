@@ -18,7 +18,7 @@ const ON_THE_WAY: [RegExp, string][] = [
 ];
 
 /** Explains in the user's words why a token server cannot be used; returns an unknown error unchanged. */
-export function tokenServerError(realm: string, error: NodeJS.ErrnoException): Error {
+function tokenServerError(realm: string, error: NodeJS.ErrnoException): Error {
   const what = ON_THE_WAY.find(([pattern]) => pattern.test(error.code ?? ''))?.[1];
   if (!what) return error;
   return new CliError(`The token server ${realm} ${what}.`, {
@@ -32,9 +32,9 @@ export function tokenServerError(realm: string, error: NodeJS.ErrnoException): E
  * @returns the token, or the refusal of the token server
  * @throws CliError if the token server cannot be used
  */
-async function fetchToken(
+export async function fetchToken(
   at: Endpoint,
-  asked: Record<string, string>,
+  asked: { realm?: string; service?: string; scope?: string },
   credentials: Credentials,
 ): Promise<string | Reply> {
   const { server, url } = tokenServer(at, asked.realm ?? '');

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { OWNER_LABEL } from '../engines/containers.ts';
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { MARK } from '../resources/unit.ts';
 import { shellLine } from '../terminal/shell.ts';
 
 /** The time in which an engine answers for the text of an error; milliseconds. */
@@ -45,7 +46,7 @@ async function services(host: Host): Promise<Named[]> {
   const found = await Promise.all(
     names.map(async (name): Promise<Named[]> => {
       const text = (await host.read(`${UNITS}/${name}`).catch(() => undefined))?.toString() ?? '';
-      if (!text.startsWith('# Written by registry-setup')) return [];
+      if (!text.startsWith(`# ${MARK}`)) return [];
       const dir = /^ExecStart=\S+ serve (\/\S+)\/config\/config\.yml$/m.exec(text)?.[1];
       return dir ? [[dir, name.replace(/\.service$/, '')]] : [];
     }),

@@ -16,7 +16,7 @@ import type { Wanted } from './wanted.ts';
 
 /**
  * @param change answers that differ from those of the last run
- * @param renew what is to be made anew although it fits
+ * @param renew what to make again although it still fits
  * @throws CliError where this directory holds no registry, or the engine does not answer
  */
 export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {

@@ -1,5 +1,4 @@
 // The images of an engine: which are here, what is in them, and how to load them from a file.
-
 import { dirname, join } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';

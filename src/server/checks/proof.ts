@@ -129,7 +129,7 @@ async function roundTrip(
  * The proof that follows a change.
  * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
  * @param changes what this run changes
- * @param remember is told of each test image before it is pushed
+ * @param remember writes each test image to the journal before it is pushed
  */
 export function liveChecks(
   settings: Settings,

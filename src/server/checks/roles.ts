@@ -106,7 +106,7 @@ async function nothing(at: Endpoint, name: string, image: TestImage, who: Creden
 /**
  * @param known the passwords that this run knows; whose is not known is left out
  * @param admin one who may do everything
- * @param remember is told of each test image before it is pushed
+ * @param remember writes each test image to the journal before it is pushed
  */
 export async function checkRoles(
   settings: Settings,

@@ -1,6 +1,6 @@
 // Collects what a set-up needs to know: what was said, what the machine answers, and the questions that are left.
 import { type Keys, makeKeys } from '../../certificates/site.ts';
-import { type Context, dirOf, isOn } from '../../context.ts';
+import { type Context, dirOf, isOn, mayAsk, nobodyToAsk } from '../../context.ts';
 import { isPending } from '../../engines/pending.ts';
 import { type EngineInfo, readyInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
@@ -33,7 +33,7 @@ export async function collect(context: Context): Promise<Collected> {
   const { host, output } = context;
   const said = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const dir = dirOf(said);
-  const interactive = output.terminal && !isOn(context, 'yes');
+  const interactive = mayAsk(context);
   // Loading the questions takes as long as asking the engine: side by side.
   const prompts = interactive ? context.prompts() : undefined;
   const wish = said.engine?.value as EngineWish | undefined;
@@ -93,8 +93,7 @@ async function missing(asking: Asking): Promise<CliError> {
   const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
   const asked = QUESTIONS.filter(({ flag }, i) => answers[flag] === undefined && fits[i]);
   const [suggestion] = facts.addresses;
-  if (asked.length === 0)
-    return new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  if (asked.length === 0) return nobodyToAsk();
   return new CliError(`Missing: ${asked.map(({ flag }) => `--${flag}`).join(', ')}.`, {
     why: 'There is no terminal to ask on.',
     fix: [`Give them, or take every default with --yes${suggestion ? ` (--host ${suggestion.host})` : ''}.`],
