@@ -42,12 +42,16 @@ export function makeTestImage(repository = testName()): TestImage {
   return { repository, config, layer, manifest };
 }
 
-/** Tells the journal of a test image; returns when that is on disk. To be called before it is pushed. */
+/** Writes a test image to the journal, before it is pushed; returns when that is on disk. */
 export type Remember = (image: TestImage) => Promise<void>;
 
 export async function pushImage(at: Endpoint, image: TestImage, credentials?: Credentials): Promise<void> {
   const { repository, config, layer, manifest } = image;
-  await Promise.all([config, layer].map((content) => pushBlob(at, repository, content, credentials)));
+  // Waits for both also if one fails: what follows removes what the registry has written.
+  const pushed = await Promise.allSettled(
+    [config, layer].map((content) => pushBlob(at, repository, content, credentials)),
+  );
+  for (const one of pushed) if (one.status === 'rejected') throw one.reason;
   await pushManifest(at, repository, TAG, manifest, credentials);
 }
 
