@@ -141,8 +141,8 @@ rootless_devices() { # → tar, to stdout
   rm -r "$dir"
 }
 
-address() { # CONTAINER → its full name and address
-  engine inspect -f '{{slice .Name 1}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"
+address() { # CONTAINER → its full name, its address, and the id of its first process
+  engine inspect -f '{{slice .Name 1}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} {{.State.Pid}}' "$1"
 }
 
 # Stopped and started, as after a power cut: /run and /tmp are new.
