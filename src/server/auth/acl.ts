@@ -1,15 +1,15 @@
-// Who may do what, as rules of docker_auth. (github.com/cesanta/docker_auth/blob/main/docs/ACL.md)
+// Turns users and readers into rules of docker_auth: who may do what. (github.com/cesanta/docker_auth/blob/main/docs/ACL.md)
 import { readersOf } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Value } from '../../templates.ts';
 
 const escaped = (text: string) => text.replaceAll('.', String.raw`\.`);
 
-/** A pattern as docker_auth reads it: between slashes it is a regular expression, and must be anchored by hand. */
+/** Returns a pattern for docker_auth: between slashes it is a regular expression, and needs its own anchors. */
 const matching = (scope: string) =>
   scope.endsWith('/*') ? `/^${escaped(scope.slice(0, -2))}/.+$/` : `/^${escaped(scope)}$/`;
 
-/** The rules, in order; the first that fits decides. (github.com/cesanta/docker_auth: auth_server/authz/acl.go) */
+/** Returns the rules in order; the first that matches decides. (github.com/cesanta/docker_auth: auth_server/authz/acl.go) */
 export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousPull'>): Value[] {
   const rules: Value[] = settings.users.map((account) => ({ match: { account }, actions: ['*'] }));
   for (const { name: account, scopes } of readersOf(settings)) {
@@ -18,7 +18,7 @@ export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousP
         { match: { account, type: 'repository' }, actions: ['pull'] },
         { match: { account, type: 'registry', name: 'catalog' }, actions: ['*'] },
       );
-    // The catalog lists every repository, so it is not for one who may see some.
+    // The catalog lists every repository, so a reader of some repositories may not read it.
     for (const scope of scopes)
       rules.push({ match: { account, type: 'repository', name: matching(scope) }, actions: ['pull'] });
   }

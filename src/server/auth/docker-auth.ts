@@ -1,4 +1,4 @@
-// The users in a configuration of docker_auth, and what the registry calls that server.
+// Reads the users in a configuration of docker_auth, and names that server: its container, its URL, its issuer.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -7,13 +7,13 @@ import type { Login } from './htpasswd.ts';
 
 export const ISSUER = 'registry-setup';
 
-/** The configuration of docker_auth. @param dir the directory of the set-up */
+/** Returns the path of docker_auth's configuration. @param dir the directory of the set-up */
 export const authConfigPath = (dir: string): string => join(dir, 'auth/auth_config.yml');
 
-/** A hash as it stands in the file that we write. */
+/** A user and the hash, as this program writes them. */
 const HASH_LINES = /^ {2}"?([A-Za-z0-9][\w.-]*)"?:\n {4}password: "?(\$2[aby]\$[^\s"]+)"?$/gm;
 
-/** Hashes that docker_auth knows, so that they are carried over to other modes; also from a file that was broken by hand. */
+/** Returns the hashes that docker_auth knows, to keep them in other modes; also from a file that was broken by hand. */
 export async function authConfigLogins(host: Host, dir: string): Promise<Login[]> {
   const text = (await host.read(authConfigPath(dir)))?.toString();
   if (!text) return [];
@@ -27,8 +27,9 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
   }
 }
 
-/** Where clients fetch a token: the same host, another port. */
+/** Returns the URL at which clients fetch a token: the same host, another port. */
 export const realm = ({ host, authPort, tls }: Settings): string =>
   `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
 
+/** Returns the name of docker_auth's container. */
 export const authName = ({ name }: Settings): string => `${name}-auth`;

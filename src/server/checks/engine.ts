@@ -1,4 +1,4 @@
-// Checks that the engine is here and that the names of containers and units are free.
+// Checks that the engine is ready, that it starts with the machine, and that the names of containers and units are free.
 import { inspect } from '../../engines/containers.ts';
 import { staysOff } from '../../engines/docker-service.ts';
 import type { Host } from '../../host/host.ts';
@@ -10,15 +10,17 @@ import { authName } from '../auth/docker-auth.ts';
 import type { Facts } from '../plan/facts.ts';
 import { type Check, type Finding, fail, warn } from './finding.ts';
 
+/** Reports why no engine is ready. */
 export const engine: Check = async (_, facts) =>
   facts.engine.state === 'ready'
     ? []
     : fail(facts.engine.error.message, facts.engine.error.fix, { why: facts.engine.error.why });
 
-/** The container engine to ask; undefined where there is none. */
+/** Returns the container engine to ask; undefined if there is none. */
 export const programOf = ({ engine: found }: Facts): Program | undefined =>
   found.state !== 'ready' || found.info.kind === 'native' ? undefined : found.info.kind;
 
+/** Reports containers and services of other owners that have the set-up's names. */
 export const name: Check = async (settings, facts, host) => {
   const program = programOf(facts);
   const unit = settings.engine === 'docker' ? [] : await unitFree(settings, host);
@@ -35,10 +37,10 @@ export const name: Check = async (settings, facts, host) => {
   return found.flat();
 };
 
-/** What every service file of this set-up says. */
+/** The words in every service file of this set-up; DIR stands for its directory. */
 const OURS = [MARK, 'DIR'];
 
-/** A service of that name which somebody else made is never written over. */
+/** Reports a service of that name that this set-up did not make: it is never overwritten. */
 async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Finding[]> {
   const path = unitPath({ name: unit, ...(host.machine.uid !== 0 && { own: true }) });
   const text = (await host.read(path))?.toString();
@@ -47,7 +49,7 @@ async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Find
   return fail(`The service ${unit} was not made by this set-up (${path}).`, fix, { flag: '--name' });
 }
 
-/** Said when it is set up. */
+/** Warns, in the first run only, that Docker does not start with the machine. */
 export const boot: Check = async (_, { engine: found, last }, host) =>
   !last && found.state === 'ready' && (await staysOff(found.info, host))
     ? warn('Docker does not start with this machine, and the registry would not either.', [

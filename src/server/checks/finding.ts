@@ -1,16 +1,16 @@
-// What a check finds: a fault that ends the run, or a warning that does not.
+// What a check finds: an error that ends the run, or a warning that does not.
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Facts } from '../plan/facts.ts';
 
 export interface Finding {
-  /** `warning` is told and does not stop the run. */
+  /** A `warning` is shown and does not stop the run. */
   level: 'error' | 'warning';
   message: string;
   why?: string | undefined;
   fix: string[];
-  /** The flag whose value is the cause: that makes it bad input. */
+  /** The flag whose value is the cause: with it, the finding is bad input. */
   flag?: string;
 }
 
@@ -20,7 +20,7 @@ export const fail = (message: string, fix: string[], more: Partial<Finding> = {}
 ];
 export const warn = (message: string, fix: string[]): Finding[] => [{ level: 'warning', message, fix }];
 
-/** All errors in one; exit 2 when each comes from something that was given, else 1. */
+/** Merges all errors into one; undefined if there is none. Exit 2 if each comes from a value that the user gave, else 1. */
 export function findingsError(findings: Finding[]): CliError | undefined {
   const errors = findings.filter(({ level }) => level === 'error');
   const [only] = errors;

@@ -1,4 +1,4 @@
-// What the firewall of this machine lets through to the registry, and what has to be said about it.
+// Checks what the firewall of this machine lets through to the registry, and words what the user must know about it.
 import type { EngineInfo } from '../../engines/types.ts';
 import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/firewall/firewall.ts';
 import type { Host } from '../../host/host.ts';
@@ -13,7 +13,7 @@ export interface FirewallNews {
   fix: string[];
 }
 
-/** What a person should know when nothing was, or could be, opened; and that Docker's ports go past ufw. */
+/** Returns what the user must know if no port was, or could be, opened; and that ports published by Docker bypass ufw. */
 export async function firewallNews(
   settings: Settings,
   engine: EngineInfo,
@@ -46,7 +46,7 @@ export async function firewallNews(
   return news;
 }
 
-/** The same, before anything is touched; on a re-run those ports are known. */
+/** Returns the same as warnings, before anything is changed; none on a re-run, whose ports are known. */
 export async function firewallFindings(
   settings: Settings,
   { engine, last }: Facts,

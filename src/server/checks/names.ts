@@ -1,4 +1,4 @@
-// Whether this server finds itself under the name that clients use, and the line of the hosts file for where it does not.
+// Checks the name that clients use: whether it leads to this server, whether the hosts file can get a line, whether podman has IPv6.
 import { isIP } from 'node:net';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
@@ -11,7 +11,7 @@ import { shellLine } from '../../terminal/shell.ts';
 import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
 
-/** A line that was asked for, and cannot be written. */
+/** Reports a line of the hosts file that the user asked for and that cannot be written. */
 export async function lineFindings(
   { hostsLine: wanted, host: name }: Settings,
   _: Facts,
@@ -32,7 +32,7 @@ export async function lineFindings(
   ];
 }
 
-/** podman's own network has no IPv6 unless somebody gave it some; without root it is not used. */
+/** Reports an IPv6 address for podman if its own network has no IPv6, as by default. Rootless podman does not use that network. */
 export async function addressed(
   { host: name, bind }: Settings,
   { engine }: Facts,
@@ -55,7 +55,7 @@ export async function addressed(
   ];
 }
 
-/** What clients will reach under the name, where that is not plainly this machine. Said of each host once. */
+/** Warns about what clients will reach under the name if that is not plainly this machine. Warns once for each name. */
 export async function nameFindings(settings: Settings, { last }: Facts, host: Host): Promise<Finding[]> {
   const name = settings.host;
   if (last?.host?.value === name) return [];

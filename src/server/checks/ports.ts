@@ -1,4 +1,4 @@
-// Checks that the ports are free and may be used.
+// Checks that the ports are free, and that this user may use them.
 import { inspect } from '../../engines/containers.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
@@ -10,14 +10,14 @@ import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
 
-/** Our own container holds its port rightly, also when it is about to be replaced. */
+/** Reports ports that something else holds. The set-up's own container may hold its port, even if it is about to be replaced. */
 export const port: Check = async (settings, facts, host) => {
   const { auth, authPort } = settings;
   const logins = auth === 'token' ? await portFree('--auth-port', authPort, settings, facts, host) : [];
   return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
 };
 
-/** The registry of the last run holds its port rightly, also when another engine ran it. */
+/** Tells whether the registry of the last run holds the port: as a native program, or in another engine. */
 async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Facts, host: Host) {
   const said = (name: 'engine' | 'name' | 'port' | 'auth-port') => last?.[name]?.value;
   const before = said('engine') as EngineKind | undefined;
@@ -51,7 +51,7 @@ async function portFree(
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
 }
 
-/** Ports for root alone; without the file, ip(7)'s 1024. */
+/** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
 export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
   if (host.machine.uid === 0) return [];
   const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();

@@ -1,4 +1,5 @@
-// Before anything is touched: every check runs, every failure is shown at once with its way out.
+// What is checked before anything is touched, and the proof after it; one file a subject.
+// Runs every check before the first change, and reports every failure at once with its fix.
 import type { Host } from '../../host/host.ts';
 import { lockedBy, lockHolder } from '../../reconcile/lock.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -11,7 +12,7 @@ import { lowPort, port } from './ports.ts';
 import { labels } from './selinux.ts';
 import { moved, permission, storage } from './storage.ts';
 
-/** A clock before this program was written is wrong. */
+/** A clock that is behind this date is wrong: this program was written later. */
 const WRITTEN = Date.UTC(2026, 0, 1);
 
 const clock: Check = async () =>
@@ -28,12 +29,12 @@ const lock: Check = async ({ dir }, _, host) => {
   return fail(message, fix);
 };
 
-/** What only an engine that runs can tell. */
+/** Checks that need a running engine. */
 export const INSIDE: Check[] = [port, name, boot];
 const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
 const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock, lock];
 
-/** Runs them all, side by side; the order of the findings is that of the checks. */
+/** Runs the checks side by side. Returns the findings in the order of the checks. */
 export async function preflight(
   settings: Settings,
   facts: Facts,

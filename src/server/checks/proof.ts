@@ -1,4 +1,5 @@
-// Proof by behaviour: what the registry does is checked, not what its files say; it ignores misspelt YAML in silence.
+// What is checked before anything is touched, and the proof after it; one file a subject.
+// Proves what the registry does, not what its files say: it ignores misspelt YAML in silence.
 import { randomBytes } from 'node:crypto';
 import { isRunning, lastLines } from '../../engines/engine.ts';
 import { CliError } from '../../errors.ts';
@@ -18,13 +19,13 @@ import { deleteImage, makeTestImage, pullImage, pushImage, type Remember, sweepI
 import { checkTls } from './tls.ts';
 import { checkWitness } from './tokens.ts';
 
-/** How long a registry may take from its start to its first answer; milliseconds. */
+/** Milliseconds that a registry may take from its start to its first answer. */
 const UP_WITHIN = 30_000;
-/** Errors of a registry that is not up. */
+/** Errors of a registry that is not up yet. */
 const NOT_YET = /ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|socket hang up/;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Causes that the registry's log gives away, in the words of the person; the first that matches. */
+/** Returns the cause that the registry's log shows, in the user's words; the first that matches. */
 function knownCause(log: string, { storage }: Settings): { message: string; fix: string[] } | undefined {
   const causes: [RegExp, string, string[]][] = [
     [
@@ -40,7 +41,7 @@ function knownCause(log: string, { storage }: Settings): { message: string; fix:
   return hit && { message: hit[1], fix: hit[2] };
 }
 
-/** The registry did not come up, or stopped: its last words, and the cause where it is known. */
+/** Returns the error for a registry that failed: its last log lines, and the cause if it is known. */
 async function failure(host: Host, settings: Settings, what: string): Promise<CliError> {
   const lines = await lastLines(host, settings);
   const cause = knownCause(lines.join('\n'), settings);
@@ -58,10 +59,10 @@ async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Rep
       (error: NodeJS.ErrnoException) => error,
     );
     if (!(reply instanceof Error) && (reply.status === 200 || reply.status === 401)) return;
-    // A certificate that is not the one: it answers, and the handshakes that follow tell what is wrong.
+    // With a wrong certificate the registry is up: the handshakes that follow tell what is wrong.
     if (reply instanceof Error && !NOT_YET.test(`${reply.code} ${reply.message}`)) return;
     const waited = performance.now() - since;
-    // Asking the engine costs more than asking the registry: now and then is enough.
+    // Asking the engine costs more than asking the registry: every tenth round is enough.
     if (round % 10 === 9 || waited > UP_WITHIN) {
       if (!(await isRunning(host, settings)))
         throw await failure(host, settings, 'stopped right after its start');
@@ -85,7 +86,7 @@ async function mustAnswer(at: Endpoint, wanted: number, who: string, credentials
   });
 }
 
-/** Lets in those it should, and nobody else. */
+/** Checks that the registry lets in everybody whom it should, and nobody else. */
 async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, Secret>): Promise<string> {
   if (settings.auth === 'none') {
     await mustAnswer(at, 200, 'everybody');
@@ -102,7 +103,7 @@ async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, 
   return `Answers as ${settings.host}, refuses strangers${names.length > 0 ? `, lets ${names.join(', ')} in` : ''}`;
 }
 
-/** Pushes a tiny image, pulls it, deletes it, and sweeps up after it. */
+/** Pushes a tiny image, pulls it, deletes it, and removes what the registry keeps of it. */
 async function roundTrip(
   settings: Settings,
   at: Endpoint,
@@ -126,9 +127,9 @@ async function roundTrip(
 }
 
 /**
- * The proof that follows a change.
- * @param material its passwords are those that this run knows; where none is known, what needs a login is left out
- * @param changes what this run changes
+ * Returns the steps of the proof that follows a change.
+ * @param material has the passwords that this run knows; if it knows none, checks that need a login are left out
+ * @param changes the changes of this run
  * @param remember writes each test image to the journal before it is pushed
  */
 export function liveChecks(
@@ -147,7 +148,7 @@ export function liveChecks(
     if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
   };
   const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
-  // The certificate first: where it is the wrong one, no login could be tried.
+  // Checks the certificate first: with a wrong one, no login can be tried.
   const tls: Step = {
     title: 'TLS',
     run: async (report) => {

@@ -1,4 +1,4 @@
-// The proof of token mode: each role does what it may, and is refused everything else. The refusals are looked at as strictly.
+// Proves token mode: each role can do what it may, and is refused everything else. Checks the refusals as strictly.
 import { isRunning, lastLines } from '../../engines/engine.ts';
 import { CliError } from '../../errors.ts';
 import { whileTheyWait } from '../../host/hold-connections.ts';
@@ -23,13 +23,14 @@ import {
   testName,
 } from './test-image.ts';
 
-/** docker_auth reads its file anew when it has been quiet for two seconds (auth_server/main.go): no sooner, and not much later. */
+/** Milliseconds. docker_auth re-reads its file two seconds after the last change (auth_server/main.go): no sooner, and not much later. */
 const SETTLES = 1_000;
 const RELOADS_WITHIN = 20_000;
 
 /**
- * Waits until docker_auth serves what was written: it says so in its log.
- * @param began when the run began; older lines are of older files
+ * Waits until the log of docker_auth says that it serves the new configuration.
+ * @param began when the run began; older lines are about older files
+ * @throws CliError if docker_auth does not take the configuration, or does not answer
  */
 export async function untilAuthServes(
   host: Host,
@@ -64,17 +65,17 @@ export async function untilAuthServes(
     }
   };
   if (await serves(SETTLES)) return;
-  // It cuts off whoever it is talking to. Who came before has ended by then, and who comes now waits.
+  // A reload cuts off open connections. Earlier ones have ended by then, and new ones wait.
   const door = { bind: settings.bind, port: settings.authPort };
   if (!(await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
 }
 
 type Known = Map<string, Secret>;
 
-/** Somebody may do what was not asked for, or may not do what was. */
+/** A role may do what the user did not ask for, or may not do what the user asked for. */
 class Broken extends Error {}
 
-/** A refusal, in the registry's words or in the token server's. */
+/** The status of a refusal, by the registry or by the token server. */
 const REFUSED = [401, 403];
 
 async function refused(what: string, reply: Promise<{ status: number }>): Promise<void> {
@@ -89,7 +90,7 @@ const pull = (at: Endpoint, { repository }: TestImage, who: Credentials) =>
 const remove = (at: Endpoint, { repository, manifest }: TestImage, who: Credentials) =>
   deleteManifest(at, repository, digest(manifest), who);
 
-/** Pulls and no more. */
+/** Checks that a role may pull the image, and no more. */
 async function onlyPulls(at: Endpoint, name: string, image: TestImage, who: Credentials): Promise<void> {
   const { status } = await pull(at, image, who);
   if (REFUSED.includes(status)) throw new Broken(`${name} may not pull ${image.repository}`);
@@ -104,9 +105,11 @@ async function nothing(at: Endpoint, name: string, image: TestImage, who: Creden
 }
 
 /**
- * @param known the passwords that this run knows; whose is not known is left out
- * @param admin one who may do everything
+ * Checks what each role may do. Returns what was proved, in one line.
+ * @param known the passwords that this run knows; a reader without one is left out
+ * @param admin a user who may do everything
  * @param remember writes each test image to the journal before it is pushed
+ * @throws CliError if a role may do more or less than the user asked for
  */
 export async function checkRoles(
   settings: Settings,
@@ -130,7 +133,7 @@ export async function checkRoles(
     for (const reader of readers) {
       const name = testName();
       const own = reader.scopes.length === 0 ? image : makeTestImage(sampleRepository(reader, name));
-      // A repository by its full name is somebody's own: there a test image is only asked for.
+      // A repository given by its full name may hold the user's images: a test image is requested from it, but not pushed.
       if (own !== image && own.repository.endsWith(name)) {
         images.push(own);
         await remember(own);
@@ -162,7 +165,7 @@ export async function checkRoles(
   return `${admin.user} pushes, pulls and deletes${pulls}, strangers ${settings.anonymousPull ? 'only pull' : 'are refused'}`;
 }
 
-/** What the registry's log says of a token that it does not take. (distribution: registry/auth/token/token.go, the same words in 2.8 and 3.1) */
+/** How the registry's log refuses a token. (distribution: registry/auth/token/token.go, the same words in 2.8 and 3.1) */
 const REFUSALS: [RegExp, string][] = [
   [/token signed by untrusted key with ID/, 'it does not know the key that signs them'],
   [/token from untrusted issuer/, 'they are of another issuer'],
@@ -170,7 +173,7 @@ const REFUSALS: [RegExp, string][] = [
   [/token not to be used (before|after)/, 'its clock and that of docker_auth differ'],
 ];
 
-/** In the words of the person; an error that has its words already stays as it is, unless the log knows better. */
+/** Puts an error into the user's words. A CliError has them already and stays unchanged, unless the log shows a known cause. */
 async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
   if (error instanceof Broken)
     return new CliError(`The roles are not as they were asked for: ${error.message}.`);
@@ -182,7 +185,7 @@ async function explained(error: Error, settings: Settings, host: Host): Promise<
   return new CliError('A test image could not be pushed, pulled and deleted as the roles say.', { why });
 }
 
-/** Says why a token is not taken, where something that needs one fails. */
+/** Does work that needs a token. @throws CliError that says, from the registry's log, why the work failed */
 export async function withCause<T>(settings: Settings, host: Host, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,4 +1,4 @@
-// SELinux: a directory that a container may write to is given another label, with everything in it.
+// Checks a directory that SELinux would relabel: one that a container may write to gets another label, with everything in it.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -6,7 +6,7 @@ import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import type { Finding } from './finding.ts';
 
-/** What the system's own programs read: with the label of a container they could not any more. Docker refuses some of these itself. */
+/** Directories that the system's own programs cannot read with a container's label. Docker itself refuses some of them. */
 const SYSTEM = [
   '/bin',
   '/lib',
@@ -17,18 +17,18 @@ const SYSTEM = [
   '/var/lib/docker',
   '/var/lib/containers',
 ];
-/** A registry's own directory, and what a new file system has. */
+/** Names that may be there: a registry's own directory, and what a new file system has. */
 const FAMILIAR = ['docker', 'lost+found'];
 
-/** Homes are full of what others read: sshd its keys, a shell its files. */
+/** Tells whether a path is a home: other programs read its files, sshd the keys and a shell its start files. */
 const isHome = async (host: Host, path: string) =>
   ((await host.read('/etc/passwd'))?.toString() ?? '')
     .split('\n')
     .some((line) => line.split(':')[5] === path);
 
 /**
- * Refuses a directory for images that holds other things as well: `:Z` would take them away from the programs that use them.
- * The directories of the set-up itself hold nothing but what we wrote.
+ * Refuses a directory for images that holds other things as well: with `:Z`, the programs that use them could no longer read them.
+ * The set-up's own directories hold only what this program wrote.
  */
 export async function labels(
   { storage, engine }: Settings,

@@ -1,14 +1,14 @@
-// Checks the directory of the images before anything is touched: rights, room, and whether the images are there.
+// Checks the directory of the images before anything is touched: permissions, free space, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { type Check, fail, warn } from './finding.ts';
 
-/** Below this a registry is full after a few images; bytes. */
+/** Bytes. With less, a registry is full after a few images. */
 const LITTLE_SPACE = 1_000_000_000;
 
-/** The container's root has no capabilities: it writes where uid 0 may, or everybody. */
+/** Reports a directory that the registry cannot write to. A container's root has no capabilities: it writes where uid 0, or everybody, may. */
 export const storage: Check = async ({ storage: path, engine: kind }, { last }, host) => {
   const flag = { flag: '--storage' };
   const there = await host.stat(path);
@@ -17,10 +17,10 @@ export const storage: Check = async ({ storage: path, engine: kind }, { last }, 
   const parent = there ?? (await nearestParent(path, host));
   if (parent.type !== 'dir')
     return fail(`A part of ${path} is a file.`, [commandLine('--storage DIR')], flag);
-  // The root of a container of a person without root is that person.
+  // In a rootless container, root is the user who runs it.
   const { uid } = host.machine;
   const mayWrite = parent.uid === uid ? (parent.mode & 0o200) !== 0 : (parent.mode & 0o002) !== 0;
-  // Without a container it is handed over to the user that the registry runs as.
+  // A native registry's directory belongs to the user that it runs as.
   const handedOver = last?.engine?.value === 'native' && last.storage?.value === path;
   if (there && !mayWrite && kind !== 'native' && !handedOver)
     return fail(
@@ -42,6 +42,7 @@ async function nearestParent(path: string, host: Host) {
   }
 }
 
+/** Without root: reports a set-up directory that this user may not write to. */
 export const permission: Check = async ({ dir }, _, host) => {
   if (host.machine.uid === 0) return [];
   const parent = (await host.stat(dir)) ?? (await nearestParent(join(dir, 'x'), host));
@@ -54,7 +55,7 @@ export const permission: Check = async ({ dir }, _, host) => {
       );
 };
 
-/** Another directory would be an empty registry: the images are not moved by themselves, and nobody should miss them later. */
+/** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
 export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
   const before = last?.storage?.value as string | undefined;
   if (before === undefined || before === path) return [];

@@ -1,4 +1,4 @@
-// A tiny image for the proof: made of random bytes, so that it can be nobody else's.
+// Makes a tiny image for the proof, pushes, pulls and deletes it. Its bytes are random, so that it can be nobody else's.
 import { randomBytes } from 'node:crypto';
 import type { Host } from '../../host/host.ts';
 import {
@@ -14,16 +14,17 @@ import type { Credentials, Endpoint } from '../../registry/http.ts';
 import { sweep, TAG, type TestImageStep } from '../../resources/sweep.ts';
 
 export interface TestImage {
-  /** `registry-setup-check-3f…`, below a prefix where a reader sees nothing else. */
+  /** `registry-setup-check-3f…`, below a prefix if a reader sees nothing else. */
   repository: string;
   config: string;
   layer: string;
   manifest: string;
 }
 
-/** The name that a test image has in the registry for a moment. */
+/** Returns a new name, which a test image has in the registry for a moment. */
 export const testName = (): string => `registry-setup-check-${randomBytes(6).toString('hex')}`;
 
+/** Makes an image in memory. @param repository the name that it will have in the registry */
 export function makeTestImage(repository = testName()): TestImage {
   const rootfs = { type: 'layers', diff_ids: [] };
   const config = JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs, made: testName() });
@@ -42,12 +43,13 @@ export function makeTestImage(repository = testName()): TestImage {
   return { repository, config, layer, manifest };
 }
 
-/** Writes a test image to the journal, before it is pushed; returns when that is on disk. */
+/** Writes a test image to the journal before it is pushed; resolves when that is on disk. */
 export type Remember = (image: TestImage) => Promise<void>;
 
+/** Pushes the blobs, then the manifest. @throws Error with the registry's refusal */
 export async function pushImage(at: Endpoint, image: TestImage, credentials?: Credentials): Promise<void> {
   const { repository, config, layer, manifest } = image;
-  // Waits for both also if one fails: what follows removes what the registry has written.
+  // Waits for both even if one fails: the cleanup that follows removes what the registry has written.
   const pushed = await Promise.allSettled(
     [config, layer].map((content) => pushBlob(at, repository, content, credentials)),
   );
@@ -55,7 +57,7 @@ export async function pushImage(at: Endpoint, image: TestImage, credentials?: Cr
   await pushManifest(at, repository, TAG, manifest, credentials);
 }
 
-/** @throws Error where it does not come back as it was pushed */
+/** Pulls the image. @throws Error if it does not come back as it was pushed */
 export async function pullImage(at: Endpoint, image: TestImage, credentials?: Credentials): Promise<void> {
   const { repository, layer, manifest } = image;
   const pulled = await pullManifest(at, repository, TAG, credentials);
@@ -63,7 +65,7 @@ export async function pullImage(at: Endpoint, image: TestImage, credentials?: Cr
     throw new Error('what came back is not what was sent');
 }
 
-/** @throws Error where it is not deleted, or deleted although deletion is switched off */
+/** Deletes the image. @throws Error if it is not deleted, or is deleted although deletion is switched off */
 export async function deleteImage(
   at: Endpoint,
   image: TestImage,
@@ -76,7 +78,7 @@ export async function deleteImage(
     throw new Error(`delete: the registry answers ${status}, and should answer ${wanted}`);
 }
 
-/** The way back from pushing it, for the journal: written there before the push, it says what a run that is killed has left. */
+/** Returns the undo step of a push. The journal has it before the push, so that it says what a killed run has left. */
 export const traceOf = (
   storage: string,
   { repository, config, layer, manifest }: TestImage,
@@ -87,6 +89,6 @@ export const traceOf = (
   digests: [config, layer, manifest].map((content) => digest(content).slice('sha256:'.length)),
 });
 
-/** Removes what a registry keeps of it. */
+/** Removes what a registry keeps of a test image. */
 export const sweepImage = (storage: string, image: TestImage, host: Host): Promise<void> =>
   sweep(traceOf(storage, image), host);

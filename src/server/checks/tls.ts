@@ -1,4 +1,4 @@
-// Real handshakes with what was just started: the registry loads its pair once, at its start, so the files prove nothing.
+// Makes real handshakes with the servers that were just started: the registry loads its pair only at its start, so the files prove nothing.
 import { X509Certificate } from 'node:crypto';
 import { canonical } from '../../certificates/names.ts';
 import type { Site } from '../../certificates/site.ts';
@@ -11,18 +11,22 @@ import { isFor } from '../../registry/server-identity.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 
-/** The names to call it by: the one that clients are given, and all that is in the certificate but for wildcards. */
+/** Returns the names to call: the one that clients use, and all names in the certificate except wildcards. */
 function callable(leaf: X509Certificate, host: string): string[] {
   const names = leaf.subjectAltName?.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, '')) ?? [];
   return [...new Set([bare(host), ...names.filter((name) => isFor(leaf, name))].map(canonical))];
 }
 
-/** Serves the certificate of the file, and is trusted under every name in it with what clients are given. */
+/**
+ * Checks that the servers serve the certificate of the file, and that clients trust it under every name in it, with the roots that
+ * they are given. Returns what was proved, in one line.
+ * @throws CliError if not
+ */
 export async function checkTls(site: Site, servers: Endpoint[], settings: Settings): Promise<string> {
   const chain = splitPem(site.chain);
   const leaf = new X509Certificate(chain[0] ?? '');
   const wanted = leaf.fingerprint256;
-  // With each root alone: while a CA is being replaced, some clients have the one and some the other.
+  // Tries each root alone: while a CA is being replaced, some clients have the old root and some the new one.
   const trust = site.publicCa ? [undefined] : site.roots.map((root) => [root]);
   const names = callable(leaf, settings.host);
   const calls = servers.flatMap((at) => trust.flatMap((ca) => names.map((name) => ({ at, ca, name }))));

@@ -1,17 +1,17 @@
-// Proves that the registry takes the tokens of docker_auth, with an account that may do nothing.
+// Proves that the registry takes the tokens of docker_auth, with the probe account, which may do nothing.
 import { CliError } from '../../errors.ts';
 import type { Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Witness } from '../auth/probe-account.ts';
 
-/** Whether the registry takes a token of docker_auth. */
+/** Tells whether the registry takes a token of docker_auth. */
 export async function takesTokens(at: Endpoint, { name, password }: Witness): Promise<boolean> {
   const { status } = await call(at, 'GET', '/v2/', { credentials: { user: name, password } });
   return status === 200;
 }
 
-/** @throws CliError where tokens are not taken, or give the witness a right that nobody gave it */
+/** Returns what was proved, in one line. @throws CliError if the registry refuses the token, or the token allows what no rule allows */
 export async function checkWitness(at: Endpoint, witness: Witness): Promise<string> {
   if (!(await takesTokens(at, witness)))
     throw new CliError('The registry does not take the tokens of docker_auth.', {

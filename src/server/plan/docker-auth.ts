@@ -1,4 +1,4 @@
-// Token mode: docker_auth beside the registry, the pair that signs its tokens, and what each of the two is told.
+// Plans token mode: docker_auth beside the registry, the pair that signs its tokens, and the configuration of both.
 import { join } from 'node:path';
 import type { TokenPair } from '../../certificates/token-pair.ts';
 import type { Service } from '../../engines/types.ts';
@@ -11,6 +11,7 @@ import type { Login } from '../auth/htpasswd.ts';
 import { placeOf, type Witness } from '../auth/probe-account.ts';
 import type { PlanFacts } from './inputs.ts';
 
+/** Returns the file with the password of the probe account and its hash. */
 export const witnessFile = (settings: Settings, { password, hash }: Witness): Resource => ({
   kind: 'file',
   path: placeOf(settings),
@@ -22,7 +23,7 @@ export const witnessFile = (settings: Settings, { password, hash }: Witness): Re
 const CONFIG = '/config';
 const CERTS = '/certs';
 
-/** `auth.token` of the registry's configuration. */
+/** Returns `auth.token` of the registry's configuration. @param inside the directory of that configuration, as the registry sees it */
 export const registryTokenConfig = (settings: Settings, inside: string): Value => ({
   token: {
     realm: realm(settings),
@@ -52,14 +53,14 @@ function authConfig(
     users,
     acl: aclOf(settings),
   });
-  // docker_auth looks at its pairs only when this file is replaced: the line changes with them.
+  // docker_auth re-reads its certificates only when this file is replaced: the line changes with them.
   return `${text.trimEnd()}\n# with the certificates ${digestOf(served, pair.cert)}\n`;
 }
 
-/** Hides the hashes wherever the file is shown. */
+/** Matches the hashes: they are masked wherever the file is shown. */
 const AUTH_HASHES = String.raw`(?<=password: )\S+.*$`;
 
-/** What the registry must know before it starts: whose tokens it takes. */
+/** Returns the file with the certificates whose tokens the registry takes. The registry needs it before its start. */
 export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
   kind: 'file',
   path: join(dir, 'config/token.crt'),
@@ -67,7 +68,7 @@ export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource =
   mode: 0o644,
 });
 
-/** docker_auth itself. It re-reads its files, so that nothing of them is in the digest: a new user restarts nothing. */
+/** Returns the resources of docker_auth. It re-reads its files, so they are not in the digest: a new user restarts nothing. */
 export function authResources(
   settings: Settings,
   { logins, pair, served }: { logins: Login[]; pair: TokenPair; served: string },
@@ -79,7 +80,7 @@ export function authResources(
   const service: Service = {
     name: authName(settings),
     image: authImage,
-    // To standard error: its root is read-only, and a log file would be written there.
+    // Logs to standard error: a log file would be on its root file system, which is read-only.
     command: ['--v=2', '--logtostderr', `${CONFIG}/auth_config.yml`],
     publish: [{ bind, port: authPort, to: PORTS_INSIDE.auth }],
     mounts: [

@@ -1,8 +1,8 @@
-// The engine that a registry needs, as resources of the machine.
+// Plans the engine that a registry needs, as resources of the machine.
 import type { EngineInfo } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
 
-/** What has to be done before anything can be asked of the engine; nothing where it runs. */
+/** Returns what must be done before the engine can answer; nothing if it runs. */
 export const engineResources = ({ install, start }: EngineInfo): Resource[] => [
   ...(install
     ? [{ kind: 'package', manager: install.manager, name: install.name, engine: install.program } as const]

@@ -1,4 +1,4 @@
-// What this machine is: read once, side by side, before the first question.
+// Reads the facts about this machine: once, side by side, before the first question.
 import { join } from 'node:path';
 import { findEngine } from '../../engines/engine.ts';
 import type { Supply } from '../../engines/native.ts';
@@ -13,8 +13,8 @@ import type { EngineWish } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 
 /**
- * Answers that came with the bundle. They count where no registry is set up yet: on a later run the settings of this server are the
- * newer ones, and a run that says nothing must take nothing back, least of all a user.
+ * Returns the answers in the bundle. They count only if no registry is set up yet: on a later run the settings of this server are
+ * newer, and a run without flags must remove nothing, least of all a user.
  */
 export function carriedAnswers(): Answers {
   const bundle = carried();
@@ -27,21 +27,23 @@ export interface Facts {
   /** Addresses that clients may use, the likeliest first. */
   addresses: { host: string; note: string }[];
   engine: EngineState;
-  /** Ports that something listens on, TCP. */
+  /** TCP ports that something listens on. */
   listening: Set<number>;
-  /** What was answered in the last run; undefined where this directory holds no set-up. */
+  /** The answers of the last run; undefined if this directory holds no set-up. */
   last: Answers | undefined;
   settingsText: string | undefined;
-  /** SELinux is on. Not only while it is enforcing: a change of its mode must not start the containers anew. */
+  /** SELinux is on, enforcing or not: a change of its mode must not recreate the containers. */
   selinux: boolean;
-  /** Where the registry's program can come from, without an engine. */
+  /** Sources of the registry's program if it runs without an engine. */
   supply?: Supply;
 }
 
 /**
- * @param dir the directory of the set-up, for what the last run left there
- * @param wish the engine that was asked for; that of the last run unless said
- * @param archive images come out of a file: without an engine the registry's program does
+ * Reads the facts. Changes nothing.
+ * @param dir the directory of the set-up, with the settings of the last run
+ * @param wish the engine that the user asked for; by default that of the last run
+ * @param archive images come out of a file, and without an engine the registry's program does
+ * @throws CliError (exit 2) if the settings file cannot be read
  */
 export async function gatherFacts(
   host: Host,
@@ -54,7 +56,7 @@ export async function gatherFacts(
   const last =
     settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file)));
   const before = (last ?? carriedAnswers()).engine?.value as EngineWish | undefined;
-  // A program that runs here already is not changed for one that is carried along.
+  // A program that runs here already is not replaced by the one in the bundle.
   const kept = last?.engine?.value === 'native';
   const first = archive || (carried() !== undefined && !kept);
   const supply: Supply = { dir, archive: first ? 'first' : carried() && 'last' };
@@ -77,7 +79,7 @@ export async function gatherFacts(
   };
 }
 
-/** A registry without logins has no users: that is no answer to who may log in, when somebody may again. */
+/** Marks answers as those of the last run. Drops an empty list of users: it does not answer who may log in once logins are on again. */
 function lastAnswers(answers: Answers): Answers {
   const kept = Object.entries(answers).filter(
     ([name, { value }]) => name !== 'user' || !Array.isArray(value) || value.length > 0,

@@ -1,27 +1,26 @@
-// The facts about the machine that a plan is made from.
+// Defines the facts about the machine that a plan is made from.
 import type { Keeper } from '../../host/service-manager.ts';
 import type { Resource } from '../../resources/resource.ts';
 import type { Native } from './native.ts';
 import type { Renewal } from './renewal.ts';
 
-/** What the plan must know of the machine. */
 export interface PlanFacts {
-  /** `json-file` is the one that needs limits. */
+  /** The engine's log driver: `json-file` and `k8s-file` need limits. */
   logDriver: string;
   userns: boolean;
   archive?: string | undefined;
   /** 2 or 3; undefined while the image is not here. */
   registryMajor?: number | undefined;
-  /** Undefined where there is nothing to renew. */
+  /** Undefined if there is nothing to renew. */
   renewal?: Renewal | undefined;
-  /** The settings file as it is; undefined where there is none. */
+  /** The settings file as it is; undefined if there is none. */
   settingsText?: string | undefined;
-  /** The registry as a program of this machine, when that is the engine. */
+  /** The registry as a program of this machine, if that is the engine. */
   native?: Native | undefined;
-  /** SELinux is on: what is mounted must be labelled for containers. */
+  /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */
   keeper?: Keeper | undefined;
-  /** What the machine itself needs for the registry to be found. */
+  /** Firewall rules and the hosts line, by which the registry is found. */
   around?: Resource[];
 }

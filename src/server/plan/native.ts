@@ -1,4 +1,4 @@
-// The registry as a program of this machine: its package, its user, and what keeps it running.
+// Plans the registry as a program of this machine: its package, its user, and what keeps it running.
 import { dirname, join } from 'node:path';
 import type { NativeInfo } from '../../engines/native.ts';
 import { scriptFiles, scriptPath } from '../../host/service-manager.ts';
@@ -7,16 +7,17 @@ import type { Settings } from '../../settings/settings.ts';
 import { digestOf, templateText } from '../../templates.ts';
 import { quoted } from '../../terminal/shell.ts';
 
-/** What the plan must know of it. */
+/** What the plan must know of the program. */
 export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'keeper'> & {
-  /** The user that it runs as; undefined: whoever sets it up, who is not root. */
+  /** The user that it runs as; undefined: the user who sets it up, who is not root. */
   user?: string | undefined;
 };
 
-/** Several registries on one machine are several users: none reads the keys of another. */
+/** Returns a user of its own for each registry on a machine: none reads the keys of another. */
 const userName = ({ name }: Settings) =>
   name === 'registry' ? 'registry-setup' : `registry-${digestOf(name).slice(0, 8)}`;
 
+/** Returns what the plan must know of the program. @param uid the user who sets it up */
 export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Native => ({
   binary: info.binary,
   ...(info.package && { package: info.package }),
@@ -25,16 +26,16 @@ export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Nat
   user: uid === 0 ? userName(settings) : undefined,
 });
 
-/** What has to be there before the files: they belong to the group of the user. */
+/** Returns what must be there before the files, which belong to the group of the user. */
 export const nativeBefore = ({ name }: Settings, { package: pack, user }: Native): Resource[] => [
-  // A service of ours that has the name of the package's own takes its place: a mask for good would mask ours.
+  // The set-up's service may have the name of the package's own. It replaces that one: a permanent mask would mask both.
   ...(pack
     ? [{ kind: 'package', ...pack, ...(pack.service === name ? { runtime: true as const } : {}) } as const]
     : []),
   ...(user ? [{ kind: 'account', name: user } as const] : []),
 ];
 
-/** A program out of an image lies below the set-up's directory, and goes with it. */
+/** Returns the program out of an image: it lies below the set-up's directory, and is removed with it. */
 export const nativeProgram = (
   { image }: Settings,
   { binary, fromImage }: Native,
@@ -47,10 +48,10 @@ export const nativeProgram = (
       ]
     : [];
 
-/** What the registry itself reads. */
+/** The paths that the registry itself reads. */
 const READS = ['config', 'config/config.yml', 'certs/site.key', 'auth', 'auth/htpasswd'];
 
-/** The same files, which the registry's user may read; nobody else may, and writing is for root alone. */
+/** Lets the registry's user read its files. Nobody else may read them, and only root may write them. */
 export function readable(resources: Resource[], dir: string, { user }: Native): Resource[] {
   if (!user) return resources;
   const paths = new Set(READS.map((path) => join(dir, path)));
@@ -61,7 +62,7 @@ export function readable(resources: Resource[], dir: string, { user }: Native): 
   );
 }
 
-/** Puts values into lines `Key=…`; undefined takes the line away. systemd gives % a meaning of its own. (systemd.unit(5)) */
+/** Puts values into lines `Key=…`; undefined removes the line. */
 export function withLines(text: string, values: Record<string, string | undefined>): string {
   return Object.entries(values).reduce(
     (now, [key, value]) =>
@@ -72,12 +73,13 @@ export function withLines(text: string, values: Record<string, string | undefine
   );
 }
 
+/** Quotes a path as one word of a unit. systemd gives % a meaning of its own. (systemd.unit(5)) */
 const unitWord = (path: string) => {
   const plain = path.replaceAll('%', '%%');
   return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `"${plain.replace(/["\\]/g, '\\$&')}"`;
 };
 
-/** Under 1024 a port is for root, or for one who may do just that. */
+/** The capability to use ports below 1024, which else only root may use. */
 const LOW = 'CAP_NET_BIND_SERVICE';
 
 function unitText(settings: Settings, { binary, keeper, user }: Native, digest: string): string {
@@ -97,7 +99,7 @@ function unitText(settings: Settings, { binary, keeper, user }: Native, digest: 
   return `${text.trimEnd()}\n# It was started with ${digest}\n`;
 }
 
-/** What the systemd of a person cannot do without root, and would fail over. */
+/** Lines of the unit that the user's own systemd cannot apply without root: the service would fail. */
 const NOT_OWN: Record<string, undefined> = Object.fromEntries(
   ['CapabilityBoundingSet', 'AmbientCapabilities', 'PrivateDevices', 'ProtectClock', 'ProtectHostname']
     .concat(['ProtectKernelLogs', 'ProtectKernelModules'])
@@ -112,8 +114,8 @@ function scriptText(settings: Settings, { binary, user = '' }: Native): string {
 }
 
 /**
- * What runs the registry, after its files.
- * @param inputs everything that it reads at its start
+ * Returns what runs the registry, to be made after its files.
+ * @param inputs everything that the registry reads at its start
  */
 export function nativeService(settings: Settings, native: Native, inputs: string[]): Resource[] {
   const { name, storage, bind, port } = settings;

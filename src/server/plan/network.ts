@@ -1,4 +1,4 @@
-// What the machine itself needs for its registry to be found: a way through its firewall, a line in its hosts file.
+// Plans what the machine itself needs for its registry to be found: a way through its firewall, a line in its hosts file.
 import type { EngineInfo } from '../../engines/types.ts';
 import { isLoopback, isOn, openings, passageOf } from '../../host/firewall/firewall.ts';
 import type { Opening, Served } from '../../host/firewall/types.ts';
@@ -11,9 +11,9 @@ import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import type { Facts } from './facts.ts';
 
 /**
- * The line itself. It leads to where the set-up's own proof connects: loopback, unless one address alone is listened on. Loopback
- * is right for as long as the registry is on this machine, while an address of the machine may be another one tomorrow;
- * and a Docker on the server, which takes loopback for safe, pushes to its own registry without having been told of the CA.
+ * Returns the hosts line. It leads to where the set-up's own proof connects: loopback, unless the registry listens on one address
+ * alone. Loopback stays right as long as the registry is on this machine, while the machine's address may be another one tomorrow.
+ * And Docker trusts loopback: a Docker on the server pushes to its own registry without the CA.
  */
 const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
   kind: 'hosts',
@@ -22,7 +22,7 @@ const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
   address: localEndpoint(settings).connectTo ?? '127.0.0.1',
 });
 
-/** What a firewall must let clients reach. */
+/** Returns what a firewall must let clients reach. */
 export const served = ({ host: called, bind, port, auth, authPort }: Settings): Served => ({
   called,
   bind,
@@ -32,7 +32,7 @@ export const served = ({ host: called, bind, port, auth, authPort }: Settings): 
   ],
 });
 
-/** The ports that are wanted open and are shut, for whoever may open them. */
+/** Returns the openings that clients need and that a firewall shuts; none without root, which cannot open them. */
 export async function shutOpenings(settings: Settings, engine: EngineInfo, host: Host): Promise<Opening[]> {
   if (host.machine.uid !== 0) return [];
   const all = await openings(served(settings), engine, host);
@@ -40,7 +40,7 @@ export async function shutOpenings(settings: Settings, engine: EngineInfo, host:
   return all.filter((_, i) => passages[i] === 'shut');
 }
 
-/** Rules that we made in a firewall which is off by now: that it is off is left alone, and so are they. */
+/** Returns the rules that this program made in a firewall that is off by now: the firewall stays off, and the rules stay unchanged. */
 async function resting({ port, authPort, bind }: Settings, oldest: Oldest, host: Host): Promise<Opening[]> {
   if (isLoopback(bind)) return [];
   const made = [...oldest.values()]
@@ -51,8 +51,8 @@ async function resting({ port, authPort, bind }: Settings, oldest: Oldest, host:
 }
 
 /**
- * What is done where nobody answered: the good answer of each question, once there is something to answer.
- * A name is looked at when it is new: a name server that is away for a moment is no reason to write to a file.
+ * Returns defaults for questions without an answer: open the port if the firewall shuts it, add the hosts line if the name needs it.
+ * Looks only at a new name: a name server that is down for a moment is no reason to write to a file.
  */
 export async function aroundDefaults(
   settings: Settings,
@@ -67,7 +67,7 @@ export async function aroundDefaults(
   return { ...(shut && { openPort: true }), ...(lost && { hostsLine: true }) };
 }
 
-/** @param oldest what was ever done here */
+/** Returns the firewall rules and the hosts line. @param oldest everything that was ever done here */
 export async function around(
   settings: Settings,
   engine: EngineInfo,

@@ -1,4 +1,4 @@
-// Renewal by itself: a copy of this program, and something that runs it every day.
+// Plans automatic renewal: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { keeperOf } from '../../host/service-manager.ts';
@@ -10,20 +10,20 @@ import { digestOf, templateText } from '../../templates.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { withLines } from './native.ts';
 
-/** Days before its end at which a certificate is renewed. */
+/** A certificate is renewed this many days before it expires. */
 const RENEW_WITHIN = 30;
 
 export interface Renewal {
-  /** What runs it: a timer of systemd or of the person's own, a file in cron.d, or nothing that is known on this machine. */
+  /** What runs it: a timer of systemd or of the user's own systemd, a file in cron.d, or nothing known on this machine. */
   schedule: 'systemd' | 'own systemd' | 'cron' | 'none';
-  /** The Node that runs this program. */
+  /** The path of the Node that runs the copy. */
   node: string;
-  /** It is to be copied there, from where it is gone when this program ends. */
+  /** The path to copy that Node from. A bundle's Node is removed when this program ends. */
   nodeFrom?: string;
   files: Record<string, string>;
 }
 
-/** What this machine has for renewal. Reads the whole program, so it is asked only where there is a certificate. */
+/** Returns what this machine has for renewal. Reads the whole program, so call it only if there is a certificate. */
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
@@ -33,7 +33,7 @@ export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
     programFiles(host),
   ]);
   return {
-    // cron.d belongs to root.
+    // Only root may write to cron.d.
     schedule: keeper !== 'script' ? keeper : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: nodeFrom ? kept : process.execPath,
     ...(nodeFrom && { nodeFrom }),
@@ -41,7 +41,7 @@ export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   };
 }
 
-/** The command that renews; pasted by hand where nothing on this machine can run it every day. */
+/** Returns the command that renews; the user pastes it if nothing on this machine can run it every day. */
 export function renewLine({ dir }: Settings, { node, files }: Renewal): string {
   const cli = join(programDir(dir, files), 'dist/cli.js');
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
@@ -51,11 +51,11 @@ export function renewLine({ dir }: Settings, { node, files }: Renewal): string {
 const programDir = (dir: string, files: Record<string, string>) =>
   join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
 
-/** Several registries on one machine have several timers. */
+/** Returns a timer name of its own for each registry on a machine. */
 const unitName = ({ name }: Settings) =>
   name === 'registry' ? 'registry-setup-renew' : `registry-setup-renew-${name}`;
 
-/** The resources of renewal; none in plain HTTP, and none after --no-renew. */
+/** Returns the resources of renewal. Not called for plain HTTP, nor after --no-renew. */
 export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
   const { dir } = settings;
   const line = renewLine(settings, renewal);
@@ -70,7 +70,7 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
     const own = renewal.schedule === 'own systemd';
     const service = withLines(templateText('renew.service'), {
       ExecStart: line,
-      // A person's systemd knows nothing of the units of the machine.
+      // The user's own systemd does not know the units of the machine.
       ...(own && { After: undefined, Wants: undefined }),
     });
     const timer = templateText('renew.timer');

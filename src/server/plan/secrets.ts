@@ -1,4 +1,4 @@
-// What must be made once and kept: the registry's secret, certificates, password hashes. Load it if it still fits, else make it.
+// Loads what must be made once and kept, if it still fits, else makes it: the registry's secret, certificates, password hashes.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Certificates } from '../../certificates/certificates.ts';
@@ -12,20 +12,21 @@ import type { Login } from '../auth/htpasswd.ts';
 import type { Witness } from '../auth/probe-account.ts';
 
 export interface Material extends Certificates {
-  /** `http.secret`: signs the state of uploads, and must stay the same over restarts. */
+  /** `http.secret`: signs the state of uploads, and must survive restarts. */
   httpSecret: string;
   logins: Login[];
-  /** In token mode: who shows that tokens are taken. */
+  /** In token mode: the probe account, which shows that the registry takes tokens. */
   witness?: Witness;
-  /** Passwords that were made in this run, by user: to be shown once. */
+  /** Passwords that this run generated, by user: shown once. */
   generated: Map<string, Secret>;
-  /** Every password that is known in this run, for the proof. */
+  /** Every password that this run knows, by user, for the proof. */
   known: Map<string, Secret>;
 }
 
 /**
+ * Loads the secrets that still fit, and makes the others. Writes nothing.
  * @param certificates from `certificatesFor`
- * @param passwords given in this run, by user; `new`: one is generated, as for everybody who has no hash yet
+ * @param passwords those given in this run, by user; `new`: generates one, as for every user without a hash
  */
 export async function loadMaterial(
   settings: Settings,
@@ -51,7 +52,7 @@ async function keptSecret({ dir }: Settings, host: Host): Promise<string> {
       if (typeof config.http?.secret === 'string' && config.http.secret.length >= 32)
         return config.http.secret;
     } catch {
-      // A file that was broken by hand is drift, and is written anew; its secret goes with it.
+      // A file that was broken by hand is drift: it is rewritten, with a new secret.
     }
   }
   return randomBytes(32).toString('hex');

@@ -1,4 +1,5 @@
-// The plans: from settings, material and facts to resources. Pure data, no look at the machine.
+// From settings, facts and secrets to resources.
+// Makes the plan of a server: pure data, without a look at the machine.
 import { join } from 'node:path';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
@@ -13,7 +14,7 @@ import { nativeBefore, nativeProgram, nativeService, readable } from './native.t
 import { renewalPlan } from './renewal.ts';
 import type { Material } from './secrets.ts';
 
-/** Where the registry finds its directories, and where it listens: in a container, or on this machine. */
+/** Returns the registry's directories and the address that it listens on: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
   if (engine !== 'native') return { ...INSIDE, addr: `:${PORTS_INSIDE.registry}` };
   const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
@@ -26,10 +27,10 @@ function placesOf({ engine, dir, storage, bind, port }: Settings) {
   };
 }
 
-/** Hides `http.secret` wherever the file is shown. */
+/** Matches `http.secret` and the like: they are masked wherever the file is shown. */
 const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|password|passphrase)"?\s*:\s*)[^\s,}][^,}\n]*`;
 
-/** Everything that a registry on this machine is made of, in the order in which it is made. */
+/** Returns everything that a registry on this machine consists of, in the order in which it is made. */
 export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
   const { native } = facts;
@@ -57,7 +58,7 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       content: editSettings(facts.settingsText, asAnswers(settings)),
       mode: 0o644,
     },
-    // The registry re-reads htpasswd by itself, so that file is no part of the digest: a new user restarts nothing.
+    // The registry re-reads htpasswd by itself, so that file is not in the digest: a new user restarts nothing.
     ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, material, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
@@ -82,14 +83,14 @@ function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[
   return containerOf(service, digestOf(JSON.stringify(service), ...inputs), facts);
 }
 
-/** Everything beside its configuration that the registry reads once, at its start. */
+/** Returns everything besides its configuration that the registry reads once, at its start. */
 const readAtStart = ({ auth }: Settings, { site, token }: Material): string[] => [
   site?.chain ?? '',
   site?.key ?? '',
   ...(auth === 'token' ? (token?.bundle ?? []) : []),
 ];
 
-/** Password hashes. Without logins they are kept, so that they are there when logins come back. */
+/** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
 function loginFiles(settings: Settings, { logins, token }: Material): Resource[] {
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
@@ -102,7 +103,7 @@ function loginFiles(settings: Settings, { logins, token }: Material): Resource[]
   ];
 }
 
-/** docker_auth comes after the registry: when the signing key changes, the registry must know the new one first. */
+/** Returns docker_auth. It comes after the registry: when the signing key changes, the registry must know the new one first. */
 function tokenService(
   settings: Settings,
   { logins, token: pair, site, witness }: Material,
@@ -119,7 +120,7 @@ function tokenService(
   });
 }
 
-/** What is served and what clients trust in certs/, mounted; the CA that signs it in ca/, which no container sees. */
+/** Returns certs/, which is mounted, with what is served and what clients trust; and ca/, which no container sees, with the CA. */
 function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
   const file = (path: string, content: string, mode: number, mask?: 'all'): Resource => {
     return { kind: 'file', path: join(dir, path), content, mode, mask };
@@ -171,17 +172,17 @@ function registryService(settings: Settings, facts: PlanFacts): Service {
   return {
     name,
     image,
-    // By path: v2 and v3 images look for their own default in different places, and each default is a development set-up.
+    // Names the path: v2 and v3 images have their default in different places, and each default is a development set-up.
     command: ['serve', `${INSIDE.config}/config.yml`],
     publish: [{ bind: settings.bind, port: settings.port, to: PORTS_INSIDE.registry }],
-    // Directories and not files: an atomic replace is seen inside.
+    // Mounts directories, not files: the container sees a file that is replaced atomically.
     mounts: [
       { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },
       ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: INSIDE.certs, readOnly: true }]),
       ...(auth === 'htpasswd' ? [{ source: join(dir, 'auth'), target: INSIDE.auth, readOnly: true }] : []),
       { source: storage, target: INSIDE.data, readOnly: false },
     ],
-    // Version 3.0.0 logs a refused connection every few seconds without it.
+    // Without it, version 3.0.0 logs a refused connection every few seconds.
     env: { OTEL_TRACES_EXPORTER: 'none' },
     owner: dir,
     options: runOptions(facts),

@@ -282,7 +282,7 @@ describe('preflight', () => {
     expect(findingsError(found)).toBeUndefined();
   });
 
-  test('our own container holds its port and its name rightly', async () => {
+  test("the set-up's own container may hold its port and its name", async () => {
     const host = machine();
     await follow(host, smallPlan());
     host.put('/proc/net/tcp', tcp(row(5000)));
@@ -296,7 +296,7 @@ describe('preflight', () => {
     expect(await findings(host, '--storage /srv/x')).toEqual([]);
   });
 
-  test('everything at once, each with its way out; one that nobody gave makes it a failure', async () => {
+  test('reports all findings at once, each with its fix; exit 1 if one is no bad input, else 2', async () => {
     const host = machine();
     host.docker.foreign('registry', 'registry:2', [5000]);
     host.put(`${DIR}/data`, 'a file');

@@ -31,7 +31,7 @@ test('a removal counts as what it removes', async () => {
   await expect(wait(...gone)).rejects.toThrow('docker_auth does not answer');
 });
 
-test('nothing of it has changed: nothing is waited for', async () => {
+test('waits for nothing if docker_auth does not change', async () => {
   await wait(file('/opt/registry-auth/certs/site.crt'), container('registry'), {
     kind: 'dir',
     path: '/opt/registry-auth',
