@@ -32,7 +32,7 @@ export const isOn = ({ answers }: Pick<Context, 'answers'>, name: SwitchName): b
 export const mayAsk = (context: Pick<Context, 'answers' | 'output'>): boolean =>
   context.output.terminal && !isOn(context, 'yes');
 
-/** The refusal of a change without a terminal to ask on, and without --yes. */
+/** Returns the error for a change without a terminal to ask on, and without --yes. */
 export const nobodyToAsk = (): CliError =>
   new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
 

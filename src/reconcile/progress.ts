@@ -1,4 +1,4 @@
-// Shows the steps of a run while they run. The only door to listr2.
+// Shows the steps of a run while they run. The only file that imports listr2.
 import { Interrupted } from '../errors.ts';
 import { type Output, type Report, SYMBOL } from '../terminal/output.ts';
 

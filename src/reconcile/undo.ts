@@ -1,4 +1,4 @@
-// The undo steps: how each is done, and how it is undone in turn. Those for files are here, the others come with their kinds.
+// Does undo steps, and undoes them in turn. Has the steps for files; the others come with their kinds of resources.
 import { dirname } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';

@@ -98,7 +98,7 @@ export const trust: Provider<TrustResource, TrustStep> = {
   steps: {
     trustStore: {
       perform: ({ store }, host) => updateStore(host, store, true),
-      // The undo step of the file tells.
+      // The undo step of the file tells whether the CA is left.
       isLeft: async () => false,
       // Last in both directions, when all files are in place.
       inverse: async (step) => ({ steps: [], last: [step] }),

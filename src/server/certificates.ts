@@ -1,4 +1,4 @@
-// Makes or loads every certificate that a server with these settings needs.
+// Loads or makes the certificates of a server, with the names of this machine.
 import { type Certificates, loadCertificates } from '../certificates/certificates.ts';
 import { siteNames } from '../certificates/names.ts';
 import type { Keys, Renew } from '../certificates/site.ts';
@@ -8,7 +8,10 @@ import { asRecovered } from '../reconcile/recovered-host.ts';
 import { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** The same, with the names of this machine; a locked key is opened with REGISTRY_SETUP_PASSPHRASE, or a word that is asked for. */
+/**
+ * Returns every certificate that these settings need. Opens a locked key with REGISTRY_SETUP_PASSPHRASE, or asks for the passphrase.
+ * @throws as loadCertificates
+ */
 export async function certificatesFor(
   context: Context,
   settings: Settings,

@@ -1,4 +1,4 @@
-// The registries of this machine in all directories: so that one that was meant can be named, wherever it is.
+// Finds the registries in all directories of this machine, so that an error can name the one that the user meant.
 import { basename } from 'node:path';
 import { OWNER_LABEL } from '../engines/containers.ts';
 import { InputError } from '../errors.ts';
@@ -6,14 +6,14 @@ import type { Host } from '../host/host.ts';
 import { MARK } from '../resources/unit.ts';
 import { shellLine } from '../terminal/shell.ts';
 
-/** The time in which an engine answers for the text of an error; milliseconds. */
+/** How long to wait for an engine, only for the text of an error; milliseconds. */
 const WITHIN = 3_000;
 const UNITS = '/etc/systemd/system';
 
-/** The directory of each, and what runs it: names of containers or of units. */
+/** The names of each registry's containers and units, by its directory. */
 export type Registries = Map<string, string[]>;
 
-/** All that containers and units of this machine tell of; an engine that does not answer tells of none. Reads only. */
+/** Returns the registries of all containers and units. Ignores an engine that does not answer. Reads only. */
 export async function registriesHere(host: Host): Promise<Registries> {
   const [docker, podman, units] = await Promise.all([
     containers(host, 'docker'),
@@ -40,7 +40,7 @@ async function containers(host: Host, program: 'docker' | 'podman'): Promise<Nam
 }
 const NOTHING = { code: 1, stdout: '' };
 
-/** Of registries that run without an engine (templates/registry.service). */
+/** Returns the registries that run without an engine (templates/registry.service). */
 async function services(host: Host): Promise<Named[]> {
   const names = (await host.list(UNITS).catch(() => [])).filter((name) => name.endsWith('.service'));
   const found = await Promise.all(
@@ -55,8 +55,8 @@ async function services(host: Host): Promise<Named[]> {
 }
 
 /**
- * The lines that name every registry but the one of this directory.
- * @param call what is called for it: `registry-setup status`
+ * Returns a line for every registry but the one of this directory.
+ * @param call the command to suggest: `registry-setup status`
  */
 export function elsewhereLines(registries: Registries, dir: string, call: string): string[] {
   return [...registries.keys()]
@@ -66,7 +66,7 @@ export function elsewhereLines(registries: Registries, dir: string, call: string
 
 const inDirectory = (call: string, dir: string) => `${call} ${shellLine('--dir', [dir])}`;
 
-/** The same error; where a word that is not understood is the name of a registry, with the command for that one. */
+/** Returns the error; if an unknown word in it is the name of a registry, with the command for that registry. */
 export async function nameRegistries(error: InputError, host: Host): Promise<InputError> {
   if (!error.problems.some(({ stray }) => stray)) return error;
   const registries = await registriesHere(host);

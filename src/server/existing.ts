@@ -1,4 +1,4 @@
-// The registry that is here already: what status, rotate and their like start from.
+// Loads the registry that exists on this machine, for status, rotate and other commands.
 import { makeKeys, type Renew } from '../certificates/site.ts';
 import { type Context, dirOf } from '../context.ts';
 import { readyInfo } from '../engines/types.ts';
@@ -15,9 +15,10 @@ import { gatherFacts } from './plan/facts.ts';
 import type { Wanted } from './wanted.ts';
 
 /**
+ * Returns the request for the registry of --dir, from the settings of its last run.
  * @param change answers that differ from those of the last run
- * @param renew what to make again although it still fits
- * @throws CliError where this directory holds no registry, or the engine does not answer
+ * @param renew what to recreate although it still fits
+ * @throws CliError if this directory holds no registry, or if the engine does not answer; InputError (exit 2) for a wrong answer
  */
 export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
   const dir = dirOf(context.answers);
@@ -33,7 +34,7 @@ export async function existing(context: Context, change: Answers = {}, renew: Re
   return { settings, facts, engine, passwords: new Map(), archive, certificates };
 }
 
-/** Names the registries of other directories, where this machine has any. */
+/** Returns the error for a directory without a registry; it names the registries of other directories. */
 async function noRegistry(host: Host, dir: string): Promise<CliError> {
   const others = elsewhereLines(await registriesHere(host), dir, commandLine('status'));
   const elsewhere = others.length > 0 ? others : [`It is elsewhere:      ${commandLine('… --dir DIR')}`];

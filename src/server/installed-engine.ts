@@ -1,5 +1,4 @@
-// An engine that is not there yet, or does not run: it is part of the plan. What it will say of itself is assumed, shown as
-// such, and asked again when it is there.
+// Asks an engine that the plan has installed or started. Until then the plan rests on assumptions about it (engines/pending.ts).
 import { findEngine } from '../engines/engine.ts';
 import { type EngineInfo, readyInfo } from '../engines/types.ts';
 import type { Host } from '../host/host.ts';
@@ -10,8 +9,8 @@ import { INSIDE, preflight } from './checks/preflight.ts';
 import type { Facts } from './plan/facts.ts';
 
 /**
- * The facts of an engine that is there by now.
- * @throws CliError where it does not answer, or holds something that is in the way
+ * Returns the facts with those of the engine, which runs by now.
+ * @throws CliError if the engine does not answer, or holds something that is in the way
  */
 export async function brought(
   host: Host,

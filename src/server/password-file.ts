@@ -1,4 +1,4 @@
-// Generated passwords that no terminal showed: a file for root alone, a line a user, for as long as the line is true.
+// Stores generated passwords that no terminal showed: in a file for root alone, one line for each user.
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import type { Step } from '../reconcile/progress.ts';
@@ -10,14 +10,14 @@ import type { Wanted } from './wanted.ts';
 
 const placeOf = ({ settings: { dir } }: Wanted) => join(dir, 'generated-passwords');
 
-/** Where passwords of this run go; undefined where none was made, or a terminal shows them. */
+/** Returns the file for the passwords of this run; undefined if none was generated, or if a terminal shows them. */
 export const passwordFile = (
   wanted: Wanted,
   { generated }: Material,
   { output }: Context,
 ): string | undefined => (generated.size > 0 && !output.terminal ? placeOf(wanted) : undefined);
 
-/** Writes what was made, and takes out what is not true any more: another password since, or nobody of that name. */
+/** Returns the step that adds generated passwords to the file, and removes those that were changed or whose user was removed. */
 export async function passwordSteps(
   wanted: Wanted,
   material: Material,
@@ -26,7 +26,7 @@ export async function passwordSteps(
 ): Promise<Step[]> {
   const { host } = context;
   const path = placeOf(wanted);
-  // Without logins the hashes wait for their users to come back, and so do the passwords.
+  // While logins are off, the hashes stay for a return to them, and so do the passwords.
   const asleep = wanted.settings.auth === 'none';
   const users = everyone(wanted.settings);
   const before = (await host.read(path))?.toString().split('\n').filter(Boolean) ?? [];
@@ -40,7 +40,7 @@ export async function passwordSteps(
   const lines = [...kept, ...made];
   const write = async () => {
     const file: FileResource = { kind: 'file', path, content: '', mode: 0o600 };
-    // No plan speaks of it, and only uninstall takes it away.
+    // The file is in no plan: `kept` leaves its removal to uninstall.
     await run.record(
       { kind: 'file', id: path, kept: true },
       path,

@@ -1,4 +1,5 @@
-// One run on a server, from settings to a machine that follows them: plan, lock, apply, prove, remember.
+// A registry on this machine: settle the settings, plan, lock, apply, prove.
+// Does one run on a server, from settled settings to a machine that follows them: plan, lock, apply, prove, remember.
 import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
@@ -22,7 +23,7 @@ import { loadMaterial } from './plan/secrets.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, Wanted } from './wanted.ts';
 
-/** The plan, compared with the machine. Reads only. */
+/** Makes the plan and compares it with the machine. Reads only. */
 async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
@@ -57,12 +58,12 @@ async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promis
   return { engine: first, changes: [...first, ...rest], material, renewByHand };
 }
 
-/** A look without the lock: for the review, and for --dry-run. */
+/** Returns what a run would change, for the review and --dry-run. Takes no lock. Reads only. */
 export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
   return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
 }
 
-/** Takes the lock, makes the machine follow the settings, and proves it; or leaves everything as it was. */
+/** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
 export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
   const { settings, passwords } = wanted;
   const { host, output, signal, calm } = context;
@@ -70,7 +71,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
   try {
     await recoverFirst(context, settings.dir, run);
     let now = wanted;
-    // Nothing is done yet but the directory for the lock: an end here leaves none.
+    // Only the directory for the lock exists so far: a failure here removes it.
     let prepared = await prepare(now, context, run.oldest).catch(async (error) => {
       await run.rollBack(calm);
       throw error;
@@ -78,7 +79,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     const { engine } = prepared;
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {
-      // What was assumed of an engine that was not there is asked, now that it is.
+      // The engine runs now: replaces what the plan assumed about it.
       if (isPending(wanted.engine)) {
         now = { ...now, ...(await brought(host, settings, now.facts)) };
         prepared = await prepare(now, context, run.oldest);
@@ -87,12 +88,12 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       return stepsOf(images, settings.dir, host, run);
     };
     const others = async (): Promise<Step[]> => {
-      // What docker_auth is told depends on the registry in the image: the plan is made anew when it is here.
+      // The configuration of docker_auth depends on the registry in the image: plans again with the image.
       if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
       const { changes, material } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
       const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
-      // It is gone when the run is over, so that only a run that is cut off or goes back has to know of it.
+      // The proof removes its test image: only a roll-back, or the recovery of a killed run, needs this record.
       const remember: Remember = (image) => {
         const { repository } = image;
         const undo = { steps: [traceOf(settings.storage, image)] };

@@ -22,18 +22,21 @@ import { preflight } from './checks/preflight.ts';
 import { aroundDefaults } from './plan/network.ts';
 import type { Wanted } from './wanted.ts';
 
-/** What was answered, and what is known of the machine. */
+/** The user's answers, and what is known of the machine. */
 export interface Answered extends Pick<Wanted, 'passwords' | 'facts' | 'engine'> {
   answers: Answers;
   /** The directory of the set-up. */
   dir: string;
-  /** Keys that are made while somebody reads, in case that they are needed. */
+  /** New keys, in case they are needed: the wizard begins them while the user reads. */
   keys: Keys;
-  /** Somebody was asked, and knows what was chosen. */
+  /** The user answered questions, and so knows about a pending engine. */
   interactive: boolean;
 }
 
-/** Settings and certificates from the answers, with every check that can be made before anything is touched. */
+/**
+ * Returns the request from the answers, after every check that is possible before a change. Prints the warnings.
+ * @throws InputError (exit 2) with every problem of the answers; CliError if a check fails
+ */
 export async function settle(
   context: Context,
   { answers, dir, passwords, facts, engine, keys, interactive }: Answered,
@@ -67,7 +70,7 @@ export async function settle(
   return { settings, facts, engine, passwords, archive, certificates };
 }
 
-/** What a person may not expect of the engine that was found. */
+/** Returns warnings of what the user may not expect of the engine. */
 async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
   if (engine.kind === 'docker') return [];
   const keeper = await keeperOf(host);
@@ -86,7 +89,7 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
   return warnings;
 }
 
-/** Nobody was asked about it: `--engine NAME` is a request to see to that engine. */
+/** Returns warnings that the engine will be installed or started, for a user who was not asked: `--engine NAME` requests it. */
 function pendingWarnings({ install, start }: EngineInfo): string[] {
   if (install)
     return [
@@ -101,7 +104,7 @@ async function imageSource(
   answers: Answers,
 ): Promise<{ archive?: string | undefined; image?: string }> {
   const given = answers['image-archive']?.value;
-  // What a bundle holds is known without a look into it.
+  // What a bundle holds is known without reading its archive.
   if (given === undefined) return { archive: carried()?.file };
   const archive = resolve(String(given));
   const names = await archiveImages(host, archive);

@@ -1,4 +1,4 @@
-// The state of the registry that is here, as data: `status` and the menu print it.
+// Finds out the state of the registry, as data; `status` and the menu print it.
 import { type CertificateFacts, certificateFacts } from '../certificates/description.ts';
 import { describeCertificate } from '../certificates/fields.ts';
 import { readServed } from '../certificates/site.ts';
@@ -14,49 +14,50 @@ import { takesTokens } from './checks/tokens.ts';
 import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 interface Finding {
   name: 'answer' | 'tokens' | 'unfinished' | 'drift';
   ok: boolean;
-  /** One sentence, where it is not well. */
+  /** One sentence, if the check failed. */
   cause?: string;
-  /** A command that puts it right, ready to paste. */
+  /** The command that repairs it, ready to paste. */
   fix?: string;
 }
 
-/** What an anonymous request was answered. */
+/** The answer to an anonymous request. */
 export interface Answer {
-  /** 200 without login, 401 with one: any other status is not how this registry answers. */
+  /** The status is 200 without logins, or 401 with logins. */
   ok: boolean;
-  /** The HTTP status; undefined: there was no answer. */
+  /** The HTTP status; undefined if there was no answer. */
   status?: number;
 }
 
-/** What is seen at a glance. */
+/** What is quick to find out. */
 export interface Glance {
   answer: Answer;
-  /** Bytes of the disk that holds the images. */
+  /** The disk that holds the images; bytes. */
   space: { free: number; total: number };
-  /** Whole days until the served certificate ends, below zero when it has ended; undefined: none is served. */
+  /** Whole days until the served certificate ends, negative after that; undefined if none is served. */
   daysLeft: number | undefined;
-  /** Addresses of this machine that are not in the certificate. */
+  /** Addresses of this machine that the certificate lacks. */
   lacks: string[];
 }
 
 export interface ServerStatus extends Glance {
   findings: Finding[];
   certificates: CertificateFacts | undefined;
-  /** Whether the registry takes the tokens of docker_auth; true where there are none. */
+  /** The registry accepts the tokens of docker_auth; true without docker_auth. */
   takesTokens: boolean;
-  /** The command of a run that was cut off. */
+  /** The command of a run that was killed. */
   unfinished: string | undefined;
   /** What the next run would change. */
   changes: Change[];
 }
 
+/** How long to wait for an answer; milliseconds. */
 const PATIENCE = 3_000;
 
-/** Looks at the registry and its certificate, without comparing the machine with the plan. Reads only. */
+/** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
 export async function glance({ host }: Context, { settings, certificates }: Wanted): Promise<Glance> {
   const { site } = certificates;
   const [answer, space, served] = await Promise.all([
@@ -67,7 +68,7 @@ export async function glance({ host }: Context, { settings, certificates }: Want
   return { answer, space, daysLeft: served, lacks: site?.lacks ?? [] };
 }
 
-/** Looks at everything that `status` tells. Reads only; `findings` names what is well and what is not. */
+/** Checks everything that `status` tells; `findings` has the result of each check. Reads only. */
 export async function look(context: Context, wanted: Wanted): Promise<ServerStatus> {
   const { settings, certificates } = wanted;
   const { site } = certificates;
@@ -105,7 +106,7 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   };
 }
 
-/** `answers`, `does not answer`, `answers with HTTP 503`. */
+/** Returns the answer as words: `answers`, `does not answer`, `answers with HTTP 503`. */
 export const answerText = ({ ok, status }: Answer): string =>
   ok ? 'answers' : status === undefined ? 'does not answer' : `answers with HTTP ${status}`;
 
@@ -121,7 +122,7 @@ const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Pro
     () => ({ ok: false }),
   );
 
-/** Of the certificate on the disk, and not of one that the next run would make in its place. */
+/** Returns the days left of the certificate on the disk, not of one that the next run would replace it by. */
 async function servedDays(host: Host, dir: string): Promise<number | undefined> {
   const [leaf] = (await readServed(host, dir))?.chain ?? [];
   return leaf ? describeCertificate(leaf).daysLeft : undefined;

@@ -1,4 +1,4 @@
-// Removes a registry from this machine: everything that was done for it is undone, the last first.
+// Removes a registry from this machine: undoes everything that was done for it, the last change first.
 import { dirname, join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -9,11 +9,11 @@ import { beginRun } from '../reconcile/run.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 
-/** Where a registry keeps its images, in its storage. */
+/** The directory of the images in the storage of a registry. */
 const IMAGES = 'docker/registry';
 export const imagesIn = (storage: string): string => join(storage, IMAGES);
 
-/** What a link leads to may be anybody's. */
+/** Returns the error for a link or a file in place of the images' directory: a link may lead to somebody else's files. */
 const barredBy = (path: string, exitCode: 1 | 2): CliError =>
   new CliError(`${path} is a link, or a file, and not a directory: no images are removed through it.`, {
     why: `A registry makes directories there and nothing else.${exitCode === 1 ? ' The registry itself is removed.' : ''}`,
@@ -27,7 +27,7 @@ const barredBy = (path: string, exitCode: 1 | 2): CliError =>
 
 /**
  * Checks that the images can be removed without leaving their storage.
- * @throws CliError (exit 2) where a link or a file is in the way
+ * @throws CliError (exit 2) if a link or a file is in the way
  */
 export async function mayPurge(storage: string, host: Host): Promise<void> {
   const barred = await host.inside(storage).barred(IMAGES);
@@ -38,15 +38,15 @@ export interface Removal {
   /** The directory of the set-up. */
   dir: string;
   storage: string;
-  /** The images go, too. */
+  /** Removes the images, too. */
   purge: boolean;
-  /** Keys of what was done and stays: an engine that others may use by now. */
+  /** Keys of resources that stay, such as an engine that others may use by now. */
   keep: Iterable<string>;
 }
 
 /**
- * Takes the lock, and takes back everything but what is to be kept; a failure puts it all back as it was.
- * @throws CliError as the steps do
+ * Takes the lock and removes everything but what is to be kept; restores everything if a step fails.
+ * @throws as applyOrUndo; CliError if a link or a file is in place of the images' directory
  */
 export async function removeRegistry(
   { dir, storage, purge, keep }: Removal,
@@ -61,7 +61,7 @@ export async function removeRegistry(
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
     // Something else removed what is left in here: forget its undo.
     run.oldest.clear();
-    // The one thing with no way back comes last, when nothing else can fail any more.
+    // Removing the images cannot be undone: it comes last, when nothing else can fail.
     if (purge) await purgeImages(storage, host);
   } finally {
     await run.release();

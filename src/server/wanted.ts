@@ -1,4 +1,4 @@
-// The request to a server: its settings, and everything that is needed to plan and apply them.
+// Defines the request to a server, its plan and its outcome.
 import type { Certificates } from '../certificates/certificates.ts';
 import type { EngineInfo } from '../engines/types.ts';
 import type { Change } from '../reconcile/reconcile.ts';
@@ -7,28 +7,28 @@ import type { Settings } from '../settings/settings.ts';
 import type { Facts } from './plan/facts.ts';
 import type { Material } from './plan/secrets.ts';
 
-/** What was wanted, and what it takes. */
+/** The request: settings, and everything that is needed to plan and apply them. */
 export interface Wanted {
   settings: Settings;
   facts: Facts;
   engine: EngineInfo;
-  /** By user; `new`: make one. */
+  /** By user; `new`: generate one. */
   passwords: Map<string, Secret | 'new'>;
   archive?: string | undefined;
   certificates: Certificates;
 }
 
 export interface Prepared {
-  /** What brings the engine, where it is not here yet. */
+  /** The changes that install or start the engine. */
   engine: Change[];
-  /** All of them. */
+  /** All changes, those of the engine included. */
   changes: Change[];
   material: Material;
-  /** What must be run every day by hand, where nothing on this machine can. */
+  /** The command that must run every day, if nothing on this machine can run it. */
   renewByHand?: string | undefined;
 }
 
 export interface Outcome extends Omit<Prepared, 'engine'> {
-  /** Where a generated password was written, when no terminal showed it. */
+  /** The file with the generated passwords, if no terminal showed them. */
   passwordFile?: string;
 }

@@ -1,9 +1,12 @@
-// Text that came from elsewhere, before it meets a terminal.
+// Makes text of others safe to show on a terminal.
 
-/** Control characters of both kinds (C0, C1), what changes the direction of text or has no width, other ends of lines, halves of pairs. (unicode.org/reports/tr44, General_Category) */
+/**
+ * Control characters (C0, C1), characters that change the direction of text or have no width, other line ends, halves of pairs.
+ * (unicode.org/reports/tr44, General_Category)
+ */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** The text with what a terminal would act on, or would not show, as letters: `\u001b[31m`, `\u202e`. One line stays one line. */
+/** Returns the text, with characters that a terminal acts on or does not show as escapes: `\u001b[31m`, `\u202e`. Always one line. */
 export const visible = (text: string): string =>
   text.replace(UNSEEN, (sign) => {
     const code = (sign.codePointAt(0) ?? 0).toString(16);
@@ -12,11 +15,11 @@ export const visible = (text: string): string =>
 
 const LONGEST = 100;
 
-/** The same, cut where it is too long to be read. */
+/** Returns the same as `visible`, cut after 100 characters. */
 export const shown = (text: string): string =>
   visible(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
-/** The same for several lines; tabs stay, too. */
+/** Returns the same as `visible` for several lines: line ends and tabs stay. */
 export const visibleLines = (text: string): string =>
   text
     .split('\n')

@@ -72,7 +72,7 @@ function derItem(data: Buffer): Item | undefined {
   if (PFX.test(start)) return { kind: 'PFX', data };
   if (PKCS7.test(start)) return { kind: 'PKCS#7', data };
   if (REQUEST.test(start)) return { kind: 'request', data };
-  // Five parsers try it next; a certificate with a thousand names is half of this.
+  // Five parsers try these bytes next; a certificate with a thousand names is half of this limit.
   if (!start.startsWith('30') || data.length > 100_000) return undefined;
   if (fault(() => new X509Certificate(data)) === undefined) return { kind: 'certificate', data };
   const spki = { key: data, format: 'der', type: 'spki' } as const;

@@ -24,7 +24,7 @@ export function readPfx(bytes: Buffer, passphrase?: string): Pfx | undefined {
     try {
       return contents(bytes, attempt);
     } catch (error) {
-      // Not the end yet: the bytes of the other attempt may be the ones. By chance, wrong ones decrypt to nonsense.
+      // The other attempt may still succeed. Without the MAC, wrong bytes may decrypt to nonsense by chance: that error does not count.
       if (attempt.mac && !/password|decrypt/i.test((error as Error).message)) fault ??= error;
     }
   }

@@ -1,4 +1,4 @@
-// What a change on the server means for the machines that use it: nothing, or what each of them must do.
+// Tells what clients must do after a change on the server, if anything.
 import { join } from 'node:path';
 import type { Site } from '../../certificates/site.ts';
 import { splitPem } from '../../certificates/split.ts';
@@ -7,16 +7,16 @@ import { readersOf } from '../../settings/readers.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import type { Facts } from '../plan/facts.ts';
 
-/** What clients were told in the last run. */
+/** What clients know of the registry since the last run. */
 export interface Former {
   auth: string;
   address: string;
   tls: boolean;
-  /** The certificates that they were given, PEM. */
+  /** The certificates that clients trust, PEM. */
   roots: string[];
 }
 
-/** Reads what clients know of the registry now, before anything changes; undefined where there is none yet. */
+/** Reads what clients know of the registry before anything changes; undefined if there is no registry yet. */
 export async function formerTrust(facts: Facts, host: Host, dir: string): Promise<Former | undefined> {
   const { last } = facts;
   if (!last?.host || !last.port) return undefined;
@@ -26,7 +26,7 @@ export async function formerTrust(facts: Facts, host: Host, dir: string): Promis
   return { auth, address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
 }
 
-/** Roles are known to token mode alone. */
+/** Returns the line about users who lose their limit to pulls: only token mode has roles. */
 function readersNews(former: Former, settings: Settings): string[] {
   const names = readersOf(settings).map(({ name }) => name);
   if (former.auth !== 'token' || settings.auth !== 'htpasswd' || names.length === 0) return [];
@@ -35,7 +35,7 @@ function readersNews(former: Former, settings: Settings): string[] {
   ];
 }
 
-/** Lines for the person who looks after the clients; none where no client has to do anything. */
+/** Returns the lines for the administrator of the clients; empty if no client must do anything. */
 export function clientNews(former: Former | undefined, settings: Settings, site: Site | undefined): string[] {
   if (!former) return [];
   const at = address(settings);

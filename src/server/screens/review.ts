@@ -1,4 +1,5 @@
-// The screens of the server's wizard: what was found, what was decided, what will be done. 80 columns.
+// What the user on a server is shown; pure text.
+// Returns the screens of the wizard: what was found, what was decided, what will be done. 80 columns.
 import { engineText, isNew } from '../../engines/engine.ts';
 import { isPending } from '../../engines/pending.ts';
 import type { EngineInfo } from '../../engines/types.ts';
@@ -16,7 +17,7 @@ export const banner = (paint: Paint): string[] => [
   '',
 ];
 
-/** `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000` */
+/** Returns `Found   Debian 13 · Docker 26.1.5 · 41 GB free · nothing on port 5000`. @param free bytes */
 export function foundLine(facts: Facts, engine: EngineInfo, free: number): string {
   const kind = engine.kind === 'podman' ? 'podman' : 'Docker';
   const found = isPending(engine)
@@ -28,7 +29,7 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
   return `  Found   ${[facts.system.replace(/GNU\/Linux |\s*\(.*\)/g, ''), found, `${bytes(free)} free`, port].join(' · ')}`;
 }
 
-/** Who may do what, in one line. */
+/** Returns who may do what, in one line. */
 export function loginText(settings: Settings): string {
   const { auth, users, anonymousPull, authPort } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
@@ -47,7 +48,7 @@ function encryption({ tls, cert, caCert, days }: Settings): string {
   return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
 }
 
-/** Everything that was decided, and everything that will be touched. */
+/** Returns everything that was decided, and everything that will be changed. */
 export function reviewLines(
   settings: Settings,
   changes: Change[],
@@ -55,7 +56,7 @@ export function reviewLines(
   engine: EngineInfo,
 ): string[] {
   const imageHere = !changes.some(({ resource }) => resource.kind === 'image');
-  // One that was stopped may have it.
+  // A stopped engine may have the image.
   const fetched = isPending(engine) && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
     ['Address', address(settings)],
@@ -78,7 +79,7 @@ export function reviewLines(
   ].filter((line, i, all) => line !== '' || i < all.length - 1);
 }
 
-/** `This will   make /opt/registry (3 files)`, some lines for each kind of change. */
+/** Returns some lines for each kind of change, the first of them `This will   make /opt/registry (3 files)`. */
 function changeLines(at: Settings, changes: Change[]): string[] {
   const of = (kind: string) => changes.filter(({ resource }) => resource.kind === kind);
   const lines = [

@@ -1,4 +1,4 @@
-// What a person is told when it is done, and what status says: the line for clients, the certificate, the passwords.
+// Returns what setup shows at its end, and what status shows: the line for clients, the certificate, the passwords.
 import { basename } from 'node:path';
 import { type CertificateFacts, certificateFacts } from '../../certificates/description.ts';
 import type { Site } from '../../certificates/site.ts';
@@ -14,7 +14,7 @@ import { quoted, shellLine } from '../../terminal/shell.ts';
 import type { Material } from '../plan/secrets.ts';
 import type { Outcome } from '../wanted.ts';
 
-/** Nothing is installed where this came in a bundle: how it is called another time, there and on developer machines. */
+/** Returns how to call this program later, here and on developer machines, if it runs out of a bundle: nothing is installed then. */
 function laterLines({ dir }: { dir: string }): string[] {
   const bundle = carried();
   if (!bundle) return [];
@@ -26,7 +26,7 @@ function laterLines({ dir }: { dir: string }): string[] {
   ];
 }
 
-/** The command that gives these settings again, without questions. */
+/** Returns the command that sets up the same again, without questions. */
 export function sameRun(settings: Settings): string {
   const dir = settings.dir === DEFAULT_DIR ? [] : ['--dir', settings.dir];
   return commandLine(['--yes', ...dir, ...asFlags(settings)].map(quoted).join(' '));
@@ -34,7 +34,7 @@ export function sameRun(settings: Settings): string {
 
 const day = (iso: string) => iso.slice(0, 10);
 
-/** Names, dates and fingerprints, for status. */
+/** Returns names, dates and fingerprints, for status. */
 export function certificateLines({ site, roots, publicCa, lacks }: CertificateFacts): string[] {
   const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
   return [
@@ -50,10 +50,11 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
   ];
 }
 
-/** Addresses of this machine that came after the certificate; a new one by itself would stop the registry for a moment. */
+/** Returns a line about addresses that the certificate lacks. It is not renewed for them by itself: that restarts the registry. */
 export const lacksLines = (lacks: string[] | undefined): string[] =>
   lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} puts it in`] : [];
 
+/** Returns `in 3 days`, `today`, `1 day ago`. */
 export const inDays = (days: number): string =>
   days < 0
     ? `${-days} ${days === -1 ? 'day' : 'days'} ago`
@@ -61,7 +62,7 @@ export const inDays = (days: number): string =>
       ? 'today'
       : `in ${days} ${days === 1 ? 'day' : 'days'}`;
 
-/** The one line for a developer machine. The fingerprint is that of the newest root, which a client is given. */
+/** Returns the one line for a developer machine, with the fingerprint of the newest root: clients are given that root. */
 export function clientLine(settings: Settings, site: Site | undefined): string {
   const { auth, users } = settings;
   const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
@@ -74,7 +75,7 @@ export function clientLine(settings: Settings, site: Site | undefined): string {
   ]);
 }
 
-/** Passwords that were made in this run, shown this once; or where they were written, when no terminal shows them. */
+/** Returns the passwords that this run generated, shown this once; or the file that holds them, if no terminal shows them. */
 export function loginLines(
   { generated }: Material,
   passwordFile: string | undefined,
@@ -88,7 +89,7 @@ export function loginLines(
   return [...lines, `  ${paint('dim', again)}`, ''];
 }
 
-/** What token mode asks of some clients; nothing where the certificate is trusted everywhere. */
+/** Returns what token mode needs on some clients; nothing without TLS. */
 function tokenLines({ auth, tls }: Settings): string[] {
   if (auth !== 'token' || tls === 'insecure') return [];
   return [
@@ -98,13 +99,13 @@ function tokenLines({ auth, tls }: Settings): string[] {
   ];
 }
 
-/** What the proof, which runs on this machine, could not see. */
+/** Returns which ports were opened: the proof, which runs on this machine, cannot see that. */
 function openedLines(changes: Change[]): string[] {
   const opened = changes.flatMap(({ resource }) => (resource.kind === 'firewall' ? placeOf(resource) : []));
   return opened.length > 0 ? [`  Opened: ${opened.join('; ')}.`, ''] : [];
 }
 
-/** Until when, and who sees to it that there is a next one. */
+/** Returns how long the certificate is valid, and what renews it. */
 function validLines({ renew }: Settings, site: Site | undefined, byHand: string | undefined): string[] {
   if (!site) return [];
   const until = day(certificateFacts(site).site.notAfter);
@@ -117,7 +118,7 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
   return [`  Valid until ${until}, ${renew ? 'renewed by itself' : `then: ${commandLine('rotate')}`}.`, ''];
 }
 
-/** What the person needs next, and nothing more. Every line can be pasted. */
+/** Returns what the user needs next, and nothing more. Every command can be pasted. */
 export function summaryLines(
   settings: Settings,
   { changes, material, passwordFile, renewByHand }: Outcome,

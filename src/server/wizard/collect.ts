@@ -1,4 +1,5 @@
-// Collects what a set-up needs to know: what was said, what the machine answers, and the questions that are left.
+// What the user on a server is asked.
+// Collects what a set-up must know: the user's flags and files, the facts of the machine, the answers to the questions that are left.
 import { type Keys, makeKeys } from '../../certificates/site.ts';
 import { type Context, dirOf, isOn, mayAsk, nobodyToAsk } from '../../context.ts';
 import { isPending } from '../../engines/pending.ts';
@@ -24,27 +25,27 @@ export interface Collected {
   engine: EngineInfo;
   keys: Keys;
   interactive: boolean;
-  /** The registry is here, and no setting was said: a menu asks what is wanted, and the set-up which setting to change. */
+  /** The registry exists, and the user gave no setting: a menu asks what to do, and the set-up asks which setting to change. */
   changing: boolean;
 }
 
-/** Reads what was said and what this machine is, and asks what is missing. */
+/** Reads the user's flags and files and the machine's facts, then asks what is missing. @throws CliError if it may not ask */
 export async function collect(context: Context): Promise<Collected> {
   const { host, output } = context;
   const said = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const dir = dirOf(said);
   const interactive = mayAsk(context);
-  // Loading the questions takes as long as asking the engine: side by side.
+  // Loading the questions takes as long as asking the engine: does both at once.
   const prompts = interactive ? context.prompts() : undefined;
   const wish = said.engine?.value as EngineWish | undefined;
   const found = await gatherFacts(host, dir, wish, said['image-archive'] !== undefined);
   const before = found.last ?? carriedAnswers();
   const answers = mergeAnswers(said, before);
   const asks = interactive && !isOn(context, 'dry-run');
-  // What came with a bundle is asked for in this run; what the last one settled is not.
+  // The engine in a bundle's answers is a request of this run; the engine of the last run is not.
   const facts = await decideEngine(context, found, found.last ? said : answers, asks);
   const engine = readyInfo(facts.engine);
-  // What was decided for the former name is nothing for another one.
+  // An answer about the former name does not hold for another name.
   if (said.host && said.host.value !== facts.last?.host?.value && !said['hosts-line'])
     delete answers['hosts-line'];
   const asking: Asking = {
@@ -61,18 +62,18 @@ export async function collect(context: Context): Promise<Collected> {
   const collected = { asking, facts, engine, keys, interactive, changing: false };
   if (!interactive) return collected;
   output.say(...banner(output.paint));
-  // Where the engine is still to come, there is nothing to ask the registry that is here: it comes with it.
+  // While the engine is pending, the registry cannot be asked anything: it starts with the engine.
   if (facts.last && !isPending(engine)) {
     return { ...collected, changing: !FLAG_NAMES.some((name) => flag(name).setting && said[name]) };
   }
-  // Two RSA keys take about a second: they are made while the person reads.
+  // Two RSA keys take about a second: makes them while the user reads.
   if (answers.tls?.value !== 'insecure') for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
   output.say(foundLine(facts, engine, (await host.space(dir)).free), '');
   await askMissing(asking);
   return collected;
 }
 
-/** What cannot be is told, and its answer asked again: nobody should start over for one of them. */
+/** Returns the first request. Shows an error in the answers, and asks again for one of them, so that the user need not start over. */
 export async function firstWish(
   context: Context,
   { asking, interactive, changing }: Collected,
@@ -87,7 +88,7 @@ export async function firstWish(
   });
 }
 
-/** Nobody is there to ask: every question that has no answer yet, at once. */
+/** Returns the error that lists every question without an answer, if there is no terminal to ask on. */
 async function missing(asking: Asking): Promise<CliError> {
   const { answers, facts } = asking;
   const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));

@@ -1,5 +1,5 @@
-// Before the questions of the wizard: an engine that is not running, or none at all, is decided on. Nothing is done here: what it
-// takes is part of the plan.
+// Chooses the engine before the other questions of the wizard, if none runs. Changes nothing: installing and starting it are part of
+// the plan.
 import type { Context } from '../../context.ts';
 import { canStart, startsWithMachine } from '../../engines/docker-service.ts';
 import { type NativeInfo, nativeInfo } from '../../engines/native.ts';
@@ -21,17 +21,17 @@ import type { EngineWish, Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 
-/** Which engine was asked for by name, in this run. */
+/** Returns the engine that the user named in this run. */
 const named = (said: Answers): Program | undefined => {
   const wish = said.engine?.value as EngineWish | undefined;
   return wish === 'docker' || wish === 'podman' ? wish : undefined;
 };
 
 /**
- * The engine of the run, where none answers: asked for where somebody is there; else taken from `--engine NAME`, which is a request
- * to install or start it.
- * @param asks somebody is there to ask
- * @returns the facts; their engine may be one that is still to come
+ * Chooses the engine if none answers: asks the user, or takes that of `--engine NAME`, which is a request to install or start it.
+ * @param asks questions may be asked
+ * @returns the facts; their engine may be pending
+ * @throws Interrupted if the user chooses none
  */
 export async function decideEngine(
   context: Context,
@@ -62,7 +62,7 @@ export async function decideEngine(
   return { ...facts, engine: ready(await askWithout(context, engine, facts)) };
 }
 
-/** The command line of Docker alone is no engine. */
+/** Returns the engine as absent if only the command line of Docker is installed. */
 async function withoutDaemon(engine: EngineState, host: Host): Promise<EngineState> {
   if (engine.state !== 'stopped' || (await canStart(host))) return engine;
   const message = 'The command line of Docker is here, and no engine that it reaches.';
@@ -90,7 +90,7 @@ const noPackage = (program: Program): NotReady =>
 const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
 const leave = () => new Interrupted('Nothing was changed.');
 
-/** The registry as a program of this machine, where that is possible. */
+/** Returns the registry as a program of this machine; undefined if that is impossible. */
 const nativeOn = (host: Host, { supply }: Facts): Promise<NativeInfo | undefined> =>
   nativeInfo(host, supply).catch(() => undefined);
 
@@ -102,8 +102,8 @@ const nativeChoice = ({ package: pack, fromImage }: NativeInfo) => ({
 });
 
 /**
- * Docker is here and does not run.
- * @param free nothing is decided yet: it may also do without
+ * Asks whether to start a Docker that does not run.
+ * @param free no engine is settled yet: the user may also choose to do without Docker
  */
 async function askToStart(
   context: Context,
@@ -145,11 +145,11 @@ async function askToStart(
   return startedDocker(choice === 'start' && !boots);
 }
 
-/** Neither Docker nor podman is here. */
+/** Asks what shall run the registry if neither Docker nor podman is installed. */
 async function askWithout(context: Context, found: EngineState, facts: Facts): Promise<EngineInfo> {
   const { host, output } = context;
   const [pack, native] = [await enginePackage(host), await nativeOn(host, facts)];
-  // One that is ready here is the machine itself.
+  // A ready engine can only be the machine itself here.
   if (!pack && !native) return readyInfo(found);
   const { select } = await context.prompts();
   output.say(

@@ -1,4 +1,4 @@
-// The wizard on a server that has its registry: its state first, the most urgent thing first, the likely wish under the cursor.
+// The menu on a server with a registry: shows the state first, then the choices, the most urgent or most likely one under the cursor.
 import type { Context } from '../../context.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
@@ -7,12 +7,13 @@ import { inDays, lacksLines } from '../screens/summary.ts';
 import { answerText, type Glance, glance } from '../status.ts';
 import type { Wanted } from '../wanted.ts';
 
+/** From how many days before its end a certificate is urgent. */
 const SOON = 30;
 
-/** `change` goes on with the set-up's own questions. */
+/** `change` continues with the questions of the set-up. */
 export type MenuChoice = 'change' | 'rotate' | 'users' | 'status' | 'uninstall' | 'nothing';
 
-/** Shows the state of the registry. Returns the question, which can be asked again. */
+/** Shows the state of the registry. Returns a function that asks what to do, each time that it is called. */
 export async function openMenu(context: Context, wanted: Wanted): Promise<() => Promise<MenuChoice>> {
   const { output } = context;
   const { settings } = wanted;
@@ -60,7 +61,7 @@ function stateLines(settings: Settings, { answer, space, lacks }: Glance): strin
   return [`  ${url} · ${state} · ${who} · ${bytes(space.free)} free`, ...lacksLines(lacks)];
 }
 
-/** Asks what is to be done with which user: the words of the command `user`; undefined after "back". */
+/** Asks what to do with which user. Returns the words for the command `user`; undefined after "back". */
 export async function askUser(
   prompts: Prompts,
   { users }: Pick<Settings, 'users'>,
@@ -81,7 +82,7 @@ export async function askUser(
   }
 }
 
-/** No user has this name: it begins with a sign. */
+/** No user can have this value as a name: it begins with `<`. */
 const BACK = { value: '<', name: 'back' };
 
 async function whose(prompts: Prompts, verb: string, all: string[]): Promise<string> {

@@ -1,4 +1,4 @@
-// One screen to look at everything before anything happens, and the way to change an answer.
+// Shows everything on one screen before anything changes, and lets the user change an answer.
 import type { Context } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { changeDetails } from '../../reconcile/dry-run.ts';
@@ -10,8 +10,9 @@ import type { Asking } from './questions/question.ts';
 import { QUESTIONS } from './questions/questions.ts';
 
 /**
- * @param want settles the answers anew, after one was changed
- * @returns what was accepted; undefined: nothing is to be done
+ * Shows the plan, and asks whether to go ahead.
+ * @param want settles the answers again after a change of one
+ * @returns the request that the user accepted; undefined if there is nothing to do, or the user said no
  */
 export async function review(
   context: Context,
@@ -50,7 +51,7 @@ export async function review(
   }
 }
 
-/** Asks one question again; what the new answer breaks is told, and that question can be answered again. */
+/** Asks one question again. If the new answer causes an error, shows it, restores the former answers, and asks again. */
 export async function changeOne(
   context: Context,
   asking: Asking,

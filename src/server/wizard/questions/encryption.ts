@@ -1,10 +1,10 @@
-// Encryption: one question for --tls, --cert and --ca-cert.
+// Asks about encryption: one question for --tls, --cert and --ca-cert.
 import { resolve } from 'node:path';
 import { FLAGS, type FlagName } from '../../../settings/flags.ts';
 import type { Choice } from '../../../terminal/prompts.ts';
 import { type Asking, always, current, put, type Question } from './question.ts';
 
-/** What the answer to the one question stands for, in flags. */
+/** The answers to the one question; `tls` turns each into flags. */
 type Encryption = 'own-ca' | 'ready' | 'given-ca' | 'self-signed' | 'insecure';
 
 const ENCRYPTION: Choice<Encryption>[] = [
@@ -65,7 +65,7 @@ export const tls: Question = {
   },
 };
 
-/** Paths of a certificate and its key; a PFX holds both, so the second may stay empty. */
+/** Asks for the paths of a certificate and its key; only for the first if it is a PFX file, which holds both. */
 async function filesOf(asking: Asking, cert: FlagName, key: FlagName, message: string) {
   const { prompts } = asking;
   const first = await prompts.input({

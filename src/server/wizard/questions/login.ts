@@ -1,4 +1,4 @@
-// Who may use the registry: the mode, the people and their passwords.
+// Asks who may use the registry: the mode, the users and their passwords.
 import { Interrupted } from '../../../errors.ts';
 import { FLAGS } from '../../../settings/flags.ts';
 import { checkPassword, wrong } from '../../../settings/validation.ts';
@@ -99,7 +99,7 @@ export const readers: Question = {
   },
 };
 
-/** Where somebody may see some repositories only, not everybody may see all. */
+/** Tells whether pulls without login are possible: not if a reader is limited to some repositories. */
 const mayAllPull = (asking: Asking) =>
   !((current(asking, 'reader') as string[] | undefined) ?? []).some((reader) => reader.includes(':'));
 
@@ -137,7 +137,10 @@ export const authPort: Question = {
   },
 };
 
-/** Asked twice, unless it is left empty: then the one that is there stays (`kept`), or a strong one is made. */
+/**
+ * Asks for a user's password, twice unless it is empty: then the existing one stays (`kept`), or a strong one is generated later.
+ * @throws Interrupted if the two differ and the user does not try again
+ */
 export async function askPassword(
   { prompts, passwords }: Pick<Asking, 'prompts' | 'passwords'>,
   name: string,

@@ -1,10 +1,10 @@
-// How the registry is found: a way through the firewall, and its own name on this machine.
+// Asks how clients reach the registry: whether to open the firewall, and to add its name to /etc/hosts.
 import { hostsOffer } from '../../../host/resolution.ts';
 import { resolveSettings } from '../../../settings/resolve.ts';
 import { shutOpenings } from '../../plan/network.ts';
 import { type Asking, current, put, type Question } from './question.ts';
 
-/** The settings as far as they are answered; undefined while something in them is wrong. */
+/** Returns the settings of the answers so far; undefined while something in them is wrong. */
 function settled({ answers, facts, dir }: Asking) {
   if (facts.engine.state !== 'ready') return undefined;
   const { info } = facts.engine;
@@ -16,7 +16,7 @@ function settled({ answers, facts, dir }: Asking) {
   return 'settings' in result ? { settings: result.settings, engine: info } : undefined;
 }
 
-/** What is shut, for the answers so far. */
+/** Returns the openings that the answers so far need and a firewall shuts. */
 async function shut(asking: Asking) {
   const so = settled(asking);
   return so ? shutOpenings(so.settings, so.engine, asking.host) : [];

@@ -1,4 +1,4 @@
-// Where the registry is: its address, its port, its images.
+// Asks where the registry is: its address, its port, the directory of its images.
 import { resolve } from 'node:path';
 import { FLAGS } from '../../../settings/flags.ts';
 import { bytes } from '../../../terminal/output.ts';
@@ -42,7 +42,7 @@ export const host: Question = {
         ...(before !== undefined && { default: before }),
         validate: (value) => sentence(FLAGS.host.check(value.trim())),
       });
-    // Another name has to be found anew.
+    // Whether another name needs a line in /etc/hosts must be found out again.
     if (chosen.trim() !== before) delete asking.answers['hosts-line'];
     put(asking, 'host', chosen.trim());
   },

@@ -1,4 +1,4 @@
-// What a question of the wizard is, and what all of them use.
+// Defines a question of the wizard, and what all questions use.
 import type { Host } from '../../../host/host.ts';
 import type { Secret } from '../../../secret.ts';
 import type { Answers } from '../../../settings/answers.ts';
@@ -7,7 +7,7 @@ import type { Wrong } from '../../../settings/validation.ts';
 import type { Prompts } from '../../../terminal/prompts.ts';
 import type { Facts } from '../../plan/facts.ts';
 
-/** What a question may look at, and where its answer goes. */
+/** What a question may read, and the answers that it adds to. */
 export interface Asking {
   answers: Answers;
   passwords: Map<string, Secret>;
@@ -21,19 +21,21 @@ export interface Asking {
 
 export interface Question {
   flag: FlagName;
-  /** How it is called in the list of answers that can be changed. */
+  /** Its name in the list of answers that the user can change. */
   label: string;
-  /** Left out where this says so; asked when nothing answers it. */
+  /** Tells whether the question makes sense after the other answers. */
   when(asking: Asking): boolean | Promise<boolean>;
+  /** Asks the user, and stores the answer. */
   ask(asking: Asking): Promise<void>;
 }
 
-/** What is wrong, as a prompt says it. */
+/** Returns what is wrong as a prompt shows it; true if nothing is. */
 export const sentence = (wrong: Wrong | undefined): string | true =>
   wrong ? `${wrong.message.charAt(0).toUpperCase()}${wrong.message.slice(1)}.` : true;
-/** Takes an answer down, as if its flag had been given. */
+/** Stores an answer as if the user had given its flag. */
 export const put = ({ answers }: Asking, name: FlagName, value: string | number | boolean | string[]) => {
   answers[name] = { value, where: `--${name}` };
 };
+/** Returns the present answer for a flag; undefined if there is none. */
 export const current = ({ answers }: Asking, name: FlagName) => answers[name]?.value;
 export const always = () => true;

@@ -1,4 +1,4 @@
-// The questions of the wizard on a server, as data, in the order in which they are asked.
+// Lists the questions of the wizard on a server, in the order in which they are asked.
 import { tls } from './encryption.ts';
 import { anonymousPull, auth, authPort, readers, users } from './login.ts';
 import { hostsLine, openPort } from './network.ts';
@@ -19,7 +19,7 @@ export const QUESTIONS: Question[] = [
   hostsLine,
 ];
 
-/** Asks what nothing has answered yet. */
+/** Asks every question that makes sense and has no answer yet. */
 export async function askMissing(asking: Asking): Promise<void> {
   for (const question of QUESTIONS)
     if (asking.answers[question.flag] === undefined && (await question.when(asking)))
