@@ -78,7 +78,8 @@ async function main(argv: string[]): Promise<number> {
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
-    const code = await run({
+    const { untilUnchanged } = await import('./reconcile/recover.ts');
+    const code = await untilUnchanged(run, {
       answers,
       operands,
       line: ['registry-setup', ...argv].join(' '),

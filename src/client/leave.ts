@@ -2,9 +2,8 @@
 import type { Context } from '../context.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import { applyOrUndo, type Change, diff, keyOf, stepOf, wayBack } from '../reconcile/reconcile.ts';
-import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
-import { forgetEmpty, memoryOf } from './records.ts';
+import { openRun } from '../reconcile/recover.ts';
+import { memoryOf, oneAtATime } from './records.ts';
 
 /** Returns the changes that `leave` would make. Reads only. */
 export async function previewLeave(context: Context, base: string, address: string): Promise<Change[]> {
@@ -31,12 +30,13 @@ const removalTitle = ({ title, drift, resource }: Change) =>
       : (drift.details[0] ?? title);
 
 /** Undoes what was done for that registry, the last change first. */
-export async function leave(context: Context, base: string, address: string): Promise<void> {
+export const leave = (context: Context, base: string, address: string): Promise<void> =>
+  oneAtATime(context, base, () => leaveAlone(context, base, address));
+
+async function leaveAlone(context: Context, base: string, address: string): Promise<void> {
   const { host, output, signal, calm } = context;
-  const dir = memoryOf(base, address);
-  const run = await beginRun(host, dir, context.line);
+  const run = await openRun(context, memoryOf(base, address));
   try {
-    await recoverFirst(context, dir, run);
     const changes = await diff(wayBack(run.oldest), host);
     const steps = grouped(changes).map(([first, ...rest]) =>
       stepOf(removalTitle(first as Change), [first as Change, ...rest], host, run),
@@ -46,6 +46,5 @@ export async function leave(context: Context, base: string, address: string): Pr
     run.oldest.clear();
   } finally {
     await run.release();
-    await forgetEmpty(host, base);
   }
 }

@@ -5,14 +5,13 @@ import { CliError } from '../errors.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, type Planned, stepOf } from '../reconcile/reconcile.ts';
-import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
+import { openRun } from '../reconcile/recover.ts';
 import { ask } from '../registry/http.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { rememberWay } from './former.ts';
 import { clientPlan, type Joining, trusted } from './plan.ts';
 import { choosePull } from './proof.ts';
-import { forgetEmpty, memoryOf } from './records.ts';
+import { madeForOthers, memoryOf, oneAtATime } from './records.ts';
 
 export interface Prepared {
   parts: { title: string; changes: Change[] }[];
@@ -82,16 +81,24 @@ function proofSteps(
 }
 
 /** Takes the lock, applies the plan and proves it, or restores everything. Returns the changes, and the labels of targets that pulled. */
-export async function join(
-  joining: Joining,
-  context: Context,
-): Promise<{ changes: Change[]; proven: string[] }> {
+export const join = (joining: Joining, context: Context): Promise<Joined> =>
+  oneAtATime(context, joining.base, () => joinAlone(joining, context));
+
+interface Joined {
+  changes: Change[];
+  proven: string[];
+}
+
+async function joinAlone(joining: Joining, context: Context): Promise<Joined> {
   const { host, output, signal, calm } = context;
   const dir = memoryOf(joining.base, joining.wish.name);
   const proven: string[] = [];
-  const run = await beginRun(host, dir, context.line);
+  const run = await openRun(context, dir);
   try {
-    await recoverFirst(context, dir, run);
+    // Another run may have made some of it, or taken it back, since the targets were found.
+    const made = await madeForOthers(host, joining.base, dir);
+    joining.made.clear();
+    for (const path of made) joining.made.add(path);
     const { parts, changes } = await prepare(joining, context, run.oldest);
     const steps = [
       ...parts.map(({ title, changes: own }) => stepOf(title, own, host, run)),
@@ -105,6 +112,5 @@ export async function join(
     return { changes, proven };
   } finally {
     await run.release();
-    await forgetEmpty(host, joining.base);
   }
 }

@@ -1,11 +1,12 @@
 // `registry-setup --client --undo`: undoes exactly what was done for one registry.
 import { leave, previewLeave } from '../client/leave.ts';
 import { nameOf, parseAddress } from '../client/options.ts';
-import { remembered } from '../client/records.ts';
+import { memoryOf, remembered } from '../client/records.ts';
 import { leaveLines } from '../client/screens.ts';
 import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import type { Answers } from '../settings/answers.ts';
 import { commandLine } from '../terminal/command.ts';
 import { agree, askable } from './consent.ts';
@@ -24,6 +25,7 @@ export async function undoClient(context: Context, answers: Answers, base: strin
       ),
     );
   }
+  await awaitTurn(context, memoryOf(base, address));
   const changes = await previewLeave(context, base, address);
   if (isOn(context, 'dry-run')) return showDryRun(context, { changes });
   askable(context);

@@ -26,6 +26,7 @@ import { decideTrust } from '../client/trust.ts';
 import { type Context, isOn, mayAsk } from '../context.ts';
 import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import type { Change } from '../reconcile/reconcile.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import { clearText } from '../resources/login.ts';
 import { providerNamed, type Resource } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
@@ -44,6 +45,7 @@ export async function client(context: Context): Promise<void> {
   const interactive = mayAsk(context);
   if (!answers.host) await askHost(context, answers, interactive);
   const wish = readWish(answers, TARGETS);
+  await awaitTurn(context, memoryOf(base, wish.name));
   const made = await madeForOthers(host, base, memoryOf(base, wish.name));
   const blocked: Joining['blocked'] = new Map();
   const mayRestart = askRestart(context, interactive);

@@ -2,10 +2,10 @@
 import { certificateFacts } from '../certificates/description.ts';
 import { readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
-import { type Context, isOn } from '../context.ts';
+import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
-import { readUnfinished } from '../reconcile/journal.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import { asRecovered } from '../reconcile/recovered-host.ts';
 import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
@@ -26,6 +26,7 @@ export async function rotate(context: Context): Promise<void> {
     FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [name, answers[name]]),
   ) as Answers;
   const ca = answers['new-ca']?.value === true;
+  await awaitTurn(context, dirOf(answers));
   if (answers['token-key']?.value === true) return rotateTokenKey(context, change);
   const within = answers['if-expiring']?.value as number | undefined;
 
@@ -44,12 +45,7 @@ export async function rotate(context: Context): Promise<void> {
 
   // A certificate that the user gave is not made here: only its file can be new.
   const wanted = cert ? before : await rotated(context, change, before, { ca, within });
-  if (!wanted || (cert && !before.certificates.site?.fresh)) {
-    // A killed run may have left the registry stopped: a run by the timer recovers it.
-    if (!isOn(context, 'dry-run') && (await readUnfinished(context.host, before.settings.dir)))
-      await carryOut(before, context);
-    return nothingToDo(context, before, within);
-  }
+  if (!wanted || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
   const cutOff = ca ? oldestRoots(before) : [];
   warn(context, cutOff);

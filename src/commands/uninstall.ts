@@ -3,6 +3,7 @@ import { type Context, dirOf, isOn } from '../context.ts';
 import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import { readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { diff, wayBack } from '../reconcile/reconcile.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import { elsewhereLines, registriesHere } from '../server/elsewhere.ts';
 import { imagesIn, mayPurge, removeRegistry } from '../server/uninstall.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -15,6 +16,7 @@ export async function uninstall(context: Context): Promise<void> {
   const { host, output } = context;
   const dir = dirOf(context.answers);
   const purge = isOn(context, 'purge');
+  await awaitTurn(context, dir);
   const [oldest, left, settings] = await Promise.all([
     readOldest(host, dir),
     readUnfinished(host, dir),

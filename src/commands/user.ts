@@ -1,7 +1,8 @@
 // `registry-setup user list | add | remove | password`: changes who may log in. The registry re-reads its users, so nothing restarts.
-import { type Context, isOn, mayAsk } from '../context.ts';
+import { type Context, dirOf, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import type { Secret } from '../secret.ts';
 import { existing } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
@@ -22,8 +23,9 @@ const usage = () => [
 ];
 
 export async function user(context: Context): Promise<void> {
-  const { settings } = await existing(context);
   const [verb = 'list', ...names] = context.operands;
+  if (verb !== 'list') await awaitTurn(context, dirOf(context.answers));
+  const { settings, facts } = await existing(context);
   if (verb === 'list') return list(context, settings);
   const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
   const [name, ...more] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
@@ -57,7 +59,7 @@ export async function user(context: Context): Promise<void> {
     roles.users = settings.users.filter((who) => who !== name);
     roles.readers = settings.readers.filter((reader) => reader.split(':')[0] !== name);
   }
-  await change(context, verb, name, roles);
+  await change(context, verb, name, roles, facts.seen);
 }
 
 /** Prints the names, and in token mode what each may do. */
@@ -93,6 +95,7 @@ async function change(
   verb: string,
   name: string,
   { users, readers }: Pick<Settings, 'users' | 'readers'>,
+  seen: string,
 ): Promise<void> {
   const { output, host, env } = context;
   const answers: Answers = {
@@ -106,7 +109,9 @@ async function change(
       await askPassword({ prompts: await context.prompts(), passwords: given }, name, false);
     passwords.set(name, given.get(name) ?? 'new');
   }
-  const wanted = { ...(await existing(context, answers)), passwords };
+  const found = await existing(context, answers);
+  // The roles were decided before the password was asked for.
+  const wanted = { ...found, facts: { ...found.facts, seen }, passwords };
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
   const { settings } = wanted;
   if (verb === 'remove')

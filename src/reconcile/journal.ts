@@ -20,6 +20,8 @@ export interface Entry {
   undo: Undo;
   /** Nothing of it exists after a successful run, and nothing is left to undo: the run removed it, or made it for the proof alone. */
   removed?: true;
+  /** A run that was cut off did this, its undo failed, and the user was told. */
+  told?: true;
 }
 
 /** A run that began and did not end: it was killed, or the machine lost power. */
@@ -29,6 +31,8 @@ export interface Unfinished {
   entries: Entry[];
   /** Only tidying up was left to do. */
   committed: boolean;
+  /** The user was told of every entry already. */
+  told: boolean;
 }
 
 /** Returns the paths of the files in the .state of a directory. */
@@ -110,13 +114,15 @@ export async function readUnfinished(host: Host, dir: string): Promise<Unfinishe
     }
   });
   mustBeKnown(records[0] ?? {}, path);
+  const entries = records.flatMap(({ key, ...entry }) =>
+    key ? [{ ...(entry as Entry), key: readKey(key) }] : [],
+  );
   return {
     command: records[0]?.command ?? 'registry-setup',
     since: records[0]?.since ?? 'an unknown time',
-    entries: records.flatMap(({ key, ...entry }) =>
-      key ? [{ ...(entry as Entry), key: readKey(key) }] : [],
-    ),
+    entries,
     committed: records.some((record) => record.committed),
+    told: entries.length > 0 && entries.every(({ told }) => told),
   };
 }
 

@@ -1,6 +1,7 @@
 // The lock of a directory: one run at a time. A dead run does not block the next.
 import { join } from 'node:path';
-import { CliError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 
 export interface LockHolder {
@@ -25,17 +26,21 @@ async function readLock(host: Host, path: string): Promise<LockHolder | undefine
       return JSON.parse(bytes.toString());
     } catch {
       if (tries === 5) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 }
 
 /** Returns the other run that is at work in this directory; undefined if there is none, or the holder is dead. */
 export async function lockHolder(host: Host, dir: string): Promise<LockHolder | undefined> {
-  const holder = await readLock(host, lockPath(dir));
-  if (!holder) return undefined;
-  const alive = (await startTicks(host, holder.pid)) === holder.ticks;
-  return alive && holder.pid !== process.pid ? holder : undefined;
+  return livingHolder(host, lockPath(dir));
+}
+
+/** Returns who holds that lock; undefined if nobody does, the holder is dead, or it is this process. */
+async function livingHolder(host: Host, path: string): Promise<LockHolder | undefined> {
+  const holder = await readLock(host, path);
+  if (!holder || holder.pid === process.pid) return undefined;
+  return (await startTicks(host, holder.pid)) === holder.ticks ? holder : undefined;
 }
 
 /** Returns the error that names the holder of the lock. */
@@ -54,11 +59,68 @@ export const thisProcess = async (host: Host, command: string): Promise<LockHold
   since: new Date().toISOString(),
 });
 
-/** Takes the lock, also over a dead holder's. @throws CliError that names the holder */
-export async function takeLock(host: Host, dir: string, me: LockHolder): Promise<void> {
-  while (!(await host.create(lockPath(dir), JSON.stringify(me)))) {
+/** How long to wait for another run, and whom to tell that this run waits. */
+export interface Patience {
+  seconds: number;
+  signal: AbortSignal;
+  tell(holder: LockHolder): void;
+}
+
+/** Between two looks at a lock that is held; milliseconds. */
+const LOOK_EVERY = 200;
+
+/**
+ * Waits until no other run is at work in the directory.
+ * @param patience without it the first holder is an error
+ * @throws CliError that names the holder, if the time is over; Interrupted
+ */
+export async function untilFree(host: Host, dir: string, patience?: Patience): Promise<void> {
+  const end = performance.now() + (patience?.seconds ?? 0) * 1000;
+  let told: string | undefined;
+  for (;;) {
     const holder = await lockHolder(host, dir);
-    if (holder) throw lockedBy(holder);
-    await host.remove(lockPath(dir));
+    if (!holder) return;
+    if (!patience || performance.now() >= end) throw lockedBy(holder);
+    if (told !== holder.since) patience.tell(holder);
+    told = holder.since;
+    await sleep(LOOK_EVERY, undefined, { signal: patience.signal }).catch(() => {
+      throw new Interrupted();
+    });
+  }
+}
+
+/**
+ * Takes the lock, also over a dead holder's.
+ * @param patience without it a lock that another run holds is an error at once
+ * @throws as untilFree
+ */
+export async function takeLock(host: Host, dir: string, me: LockHolder, patience?: Patience): Promise<void> {
+  while (!(await host.create(lockPath(dir), JSON.stringify(me)))) {
+    await untilFree(host, dir, patience);
+    await removeDead(host, dir, me);
+  }
+  // Of a starter that was killed.
+  await host.remove(guardPath(dir));
+}
+
+/** The lock of the one that removes a dead run's lock. */
+const guardPath = (dir: string): string => `${lockPath(dir)}.next`;
+
+/**
+ * Removes the lock of a dead run. Only one starter at a time may do that: of two, the slower would remove the lock that the
+ * faster has taken meanwhile.
+ */
+async function removeDead(host: Host, dir: string, me: LockHolder): Promise<void> {
+  const [path, guard] = [lockPath(dir), guardPath(dir)];
+  if (!(await host.create(guard, JSON.stringify(me)))) {
+    if (await livingHolder(host, guard)) await sleep(20);
+    else await host.remove(guard);
+    return;
+  }
+  try {
+    // The holder of a lock that is gone has released it: the next one may be another starter's.
+    if ((await host.stat(path)) && !(await livingHolder(host, path))) await host.remove(path);
+  } finally {
+    await host.remove(guard);
   }
 }

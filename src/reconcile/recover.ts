@@ -1,19 +1,98 @@
-// Undoes what a killed run has left half done, before anything else happens.
-import { join } from 'node:path';
-import type { Context } from '../context.ts';
+// Begins a run: waits for another one, takes the lock, and undoes a killed run before anything is read or decided.
+import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { type Run, recover } from './run.ts';
+import { digestOfFiles } from './digest.ts';
+import { readUnfinished } from './journal.ts';
+import { lockPath, type Patience, untilFree } from './lock.ts';
+import { beginRun, type Run, recover } from './run.ts';
 
-/** Undoes a killed run, or ends its tidying up, so that this run starts on a machine in order. @throws CliError if that fails */
-export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
+/** How long a run that nobody watches waits for another one; seconds. A change with a pull takes about that. */
+const PATIENCE = 120;
+
+/** A user at a terminal is told at once who is at work; a script and the timer wait. */
+const patienceOf = (context: Context): Patience | undefined =>
+  mayAsk(context)
+    ? undefined
+    : {
+        seconds: PATIENCE,
+        signal: context.signal,
+        tell: ({ command, pid }) => context.output.say(`Waiting for "${command}" (pid ${pid}) …`),
+      };
+
+/** Undoes a killed run, or ends its tidying up. Says once what could not be undone: this run goes on without it. */
+async function recoverWith(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;
+  const { output, calm } = context;
   const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
-  context.output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
-  const failures = await recover(context.calm, dir, run, left);
-  if (failures.length === 0) return;
-  throw new CliError('What the run that was cut off had done could not be put back.', {
-    why: failures.join('\n'),
-    fix: ['Do that by hand, then let it be forgotten:', `  rm ${join(dir, '.state/journal')}`],
+  if (!left.told) output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
+  const failures = await recover(calm, dir, run, left);
+  if (failures.length === 0 || left.told) return;
+  output.say('Not everything could be put back. Left to do by hand:', ...failures.map((line) => `  ${line}`));
+}
+
+/**
+ * Takes the lock of a directory and recovers a killed run, so that what is read from now on is in force and stays so.
+ * The caller releases the run.
+ * @throws CliError that names another run, if it does not end in time
+ */
+export async function openRun(context: Context, dir: string): Promise<Run> {
+  const run = await beginRun(context.host, dir, context.line, patienceOf(context));
+  try {
+    await recoverWith(context, dir, run);
+    return run;
+  } catch (error) {
+    await run.release();
+    throw error;
+  }
+}
+
+/**
+ * Prepares the directory for a command that reads it first, asks, and changes it later: waits for another run, and
+ * undoes a killed one. A dry run changes nothing, and reads the files as they will be after that.
+ * @throws as openRun
+ */
+export async function awaitTurn(context: Context, dir: string): Promise<void> {
+  const { host, calm } = context;
+  await untilFree(host, dir, patienceOf(context));
+  if (isOn(context, 'dry-run')) return;
+  if (!(await host.stat(lockPath(dir))) && !(await readUnfinished(host, dir))) return;
+  const run = await openRun(context, dir);
+  try {
+    // Of the killed run only directories are left, which the lock is in.
+    await run.rollBack(calm);
+  } finally {
+    await run.release();
+  }
+}
+
+/**
+ * Verifies that nothing has changed since the digest was made: what was decided meanwhile may not be true any more.
+ * @throws CliError with the code `changed`
+ */
+export async function mustBeUnchanged(context: Context, dir: string, seen: string): Promise<void> {
+  if ((await digestOfFiles(context.host, dir)) === seen) return;
+  throw new CliError('Another run has changed this registry meanwhile. Nothing was done.', {
+    fix: ['Look at it, and start again:', `  ${context.line}`],
+    code: 'changed',
   });
+}
+
+/** How often a command begins again because another run was faster. */
+const TRIES = 5;
+
+/** Runs a command. Without a user who would have to decide anew, it begins again if another run has changed the registry meanwhile. */
+export async function untilUnchanged(
+  command: (context: Context) => Promise<unknown>,
+  context: Context,
+): Promise<unknown> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await command(context);
+    } catch (error) {
+      const changed = error instanceof CliError && error.code === 'changed';
+      if (!changed || mayAsk(context) || tries === TRIES) throw error;
+      context.output.say('Another run has changed this registry meanwhile: beginning again.');
+    }
+  }
 }

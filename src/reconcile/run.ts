@@ -15,7 +15,7 @@ import {
   readUnfinished,
   type Unfinished,
 } from './journal.ts';
-import { type LockHolder, takeLock, thisProcess } from './lock.ts';
+import { type LockHolder, type Patience, takeLock, thisProcess, untilFree } from './lock.ts';
 import { attempt, stepKindOf } from './undo.ts';
 
 /** A run that holds a directory: its lock, its journal, its copies. */
@@ -44,7 +44,7 @@ export interface Run extends Vault {
 }
 
 /** Makes a directory and its parents, and adds those that did not exist to `made`. */
-async function makeDirectories(host: Host, path: string, mode: number, made: string[]): Promise<void> {
+export async function makeDirectories(host: Host, path: string, mode: number, made: string[]): Promise<void> {
   if (await host.stat(path)) return;
   await makeDirectories(host, dirname(path), 0o755, made);
   await host.mkdir(path, mode);
@@ -73,21 +73,24 @@ async function isLeftOver(host: Host, dir: string): Promise<boolean> {
 /**
  * Takes the lock of a directory, and makes the directory if it does not exist.
  * @param command the command of this run, shown to a user who finds the lock
+ * @param patience without it a lock that another run holds is an error at once
  * @throws CliError that names the holder, or the file that is damaged or that a newer version wrote
  */
-export async function beginRun(host: Host, dir: string, command: string): Promise<Run> {
+export async function beginRun(host: Host, dir: string, command: string, patience?: Patience): Promise<Run> {
   const at = paths(dir);
   // Refuses files of a newer version before making anything.
   await Promise.all([readOldest(host, dir), readUnfinished(host, dir)]);
   const made: string[] = [];
   const me = await thisProcess(host, command);
+  // The other run may remove the directory at its end.
+  await untilFree(host, dir, patience);
   const removeMade = async () => {
     for (const path of made.toReversed()) await host.rmdir(path);
   };
   try {
     if (await isLeftOver(host, dir)) made.push(dir);
     await makeDirectories(host, at.state, 0o700, made);
-    await takeLock(host, dir, me);
+    await takeLock(host, dir, me, patience);
   } catch (error) {
     await removeMade();
     throw error;
@@ -152,7 +155,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await finish(calm, dir, run, entries).catch(() => {});
     },
     async rollBack(calm) {
-      const failures = await rollBackEntries(calm, entries);
+      const { failures } = await rollBackEntries(calm, entries);
       if (failures.length > 0) return failures;
       await calm.remove(at.next);
       await calm.remove(at.journal);
@@ -211,15 +214,23 @@ async function finish(host: Host, dir: string, run: Run, entries: Entry[]): Prom
   return [];
 }
 
-async function rollBackEntries(host: Host, entries: Entry[]): Promise<string[]> {
+/** Undoes entries, the last first. Returns what could not be undone: in words, and the entries. */
+async function rollBackEntries(
+  host: Host,
+  entries: Entry[],
+): Promise<{ failures: string[]; failed: Entry[] }> {
   const failures: string[] = [];
+  const failed = new Set<Entry>();
   await letIn(host);
+  const undo = async (entry: Entry, steps: UndoStep[]) => {
+    const before = failures.length;
+    for (const step of steps) await attempt(entry.title, step, host, failures);
+    if (failures.length > before) failed.add(entry);
+  };
   const undone = (step: UndoStep) => !stepKindOf(step).staysOnRollBack;
-  for (const { title, undo } of entries.toReversed())
-    for (const step of undo.steps.filter(undone)) await attempt(title, step, host, failures);
-  for (const { title, undo } of entries)
-    for (const step of undo.last ?? []) await attempt(title, step, host, failures);
-  return failures;
+  for (const entry of entries.toReversed()) await undo(entry, entry.undo.steps.filter(undone));
+  for (const entry of entries) await undo(entry, entry.undo.last ?? []);
+  return { failures, failed: entries.filter((entry) => failed.has(entry)) };
 }
 
 /** Removes the copies that no way back needs any more. */
@@ -235,19 +246,34 @@ async function dropCopies(host: Host, dir: string, oldest: Oldest) {
 
 /**
  * Ends a killed run: tidies up if the run was committed, else rolls it back. The lock must be held.
+ * What fails becomes a part of this run: its roll-back tries again, and its commit makes it needless.
  * @returns what could not be undone
  */
 export async function recover(host: Host, dir: string, run: Run, left: Unfinished): Promise<string[]> {
   for (const step of left.entries.flatMap(({ undo }) => undo.steps))
     if (step.do === 'remove' || step.do === 'restore')
       await removeTemporaries(host, dirname(step.path), [basename(step.path)]);
-  if (left.committed) return finish(host, dir, run, left.entries);
-  const failures = await rollBackEntries(host, left.entries);
-  if (failures.length > 0) return failures;
-  // The roll-back cannot remove a directory with the lock in it: this run takes over the entry.
-  const inUse: Entry[] = [];
-  for (const { key, title, undo } of left.entries)
-    if (key.kind === 'dir' && (await host.stat(key.id))) inUse.push({ key, title, undo });
-  await run.adopt(inUse);
-  return [];
+  const told = (entry: Entry): Entry => ({ ...entry, told: true });
+  if (left.committed) {
+    const failures = await finish(host, dir, run, left.entries);
+    const rest = left.entries.filter(({ undo }) => undo.cleanup?.length);
+    if (failures.length > 0)
+      await run.adopt(rest.map((entry) => told({ ...entry, undo: { ...entry.undo, steps: [], last: [] } })));
+    return failures;
+  }
+  const { failures, failed } = await rollBackEntries(host, left.entries);
+  // The roll-back cannot remove a directory with the lock in it.
+  const stays = await Promise.all(
+    left.entries.map(async ({ key }) => key.kind === 'dir' && (await host.stat(key.id)) !== undefined),
+  );
+  await run.adopt(
+    left.entries.flatMap((entry, i) =>
+      failed.includes(entry)
+        ? [told(entry)]
+        : stays[i]
+          ? [{ key: entry.key, title: entry.title, undo: entry.undo }]
+          : [],
+    ),
+  );
+  return failures;
 }

@@ -8,8 +8,8 @@ import { keeperOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
-import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
+import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
+import { asRecovered } from '../reconcile/recovered-host.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { liveChecks } from './checks/proof.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
@@ -60,19 +60,24 @@ async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promis
 
 /** Returns what a run would change, for the review and --dry-run. Takes no lock. Reads only. */
 export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
-  return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
+  const { dir } = wanted.settings;
+  const host = await asRecovered(context.host, dir);
+  return prepare(wanted, { ...context, host }, await readOldest(host, dir));
 }
 
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
 export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
   const { settings, passwords } = wanted;
   const { host, output, signal, calm } = context;
-  const run = await beginRun(host, settings.dir, context.line);
+  const run = await openRun(context, settings.dir);
   try {
-    await recoverFirst(context, settings.dir, run);
     let now = wanted;
+    const begin = async () => {
+      await mustBeUnchanged(context, settings.dir, wanted.facts.seen);
+      return prepare(now, context, run.oldest);
+    };
     // Only the directory for the lock exists so far: a failure here removes it.
-    let prepared = await prepare(now, context, run.oldest).catch(async (error) => {
+    let prepared = await begin().catch(async (error) => {
       await run.rollBack(calm);
       throw error;
     });

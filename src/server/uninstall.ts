@@ -4,8 +4,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
-import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
+import { openRun } from '../reconcile/recover.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 
@@ -53,9 +52,8 @@ export async function removeRegistry(
   context: Context,
 ): Promise<void> {
   const { host, output, signal, calm } = context;
-  const run = await beginRun(host, dir, context.line);
+  const run = await openRun(context, dir);
   try {
-    await recoverFirst(context, dir, run);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });

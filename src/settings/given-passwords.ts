@@ -6,6 +6,9 @@ import { commandLine } from '../terminal/command.ts';
 import type { Answers } from './answers.ts';
 import { checkPassword } from './validation.ts';
 
+/** Read once: a command that begins again has the same passwords. */
+let piped: Promise<string> | undefined;
+
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY)
     throw new CliError('--password-stdin: nothing is piped in.', {
@@ -20,7 +23,8 @@ async function standardInput(): Promise<string> {
 
 /** Returns the source of the passwords, and their text; undefined if none were given. */
 async function given(answers: Answers, env: NodeJS.ProcessEnv, host: Host) {
-  if (answers['password-stdin']?.value) return { where: '--password-stdin', text: await standardInput() };
+  if (answers['password-stdin']?.value)
+    return { where: '--password-stdin', text: await (piped ??= standardInput()) };
   const file = answers['password-file'];
   if (file) {
     const bytes = await host.read(String(file.value));

@@ -1,5 +1,6 @@
 // A command on a fake host: `runCommand(host, 'status --json')` is that command line without a terminal.
 import type { Context } from '../../src/context.ts';
+import { untilUnchanged } from '../../src/reconcile/recover.ts';
 import { readArguments, readEnvironment } from '../../src/settings/arguments.ts';
 import type { Prompts } from '../../src/terminal/prompts.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -10,6 +11,7 @@ const commands = {
   client: async () => (await import('../../src/commands/client.ts')).client,
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
+  rotate: async () => (await import('../../src/commands/rotate.ts')).rotate,
   user: async () => (await import('../../src/commands/user.ts')).user,
 };
 
@@ -44,6 +46,6 @@ export async function runCommand(
     },
   };
   const run = await commands[command as keyof typeof commands]();
-  const code = await run(context);
+  const code = await untilUnchanged(run, context);
   return { heard: output.heard, documents: output.documents, code };
 }

@@ -1,7 +1,6 @@
 // What is checked before anything is touched, and the proof after it; one file a subject.
 // Runs every check before the first change, and reports every failure at once with its fix.
 import type { Host } from '../../host/host.ts';
-import { lockedBy, lockHolder } from '../../reconcile/lock.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Facts } from '../plan/facts.ts';
 import { boot, engine, name } from './engine.ts';
@@ -22,17 +21,10 @@ const clock: Check = async () =>
         'timedatectl set-ntp true',
       ]);
 
-const lock: Check = async ({ dir }, _, host) => {
-  const holder = await lockHolder(host, dir);
-  if (!holder) return [];
-  const { message, fix } = lockedBy(holder);
-  return fail(message, fix);
-};
-
 /** Checks that need a running engine. */
 export const INSIDE: Check[] = [port, name, boot];
 const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
-const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock, lock];
+const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock];
 
 /** Runs the checks side by side. Returns the findings in the order of the checks. */
 export async function preflight(

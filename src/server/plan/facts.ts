@@ -7,6 +7,8 @@ import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts } from '../../host/ports.ts';
 import { carried } from '../../program/bundled.ts';
+import { digestOfFiles } from '../../reconcile/digest.ts';
+import { asRecovered } from '../../reconcile/recovered-host.ts';
 import type { Answers } from '../../settings/answers.ts';
 import { readAnswers } from '../../settings/arguments.ts';
 import type { EngineWish } from '../../settings/settings.ts';
@@ -32,6 +34,8 @@ export interface Facts {
   /** The answers of the last run; undefined if this directory holds no set-up. */
   last: Answers | undefined;
   settingsText: string | undefined;
+  /** The digest of the files that the decisions rest on; empty if this user may not read them, and so changes nothing. */
+  seen: string;
   /** SELinux is on, enforcing or not: a change of its mode must not recreate the containers. */
   selinux: boolean;
   /** Sources of the registry's program if it runs without an engine. */
@@ -39,18 +43,19 @@ export interface Facts {
 }
 
 /**
- * Reads the facts. Changes nothing.
+ * Reads the facts, and the files of the set-up as they are in force: without what a killed run has changed. Changes nothing.
  * @param dir the directory of the set-up, with the settings of the last run
  * @param wish the engine that the user asked for; by default that of the last run
  * @param archive images come out of a file, and without an engine the registry's program does
  * @throws CliError (exit 2) if the settings file cannot be read
  */
 export async function gatherFacts(
-  host: Host,
+  machine: Host,
   dir: string,
   wish?: EngineWish,
   archive = false,
 ): Promise<Facts> {
+  const host = await asRecovered(machine, dir);
   const file = join(dir, 'settings.yml');
   const settingsText = (await host.read(file))?.toString();
   const last =
@@ -60,7 +65,8 @@ export async function gatherFacts(
   const kept = last?.engine?.value === 'native';
   const first = archive || (carried() !== undefined && !kept);
   const supply: Supply = { dir, archive: first ? 'first' : carried() && 'last' };
-  const [release, engine, listening, addresses, enforce] = await Promise.all([
+  const [seen, release, engine, listening, addresses, enforce] = await Promise.all([
+    digestOfFiles(host, dir).catch(() => ''),
     host.read('/etc/os-release'),
     findEngine(host, wish ?? before ?? 'auto', supply),
     listeningPorts(host),
@@ -73,6 +79,7 @@ export async function gatherFacts(
     listening,
     addresses,
     settingsText,
+    seen,
     last,
     selinux: enforce !== undefined,
     supply,

@@ -5,6 +5,7 @@ import { type Context, dirOf, isOn, mayAsk, nobodyToAsk } from '../../context.ts
 import { isPending } from '../../engines/pending.ts';
 import { type EngineInfo, readyInfo } from '../../engines/types.ts';
 import { CliError } from '../../errors.ts';
+import { awaitTurn } from '../../reconcile/recover.ts';
 import { answersFile } from '../../settings/answers-file.ts';
 import { FLAG_NAMES, flag } from '../../settings/flags.ts';
 import { mergeAnswers } from '../../settings/resolve.ts';
@@ -35,6 +36,7 @@ export async function collect(context: Context): Promise<Collected> {
   const said = mergeAnswers(context.answers, await answersFile(context.answers, host));
   const dir = dirOf(said);
   const interactive = mayAsk(context);
+  await awaitTurn(context, dir);
   // Loading the questions takes as long as asking the engine: does both at once.
   const prompts = interactive ? context.prompts() : undefined;
   const wish = said.engine?.value as EngineWish | undefined;

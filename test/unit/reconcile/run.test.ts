@@ -335,18 +335,31 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('what cannot be undone at all keeps the journal, and nothing is built on it', async () => {
+  test('what cannot be undone stays in the journal until a run succeeds, and bars none', async () => {
     const host = machine();
     await follow(host, smallPlan());
     host.dieBefore(12);
     await expect(follow(host, smallPlan({ config: 'two', digest: 'd2' }))).rejects.toThrow();
     host.boot();
-    host.before = (operation) => {
-      if (operation.includes('config.yml')) throw new CliError('Immutable.');
+    const config = `${DIR}/config/config.yml`;
+    const immutable = () => {
+      host.before = (operation) => {
+        if (operation.includes('config.yml')) throw new CliError('Immutable.');
+      };
     };
-    const journal = host.text(state('journal'));
-    expect(journal).toContain('config.yml');
+    immutable();
     await expect(follow(host, smallPlan({ config: 'three' }))).rejects.toThrow('Immutable.');
-    expect(host.text(state('journal'))).toBe(journal);
+    expect(await readUnfinished(host, DIR)).toMatchObject({
+      entries: expect.arrayContaining([expect.objectContaining({ key: { kind: 'file', id: config } })]),
+    });
+    // Nothing of the plan touches that file: the run succeeds, and what was left is forgotten.
+    host.before = () => {};
+    const before = host.text(config);
+    immutable();
+    await follow(host, smallPlan({ config: before ?? '', digest: 'd2' }));
+    expect(await readUnfinished(host, DIR)).toBeUndefined();
+    host.before = () => {};
+    await follow(host, []);
+    expect(host.text(`${DIR}/.state/oldest.json`)).toBeUndefined();
   });
 });

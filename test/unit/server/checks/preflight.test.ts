@@ -249,20 +249,6 @@ describe('preflight', () => {
       'cp -a /opt/registry/data/docker /srv/new/',
       '--storage',
     ],
-    [
-      'another run',
-      '',
-      (host) => {
-        host.put(
-          `${DIR}/.state/lock`,
-          '{"pid":4711,"ticks":"88","command":"registry-setup","since":"today"}',
-        );
-        host.put('/proc/4711/stat', `4711 (node) S ${'0 '.repeat(18)}88`);
-      },
-      'Another run is at work here: "registry-setup" (pid 4711), since today.',
-      'ps -fp 4711',
-      undefined,
-    ],
   ])('%s', async (_, line, prepare, message, fix, flag) => {
     const host = machine();
     await prepare(host);
