@@ -30,7 +30,7 @@ beforeEach(async () => {
     return;
   }
   for (const [path, entry] of Object.entries(first.files)) {
-    const [, type, mode = '', content = ''] = /^(\w+) (\d+) \S+ ([^]*)$/.exec(entry) ?? [];
+    const [, type, mode = '', content = ''] = /^(\w+) (\d+) \S+ ([\s\S]*)$/.exec(entry) ?? [];
     if (type === 'file') host.put(path, content, Number.parseInt(mode, 8));
     else if (!(await host.stat(path))) await host.mkdir(path, Number.parseInt(mode, 8));
   }
