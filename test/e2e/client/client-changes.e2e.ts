@@ -63,7 +63,9 @@ it('a wrong fingerprint, a wrong password, TLS that is gone, nobody to say yes: 
   const wrong = line.replace(/--ca-fingerprint \S+/, `--ca-fingerprint ${other}`);
   expect(await refused(client, 2, wrong, { input: PASSWORD })).toMatch(/wanted: AB:.*\n.*served: /);
   expect(await refused(client, 2, line, { input: 'other' })).toContain('refuses admin with this password');
-  expect(await refused(client, 2, line.replace('--yes ', ''), { input: PASSWORD })).toContain('say yes');
+  expect(await refused(client, 2, line.replace('--yes ', ''), { input: PASSWORD })).toContain(
+    'no terminal to confirm on',
+  );
   await setUp(server, '--tls insecure');
   expect(await refused(client, 2, line, { input: PASSWORD })).toContain('speaks plain HTTP');
   expect(await client.changes()).toEqual([]);
@@ -80,7 +82,7 @@ it('a daemon.json that Docker would not start with is told before, and stays', a
 it('Docker does not run: the files are there, and count when it starts', async () => {
   const line = await setUp(server, '--tls insecure');
   await client.sh('systemctl stop docker.socket docker');
-  expect((await join(line)).stderr).toContain('it counts from its start');
+  expect((await join(line)).stderr).toContain('takes effect when it starts');
   await client.sh('systemctl reset-failed docker docker.socket; systemctl start docker');
   expect((await join(line)).stderr).toContain('Logged in as admin');
   await pushAndPull(client, image());

@@ -273,7 +273,7 @@ describe('plain HTTP on first contact', () => {
   test('without --yes and without a terminal no password is sent, also where http:// is said', async () => {
     const registry = await serve();
     const words = `--host http://127.0.0.1:${registry.port}`;
-    await expect(developer().client(words, { env: GIVEN })).rejects.toThrow('say yes');
+    await expect(developer().client(words, { env: GIVEN })).rejects.toThrow('no terminal to confirm on');
     expect(registry.heard).toEqual([]);
   });
 

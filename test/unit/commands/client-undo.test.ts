@@ -44,7 +44,7 @@ describe('a host without a port', () => {
     expect(host.snapshot()).toEqual(before);
     const prompts = scripted(['Which registry?', '10.0.0.9:5090']);
     await runCommand(host, '--client 10.0.0.9 --undo', { prompts });
-    expect(prompts.transcript.at(-1)).toBe('Take back what was done for 10.0.0.9:5090? = yes');
+    expect(prompts.transcript.at(-1)).toBe('Undo what was done for 10.0.0.9:5090? = yes');
     expect(trusted()).toEqual(['10.0.0.9:5080']);
   });
 });
