@@ -100,7 +100,7 @@ describe('a set-up out of a bundle', () => {
     await runCommand(host, SETUP);
     carriedOn(host, { images: ['registry:3.1'], answers: { image: 'registry:3.1' } });
     const { heard } = await runCommand(host, '--yes');
-    expect(heard.join()).toContain('To take it:   registry-setup --yes --image registry:3.1');
+    expect(heard.join()).toContain('To use it:   registry-setup --yes --image registry:3.1');
     expect(settings(host)).toContain('image: registry:3\n');
     await runCommand(host, '--yes --image registry:3.1');
     expect(settings(host)).toContain('image: registry:3.1\n');

@@ -49,7 +49,7 @@ test('a variable that means nothing is told of, and the run goes on', async () =
   expect([code, stderr.split('\n').slice(0, 2)]).toEqual([
     0,
     [
-      '! REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
+      '! REGISTRY_SETUP_PRT is not known; did you mean REGISTRY_SETUP_PORT?',
       '! REGISTRY_SETUP_PURGE is not taken from the environment: give --purge on the command line.',
     ],
   ]);

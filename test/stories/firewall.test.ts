@@ -137,7 +137,7 @@ test.each<[string, (host: FakeHost) => void, EngineInfo, string, string[]]>([
     UFW,
     engine('docker'),
     '--open-port',
-    ['registry-setup --bind IP      listens on one address alone'],
+    ['registry-setup --bind IP      listens on one address only'],
   ],
   ['but not when it listens here alone', UFW, engine('docker'), '--bind 127.0.0.1', []],
 ])('said: %s', async (_, prepare, info, line, fix) => {
@@ -161,7 +161,7 @@ test('a rule that refuses the port is told of, and none is added behind it', asy
   const host = fakeHost();
   fakeUfw(host, true, tuple('reject tcp 5000 0.0.0.0/0 any 0.0.0.0/0 in'));
   const [news] = await firewallNews(settings('--open-port'), engine('native'), host);
-  expect(news?.message).toBe('A rule of ufw refuses port 5000: nobody else reaches it.');
+  expect(news?.message).toBe('A rule of ufw refuses port 5000: no other machine reaches it.');
   expect(await shutOpenings(settings(), engine('native'), host)).toEqual([]);
 });
 
@@ -255,7 +255,7 @@ test('the wizard asks once, where there is something to open', async () => {
       prompts,
     },
   );
-  expect(prompts.transcript).toEqual(['Port 5000 is shut by ufw. Open it? = no', 'Go ahead? = yes']);
+  expect(prompts.transcript).toEqual(['Port 5000 is blocked by ufw. Open it? = no', 'Go ahead? = yes']);
   expect(heard.join('\n')).toContain('ufw allow 5000/tcp');
   expect(rules(host)).toBe('');
   expect(answered(host)).toBe(false);

@@ -82,7 +82,7 @@ describe.skipIf(noRegistry)('a proof that was killed', { timeout: 60_000 }, () =
     const journal = readFileSync(join(machine.dir, '.state/journal'), 'utf8');
     expect(journal).toContain(killed);
     const { code, stderr } = await runProgram(['--yes', '--dir', machine.dir], machine);
-    expect([code, stderr]).toEqual([0, expect.stringContaining('was cut off')]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('was interrupted')]);
 
     await pullImage(at, keep, credentials);
     expect(await catalog(at, credentials)).toEqual(['keep', 'registry-setup-check-0123456789ab']);

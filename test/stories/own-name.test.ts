@@ -135,7 +135,7 @@ test.each<[string, object, string[], string]>([
   [
     'no where it is elsewhere',
     ELSEWHERE,
-    ['reg.example is 203.0.113.7, not this machine. Lead it here by /etc/hosts? = no'],
+    ['reg.example is 203.0.113.7, not this machine. Point it here in /etc/hosts? = no'],
     BEFORE,
   ],
   ['nothing is asked where it is here', BOTH, [], BEFORE],

@@ -22,7 +22,7 @@ function machine(state: EngineState) {
 const titles = ({ documents }: Awaited<ReturnType<typeof runCommand>>) =>
   ((documents[0]?.changes ?? []) as { title: string }[]).map(({ title }) => title);
 const dockerRuns = async () => (await host.run('docker', ['version'])).code === 0;
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 
 describe('no Docker', () => {
   beforeEach(() => machine({ installed: false }));
@@ -68,7 +68,7 @@ describe('no Docker', () => {
   test('uninstall leaves it, and says how it goes', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     const { heard: words, documents } = await runCommand(host, 'uninstall --yes');
-    expect(words.join('\n')).toContain('was installed for the registry, and stays');
+    expect(words.join('\n')).toContain('was installed for the registry and stays');
     expect(documents[0]).toMatchObject({ engineKept: true });
     expect(await dockerRuns()).toBe(true);
     expect(host.docker.containers).toEqual([]);
@@ -100,7 +100,7 @@ describe('no Docker', () => {
     const end = scripted(['Remove http://10.0.3.17:5000 (/opt/registry)?', true]);
     await runCommand(host, 'uninstall', { prompts: end });
     expect(end.transcript.at(-1)).toBe(
-      'Docker was installed for it (the package docker.io). Remove that, too? = no',
+      'Docker was installed for the registry (the package docker.io). Remove it, too? = no',
     );
     expect(await dockerRuns()).toBe(true);
   });
@@ -165,7 +165,7 @@ describe('a Docker that does not run', () => {
     const prompts = scripted();
     await runCommand(host, '', { prompts });
     expect(prompts.transcript).toEqual([
-      'What shall run the registry? = Docker: start it',
+      'What should run the registry? = Docker: start it',
       'Go ahead? = yes',
     ]);
     expect(host.docker.containers).toMatchObject([{ id, running: true }]);
@@ -201,10 +201,10 @@ test('the command line of Docker without an engine is no Docker: it is installed
     if (args[0] === 'cat') return { code: 1, stdout: '', stderr: 'No files found for docker.service.' };
     return run(command, args, options);
   };
-  await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('no engine that it reaches');
+  await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('it reaches no engine');
   const prompts = scripted([ENGINE, 'Docker, from the packages'], ['Go ahead', 'no']);
   const ran = await runCommand(host, PLAIN, { prompts });
-  expect(ran.heard).toContain('  The command line of Docker is here, and no engine that it reaches.');
+  expect(ran.heard).toContain('  The command line of Docker is here, but it reaches no engine.');
   await runCommand(host, `--yes --engine docker ${PLAIN}`);
   expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
 });
@@ -219,6 +219,6 @@ test('where no package manager is known, --engine docker says what is left to do
   machine({ installed: false });
   await host.remove('/usr/bin/apt-get');
   await expect(runCommand(host, `--yes --engine docker ${PLAIN}`)).rejects.toMatchObject({
-    message: expect.stringContaining('no package manager that is known here has it'),
+    message: expect.stringContaining('no package manager that registry-setup knows has it'),
   });
 });

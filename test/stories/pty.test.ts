@@ -62,7 +62,7 @@ describe.skipIf(missing)('on a terminal', () => {
     await pty.waitFor(/\? Password for a /);
     pty.type('geheim');
     pty.key('enter');
-    await pty.waitFor(/\? The same again/);
+    await pty.waitFor(/\? Repeat the password/);
     pty.type('geheim');
     pty.key('enter');
     await pty.waitFor(/\? One more user\?/);

@@ -42,7 +42,7 @@ describe('a first run', () => {
       'Password for admin  [empty: a strong one is made] = ',
       'One more user? = no',
       'Encryption = none',
-      'Everyone on the way can read the passwords. Really? = yes',
+      'Everyone on the network path can read the passwords. Continue? = yes',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({
@@ -85,10 +85,10 @@ describe('a first run', () => {
       ['User name', 'ann'],
       ['Password for ann', 'x'.repeat(73)],
       ['Password for ann', 'geheim'],
-      ['The same again', 'anders'],
+      ['Repeat the password', 'anders'],
       ['Try again', true],
       ['Password for ann', 'geheim'],
-      ['The same again', 'geheim'],
+      ['Repeat the password', 'geheim'],
       ['One more user', true],
       ['User name', 'ann'],
       ['User name', 'bob'],
@@ -101,7 +101,7 @@ describe('a first run', () => {
       'Where the images are kept (41 GB free): /etc belongs to the system.',
       expect.stringMatching(/^User name: "a:b" is not a user name/),
       expect.stringMatching(/^Password for ann .*: A password has at most 72 bytes/),
-      'User name: That one is there already.',
+      'User name: That user exists already.',
     ]);
     expect(settingsOf(host)).toMatchObject({
       host: 'reg.example',

@@ -52,7 +52,11 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
 
 /** Addresses of this machine that came after the certificate; a new one by itself would stop the registry for a moment. */
 export const lacksLines = (lacks: string[] | undefined): string[] =>
-  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} puts it in`] : [];
+  lacks?.length
+    ? [
+        `  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} adds ${lacks.length > 1 ? 'them' : 'it'}`,
+      ]
+    : [];
 
 export const inDays = (days: number): string =>
   days < 0
@@ -93,7 +97,7 @@ function tokenLines({ auth, tls }: Settings): string[] {
   if (auth !== 'token' || tls === 'insecure') return [];
   return [
     '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
-    '  there, --client offers to put the certificate into the trust store of the system.',
+    '  there, --client offers to put the certificate into the system trust store.',
     '',
   ];
 }
@@ -109,12 +113,11 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
   if (!site) return [];
   const until = day(certificateFacts(site).site.notAfter);
   if (byHand)
-    return [
-      `  Valid until ${until}. Nothing here can renew it by itself; let this run every day:`,
-      `    ${byHand}`,
-      '',
-    ];
-  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : `then: ${commandLine('rotate')}`}.`, ''];
+    return [`  Valid until ${until}. Nothing here can renew it; run this every day:`, `    ${byHand}`, ''];
+  return [
+    `  Valid until ${until}, ${renew ? 'renewed automatically' : `then: ${commandLine('rotate')}`}.`,
+    '',
+  ];
 }
 
 /** What the person needs next, and nothing more. Every line can be pasted. */

@@ -89,10 +89,10 @@ describe('passwords', () => {
     await enterUntil(pty, 'User name');
     await answer(pty, 'User name', 'ann');
     await answer(pty, 'Password for ann', 'battery-staple');
-    await answer(pty, 'The same again', 'battery-stable');
-    await answer(pty, 'They differ', 'y');
+    await answer(pty, 'Repeat the password', 'battery-stable');
+    await answer(pty, 'The passwords differ', 'y');
     await answer(pty, 'Password for ann', 'battery-staple');
-    await answer(pty, 'The same again', 'battery-staple');
+    await answer(pty, 'Repeat the password', 'battery-staple');
     await answer(pty, 'One more user', 'y');
     await answer(pty, 'User name', 'bob');
     await enterUntil(pty, GO);

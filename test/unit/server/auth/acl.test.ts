@@ -253,7 +253,7 @@ describe('what does not go together', () => {
     ['--auth token', []],
     [
       '--auth token --reader bob --reader carol:team/* --anonymous-pull',
-      ['--anonymous-pull: everybody may pull everything then, also carol'],
+      ['--anonymous-pull: then everybody may pull everything, also carol'],
     ],
     ['--auth token --reader bob --anonymous-pull', []],
     ['--auth token --user ann --reader ann', ['--reader: ann is an administrator already (--user)']],
@@ -266,12 +266,12 @@ describe('what does not go together', () => {
     ['--auth token --port 5001', ['--port: the registry and its logins need a port each']],
     ['--auth token --port 5001 --auth-port 5002', []],
     ['--auth token --auth-port 0', [expect.stringMatching(/^--auth-port: a port is a number/)]],
-    ['--reader bob', ['--reader: only --auth token knows readers, not htpasswd']],
-    ['--auth none --reader bob', ['--reader: only --auth token knows readers, not none']],
-    ['--anonymous-pull', ['--anonymous-pull: only --auth token knows pulls without login, not htpasswd']],
+    ['--reader bob', ['--reader: only --auth token has readers, not htpasswd']],
+    ['--auth none --reader bob', ['--reader: only --auth token has readers, not none']],
+    ['--anonymous-pull', ['--anonymous-pull: only --auth token has pulls without login, not htpasswd']],
     [
       '--auth none --anonymous-pull',
-      ['--anonymous-pull: only --auth token knows pulls without login, not none'],
+      ['--anonymous-pull: only --auth token has pulls without login, not none'],
     ],
     ['--auth token --auth-image Docker_Auth', [expect.stringMatching(/^--auth-image: /)]],
   ])('%s', (line, wanted) => {
