@@ -8,12 +8,15 @@ import { type Run, recover } from './run.ts';
 export async function recoverFirst(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;
-  const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
-  context.output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
+  const rest = left.committed ? 'Only the cleanup was left.' : 'Undoing what it had done …';
+  context.output.say(`The run "${left.command}" of ${left.since} was interrupted. ${rest}`);
   const failures = await recover(context.calm, dir, run, left);
   if (failures.length === 0) return;
-  throw new CliError('What the run that was cut off had done could not be put back.', {
+  throw new CliError('What the interrupted run had done could not be undone.', {
     why: failures.join('\n'),
-    fix: ['Do that by hand, then let it be forgotten:', `  rm ${join(dir, '.state/journal')}`],
+    fix: [
+      'Undo it by hand, then make registry-setup forget that run:',
+      `  rm ${join(dir, '.state/journal')}`,
+    ],
   });
 }

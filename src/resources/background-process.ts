@@ -41,7 +41,7 @@ async function stop(host: Host, script: string): Promise<void> {
     if (!(await scriptProcess(host, script))) return;
     await sleep(20);
   }
-  throw new CliError(`${script} does not end.`, { fix: `kill -9 ${there.pid}` });
+  throw new CliError(`${script} does not stop.`, { fix: `kill -9 ${there.pid}` });
 }
 
 export const background: Provider<ProcessResource, ProcessStep> = {

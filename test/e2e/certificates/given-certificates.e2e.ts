@@ -132,7 +132,7 @@ describe('--cert --key: a ready certificate', () => {
       'in the wrong order',
       { 'site.crt': ca.cert + middle.cert + site.cert, ...key },
       flags,
-      /not in the order of the chain/,
+      /not in chain order/,
     ],
     [
       'without the root, which --ca-cert gives',

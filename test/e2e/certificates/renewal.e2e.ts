@@ -185,7 +185,7 @@ describe('without systemd', () => {
     await server.sh('rm -rf /etc/cron.d');
     const { stderr } = await alone(SET_UP);
     expect(stderr).toMatch(
-      /let this run every day:\n.*node \/opt\/registry\/program\/[0-9a-f]+\/dist\/cli\.js rotate --if-expiring 30 --yes/,
+      /run this every day:\n.*node \/opt\/registry\/program\/[0-9a-f]+\/dist\/cli\.js rotate --if-expiring 30 --yes/,
     );
     expect((await server.sh('ls /etc/systemd/system')).stdout).not.toContain('registry-setup');
     expect(await onWire(server, AT)).toBe(await inFile(server));

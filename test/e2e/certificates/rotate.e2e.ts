@@ -126,7 +126,7 @@ it('--host in an ordinary run: the same CA, and the clients are told the new add
   const client = dev();
   const root = await roots(server);
   const { stderr } = await run(server, `--yes --host ${server.ip} --san ${server.name}`);
-  expect(stderr).toContain(`Clients call it ${server.ip}:5000 now, and not ${at}`);
+  expect(stderr).toContain(`Clients use ${server.ip}:5000 now, not ${at}`);
   expect(await roots(server)).toEqual(root);
   await trustRoots(client, root.join(''), `${server.ip}:5000`);
   await login(client, `${server.ip}:5000`, 'admin', PASSWORD);

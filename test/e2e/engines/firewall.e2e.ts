@@ -64,7 +64,7 @@ describe('a registry of the machine itself', () => {
 
   it('ufw: after a no it is shut, and the command is shown', async () => {
     const { stderr } = await setUp('--no-open-port');
-    expect(stderr).toContain('ufw is on: nobody else reaches port 5000');
+    expect(stderr).toContain('ufw is on: no other machine reaches port 5000');
     expect(stderr).toContain('ufw allow 5000/tcp');
     expect(await answer()).toBe('000');
   }, 240_000);
@@ -136,7 +136,7 @@ describe('Docker', () => {
   it('its ports go past ufw, which is said, and it opens firewalld itself: neither is touched', async () => {
     await server.sh('ufw --force enable');
     const { stderr } = await setUp();
-    expect(stderr).toContain('ports that Docker publishes go past it');
+    expect(stderr).toContain('ports that Docker publishes bypass it');
     expect(stderr).not.toContain('Opened');
     expect((await server.sh('ufw show added | tail -n +2')).stdout.trim()).toBe('(None)');
     expect(await answer()).toBe('401');

@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 // The image comes from a file: Docker Hub is not everywhere.
 const ARCHIVE = '--image-archive /lab/registry-3.tar';
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 
 describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
   let server: Host;
@@ -127,7 +127,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     await prove(pty.screen());
     await server.reboot();
     await server.sh('for i in {1..60}; do registry-setup status && exit 0; sleep 0.5; done; exit 1');
-    expect(await uninstall('')).toContain('Docker was installed for the registry, and stays');
+    expect(await uninstall('')).toContain('Docker was installed for the registry and stays');
     expect((await server.sh('docker ps -aq')).stdout).toBe('');
   });
 });
@@ -148,7 +148,7 @@ describe('without a terminal', () => {
        kill -9 $run`,
     );
     const { stderr } = await run(server, 'uninstall --yes', { seconds: 240 });
-    expect(stderr).toContain('was cut off. Putting back');
+    expect(stderr).toContain('was interrupted. Undoing');
     const { stdout } = await server.sh(
       'pgrep -x apt-get || true; dpkg --audit; command -v dockerd || true; ls -A /opt',
     );

@@ -54,7 +54,7 @@ describe.each<Flavour>(['trixie-podman', 'bookworm-podman'])('%s', (flavour) => 
       `echo horse | registry-setup --yes ${DIR} --image-archive /lab/registry-3.tar --password-stdin`,
     );
     expect(stderr).toContain('A test image pushed, pulled and removed');
-    expect(stderr).toContain('renewed by itself');
+    expect(stderr).toContain('renewed automatically');
     await dev.write(
       `/etc/docker/certs.d/${address}/ca.crt`,
       await server.read('/home/ann/registry/certs/ca.crt'),

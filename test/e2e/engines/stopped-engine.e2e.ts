@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterAll(removeAll);
 
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 const stop = (words = '') => team.server.sh(`systemctl ${words} --now docker.service docker.socket`);
 /** Whether it runs, and whether it starts with the machine. */
 const state = async () =>
@@ -69,7 +69,7 @@ it('started after a yes, and with the machine: the registry comes back after a r
 
   const gone = spawnPty(server, 'registry-setup uninstall --purge');
   await answer(gone, 'Type', /Address +(\S+):5000/.exec(pty.history())?.[1] ?? '');
-  await answer(gone, 'Docker was started for it', 'y');
+  await answer(gone, 'Docker was started for the registry', 'y');
   expect(await gone.exitCode, gone.screen()).toBe(0);
   expect((await state()).slice(0, 2)).toEqual(OFF.slice(0, 2));
 });
@@ -77,7 +77,7 @@ it('started after a yes, and with the machine: the registry comes back after a r
 it('a set-up that fails stops it again', async () => {
   await stop('disable -q');
   const said = await refused(team.server, 1, '--yes --engine docker --image no.such.example/registry:3');
-  expect(said).toContain('Docker does not run: it is started');
+  expect(said).toContain('Docker is not running: it is started');
   expect(said).toContain('Everything was put back as it was.');
   expect(await state()).toEqual(OFF);
 });

@@ -33,7 +33,7 @@ describe('a first run', () => {
     async (trap) => {
       await killed(SET_UP, trap);
       const { stderr } = await run(server, SET_UP);
-      expect(stderr).toContain('was cut off');
+      expect(stderr).toContain('was interrupted');
       expect(await answers(5000)).toBe('200');
       expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
       await run(server, 'uninstall --yes');
@@ -82,7 +82,7 @@ describe('a first run', () => {
     await reached();
     pty.key('ctrl-c');
     expect(await pty.exitCode).toBe(130);
-    expect((await run(server, SET_UP)).stderr).toContain('was cut off');
+    expect((await run(server, SET_UP)).stderr).toContain('was interrupted');
     expect(await answers(5000)).toBe('200');
   });
 
@@ -132,7 +132,7 @@ describe('a run that changes the port of a registry with images', () => {
       await killed('--yes --port 5050', trap);
       expect(await refused(server, 1, 'status')).toBe('');
       const { stderr } = await run(server, '--yes --port 5000');
-      expect(stderr).toContain('was cut off');
+      expect(stderr).toContain('was interrupted');
       await servesAsBefore();
     },
   );
@@ -161,7 +161,7 @@ describe('a run that changes the port of a registry with images', () => {
     const said = await refused(server, 1, '--yes --port 5050', { env });
     expect(said).toContain('Not everything could be put back');
     await server.sh('systemctl reset-failed docker.service docker.socket; systemctl start docker');
-    expect((await run(server, '--yes --port 5000')).stderr).toContain('was cut off');
+    expect((await run(server, '--yes --port 5000')).stderr).toContain('was interrupted');
     await servesAsBefore();
   });
 

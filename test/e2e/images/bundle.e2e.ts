@@ -193,7 +193,7 @@ describe('a server with Node, and nothing else', () => {
     const { stderr } = await bare.sh('cd /root; node registry.run --yes --password-stdin', {
       input: 'correct horse',
     });
-    expect(stderr).toContain('becomes a program of this machine, out of the image');
+    expect(stderr).toContain('runs as a program of this machine, out of the image');
     expect(stderr).toContain('A test image pushed, pulled and removed');
     const at = `${bare.ip}:5000`;
     await trustRoots(dev, (await roots(bare)).join(''), at);

@@ -70,7 +70,7 @@ describe('a registry with roles', () => {
     // By what is in it, not by what it is called.
     await server.sh('docker tag registry:2 mirror.example/library/whatever:3');
     const { stderr } = await run(server, '--yes --image mirror.example/library/whatever:3');
-    expect(stderr).toContain('Takes the tokens of docker_auth, and refuses what no rule allows');
+    expect(stderr).toContain('Accepts the tokens of docker_auth, and refuses what no rule allows');
     expect(await legacy()).toBe('false');
     expect(await answers(UPLOAD, ADMIN, READER)).toBe('202 401');
     await run(server, '--yes --image registry:3');

@@ -121,7 +121,7 @@ it('killed while new connections wait: they are let in by themselves', async () 
   expect(await rules()).not.toBeNull();
   // What it was killed in front of has not been stopped: it answers when the rules are over, and nobody has to take them away.
   await push(dev, `${at}/team/app:1`);
-  expect((await run(server, '--yes')).stderr).toContain('was cut off');
+  expect((await run(server, '--yes')).stderr).toContain('was interrupted');
   expect(await rules()).toBeNull();
   await roundTrip(dev, `${at}/team/app:1`);
 });
@@ -131,7 +131,7 @@ it('killed in the middle: the next run puts both back', async () => {
   const { env } = await trapDocker(server, { at: 'logs', before: KILL });
   await server.sh('registry-setup rotate --token-key --yes', { env, check: false });
   expect(await refused(server, 1, 'status')).toBe('');
-  expect((await run(server, '--yes')).stderr).toContain('was cut off');
+  expect((await run(server, '--yes')).stderr).toContain('was interrupted');
   await server.sh('sleep 3');
   expect(await wires()).toEqual(wire);
   expect(await keyId()).toBe(key);

@@ -182,7 +182,7 @@ describe('changes', () => {
     await run(server, 'user password eve --yes --password-stdin', { input: 'eve-2' });
     expect(await loginRefused(dev, at, 'eve', 'eve-1')).toMatch(/unauthorized|401/);
     await login(dev, at, 'eve', 'eve-2');
-    expect((await run(server, 'user remove eve --yes')).stderr).toContain('may go on for 15 minutes');
+    expect((await run(server, 'user remove eve --yes')).stderr).toContain('is valid for up to 15 minutes');
     expect(await loginRefused(dev, at, 'eve', 'eve-2')).toMatch(/unauthorized|401/);
     await run(server, 'user remove root2 --yes');
     expect(await loginRefused(dev, at, 'root2', 'root2-1')).toMatch(/unauthorized|401/);

@@ -103,8 +103,12 @@ describe('an image straight from a registry', () => {
   });
 
   test.each<[string, Wrong, string]>([
-    ['a layer that is another one', { layer: 'changed on the way' }, 'came as something else'],
-    ['none for this machine', { index: '{"manifests":[]}' }, `there is none for ${architecture()}`],
+    ['a layer that is another one', { layer: 'changed on the way' }, 'does not match its digest'],
+    [
+      'none for this machine',
+      { index: '{"manifests":[]}' },
+      `the image does not exist for ${architecture()}`,
+    ],
     ['a limit', { status: 429 }, '429 TOOMANYREQUESTS slow down'],
   ])('%s: one error, with the ways out', async (_, wrong, why) => {
     const failed = fetchAll(await registry(wrong));

@@ -187,7 +187,7 @@ withOpenssl(() => {
 
     test('but of a kind that Docker does not know', () => {
       const root = make({ key: newKey('secp256k1'), extensions: CA });
-      expect(() => signBy(root)).toThrow('Docker does not know (EC secp256k1)');
+      expect(() => signBy(root)).toThrow('Docker does not support (EC secp256k1)');
     });
   });
 });

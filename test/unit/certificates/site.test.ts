@@ -36,7 +36,7 @@ test('while the certificate fits, nobody misses it', async () => {
 
 test('what must be signed waits for it, and is signed when it is back', async () => {
   const { host } = await machine(() => undefined);
-  const said = 'The CA in /opt/registry/ca cannot sign: ca.key is not there.';
+  const said = 'The CA in /opt/registry/ca cannot sign: ca.key is missing.';
   for (const one of [wish({ site: true }), wish({ site: true, ca: true }), wish({}, ['other.example'])])
     await expect(ownCaSite(one, host)).rejects.toThrow(said);
   const back = await machine(({ ca }) => ca.key);

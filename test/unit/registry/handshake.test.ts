@@ -147,7 +147,7 @@ describe('refused, in words', () => {
   test('what only the TLS library minds, as it says it', () => {
     const chain = [leafOf(['reg.example']), ca.certPem];
     expect(refusalReasons('INVALID_PURPOSE', { chain, roots: [ca.certPem], name: 'reg.example' })).toEqual([
-      'its chain does not hold: invalid purpose',
+      'its chain is not valid: invalid purpose',
     ]);
   });
 

@@ -152,7 +152,7 @@ describe('a token that the registry does not take', () => {
     ],
     [
       'time="2026-11-21T14:28:56.188950021Z" level=info msg="token from untrusted issuer: \\"somebody-else\\""',
-      'they are of another issuer',
+      'they come from another issuer',
     ],
     ['level=info msg="token intended for another audience: [x]"', 'they are for another service'],
     [
@@ -168,7 +168,9 @@ describe('a token that the registry does not take', () => {
     const refused = withCause({ name: 'registry' } as Settings, host, () =>
       Promise.reject(new CliError('401')),
     );
-    await expect(refused).rejects.toThrow(`The registry does not take the tokens of docker_auth: ${wanted}.`);
+    await expect(refused).rejects.toThrow(
+      `The registry does not accept the tokens of docker_auth: ${wanted}.`,
+    );
   });
 
   test('with nothing of it in the log, the error is what it was', async () => {

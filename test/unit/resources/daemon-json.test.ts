@@ -133,7 +133,7 @@ describe('the way back', () => {
     const daemon = runDockerd(host);
     daemon.deaf = true;
     const undo = await daemonJson.undo(resource, host, vaultOn(host));
-    await expect(daemonJson.apply(resource, host)).rejects.toThrow('Docker did not take the change');
+    await expect(daemonJson.apply(resource, host)).rejects.toThrow('Docker did not accept the change');
     await undoNow(undo, host);
     expect(host.text(config)).toBe('{}\n');
   });

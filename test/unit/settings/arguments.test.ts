@@ -87,10 +87,10 @@ describe('the command line', () => {
     ['--port 80a', '--port: takes a whole number, not "80a"'],
     ['--port -1', '--port: takes a whole number, not "-1"'],
     ['--port 5e3', '--port: takes a whole number, not "5e3"'],
-    ['--auth ldap', '--auth: is none, htpasswd, token, not "ldap"'],
+    ['--auth ldap', '--auth: takes none, htpasswd, token, not "ldap"'],
     ['--yes=no', '--yes: takes no value, so not "no"'],
     ['--no-delete=1', '--no-delete: takes no value, so not "1"'],
-    ['status --host a', '--host: "status" does not take it'],
+    ['status --host a', '--host: "status" does not take this flag'],
     ['stats', 'stats: there is no such command; did you mean "status"?'],
     ['frobnicate', 'frobnicate: there is no such command'],
     ['help frobnicate', 'frobnicate: there is no such command'],
@@ -99,19 +99,19 @@ describe('the command line', () => {
     ['uninstall --dir=', '--dir: needs a value, and it is empty: --dir DIR'],
     ['client a --target=', '--target: needs a value, and it is empty: --target NAME'],
     ['client a --ca=', '--ca: needs a value, and it is empty: --ca FILE'],
-    ['--port 5000 --port 5001', '--port: is said twice: 5000 and 5001'],
-    ['client a --host b', 'HOST: is said twice: b and a'],
+    ['--port 5000 --port 5001', '--port: is given twice: 5000 and 5001'],
+    ['client a --host b', 'HOST: is given twice: b and a'],
     ['--delete --no-delete', '--no-delete: contradicts --delete'],
     ['rotate --ca --if-expiring 30', '--if-expiring: does not go with --ca'],
     ['rotate --token-key --if-expiring 30', '--if-expiring: does not go with --token-key'],
     ['rotate --ca --token-key', '--token-key: does not go with --ca'],
     ['client a --undo --target docker', '--target: does not go with --undo'],
-    ['status --client', '--client: "status" does not take it'],
+    ['status --client', '--client: "status" does not take this flag'],
     ['--client=reg.example', '--client: takes no value'],
     ['--no-client', '--no-client: there is no such flag'],
-    ['user list --reader bob', '--reader: "user list" does not take it'],
-    ['user --password-stdin', '--password-stdin: "user list" does not take it'],
-    ['user remove bob --password-file f', '--password-file: "user remove" does not take it'],
+    ['user list --reader bob', '--reader: "user list" does not take this flag'],
+    ['user --password-stdin', '--password-stdin: "user list" does not take this flag'],
+    ['user remove bob --password-file f', '--password-file: "user remove" does not take this flag'],
     ['user rename bob', 'rename: "user" takes list, add, remove, password'],
   ])('%s → %s', (line, wanted) =>
     expect(complaint(() => read(line)).split('; did')[0]).toBe(wanted.split('; did')[0]),
@@ -264,14 +264,14 @@ describe('the environment', () => {
       OTHER: 'x',
     };
     expect(strayVariables('uninstall', env, {})).toEqual([
-      'REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
-      'REGISTRY_SETUP_FROBNICATE means nothing.',
+      'REGISTRY_SETUP_PRT is not known; did you mean REGISTRY_SETUP_PORT?',
+      'REGISTRY_SETUP_FROBNICATE is not known.',
     ]);
     expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, {})).toHaveLength(1);
     expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, read('client --undo').answers)).toEqual([]);
   });
 
-  test('says nothing to a command that does not take it', () => {
+  test('says nothing to a command that does not take this flag', () => {
     expect(readEnvironment('status', { REGISTRY_SETUP_HOST: 'x', REGISTRY_SETUP_PORT: 'nonsense' })).toEqual(
       {},
     );
@@ -310,8 +310,8 @@ describe('an answers file', () => {
   });
 
   test.each<[unknown, string]>([
-    [['host'], 'a.yml: is a list of "name: value" lines, the names are those of the flags'],
-    ['host', 'a.yml: is a list of "name: value" lines, the names are those of the flags'],
+    [['host'], 'a.yml: must be a list of "name: value" lines; the names are those of the flags'],
+    ['host', 'a.yml: must be a list of "name: value" lines; the names are those of the flags'],
     [{ prot: 1 }, 'a.yml: prot: there is no such setting; did you mean port?'],
     [{ password: 'geheim' }, 'a.yml: password: there is no such setting (passwords: --password-file)'],
     [{ 'password-file': 'x' }, 'a.yml: password-file: there is no such setting (passwords: --password-file)'],
@@ -328,7 +328,7 @@ describe('an answers file', () => {
     [{ user: { name: 'x' } }, 'a.yml: user: takes a list of words'],
     [{ user: [['x']] }, 'a.yml: user: takes a list of words'],
     [{ user: true }, 'a.yml: user: takes a list of words'],
-    [{ tls: 'yes' }, 'a.yml: tls: is insecure, self-signed, ca-signed, not "yes"'],
+    [{ tls: 'yes' }, 'a.yml: tls: takes insecure, self-signed, ca-signed, not "yes"'],
   ])('%j → %s', (value, wanted) => expect(complaint(() => answers(value))).toBe(wanted));
 
   test('every problem at once, and no password', () => {
