@@ -40,7 +40,7 @@ done
 if [ -z "$node" ]; then
   if [ "$node_size" -eq 0 ]; then
     echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH." >&2
-    echo "  Carry one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
+    echo "  Copy one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
     echo "  Or make the bundle with one in it:                    registry-setup bundle FILE --with-node" >&2
     exit 2
   fi
