@@ -26,7 +26,7 @@ function withArchive(): Machine & { archive: string } {
 const left = ({ env }: Machine) => readdirSync(env.TMPDIR ?? '');
 
 describe('bundle FILE', () => {
-  test('one file that anybody may run, told by --json; nothing else is left, no password is in it', async () => {
+  test('writes one file that anybody may run, reported by --json; leaves nothing else, holds no password', async () => {
     const machine = withArchive();
     const file = join(machine.place, 'registry.run');
     Object.assign(machine.env, { REGISTRY_SETUP_PASSWORD: 'correct horse', REGISTRY_SETUP_PORT: '5050' });

@@ -33,7 +33,7 @@ describe.skipIf(missing)('on a terminal', () => {
     untouched(machine);
   });
 
-  test('what is wrong is said and can be corrected; an answer can be changed; no is no', async () => {
+  test('a wrong answer is reported and can be corrected; an answer can be changed; "no" changes nothing', async () => {
     const machine = temporaryMachine();
     const port = await freePort();
     const pty = wizard(

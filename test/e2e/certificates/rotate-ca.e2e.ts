@@ -95,7 +95,7 @@ it('the key of the old CA is destroyed: nothing below the directory holds a line
   expect((await server.sh(find)).stdout).toBe('');
 });
 
-it('once more while clients of the first root are left: it is said that those are cut off', async () => {
+it('a second --ca while clients of the first root are left warns that they are cut off', async () => {
   const [first = ''] = await roots(server);
   await run(server, 'rotate --yes --ca');
   const [second = ''] = await roots(server);

@@ -109,7 +109,7 @@ describe.each(['rotate --yes', 'rotate --yes --ca'])('%s', (line) => {
   );
 });
 
-it('killed between the files of a new CA: the next run does not take the half for a whole', async () => {
+it('killed between the files of a new CA: the next run does not use half of a CA', async () => {
   const { server, dev } = team;
   const [root = ''] = await roots(server);
   // As if cut off after the first of them: a certificate that the key does not belong to.
@@ -122,7 +122,7 @@ it('killed between the files of a new CA: the next run does not take the half fo
   await roundTrip(dev, `${at}/team/app:1`);
 });
 
-it('the key of the CA is kept elsewhere: what must be signed is refused, no other CA is made in silence, the rest goes on', async () => {
+it('the key of the CA is kept elsewhere: signing is refused, no other CA is made silently, the rest works', async () => {
   const { server } = team;
   await server.sh('mv /opt/registry/ca/ca.key /root/ca.key');
   expect(await refused(server, 2, 'rotate --yes')).toMatch(

@@ -66,7 +66,7 @@ it('--json: what was done, the certificate', async () => {
   expect(said.changed.map(({ title }: { title: string }) => title)).toContain('container registry');
 });
 
-it('while a client pushes in a loop: nobody is refused; the gap, beside that of a bare docker restart', async () => {
+it('while a client pushes in a loop: no push is refused; the gap is compared with a plain docker restart', async () => {
   const client = dev();
   await push(client, `${at}/team/app:1`);
   await client.write(
@@ -134,7 +134,7 @@ it('--host in an ordinary run: the same CA, and the clients are told the new add
   await roundTrip(client, `${at}/team/app:1`);
 });
 
-it('nothing is touched by --dry-run, without a yes, and long before the end', async () => {
+it('--dry-run, a missing yes, and --if-expiring long before the end touch nothing', async () => {
   const [before, container] = [await files(server), await running(server)];
   expect((await run(server, 'rotate --dry-run')).stdout).toContain('/opt/registry/certs/site.crt');
   expect(await refused(server, 2, 'rotate')).toContain('--yes');

@@ -110,7 +110,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     expect(stdout).not.toMatch(/overlay|snapshot|registry/);
   });
 
-  it('Docker from the packages: a registry that another machine can use; uninstall leaves Docker, unless told', async () => {
+  it('Docker from the packages: a registry that another machine can use; uninstall leaves Docker by default', async () => {
     const pty = spawnPty(server, `registry-setup ${ARCHIVE}`, { cols: 120, rows: 40 });
     await choose(pty, 1);
     await question(pty, GO);
@@ -141,7 +141,7 @@ describe('without a terminal', () => {
   });
   afterAll(removeAll);
 
-  it('killed while apt works: the next run waits for apt, and takes Docker away', async () => {
+  it('killed while apt works: the next run waits for apt, and removes Docker', async () => {
     await server.sh(
       `registry-setup --yes --engine docker ${ARCHIVE} >/dev/null 2>&1 & run=$!
        until pgrep -x dpkg >/dev/null; do sleep 0.1; done
@@ -155,7 +155,7 @@ describe('without a terminal', () => {
     expect(stdout).toBe('');
   });
 
-  it('--engine docker installs it; uninstall --with-engine takes it away, unless others use it', async () => {
+  it('--engine docker installs Docker; uninstall --with-engine removes it, unless others use it', async () => {
     await run(server, `--yes --engine docker ${ARCHIVE}`, { seconds: 240 });
     await server.sh('docker run -d --name web --entrypoint sleep registry:3 600');
     const said = await refused(server, 2, 'uninstall --yes --with-engine');

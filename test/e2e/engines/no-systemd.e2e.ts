@@ -27,7 +27,7 @@ it('--yes: from nothing to a registry that answers over TLS, with a password', a
   expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
 }, 240_000);
 
-it('what dies is started again, and a rotation restarts it', async () => {
+it('a registry that dies is started again, and a rotation restarts it', async () => {
   await server.sh(`kill -9 $(${program})`);
   await until(server, 'registry-setup status');
   await run(server, 'rotate --yes');

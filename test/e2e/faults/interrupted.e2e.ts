@@ -41,13 +41,13 @@ describe('a first run', () => {
     },
   );
 
-  it('killed, and not wanted any more: uninstall takes away what it had done', async () => {
+  it('killed, and no longer wanted: uninstall removes what it had done', async () => {
     await killed(SET_UP, { at: 'run', after: KILL });
     await run(server, 'uninstall --yes');
     expect(await server.changes()).toEqual([]);
   });
 
-  it('killed at any moment: the next one finishes, and uninstall leaves nothing', {
+  it('killed at any moment: the next run finishes, and uninstall leaves nothing', {
     timeout: 120_000,
   }, async () => {
     for (let tenths = 2; tenths <= 14; tenths += 2) {
@@ -86,7 +86,7 @@ describe('a first run', () => {
     expect(await answers(5000)).toBe('200');
   });
 
-  it('told to end by the system: undone, exit 130', async () => {
+  it('terminated by the system: undone, exit 130', async () => {
     const { env } = await trapDocker(server, { at: 'run', before: `kill -TERM $PPID; ${HOLD}` });
     await refused(server, 130, SET_UP, { env });
     expect(await server.changes()).toEqual([]);
@@ -137,7 +137,7 @@ describe('a run that changes the port of a registry with images', () => {
     },
   );
 
-  it('killed while it tidied up: the new one stays, and the next run ends the tidying', async () => {
+  it('killed during the cleanup: the new container stays, and the next run finishes the cleanup', async () => {
     await killed('--yes --port 5050', { at: 'rm', before: KILL });
     await run(server, '--yes');
     const moved = '127.0.0.1:5050/team/app:1';
@@ -146,7 +146,7 @@ describe('a run that changes the port of a registry with images', () => {
     expect((await server.sh("docker ps -a --format '{{.Names}}'")).stdout).toBe('registry\n');
   });
 
-  it('Ctrl-C while the new container starts: the former one serves again', async () => {
+  it('Ctrl-C while the new container starts: the former container serves again', async () => {
     const { env, reached } = await trapDocker(server, { at: 'start', before: HOLD });
     const pty = spawnPty(server, 'registry-setup --yes --port 5050', { env });
     await reached();
@@ -155,7 +155,7 @@ describe('a run that changes the port of a registry with images', () => {
     await servesAsBefore();
   });
 
-  it('the engine stops half-way: said with what is left to do, and put right by the next run', async () => {
+  it('the engine stops half-way: the error lists what is left to do, and the next run repairs it', async () => {
     const stop = 'systemctl stop docker.socket docker.service';
     const { env } = await trapDocker(server, { at: 'create', before: stop });
     const said = await refused(server, 1, '--yes --port 5050', { env });

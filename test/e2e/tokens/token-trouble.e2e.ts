@@ -63,7 +63,7 @@ describe('before anything is touched', () => {
     },
   );
 
-  it('a port for logins that is taken, a name that is taken: who has it, and the way out', async () => {
+  it('a port for logins that is taken, a name that is taken: names the holder, and the fix', async () => {
     await server.sh('docker run -d --name other -p 5001:80 --entrypoint sleep registry:3 60');
     const port = await refused(server, 2, words(), given);
     expect(port).toContain('Port 5001 is taken by the container "other"');
@@ -77,7 +77,7 @@ describe('before anything is touched', () => {
   });
 });
 
-describe('the proof says why', () => {
+describe('the proof names the cause', () => {
   it.each([
     ['a key id of the other kind', '--image lab/three-as-two:1', 'it does not know the key that signs them'],
     [

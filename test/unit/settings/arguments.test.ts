@@ -65,7 +65,7 @@ describe('the command line', () => {
     ['bundle x.run', 'bundle', ['x.run']],
   ])('"%s" is for %s', (line, command, operands) => expect(read(line)).toMatchObject({ command, operands }));
 
-  test('where each was said is known', () => {
+  test('records where each value was given', () => {
     expect(read('--port 1 -y --no-delete').answers).toMatchObject({
       port: { where: '--port' },
       yes: { where: '--yes' },
@@ -117,7 +117,7 @@ describe('the command line', () => {
     expect(complaint(() => read(line)).split('; did')[0]).toBe(wanted.split('; did')[0]),
   );
 
-  test('names the nearest flag, and only where one is near', () => {
+  test('names the nearest flag, but only if one is near', () => {
     expect(complaint(() => read('--prot 1'))).toContain('did you mean --port?');
     expect(complaint(() => read('--no-delte'))).toContain('did you mean --no-delete?');
     expect(complaint(() => read('--zzzzzzzz'))).not.toContain('did you mean');
@@ -181,14 +181,14 @@ describe('the words after a command', () => {
         ).toMatch(/takes (no further word|one word, [A-Z]+|one name)/);
   });
 
-  test('one that is a flag without its hyphens, or with a long dash, is reported with that flag', () => {
+  test('a word that is a flag without its hyphens, or with a long dash, is reported with that flag', () => {
     for (const word of ['dry-run', '\u2013dry-run', '\u2014dry-run'])
       expect(complaint(() => readArguments(['uninstall', word, '--yes']))).toContain(
         'did you mean --dry-run?',
       );
   });
 
-  test('the way to a registry of another directory is said', () => {
+  test('the error shows how to name a registry in another directory', () => {
     expect(caught(() => read('uninstall registry2 --yes')).fix).toEqual([
       'A registry elsewhere:   registry-setup uninstall --dir DIR',
     ]);
@@ -197,12 +197,12 @@ describe('the words after a command', () => {
     ]);
   });
 
-  test('an empty host is none', () => {
+  test('an empty host counts as none', () => {
     expect(complaint(() => readArguments(['client', '']))).toBe('HOST: is empty');
   });
 });
 
-test('what removes is named to nobody who meant to set up', () => {
+test('no destructive command is suggested to a user who wants to set up', () => {
   for (const word of ['install', 'init', 'up', 'Install']) {
     const { message, fix } = caught(() => read(word));
     expect(message).not.toContain('uninstall');
@@ -241,14 +241,14 @@ describe('the environment', () => {
     expect(readEnvironment('setup', env)).toMatchObject({ delete: { value: false }, renew: { value: true } });
   });
 
-  test('never says what destroys, nor makes another action of a command', () => {
+  test('never sets a flag that destroys or that changes the action of a command', () => {
     for (const command of COMMANDS)
       for (const name of ['purge', 'with-engine', 'undo', 'new-ca', 'token-key'] as const)
         expect(readEnvironment(command, { [variableOf(name)]: '1' }), `${command} ${name}`).toEqual({});
     expect(readEnvironment('uninstall', { REGISTRY_SETUP_YES: '1' })).toEqual({});
   });
 
-  test('a variable that means nothing is told of, with the nearest name', () => {
+  test('an unknown variable is reported with the nearest name', () => {
     const env = {
       REGISTRY_SETUP_PRT: '5',
       REGISTRY_SETUP_FROBNICATE: '1',
@@ -271,7 +271,7 @@ describe('the environment', () => {
     expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, read('client --undo').answers)).toEqual([]);
   });
 
-  test('says nothing to a command that does not take this flag', () => {
+  test('does not affect a command that does not take the flag', () => {
     expect(readEnvironment('status', { REGISTRY_SETUP_HOST: 'x', REGISTRY_SETUP_PORT: 'nonsense' })).toEqual(
       {},
     );
@@ -304,7 +304,7 @@ describe('an answers file', () => {
     });
   });
 
-  test('an empty one says nothing', () => {
+  test('an empty file gives no answers', () => {
     expect(answers(null)).toEqual({});
     expect(answers(undefined)).toEqual({});
   });

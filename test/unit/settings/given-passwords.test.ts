@@ -12,7 +12,7 @@ async function given(text: string | undefined, users: string[]) {
   return Object.fromEntries([...passwords].map(([name, password]) => [name, password.reveal()]));
 }
 
-describe('whose they are', () => {
+describe('assigns each password to its user', () => {
   test.each<[string, string[], Record<string, string>]>([
     ['geheim', ['admin'], { admin: 'geheim' }],
     ['geheim\n', ['admin'], { admin: 'geheim' }],
@@ -34,7 +34,7 @@ describe('whose they are', () => {
   });
 });
 
-describe('what is wrong names the line and never shows it', () => {
+describe('an error names the line and never shows its text', () => {
   test.each<[string | undefined, string[], string]>([
     [undefined, ['admin'], '--password-file: there is no file /secret'],
     ['', ['admin'], '--password-file: a password cannot be empty'],

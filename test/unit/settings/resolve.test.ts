@@ -131,7 +131,7 @@ describe('bad input names the flag and the way out', () => {
       );
   });
 
-  test('all of it at once', () => {
+  test('reports every problem at once', () => {
     const result = resolved('--host a_b --port 0 --user : --storage /etc --name !');
     expect('problems' in result && result.problems.map(({ where }) => where).sort()).toEqual([
       '--host',
@@ -142,7 +142,7 @@ describe('bad input names the flag and the way out', () => {
     ]);
   });
 
-  test('where it was said: a line of the file is no flag', () => {
+  test('names where a value was given: a line of the file is not a flag', () => {
     const result = resolveSettings(readAnswers('a.yml', { host: 'a_b', tls: 'insecure' }), DEFAULTS);
     expect('problems' in result && result.problems[0]?.where).toBe('a.yml: host');
   });

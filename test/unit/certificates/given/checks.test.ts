@@ -37,13 +37,13 @@ withOpenssl(() => {
       expect(check([site.cert], { extraCa: [root.cert, middle.cert] }).chain).toEqual(full);
     });
 
-    test('leaves strangers out, and says so', () => {
+    test('leaves out certificates that are not in its chain, and says so', () => {
       const { chain, warnings } = check([...full, authority('stranger').cert]);
       expect(chain).toEqual(full);
       expect(warnings).toEqual(['"CN=stranger" is not part of the chain that is served, and is left out']);
     });
 
-    test('with two ways up takes the one that is valid', () => {
+    test('with two possible chains takes the valid one', () => {
       const old = authority('middle', root, { key: middle.key, days: 1 });
       expect(check([site.cert, old.cert, middle.cert, root.cert], { now: inDays(10) }).root).toBe(root.cert);
     });
@@ -57,14 +57,14 @@ withOpenssl(() => {
       expect(check(chain)).toMatchObject({ chain, warnings: [] });
     });
 
-    test('may sign itself', () => {
+    test('may be self-signed', () => {
       const ours = makeSelfSigned({ names, days: 90, keyPem: site.key });
       expect(check([ours])).toMatchObject({ chain: [ours], root: ours });
       const theirs = server(undefined, own).cert;
       expect(check([theirs])).toMatchObject({ chain: [theirs], root: theirs });
     });
 
-    test('says what ends soon, or before it', () => {
+    test('warns about a certificate that ends soon, and a CA that ends before it', () => {
       const brief = authority('brief', root, { days: 50 });
       const { warnings } = check([server(brief, own).cert, brief.cert, root.cert], {
         now: inDays(40),
@@ -101,7 +101,7 @@ withOpenssl(() => {
       expect({ publicCa, chain }).toEqual({ publicCa: true, chain: [site.cert, middle.cert, older.cert] });
     });
 
-    test('is not of a public CA because it says so', () => {
+    test("does not count as a public CA's because of a name alone", () => {
       const name = new X509Certificate(rootCertificates[0] ?? '').subject.replaceAll('\n', '/');
       const namesake = authority('x', undefined, { subject: `/${name}` });
       const chain = [server(namesake, own).cert, namesake.cert];

@@ -146,7 +146,7 @@ withOpenssl(() => {
       expect(wrong).toBe('--key /root/site.pem: the passphrase does not open this file');
     });
 
-    test('encrypted as nobody does any more: the way out is said', async () => {
+    test('encrypted with an outdated cipher: the error shows the command that converts the key', async () => {
       const old = locked('pkcs8', '-topk8', '-v1', 'PBE-MD5-DES', '-in', rsaFile, ...legacy);
       expect(await refusal(() => readPrivateKey(given(old, '--key'), word))).toContain(
         'OpenSSL 3 no longer reads',

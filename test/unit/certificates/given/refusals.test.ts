@@ -169,7 +169,7 @@ withOpenssl(() => {
     expect(await refusal(() => check([weak.cert, root.cert], { key: weak.key }))).toContain(says);
   });
 
-  test('everything that is wrong is said at once', async () => {
+  test('reports every fault at once', async () => {
     const other = server(middle, { ...own, days: 10 }, 'DNS:a.example');
     const said = await refusal(() => check([other.cert], { now: inDays(20), extraCa: [middle.cert] }));
     expect(said.split('\n')).toEqual([
@@ -179,7 +179,7 @@ withOpenssl(() => {
     ]);
   });
 
-  test('one wrong byte anywhere is refused in words', async () => {
+  test('one wrong byte anywhere gives a readable refusal', async () => {
     const der = new X509Certificate(site.cert).raw;
     const { below } = random(9);
     let refused = 0;

@@ -53,7 +53,7 @@ test.each(['docker', 'podman'])(
   },
 );
 
-test('it is on in both of its modes: a change of the mode starts no container anew', async () => {
+test('SELinux counts as on in both modes: a change of mode replaces no container', async () => {
   for (const [mode, on] of [
     ['1\n', true],
     ['0\n', true],
