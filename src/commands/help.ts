@@ -24,7 +24,7 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
   },
   client: {
     usage: 'registry-setup --client [HOST] [flags]',
-    says: 'Make this machine trust a registry and log in to it. Nothing that runs is restarted.',
+    says: 'Make this machine trust and log in to a registry. Nothing that runs is restarted.',
     examples: [
       'registry-setup --client',
       'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',

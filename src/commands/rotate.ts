@@ -54,7 +54,7 @@ export async function rotate(context: Context): Promise<void> {
   const cutOff = ca ? oldestRoots(before) : [];
   warn(context, cutOff);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
-  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is unavailable for a moment`;
+  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
   await agree(context, message, cutOff.length === 0);
   const result = await carryOut(wanted, context);
   const { site } = wanted.certificates;

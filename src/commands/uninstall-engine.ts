@@ -51,7 +51,7 @@ export async function askEngine(context: Context, engine: Oldest): Promise<boole
   const title = TITLE[programOf(engine)];
   const { confirm } = await context.prompts();
   const message = pack
-    ? `${title} was installed for the registry (the package ${pack.name}). Remove it, too?`
+    ? `${title} was installed for the registry (package ${pack.name}). Remove it?`
     : `${title} was started for the registry. Stop it again?`;
   return confirm({ message, default: false });
 }

@@ -47,7 +47,7 @@ test.each([
   expect(await whereLeads(server(answer), name)).toEqual(leads);
 });
 
-test('--yes: an unknown name gets a line in /etc/hosts, until --no-hosts-line removes it', async () => {
+test('--yes: an unknown name gets a line in /etc/hosts, and uninstall removes it', async () => {
   const host = server(NOWHERE);
   const before = host.snapshot();
   await runCommand(host, SETUP);

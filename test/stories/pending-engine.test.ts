@@ -100,7 +100,7 @@ describe('no Docker', () => {
     const end = scripted(['Remove http://10.0.3.17:5000 (/opt/registry)?', true]);
     await runCommand(host, 'uninstall', { prompts: end });
     expect(end.transcript.at(-1)).toBe(
-      'Docker was installed for the registry (the package docker.io). Remove it, too? = no',
+      'Docker was installed for the registry (package docker.io). Remove it? = no',
     );
     expect(await dockerRuns()).toBe(true);
   });

@@ -19,7 +19,7 @@ vi.mock('../../src/certificates/site.ts', async (original) => ({
 const DIR = '/opt/registry';
 const INSECURE: [string, string | boolean][] = [
   ['Encryption', 'none'],
-  ['Really?', true],
+  ['Continue?', true],
 ];
 
 async function wizard(host: FakeHost, script: [string, string | boolean][], line = '--tls insecure') {
@@ -163,9 +163,9 @@ describe('a first run', () => {
       ['Go ahead', 'change an answer'],
       ['Which one', 'Encryption'],
       ['Encryption', 'none'],
-      ['Really?', false],
+      ['Continue?', false],
       ['Encryption', 'none'],
-      ['Really?', true],
+      ['Continue?', true],
       ['Go ahead', 'no'],
     ]);
     expect(asked.filter((line) => line.startsWith('Encryption'))).toHaveLength(2);

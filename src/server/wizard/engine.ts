@@ -75,7 +75,7 @@ async function howToStart({ error: { message, why } }: NotReady, host: Host): Pr
     why: boots ? why : `${why}\nIt does not start with this machine either.`,
     fix: [
       `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
-      `Or let it be started:  ${commandLine('--yes --engine docker')}`,
+      `Or have it started:    ${commandLine('--yes --engine docker')}`,
     ],
     instead: [`Or without Docker:     ${commandLine('--engine native')}`],
   });
@@ -127,7 +127,7 @@ async function askToStart(
       {
         value: 'start',
         name: boots ? 'Docker: start it' : 'Docker: start it, now and with the machine',
-        description: 'Its other containers may start with it. Docker is stopped again if the setup fails.',
+        description: 'Its other containers may start with it. A failed setup stops it again.',
         short: 'Docker, started',
       },
       ...(boots
@@ -172,6 +172,6 @@ async function askWithout(context: Context, found: EngineState, facts: Facts): P
 const packageChoice = ({ program, name }: EnginePackage) => ({
   value: 'package',
   name: `${TITLE[program]}, from the packages of this system`,
-  description: `The package ${name} and what it needs. \`uninstall\` leaves it unless you say so.`,
+  description: `The package ${name} and what it needs. \`uninstall\` leaves it by default.`,
   short: TITLE[program],
 });

@@ -95,7 +95,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     expect(await server.sh('command -v docker || true')).toMatchObject({ stdout: '' });
   });
 
-  wizard('Docker goes again when the set-up fails half-way', async () => {
+  wizard('Docker is removed again when the setup fails half-way', async () => {
     const before = await packages();
     const said = await refused(server, 1, '--yes --engine docker --image no.such.example/registry:3', {
       seconds: 240,

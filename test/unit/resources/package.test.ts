@@ -140,7 +140,7 @@ describe('a package that brings an engine', () => {
     expect(host.text('/var/lib/containerd/of-somebody')).toBe('x');
   });
 
-  test('is removed without the settings that others have made for it', async () => {
+  test('is removed; settings that others have made stay', async () => {
     const host = fakeHost();
     fakeEngine(host, { installed: false });
     const undo = await pack.undo(docker, host, vaultOn(host));

@@ -86,7 +86,7 @@ describe('--storage that others need', () => {
   test.each<[string, string, ((host: FakeHost) => void) | undefined, string]>([
     ['of the system', '/usr/share/images', undefined, 'belongs to the system'],
     ['of the engine', '/var/lib/docker/images', undefined, 'belongs to the system'],
-    ["somebody's home", '/srv/ann', home, 'is a home directory'],
+    ['a home directory', '/srv/ann', home, 'is a home directory'],
     ['with other things in it', '/mnt/disk', shared, 'holds other things (photos)'],
   ])('%s', async (_, path, prepare, message) => {
     expect((await found(`--storage ${path}`, prepare)).join()).toContain(message);
