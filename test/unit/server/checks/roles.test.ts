@@ -31,7 +31,7 @@ test('a removal counts as a change of what it removes', async () => {
   await expect(wait(...gone)).rejects.toThrow('docker_auth does not answer');
 });
 
-test('docker_auth did not change: does not wait', async () => {
+test('nothing of it has changed: nothing is waited for', async () => {
   await wait(file('/opt/registry-auth/certs/site.crt'), container('registry'), {
     kind: 'dir',
     path: '/opt/registry-auth',
