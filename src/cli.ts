@@ -38,7 +38,7 @@ function onSignals(): AbortController {
       if (controller.signal.aborted && performance.now() - first < ONE_SIGNAL) return;
       if (controller.signal.aborted) process.exit(130);
       first = performance.now();
-      process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again leaves at once)\n');
+      process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again quits at once)\n');
       controller.abort();
     });
   };
@@ -67,7 +67,7 @@ async function main(argv: string[]): Promise<number> {
     if (on('version')) return print(`${VERSION}\n`);
     if (on('help')) return print((await import('./commands/help.ts')).helpText(command));
     const run = COMMANDS[command];
-    if (!run) throw new CliError(`"${command}" is not built yet in this version.`, { exitCode: 2 });
+    if (!run) throw new CliError(`"${command}" is not available in this version.`, { exitCode: 2 });
     output = makeOutput({ asJson: on('json'), quiet: on('quiet'), color: answers.color?.value !== false });
     const { paint } = output;
     verbose = on('verbose');

@@ -34,7 +34,7 @@ export const mayAsk = (context: Pick<Context, 'answers' | 'output'>): boolean =>
 
 /** Returns the error for a change without a terminal to ask on, and without --yes. */
 export const nobodyToAsk = (): CliError =>
-  new CliError('Nobody is here to say yes.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
+  new CliError('There is no terminal to confirm on.', { fix: 'Add --yes to go ahead.', exitCode: 2 });
 
 /** Returns the registry's directory, absolute: that of --dir, else the default. */
 export const dirOf = (answers: Answers): string => resolve(String(answers.dir?.value ?? DEFAULT_DIR));

@@ -20,14 +20,14 @@ unpack_node() {
   if ! tail -c "+$node_from" "$0" | head -c "$node_size" | base64 -d 2>/dev/null | gzip -dc >"$node" 2>/dev/null ||
     { command -v sha256sum >/dev/null 2>&1 && [ "$(sha256sum <"$node" | cut -c1-64)" != "$node_sum" ]; }; then
     echo "✖ $0 is cut off or damaged, or there is no room in ${TMPDIR:-/var/tmp}." >&2
-    echo "  Copy it again; TMPDIR=DIR sh $0 takes another place." >&2
+    echo "  Copy it again; TMPDIR=DIR sh $0 unpacks elsewhere." >&2
     rm -rf "$folder"
     exit 2
   fi
   chmod 700 "$node"
   if ! why=$("$node" -e 0 2>&1); then
     echo "✖ The node in $0 does not run on this machine: $why" >&2
-    echo "  TMPDIR=DIR sh $0 takes another place; or put Node 20.17 on the PATH (nodejs.org/en/download)." >&2
+    echo "  TMPDIR=DIR sh $0 unpacks elsewhere; or put Node 20.17 on the PATH (nodejs.org/en/download)." >&2
     rm -rf "$folder"
     exit 2
   fi
@@ -40,7 +40,7 @@ done
 if [ -z "$node" ]; then
   if [ "$node_size" -eq 0 ]; then
     echo "✖ registry-setup needs Node 20.17 or newer, and there is no node on the PATH." >&2
-    echo "  Carry one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
+    echo "  Copy one over, too (nodejs.org/en/download), then:   PATH=DIR/bin:\$PATH sh $0" >&2
     echo "  Or make the bundle with one in it:                    registry-setup bundle FILE --with-node" >&2
     exit 2
   fi
@@ -109,7 +109,7 @@ exit 126
       fs.writeFileSync(target, text);
     }
   } catch (error) {
-    return refuse(`The bundle cannot be unpacked in ${base}: ${error.message}`, `TMPDIR=DIR sh ${given}      takes another place`);
+    return refuse(`The bundle cannot be unpacked in ${base}: ${error.message}`, `TMPDIR=DIR sh ${given}      unpacks elsewhere`);
   }
   const images = path.join(folder, 'images.tar');
   const unpack = () => {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Written by registry-setup: keeps the registry running on a machine without systemd. `registry-setup uninstall` takes it away.
-# It will not survive a restart of the machine: `registry-setup --yes` starts it again.
+# Written by registry-setup: keeps the registry running on a machine without systemd. `registry-setup uninstall` removes it.
+# It does not start with the machine: `registry-setup --yes` starts it again.
 # The second word of its command line tells which configuration it was started with.
 user=registry-setup
 pid=/opt/registry/run/registry.pid
@@ -17,7 +17,7 @@ else
   set -- su -s /bin/sh "$user" -c 'exec "$0" "$@"' -- "$@"
 fi
 
-# What was begun a moment ago may not hear the first word: it is said until it has ended.
+# A process that has just started may miss the first signal: repeats it until the process has ended.
 finish() {
   trap '' TERM INT HUP
   last=$!
@@ -29,7 +29,7 @@ finish() {
 }
 trimmer=
 trap finish TERM INT HUP
-# The log of requests does not fill the disk.
+# Keeps the log of requests from filling the disk.
 (
   while sleep 60 && kill -0 $$ 2>/dev/null; do
     [ "$(wc -c <"$log")" -gt 10000000 ] && cp "$log" "$log.1" && : >"$log"

@@ -71,7 +71,7 @@ async function get({ ref, env, signal }: Source, kind: 'manifests' | 'blobs', na
   }
   if (reply.status !== 200) throw new Error(refusal(reply));
   if (name.startsWith('sha256:') && digest(reply.body) !== name)
-    throw new Error(`${name} came as something else`);
+    throw new Error(`${name} does not match its digest`);
   return reply;
 }
 
@@ -83,9 +83,9 @@ async function manifestOf(source: Source): Promise<Required<Pick<Manifest, 'conf
   const fits = ({ platform }: Pick<NonNullable<Manifest['manifests']>[number], 'platform'>) =>
     platform?.os === 'linux' && platform.architecture === architecture();
   const chosen = first.manifests?.find(fits);
-  if (first.manifests && !chosen) throw new Error(`there is none for ${architecture()}`);
+  if (first.manifests && !chosen) throw new Error(`the image does not exist for ${architecture()}`);
   const { config, layers } = chosen ? await read(chosen.digest) : first;
-  if (!config || !layers) throw new Error('it is of a kind that is not known');
+  if (!config || !layers) throw new Error('its kind is unknown');
   return { config, layers };
 }
 
@@ -153,7 +153,7 @@ function notFetched(ref: string, env: NodeJS.ProcessEnv, error: Error): CliError
   if (error instanceof CliError) return error;
   const { at } = placeOf(ref, env);
   return new CliError(`The image ${ref} could not be fetched from ${at.host}.`, {
-    why: [error.message || String(error), at.proxy && `It goes through the proxy of HTTPS_PROXY.`]
+    why: [error.message || String(error), at.proxy && `The request goes through the proxy of HTTPS_PROXY.`]
       .filter(Boolean)
       .join('\n'),
     fix: [

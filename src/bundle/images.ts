@@ -61,7 +61,7 @@ export function fetchSteps(
     },
   });
   const save: Step = {
-    title: `${refs.join(', ')} saved out of ${TITLE[program]}`,
+    title: `${refs.join(', ')} saved from ${TITLE[program]}`,
     run: async () => {
       // Not `docker save -o`: a Docker from a snap has its own /tmp.
       if (program === 'podman')
@@ -115,7 +115,7 @@ export async function commonArchive(
   const large = new CliError(
     `--image-archive: the images in ${path} are too large for a bundle: ${bytes(size)}.`,
     {
-      fix: `It carries ${bytes(LARGEST)} at most.`,
+      fix: `A bundle holds ${bytes(LARGEST)} at most.`,
       exitCode: 2,
     },
   );

@@ -23,7 +23,8 @@ export function describeKey(key: KeyObject): string {
 
 /** Returns why clients refuse a key, as the end of a sentence; undefined if they accept it. */
 export function keyFault(key: KeyObject): string | undefined {
-  if (!SIGNATURES[keyKind(key)]) return `has a key of a kind that Docker does not know (${describeKey(key)})`;
+  if (!SIGNATURES[keyKind(key)])
+    return `has a key of a kind that Docker does not support (${describeKey(key)})`;
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 2048;
   return bits < 2048 ? `has an RSA key of ${bits} bits; clients refuse less than 2048` : undefined;
 }

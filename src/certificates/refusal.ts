@@ -38,5 +38,5 @@ export function refusalReasons(code: string, { chain, roots, name }: Refused): s
   // OpenSSL refuses it for something else, in its own words: `path length exceeded`.
   return reasons.length > 0
     ? reasons
-    : [`its chain does not hold: ${code.toLowerCase().replaceAll('_', ' ')}`];
+    : [`its chain is not valid: ${code.toLowerCase().replaceAll('_', ' ')}`];
 }

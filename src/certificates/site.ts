@@ -194,7 +194,7 @@ async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Ho
   const place = join(settings.dir, 'ca');
   // Refuses to replace it silently: every client would have to trust a new CA.
   if (!before && (await host.stat(join(place, 'ca.crt'))))
-    throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is none');
+    throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is not a certificate');
   const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
   if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
   if (alive) keyOf(before, settings);
@@ -219,7 +219,7 @@ const cannotSign = (place: string, why: string) =>
 
 function keyOf({ key }: OwnCa, { dir }: Pick<Settings, 'dir'>): string {
   if (key !== undefined) return key;
-  throw cannotSign(join(dir, 'ca'), 'ca.key is not there');
+  throw cannotSign(join(dir, 'ca'), 'ca.key is missing');
 }
 
 const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).validTo) < now.getTime();

@@ -25,7 +25,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
     return new CliError(
       `The clock of this machine is ${minutes} minutes ${found.ahead > 0 ? 'ahead of' : 'behind'} the server's.`,
       {
-        why: `Its certificate counts from ${day(notBefore)} to ${day(notAfter)} UTC; here it is ${day(new Date())} UTC.`,
+        why: `Its certificate is valid from ${day(notBefore)} to ${day(notAfter)} UTC; here it is ${day(new Date())} UTC.`,
         fix: ['Set the clock:   timedatectl set-ntp true'],
       },
     );

@@ -67,6 +67,7 @@ export async function brokenPairs(host: Host, dir: string): Promise<string[]> {
   return names
     .filter((name) => name.endsWith('.cert') && !names.includes(name.replace(/cert$/, 'key')))
     .map(
-      (name) => `${join(dir, name)} has no .key beside it: Docker refuses that registry until it is gone.`,
+      (name) =>
+        `${join(dir, name)} has no .key beside it: Docker refuses that registry until the file is removed.`,
     );
 }

@@ -62,10 +62,10 @@ export async function aroundFlags(
     !values.some((v) => NOT_PLAIN.test(v));
   const edits = fixed ? await editsFor(host, files, directive, daemon) : undefined;
   if (!edits) throw conflictError(found, daemon, directive, byHand(found, directive, entry));
-  const reason = `Docker is started with ${FLAGS[directive]} (${where(files)}); that moves into ${daemon.config}.`;
+  const reason = `Docker is started with ${FLAGS[directive]} (${where(files)}); the entries move into ${daemon.config}.`;
   if (!(await mayRestart(daemon, reason)))
     throw conflictError(found, daemon, directive, [
-      'Let that be moved, with one restart of Docker:   --restart-docker',
+      'Allow the move, with one restart of Docker:   --restart-docker',
       ...byHand(found, directive, entry),
     ]);
   const resource: Resource = { kind: 'moved', daemon, directive, entries: [...values, entry], edits };

@@ -24,7 +24,7 @@ export async function whereIs({ host, port, scheme, address }: Wish, machine: Ho
       known ? `No name server knows "${host}".` : `The name server does not answer for "${host}" (${code}).`,
       {
         fix: [
-          'Let its address be written into the hosts file of this machine:',
+          'Have its address written into the hosts file of this machine:',
           `  ${commandLine(`--client --host ${scheme === 'http' ? 'http://' : ''}${host}:${port} --address IP`)}`,
         ],
       },
@@ -35,15 +35,15 @@ export async function whereIs({ host, port, scheme, address }: Wish, machine: Ho
 const causes: Record<string, (at: string, port: number) => { message: string; why?: string; fix: string[] }> =
   {
     ECONNREFUSED: (at, port) => ({
-      message: `${at} is there, and nothing listens on its port ${port}.`,
+      message: `${at} is up, but nothing listens on its port ${port}.`,
       fix: [
         'On the server:                 registry-setup status',
-        'Is the port another one?       --port PORT',
+        'Is it another port?            --port PORT',
       ],
     }),
     ETIMEDOUT: (at, port) => ({
       message: `Port ${port} of ${at} does not answer.`,
-      why: 'A firewall on the way drops it, the machine is off, or the address is another one.',
+      why: 'A firewall on the way drops the packets, the machine is off, or the address is wrong.',
       fix: [
         `On the server, firewalld:      firewall-cmd --add-port=${port}/tcp --permanent && firewall-cmd --reload`,
         `On the server, ufw:            ufw allow ${port}/tcp`,
@@ -51,8 +51,8 @@ const causes: Record<string, (at: string, port: number) => { message: string; wh
       ],
     }),
     EHOSTUNREACH: (at) => ({
-      message: `There is no way from here to ${at}.`,
-      why: 'The machine is off, on another network, or a firewall refuses (no route to host).',
+      message: `There is no route from here to ${at}.`,
+      why: 'The machine is off or on another network, or a firewall refuses (no route to host).',
       fix: [`See how far it goes:           ping ${at}`],
     }),
   };

@@ -27,14 +27,14 @@ async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | un
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
-    if (code === 'ETIMEDOUT') throw notARegistry(wish, 'it takes the connection, and then says nothing');
+    if (code === 'ETIMEDOUT') throw notARegistry(wish, 'it accepts the connection and then sends nothing');
     throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
   }
 }
 
 function notARegistry({ name }: Wish, what: string): CliError {
   return new CliError(`${name} is not a registry: ${what}.`, {
-    fix: 'Is the port another one?   --port PORT',
+    fix: 'Is it another port?   --port PORT',
     exitCode: 2,
   });
 }
@@ -49,8 +49,8 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
   if (first?.startsWith('SSH-')) return `an SSH server answers there (${first})`;
   if (first) return `it answers "${first}"`;
   return error.code === 'ETIMEDOUT'
-    ? 'it takes the connection, and then says nothing'
-    : `it speaks no HTTP (${error.message})`;
+    ? 'it accepts the connection and then sends nothing'
+    : `it does not speak HTTP (${error.message})`;
 }
 
 /** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well. */
@@ -74,7 +74,7 @@ function loginOf(reply: Reply, wish: Wish): Login {
  */
 export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
   const reply = await ask(at, 'GET', '/v2/').catch((error) => {
-    throw new CliError(`${wish.name} does not answer over what is trusted.`, {
+    throw new CliError(`${wish.name} does not answer over a trusted connection.`, {
       why: (error as Error).message,
     });
   });

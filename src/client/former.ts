@@ -107,7 +107,7 @@ export async function formerOf(asking: Asking, base: string): Promise<Former> {
       const sudo = asRoot || path.startsWith(`${person.home}/`) ? '' : 'sudo ';
       return sudo + shellLine('rm', ['-r', path]);
     }),
-    ...files.map((path) => `take ${wish.name} out of ${path}`),
+    ...files.map((path) => `remove ${wish.name} from ${path}`),
   ];
   const places = [...folders, ...files];
   const forget = way === 'tls' ? [undo] : ofRoot && places.length > 0 ? [`sudo ${undo}`] : byHand;

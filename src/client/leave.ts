@@ -24,7 +24,7 @@ function grouped(changes: Change[]): Change[][] {
 
 const removalTitle = ({ title, drift, resource }: Change) =>
   keyOf(resource).kind === 'moved'
-    ? 'Flags of Docker are where they were, and it was restarted'
+    ? 'Put the flags of Docker back and restarted it'
     : drift.deletes
       ? `Removed ${title}`
       : (drift.details[0] ?? title);

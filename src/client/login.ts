@@ -28,8 +28,8 @@ async function isWelcome({ login }: Found, at: Endpoint, credentials: Credential
     login.kind === 'token' &&
     (await call(at, 'GET', '/v2/', { credentials })).status === 401
   )
-    throw new CliError(`The registry does not take the tokens of ${login.realm}.`, {
-      why: 'Their key, issuer or service is another, or the clocks differ.',
+    throw new CliError(`The registry does not accept the tokens of ${login.realm}.`, {
+      why: 'Their key, issuer or service differs, or the clocks do.',
       fix: 'On the server:   registry-setup --yes      (and registry-setup status)',
     });
   if (status === 200) return true;
@@ -86,12 +86,9 @@ export async function verifyNoneExposed(joining: Joining, host: Host): Promise<v
   if (found.length === 0) return;
   const files = [...new Set(found.map(({ file }) => file))];
   const tools = [...new Set(found.map(({ tool }) => tool))];
-  throw new CliError(`A login for ${wish.name} is kept here, and would travel in clear from now on.`, {
+  throw new CliError(`A login for ${wish.name} is kept here and would travel in clear from now on.`, {
     why: `Kept in ${files.join(', ')}; nothing shows that it was ever meant for plain HTTP.`,
-    fix: [
-      'Let it be forgotten, then the same again:',
-      ...tools.map((tool) => `  ${tool} logout ${wish.name}`),
-    ],
+    fix: ['Remove the login, then run this again:', ...tools.map((tool) => `  ${tool} logout ${wish.name}`)],
     exitCode: 2,
   });
 }
@@ -120,7 +117,7 @@ export async function chooseLogin(
     const credentials = { user: entry[0], password: entry[1] };
     if (await welcome(credentials)) return credentials;
     throw new CliError(`The registry refuses ${credentials.user} with this password. Nothing was changed.`, {
-      fix: ['On the server, a new one:   registry-setup user password NAME'],
+      fix: ['Set a new one on the server:   registry-setup user password NAME'],
       exitCode: 2,
     });
   }

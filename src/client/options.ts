@@ -73,7 +73,10 @@ export function readWish(answers: Answers, targets: readonly string[]): Wish {
     check('port', checkPort(address.port));
   }
   const users = (answers.user?.value ?? []) as string[];
-  check('user', users.length > 1 ? wrong('one at a time can be logged in', `--user ${users[0]}`) : undefined);
+  check(
+    'user',
+    users.length > 1 ? wrong('only one user at a time can log in', `--user ${users[0]}`) : undefined,
+  );
   check('user', users[0] === undefined ? undefined : checkUser(users[0]));
   const wanted = (answers.target?.value ?? []) as string[];
   const unknown = wanted.find((name) => !targets.includes(name));

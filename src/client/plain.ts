@@ -26,7 +26,7 @@ export async function acceptPlain(
   const wanted = asksForTls(wish);
   if (wanted)
     throw new CliError(`${wish.name} speaks plain HTTP, and ${wanted} asks for TLS.`, {
-      fix: 'Either it is another server than you think, or its settings were changed: ask who runs it.',
+      fix: 'It is another server than you think, or its settings were changed: ask whoever runs it.',
       exitCode: 2,
     });
   if (former.way === 'tls' || former.places.length > 0) throw usedTls(wish, former);
@@ -39,11 +39,11 @@ function usedTls({ name }: Wish, { way, places, forget }: Former): CliError {
   const known = [...(way === 'tls' ? ['an earlier run of registry-setup'] : []), ...places];
   return new CliError(`${name} used TLS before, and now speaks plain HTTP. Nothing was changed.`, {
     why: [
-      'Somebody on the way may answer in its place, to get at passwords.',
+      'Somebody on the network path may answer in its place to steal passwords.',
       ...known.map((line) => `known from: ${line}`),
     ].join('\n'),
     fix: [
-      'Ask who runs it. Only if it really was changed to plain HTTP, let this machine forget it first:',
+      'Ask whoever runs it. Only if it really was changed to plain HTTP, make this machine forget it first:',
       ...forget.map((line) => `  ${line}`),
     ],
     exitCode: 2,
@@ -51,7 +51,7 @@ function usedTls({ name }: Wish, { way, places, forget }: Former): CliError {
 }
 
 function unsaid(wish: Wish, asked: boolean): CliError {
-  if (asked) return new CliError('Then it is not used. Nothing was changed.', { exitCode: 2 });
+  if (asked) return new CliError('The registry is not used. Nothing was changed.', { exitCode: 2 });
   const { host, port, user, targets, address, mirror } = wish;
   const again = shellLine('--client', [
     ...['--yes', '--host', `http://${host}:${port}`],
@@ -60,9 +60,9 @@ function unsaid(wish: Wish, asked: boolean): CliError {
     ...(address ? ['--address', address] : []),
     ...(mirror ? ['--mirror'] : []),
   ]);
-  return new CliError(`${wish.name} speaks plain HTTP, and nobody has said that this is right.`, {
-    why: 'Passwords and images would travel in clear, and anybody on the way could answer in its place.',
-    fix: ['If the registry is set up without TLS, say so by its address:', `  ${commandLine(again)}`],
+  return new CliError(`${wish.name} speaks plain HTTP, and nobody has confirmed that this is right.`, {
+    why: 'Passwords and images would travel in clear, and anybody on the network path could answer in its place.',
+    fix: ['If the registry was set up without TLS, say so in its address:', `  ${commandLine(again)}`],
     exitCode: 2,
   });
 }

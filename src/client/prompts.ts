@@ -58,10 +58,14 @@ export async function confirmRoot(context: Context, root: X509Certificate): Prom
 /** Asks whether plain HTTP is right. */
 export async function confirmPlain(context: Context): Promise<boolean> {
   context.output.say(
-    '          Passwords and images travel in clear, and anybody on the way can answer in its place.',
+    '          Passwords and images travel in clear, and anybody on the network path',
+    '          can answer in its place.',
   );
   const prompts = await context.prompts();
-  return prompts.confirm({ message: 'Was it set up without TLS, and shall it be used so?', default: false });
+  return prompts.confirm({
+    message: 'Was it set up without TLS, and do you want to use it that way?',
+    default: false,
+  });
 }
 
 /** Returns the question for a restart, which needs its own yes because it stops what runs. Asks once for each reason. */
@@ -76,8 +80,8 @@ export function askRestart(context: Context, interactive: boolean) {
     const some = `${info?.running ?? 0} container${info?.running === 1 ? '' : 's'}`;
     const cost = info?.liveRestore
       ? `live-restore is on: ${some} keep running`
-      : `live-restore is off: ${some} will stop, and start again where their policy says so`;
-    context.output.say('', `  ${reason}`, `  That takes a restart of Docker; ${cost}.`);
+      : `live-restore is off: ${some} will stop, and start again if their restart policy says so`;
+    context.output.say('', `  ${reason}`, `  That needs a restart of Docker; ${cost}.`);
     const prompts = await context.prompts();
     const yes = await prompts.confirm({ message: 'Restart Docker?', default: false });
     answered.set(reason, yes);

@@ -25,7 +25,7 @@ export async function prepare(joining: Joining, context: Context, oldest: Oldest
   const all = plan.flatMap(({ resources }) => resources);
   const old = orphans(all, oldest).filter(({ of }) => owned(of.id));
   const removals: { title: string; resources: Planned[] } = {
-    title: 'What is no longer needed is gone',
+    title: 'Removed what is no longer needed',
     resources: old,
   };
   // Logins are last: a program that an older run allowed to go without TLS gets no password before that is removed.
@@ -50,7 +50,7 @@ function proofSteps(
 ): Step[] {
   const at = trusted(found, trust);
   const answers: Step = {
-    title: 'The registry answers, over what is trusted now',
+    title: 'The registry answers over a trusted connection',
     run: async () => {
       const { status } = await ask(at, 'GET', '/v2/', {}).catch((error) => {
         throw new CliError(`${wish.name} is not trusted.`, { why: (error as Error).message });
@@ -66,14 +66,14 @@ function proofSteps(
       {
         title: `${label}: a pull`,
         run: async (report) => {
-          report('asking what there is');
+          report('looking for a small image');
           const pull = await choosePull(at, wish, credentials);
           report(`pulling ${pull.name}`);
           await prove(pull);
           proven.push(label);
           return pull.exists
             ? `${label}: pulled ${pull.name}`
-            : `${label}: may pull (nothing small is there yet)`;
+            : `${label}: may pull (no small image is there yet)`;
         },
       },
     ];

@@ -40,7 +40,7 @@ export const inClear = (paint: Paint): string[] => [
 
 /** Docker sends the login of Docker Hub to a mirror, too. (github.com/moby/moby/issues/42022) */
 export const mirrorInClear = (paint: Paint): string[] => [
-  `  ${paint('yellow', '!')} A mirror in plain HTTP: a login to Docker Hub that is kept here reaches it in clear, too.`,
+  `  ${paint('yellow', '!')} A mirror over plain HTTP: a login to Docker Hub that is kept here reaches it in clear, too.`,
 ];
 
 export const notTried = ['  The login is not tried: a dry run sends no password.'];

@@ -82,7 +82,7 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
       {
         where,
         message:
-          'this file holds a private key; a client needs the certificate alone, and the key is the server’s secret',
+          'this file holds a private key; a client needs only the certificate, and the key is the server’s secret',
         fix: `Take the certificates out of it:   openssl x509 -in ${path} -out ca.crt`,
       },
     ]);
@@ -113,7 +113,7 @@ function wrongFingerprint({ name, fingerprint }: Wish, roots: X509Certificate[])
     ),
     fix: [
       'On the server, the right one:   registry-setup status',
-      'If the two differ there as well, somebody else answers in its place.',
+      'If they differ there as well, another machine answers in its place.',
     ],
     exitCode: 2,
   });
@@ -175,7 +175,7 @@ function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
   return new CliError(`The chain that ${name} sends ends without a root.`, {
     why: `It ends with ${line(top)},\nsigned by ${top?.issuer.replaceAll('\n', ', ') ?? 'nobody'}.`,
     fix: [
-      'Get the certificate of that CA from who runs it, then:',
+      'Get the certificate of that CA from whoever runs it, then:',
       `  ${commandLine(`--client --host ${host}:${port} --ca FILE`)}`,
     ],
     exitCode: 2,
@@ -184,11 +184,11 @@ function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
 
 function undecided(root: X509Certificate, { host, port }: Wish, asked: boolean): CliError {
   if (asked)
-    return new CliError('Then it is not trusted. Nothing was changed.', {
+    return new CliError('The registry is not trusted. Nothing was changed.', {
       fix: 'The right one:   registry-setup status      (on the server)',
       exitCode: 2,
     });
-  return new CliError('Nobody has said that this CA is the right one.', {
+  return new CliError('Nobody has confirmed that this CA is the right one.', {
     why: describeRoot(root).join('\n'),
     fix: [
       'Compare the fingerprint with the one that the server showed (registry-setup status), then:',

@@ -105,7 +105,7 @@ function steps(
 async function target({ operands, host }: Context): Promise<string> {
   const [word] = operands;
   const bad = (message: string, fix?: string) => new InputError([{ where: word ?? 'bundle', message, fix }]);
-  if (!word) throw bad('which file shall be written?', commandLine('bundle registry.run'));
+  if (!word) throw bad('needs the name of the file to write', commandLine('bundle registry.run'));
   const file = resolve(word);
   const [there, parent] = await Promise.all([host.stat(file), host.stat(dirname(file))]);
   if (there?.type === 'dir')
@@ -115,7 +115,7 @@ async function target({ operands, host }: Context): Promise<string> {
     throw bad(`there is no directory ${dirname(file)}`, `mkdir -p ${quoted(dirname(file))}`);
   const before = there?.size ? await host.read(file) : undefined;
   if (before && !isBundle(before))
-    throw bad('is there, and it is no bundle: it is not written over', 'Take another name.');
+    throw bad('is there and is not a bundle: it is not overwritten', 'Choose another name.');
   return file;
 }
 
@@ -154,12 +154,12 @@ function refuseOthers(answers: Answers, refs: string[]): void {
     .filter((ref) => ref.includes('@'))
     .map((ref) => ({
       where: ref,
-      message: 'a file of images knows names, not digests',
+      message: 'an image archive knows names, not digests',
       fix: `Give it a name first:   docker tag ${ref} registry:3`,
     }));
   const dir = answers.dir;
   if (dir)
-    problems.push({ where: dir.where, message: 'is said on the server', fix: `sh FILE --dir ${dir.value}` });
+    problems.push({ where: dir.where, message: 'is given on the server', fix: `sh FILE --dir ${dir.value}` });
   if (problems.length > 0) throw new InputError(problems);
 }
 

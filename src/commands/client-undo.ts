@@ -31,12 +31,12 @@ export async function undoClient(context: Context, answers: Answers, base: strin
   askable(context);
   const restarts = changes.some(({ drift }) => drift.restarts);
   if (restarts && !interactive && !isOn(context, 'restart-docker'))
-    throw new CliError('To take that back, Docker has to be restarted: its flags go back where they were.', {
+    throw new CliError('To undo that, Docker has to be restarted: its flags go back where they were.', {
       fix: commandLine('--client --undo --yes --restart-docker'),
       exitCode: 2,
     });
   if (interactive) output.say('', ...leaveLines(changes), '');
-  await agree(context, `Take back what was done for ${address}?`, true);
+  await agree(context, `Undo what was done for ${address}?`, true);
   await leave(context, base, address);
   output.json({ ok: true, changed: changed(changes) });
   output.say('', `This machine is as it was before ${address}.`);

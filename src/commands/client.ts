@@ -157,7 +157,7 @@ async function tell(
   for (const file of new Set(files))
     if (await clearText(host, { file, registry: wish.name }))
       output.say(
-        `  ${output.paint('yellow', '!')} The password lies readable in ${file};`,
+        `  ${output.paint('yellow', '!')} The password is readable in ${file};`,
         '    a credential helper would keep it elsewhere.',
       );
   output.say(...endLines(wish, targets, found.login.kind !== 'none' && !credentials));

@@ -14,17 +14,17 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
   },
   status: {
     usage: 'registry-setup status [flags]',
-    says: 'What runs here, and what differs from the plan. Exit 1 when something does.',
+    says: 'Show what runs here and what differs from the plan. Exits 1 if something does.',
     examples: ['registry-setup status', 'registry-setup status --json'],
   },
   uninstall: {
     usage: 'registry-setup uninstall [flags]',
-    says: 'Undo all that was done here. The images are kept unless --purge.',
+    says: 'Undo everything that was done here. The images are kept unless --purge is given.',
     examples: ['registry-setup uninstall --dry-run', 'registry-setup uninstall'],
   },
   client: {
     usage: 'registry-setup --client [HOST] [flags]',
-    says: 'Make this machine trust a registry, and log in to it. Nothing that runs is restarted.',
+    says: 'Make this machine trust and log in to a registry. Nothing that runs is restarted.',
     examples: [
       'registry-setup --client',
       'registry-setup --client --yes --host 10.0.3.17 --ca-fingerprint 5A:0C:… --user ci --password-stdin < FILE',
@@ -34,7 +34,7 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
   },
   rotate: {
     usage: 'registry-setup rotate [flags]',
-    says: 'A new site certificate, now. Clients of a CA need nothing.',
+    says: 'Replace the site certificate now. Clients that trust the CA need no change.',
     examples: [
       'registry-setup rotate',
       'registry-setup rotate --ca',
@@ -43,13 +43,13 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
   },
   user: {
     usage: 'registry-setup user list | add NAME | remove NAME | password NAME [flags]',
-    says: 'Who may log in. Nothing is restarted.',
+    says: 'List and change who may log in. Nothing is restarted.',
     examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
   },
   image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
   bundle: {
     usage: 'registry-setup bundle FILE [flags]',
-    says: 'One file for a server without network: this program, the images, your answers. No password.',
+    says: 'Write one file for a server without network: this program, the images and your answers. No password is in it.',
     examples: [
       'registry-setup bundle registry.run',
       'registry-setup bundle registry.run --auth token --host registry.corp.example',
@@ -122,7 +122,7 @@ export function helpText(command: Command): string {
           ...BUILT.slice(1).map((name) =>
             entry(name, ABOUT[name].says.split('. ')[0]?.replace(/\.$/, '') ?? ''),
           ),
-          entry('help COMMAND', 'The flags of one of them'),
+          entry('help COMMAND', 'Show the flags of a command'),
         ]
       : []),
     '',

@@ -50,7 +50,7 @@ export async function rotate(context: Context): Promise<void> {
   const cutOff = ca ? oldestRoots(before) : [];
   warn(context, cutOff);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
-  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is away for a moment`;
+  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
   await agree(context, message, cutOff.length === 0);
   const result = await carryOut(wanted, context);
   const { site } = wanted.certificates;
@@ -79,7 +79,7 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
   output.say(
     '',
     'Tokens are signed with a new key. No client has to do anything.',
-    'Those of the former key are taken until the next --token-key: run it twice when that key has leaked.',
+    'Tokens of the former key are accepted until the next --token-key: run it twice if that key has leaked.',
   );
 }
 
@@ -90,9 +90,9 @@ function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): str
   return [
     `The new certificate ends on ${site.notAfter.slice(0, 10)}.`,
     settings.tls === 'self-signed'
-      ? 'It signs itself: every client must be given it again.'
+      ? 'It is self-signed: every client must be given the new one.'
       : ca
-        ? `Clients that trust the former CA go on until ${former[0]?.notAfter.slice(0, 10) ?? 'now'}; new ones are given the new CA:`
+        ? `Clients that trust the former CA keep working until ${former[0]?.notAfter.slice(0, 10) ?? 'now'}; new clients are given the new CA:`
         : 'No client has to do anything.',
     ...(ca || settings.tls === 'self-signed' ? [`  ${root?.fingerprint}`] : []),
   ];
@@ -160,7 +160,7 @@ function warn({ output }: Context, cutOff: ReturnType<typeof oldestRoots>): void
   const mark = output.paint('yellow', SYMBOL.warning);
   for (const { subject, fingerprint } of cutOff)
     output.say(
-      `${mark} Clients that were given nothing since ${subject} are cut off, and must be given the new CA.`,
+      `${mark} Clients that trust nothing newer than ${subject} are cut off and must be given the new CA.`,
       `  ${fingerprint}`,
     );
 }

@@ -25,7 +25,7 @@ const programOf = (engine: Oldest): Program => packageOf(engine)?.engine?.progra
 /** Returns `Docker, the package docker.io`, or `Docker, which was started for it`. */
 export function engineTitle(engine: Oldest): string {
   const pack = packageOf(engine);
-  return `${TITLE[programOf(engine)]}, ${pack ? `the package ${pack.name}` : 'which was started for it'}`;
+  return `${TITLE[programOf(engine)]}, ${pack ? `the package ${pack.name}` : 'which was started for the registry'}`;
 }
 
 /** Returns why the engine has to stay; undefined if nothing of others is in it. */
@@ -39,7 +39,7 @@ export async function usedByOthers(oldest: Oldest, host: Host): Promise<CliError
   const [first, ...more] = (await othersIn(host, program, ours)) ?? [];
   if (!first) return undefined;
   const others = more.length > 0 ? `${first} and ${more.length} more` : first;
-  return new CliError(`${TITLE[program]} stays: ${others} would go with it, or stop.`, {
+  return new CliError(`${TITLE[program]} stays: ${others} would be removed with it, or stop.`, {
     fix: `Without it:   ${commandLine('uninstall')}`,
     exitCode: 2,
   });
@@ -51,8 +51,8 @@ export async function askEngine(context: Context, engine: Oldest): Promise<boole
   const title = TITLE[programOf(engine)];
   const { confirm } = await context.prompts();
   const message = pack
-    ? `${title} was installed for it (the package ${pack.name}). Remove that, too?`
-    : `${title} was started for it. Stop it again?`;
+    ? `${title} was installed for the registry (package ${pack.name}). Remove it?`
+    : `${title} was started for the registry. Stop it again?`;
   return confirm({ message, default: false });
 }
 
@@ -66,7 +66,7 @@ export async function engineLines(engine: Oldest, gone: boolean, host: Host): Pr
   if (!left.includes(true)) return [];
   const line = pack ? MANAGERS[pack.manager].remove([pack.name]).join(' ') : 'systemctl disable --now docker';
   const says = gone
-    ? 'could not be taken away'
-    : `was ${pack ? 'installed' : 'started'} for the registry, and stays`;
+    ? 'could not be removed'
+    : `was ${pack ? 'installed' : 'started'} for the registry and stays`;
   return [`${title} ${says}. To ${pack ? 'remove' : 'stop'} it:`, `  ${line}`];
 }

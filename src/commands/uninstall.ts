@@ -66,7 +66,7 @@ export async function uninstall(context: Context): Promise<void> {
     '',
     imagesThere && !purge
       ? `The images are kept in ${settings.storage}.`
-      : `Everything is as it was before${engine.size > 0 && !withEngine ? ', but for the engine' : ''}.`,
+      : `Everything is as it was before${engine.size > 0 && !withEngine ? ', except for the engine' : ''}.`,
     ...(await engineLines(engine, withEngine, host)),
   );
 }
@@ -76,7 +76,7 @@ async function typed(context: Context, images: string, name: string): Promise<vo
   const prompts = await context.prompts();
   const { total, free } = await context.host.space(images);
   context.output.say(
-    `All images in ${images} go, too (${bytes(total - free)} are used on that disk). There is no way back.`,
+    `All images in ${images} are deleted, too (${bytes(total - free)} are used on that disk). This cannot be undone.`,
   );
   await prompts.input({
     message: `Type ${name} to remove the registry and its images`,

@@ -125,7 +125,7 @@ async function change(
   const done: Record<string, string> = {
     add: `${name} can log in now.`,
     // A token is valid for 900 seconds, even if its user has been removed.
-    remove: `${name} cannot log in any more.${settings.auth === 'token' ? ' What was begun before may go on for 15 minutes.' : ''}`,
+    remove: `${name} cannot log in any more.${settings.auth === 'token' ? ' A token from before is valid for up to 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
   output.say('', `${done[verb]}`, ...loginLines(material, passwordFile, output.paint));

@@ -87,7 +87,12 @@ function findList(text: string, key: string, path: string): Node | undefined {
   if (!list || text.slice(list.start, list.end) === 'null') return undefined;
   const wrong = list.open === '[' ? list.items.find(({ start }) => text[start] !== '"') : list;
   if (wrong)
-    throw badAt(path, text, wrong.start, `"${key}" is not a list of strings, and dockerd takes nothing else`);
+    throw badAt(
+      path,
+      text,
+      wrong.start,
+      `"${key}" is not a list of strings, and dockerd accepts nothing else`,
+    );
   return list;
 }
 

@@ -91,19 +91,15 @@ async function reload(host: Host, daemon: Daemon): Promise<void> {
   if ((await systemctl(host, scope, ...signal)).code === 0) return;
   const pid = daemon.uid === 0 ? (await host.read('/var/run/docker.pid'))?.toString().trim() : undefined;
   if (pid && (await host.run('kill', ['-HUP', pid])).code === 0) return;
-  throw new CliError('Docker could not be told to read its settings again.', { why: stderr.trim() });
+  throw new CliError('Docker could not reload its settings.', { why: stderr.trim() });
 }
 
 /** Returns the advice for an error that dockerd gives about a registry; none for an unknown error. */
 export function adviceFor(said: string): string[] {
   if (/unknown authority/.test(said))
-    return [
-      'A Docker that runs reads the trust store of the system at its start alone:   systemctl restart docker',
-    ];
+    return ['A running Docker reads the system trust store only when it starts:   systemctl restart docker'];
   if (/proxyconnect|Proxy/.test(said))
-    return [
-      'Docker asks a proxy for it: the registry belongs into its NO_PROXY   (docker info | grep -i proxy)',
-    ];
+    return ['Docker asks a proxy for it: add the registry to its NO_PROXY   (docker info | grep -i proxy)'];
   return [];
 }
 
@@ -147,7 +143,7 @@ export async function reloadUntil(
     const info = await daemonInfo(host, daemon);
     if (info && hasEntry(info, directive, entry) === present) return;
     if (Date.now() > end)
-      throw new CliError(`Docker did not take the change of ${daemon.config}.`, {
+      throw new CliError(`Docker did not accept the change of ${daemon.config}.`, {
         why: await lastWords(host, daemon),
       });
     await sleep(100);

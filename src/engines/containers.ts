@@ -40,7 +40,7 @@ export async function engine(
 
 export const HANGS = [
   'See what it is doing:   journalctl -u docker -n 50',
-  'Or start it again:      systemctl restart docker',
+  'Or restart it:          systemctl restart docker',
 ];
 
 /** Returns the address for `-p`: none for 0.0.0.0, since the engine then listens on IPv6 as well, if there is any. */
@@ -114,7 +114,7 @@ export const runContainer = (host: Host, service: Service, digest: string) => {
 };
 export const createContainer = (host: Host, service: Service, digest: string) => {
   const args = ['create', ...runArguments(service, digest)];
-  return engine(host, service.engine ?? 'docker', args, `make the container ${service.name}`);
+  return engine(host, service.engine ?? 'docker', args, `create the container ${service.name}`);
 };
 export const startContainer = (host: Host, id: string, program: Program = 'docker') =>
   engine(host, program, ['start', id], `start the container ${id}`);

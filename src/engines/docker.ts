@@ -19,7 +19,7 @@ export async function dockerState(host: Host): Promise<EngineState> {
   if (code === 127)
     return notReady('absent', 'Docker is not installed on this machine.', {
       fix: [
-        'As root it is installed from the packages of the system:',
+        'Run as root, to have it installed from the packages of the system:',
         `  ${commandLine('--engine docker')}`,
       ],
       instead: ['Or without Docker:', `  ${commandLine('--engine native')}`],

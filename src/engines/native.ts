@@ -60,7 +60,7 @@ export async function registryVersion(
   const there = await host.stat(path);
   if (there?.type !== 'file' || (there.mode & 0o111) === 0) return {};
   const { code, stdout, stderr } = await host.run(path, ['--version'], { stranger: true });
-  const why = code === 124 ? 'It does not say its version in time.' : stderr.trim().slice(0, WHY);
+  const why = code === 124 ? 'It does not print its version in time.' : stderr.trim().slice(0, WHY);
   return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: visibleLines(why) };
 }
 
@@ -83,10 +83,10 @@ export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInf
     return { ...rest, binary, version: '', package: { manager, name, service } };
   }
   throw new CliError('There is no registry program on this machine.', {
-    why: bring ? 'The package that brings it can only be installed by root.' : undefined,
+    why: bring ? 'Only root can install the package that provides it.' : undefined,
     fix: [
       ...(bring ? [`As root:                         sudo ${commandLine()}`] : []),
-      `Out of an image, without engine: ${commandLine('--engine native --image-archive registry.tar')}`,
+      `From an image, without engine:   ${commandLine('--engine native --image-archive registry.tar')}`,
       'Put the program on the PATH:     github.com/distribution/distribution/releases',
       `Or with a container engine:      ${commandLine('--engine docker')}      (or podman)`,
     ],

@@ -93,7 +93,7 @@ export const MANAGERS: Record<Manager, Row> = {
       name: 'docker-distribution',
       binary: '/usr/bin/registry',
       service: 'docker-distribution',
-      hint: 'On RHEL and its kin it comes from EPEL:   dnf install epel-release',
+      hint: 'On RHEL and its relatives it comes from EPEL:   dnf install epel-release',
     },
     engines: { docker: 'moby-engine', podman: 'podman' },
   },

@@ -26,7 +26,7 @@ function fileError(error: unknown, doing: string, path: string): CliError {
     EDQUOT: 'the disk quota is used up',
     EROFS: 'the file system is read-only',
     EACCES: 'permission denied',
-    EPERM: 'not permitted (an immutable file? lsattr tells)',
+    EPERM: 'not permitted (an immutable file? see lsattr)',
     EISDIR: 'it is a directory',
     ENOTDIR: 'a part of that path is not a directory',
     ELOOP: 'too many links',

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import type { Paint } from '../terminal/output.ts';
 import type { Change } from './reconcile.ts';
 
-const WORD = { create: 'new', change: 'changes', start: 'starts', remove: 'goes' };
+const WORD = { create: 'new', change: 'changes', start: 'starts', remove: 'is removed' };
 
 /** Returns the lines of each change with its details: a diff, a command that will be run. Secrets are masked already. */
 export const changeDetails = (changes: Change[], paint: Paint): string[] =>

@@ -79,8 +79,11 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   try {
     found = JSON.parse(bytes.toString());
   } catch {
-    throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
-      fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
+    throw new CliError(`${path} is damaged: what was here before the setup is unknown.`, {
+      fix: [
+        'Move it aside. Then uninstall removes nothing that it recorded:',
+        `  mv ${path} ${path}.damaged`,
+      ],
     });
   }
   mustBeKnown(found, path);

@@ -24,11 +24,11 @@ async function recoverWith(context: Context, dir: string, run: Run): Promise<voi
   const left = run.unfinished;
   if (!left) return;
   const { output, calm } = context;
-  const rest = left.committed ? 'It was done but for tidying up.' : 'Putting back what it had done …';
-  if (!left.told) output.say(`The run "${left.command}" of ${left.since} was cut off. ${rest}`);
+  const rest = left.committed ? 'Only the cleanup was left.' : 'Undoing what it had done …';
+  if (!left.told) output.say(`The run "${left.command}" of ${left.since} was interrupted. ${rest}`);
   const failures = await recover(calm, dir, run, left);
   if (failures.length === 0 || left.told) return;
-  output.say('Not everything could be put back. Left to do by hand:', ...failures.map((line) => `  ${line}`));
+  output.say('Not everything could be undone. Left to do by hand:', ...failures.map((line) => `  ${line}`));
 }
 
 /**

@@ -53,7 +53,7 @@ export const account: Provider<AccountResource, AccountStep> = {
       said = await host.run('adduser', ['-S', '-D', '-H', '-h', '/nonexistent', '-G', name, name]);
     }
     if (said.code !== 0)
-      throw new CliError(`The user ${name} could not be made.`, { why: said.stderr.trim() });
+      throw new CliError(`The user ${name} could not be created.`, { why: said.stderr.trim() });
   },
 
   steps: {

@@ -41,7 +41,7 @@ async function stop(host: Host, script: string): Promise<void> {
     if (!(await scriptProcess(host, script))) return;
     await sleep(20);
   }
-  throw new CliError(`${script} does not end.`, { fix: `kill -9 ${there.pid}` });
+  throw new CliError(`${script} does not stop.`, { fix: `kill -9 ${there.pid}` });
 }
 
 export const background: Provider<ProcessResource, ProcessStep> = {
@@ -54,7 +54,7 @@ export const background: Provider<ProcessResource, ProcessStep> = {
     const there = await scriptProcess(host, script);
     if (there?.digest === digest) return undefined;
     const what = there ? 'change' : 'create';
-    return { what, details: [`setsid sh ${script} &`, 'it will not survive a restart of the machine'] };
+    return { what, details: [`setsid sh ${script} &`, 'it does not start with the machine'] };
   },
 
   async undo({ name, script }, host) {

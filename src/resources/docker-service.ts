@@ -61,7 +61,7 @@ export const engine: Provider<EngineResource, EngineStep> = {
       if (await answers(host)) return;
       await new Promise((done) => setTimeout(done, 250));
     }
-    throw new CliError('Docker was started, and does not answer.', { fix: LOOK });
+    throw new CliError('Docker was started, but does not answer.', { fix: LOOK });
   },
 
   steps: {

@@ -109,7 +109,7 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
     await restartDocker(host, daemon);
     const info = await daemonInfo(host, daemon);
     const lost = entries.filter((entry) => !info || !hasEntry(info, directive, entry));
-    if (lost.length > 0) throw new CliError(`Docker does not know of ${lost.join(', ')} after its restart.`);
+    if (lost.length > 0) throw new CliError(`Docker does not know ${lost.join(', ')} after its restart.`);
   },
 
   async byHand(resource, host) {

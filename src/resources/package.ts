@@ -74,7 +74,7 @@ export const pack: Provider<PackageResource, PackageStep> = {
   async check({ manager, name, service, runtime, engine }, host) {
     if (await isInstalled(host, manager, name)) return undefined;
     const line = shellLine(...split(MANAGERS[manager].install(name, engine !== undefined)));
-    const fate = runtime ? 'does not start, and ours takes its place' : 'is masked and never starts';
+    const fate = runtime ? 'does not start; the registry takes its place' : 'is masked and never starts';
     const held = service ? [`its own service ${service} ${fate}`] : [];
     return { what: 'create', details: [line, ...held] };
   },
@@ -209,7 +209,7 @@ async function mustBeUnused(host: Host, { manager, name }: PackageStep, program:
   const [first] = (await othersIn(host, program)) ?? [];
   if (!first) return;
   throw new CliError(`${TITLE[program]} stays: ${first} is in it.`, {
-    why: `By hand, when it is not needed any more: ${MANAGERS[manager].remove([name]).join(' ')}`,
+    why: `By hand, when it is no longer needed: ${MANAGERS[manager].remove([name]).join(' ')}`,
   });
 }
 

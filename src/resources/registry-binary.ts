@@ -31,7 +31,7 @@ export const binary: Provider<BinaryResource> = {
 
   async apply({ path, ref, archive }, host) {
     if (archive === undefined)
-      throw new CliError(`The program ${path} is gone, and there is no archive to take it from.`, {
+      throw new CliError(`The program ${path} is missing, and there is no archive to take it from.`, {
         fix: commandLine('--image-archive FILE'),
       });
     await takeProgram(host, archive, ref, path);

@@ -25,7 +25,8 @@ async function give(host: Host, path: string, uid: number, gid: number): Promise
   if (!(await host.stat(join(path, OURS)))) return;
   const words = ['-R', '-h', `${uid}:${gid}`, join(path, OURS)];
   const { code, stderr } = await host.run('chown', words, { timeout: LIMIT });
-  if (code !== 0) throw new CliError(`The images in ${path} keep their owner.`, { why: stderr.trim() });
+  if (code !== 0)
+    throw new CliError(`The owner of the images in ${path} could not be changed.`, { why: stderr.trim() });
 }
 
 export const owner: Provider<OwnerResource, OwnerStep> = {

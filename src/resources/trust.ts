@@ -52,7 +52,7 @@ async function updateStore(host: Host, store: keyof typeof STORES, removed = fal
 }
 
 export const trust: Provider<TrustResource, TrustStep> = {
-  title: (resource) => `${pathOf(resource)} in the trust store of the system`,
+  title: (resource) => `${pathOf(resource)} in the system trust store`,
   id: ({ name }) => name,
   removed: (name) => name,
   shared: true,
@@ -102,7 +102,7 @@ export const trust: Provider<TrustResource, TrustStep> = {
       isLeft: async () => false,
       // Last in both directions, when all files are in place.
       inverse: async (step) => ({ steps: [], last: [step] }),
-      words: () => 'and make the bundle of the system anew',
+      words: () => 'and rebuild the certificate bundle of the system',
     },
   },
 };

@@ -51,6 +51,6 @@ export async function passwordSteps(
     else await host.remove(path);
     return undefined;
   };
-  const title = made.length > 0 ? `Generated password in ${path}` : `Former passwords taken out of ${path}`;
+  const title = made.length > 0 ? `Generated password in ${path}` : `Removed former passwords from ${path}`;
   return [{ title, run: write }];
 }

@@ -63,7 +63,7 @@ export async function settle(
     ...(interactive ? [] : pendingWarnings(engine)),
     ...(await engineWarnings(engine, answers, host)),
     ...(settings.tls === 'insecure' && settings.auth !== 'none'
-      ? ['Passwords travel in clear: everyone on the way can read them.']
+      ? ['Passwords travel in clear: everyone on the network path can read them.']
       : []),
   ];
   for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
@@ -79,13 +79,15 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
   const from = pack ? `, from the package ${pack.name}` : fromImage ? ', out of the image' : '';
   const warnings: string[] = [];
   if (engine.kind === 'native' && !chosen)
-    warnings.push(`No container engine is here: the registry becomes a program of this machine${from}.`);
+    warnings.push(`No container engine is here: the registry runs as a program of this machine${from}.`);
   if (keeper === 'script')
     warnings.push(
-      `There is no systemd: it will not survive a restart of the machine. After one:   ${commandLine('--yes')}`,
+      `There is no systemd: the registry does not come back after a restart of the machine. To start it:   ${commandLine('--yes')}`,
     );
   if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
-    warnings.push('It ends when you log out, and waits for your login, unless:   loginctl enable-linger');
+    warnings.push(
+      'The registry stops when you log out and starts when you log in, unless:   loginctl enable-linger',
+    );
   return warnings;
 }
 
@@ -93,10 +95,10 @@ async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host):
 function pendingWarnings({ install, start }: EngineInfo): string[] {
   if (install)
     return [
-      `${TITLE[install.program]} is not here: it is installed from the package ${install.name}, and stays when the registry goes.`,
+      `${TITLE[install.program]} is not here: it is installed from the package ${install.name}, and stays when the registry is removed.`,
     ];
   if (!start) return [];
-  return ['Docker does not run: it is started, now and with the machine. What is in it is looked at then.'];
+  return ['Docker is not running: it is started, now and with the machine. Its contents are checked then.'];
 }
 
 async function imageSource(

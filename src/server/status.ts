@@ -92,10 +92,10 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
     findings: [
       finding('answer', seen.answer.ok, { cause: `The registry ${answerText(seen.answer)}.` }),
       finding('tokens', takes, {
-        cause: 'It does not take the tokens of docker_auth: nobody can log in.',
+        cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
-        cause: `The run "${unfinished}" was cut off; the next one puts back what it had done.`,
+        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done.`,
         fix: commandLine('--yes'),
       }),
       finding('drift', changes.length === 0, {

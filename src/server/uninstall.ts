@@ -18,7 +18,7 @@ const barredBy = (path: string, exitCode: 1 | 2): CliError =>
     why: `A registry makes directories there and nothing else.${exitCode === 1 ? ' The registry itself is removed.' : ''}`,
     fix: [
       `See where it leads:      ${shellLine('ls', ['-ld', path])}`,
-      `Take it away:            ${shellLine('rm', [path])}      (what a link leads to stays)`,
+      `Remove it:               ${shellLine('rm', [path])}      (what a link leads to stays)`,
       ...(exitCode === 2 ? [`Or keep the images:      ${commandLine('uninstall')}`] : []),
     ],
     exitCode,

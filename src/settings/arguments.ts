@@ -43,7 +43,7 @@ function typed(name: FlagName, given: unknown): { value: Answer['value'] } | { w
     return { wrong: `takes one value, not ${given === null ? 'nothing' : JSON.stringify(given)}` };
   const text = String(given).trim();
   if (kind === 'choice' && !choices?.includes(text))
-    return { wrong: `is ${choices?.join(', ')}, not "${text}"` };
+    return { wrong: `takes ${choices?.join(', ')}, not "${text}"` };
   if (kind === 'number') {
     if (!/^\d{1,9}$/.test(text)) return { wrong: `takes a whole number, not "${text}"` };
     return { value: Number(text) };
@@ -122,7 +122,7 @@ function readFlag(token: Token, command: Command): { name: FlagName; answer: Ans
     const isName = name === 'name' && word !== undefined && takes(command, 'dir');
     const stray = isName ? { word, call: callOf(command) } : undefined;
     const fix = isName ? `A registry elsewhere:   ${callOf(command)} --dir DIR` : help;
-    return { problem: { where: raw, message: `"${command}" does not take it`, fix, stray } };
+    return { problem: { where: raw, message: `"${command}" does not take this flag`, fix, stray } };
   }
   if (kind === 'switch') {
     if (token.inlineValue && token.value !== undefined)
@@ -210,7 +210,7 @@ export function readAnswers(file: string, value: unknown): Answers {
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw new InputError([
-      { where: file, message: 'is a list of "name: value" lines, the names are those of the flags' },
+      { where: file, message: 'must be a list of "name: value" lines; the names are those of the flags' },
     ]);
   const answers: Answers = {};
   const problems: Problem[] = [];

@@ -40,7 +40,8 @@ export function fileProblems(answers: Answers, tls: Tls): Problem[] {
     return problem(key, 'is the key of a certificate that is not given', '--cert FILE --key FILE');
   if (caKey && !caCert)
     return problem(caKey, 'is the key of a CA that is not given', '--ca-cert FILE --ca-key FILE');
-  if (cert && caKey) return problem(caKey, 'a ready certificate needs no key of a CA', 'Leave --ca-key out.');
+  if (cert && caKey)
+    return problem(caKey, 'an existing certificate needs no key of a CA', 'Leave --ca-key out.');
   return [];
 }
 

@@ -12,7 +12,7 @@ export function twice(before: Answer | undefined, now: Answer): Problem[] {
   const message =
     typeof now.value === 'boolean'
       ? `contradicts ${before.where}`
-      : `is said twice: ${before.value} and ${now.value}`;
+      : `is given twice: ${before.value} and ${now.value}`;
   return [{ where: now.where, message }];
 }
 

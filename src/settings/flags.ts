@@ -121,7 +121,7 @@ export const FLAGS = {
   ),
   bind: text(
     'IP',
-    'listen on this address alone ({default}: on all)',
+    'listen on this address only ({default}: on all)',
     server,
     setting('bind', { default: '0.0.0.0', check: checkBind }),
   ),
@@ -137,13 +137,13 @@ export const FLAGS = {
   ),
   auth: choice(
     ['none', 'htpasswd', 'token'],
-    'who may use it ({default})',
+    'who may use the registry ({default})',
     server,
     setting('auth', { default: 'htpasswd' }),
   ),
   user: list(
     'NAME',
-    'who may log in; again for one more ({default})',
+    'a user who may log in; repeat for more ({default})',
     joint,
     setting('users', {
       default: ({ auth }) => (auth === 'none' ? [] : ['admin']),
@@ -154,7 +154,7 @@ export const FLAGS = {
   ),
   reader: list(
     'NAME[:REPO]',
-    'who may pull and not push: everything, or REPO (team/app, team/*)',
+    'a user who may only pull: everything, or REPO (team/app, team/*)',
     ['setup', 'user', 'bundle'],
     {
       ...setting('readers', {
@@ -169,13 +169,13 @@ export const FLAGS = {
     },
   ),
   'anonymous-pull': toggle(
-    'everybody may pull without login',
+    'let everybody pull without a login',
     server,
     setting('anonymousPull', { default: false, tokenMode: true, below: 2 }),
   ),
   'auth-port': number(
     'PORT',
-    'where clients fetch their tokens ({default})',
+    'the port where clients fetch their tokens ({default})',
     server,
     setting('authPort', { default: 5001, check: checkPort, tokenMode: true, below: 2 }),
   ),
@@ -190,7 +190,11 @@ export const FLAGS = {
       below: 2,
     }),
   ),
-  'token-key': toggle('a new key for tokens instead; logins and pushes go on', ['rotate'], SPOKEN),
+  'token-key': toggle(
+    'replace the key for tokens instead; logins and pushes keep working',
+    ['rotate'],
+    SPOKEN,
+  ),
   tls: choice(
     ['insecure', 'self-signed', 'ca-signed'],
     'encryption ({default})',
@@ -199,24 +203,24 @@ export const FLAGS = {
   ),
   san: list(
     'NAME|IP',
-    'one more name or address for the certificate; again for more',
+    'another name or address for the certificate; repeat for more',
     server,
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
   // Just over a year: what browsers and Apple's systems still accept.
   days: number(
     'N',
-    'how long a site certificate lasts ({default})',
+    'how many days a site certificate lasts ({default})',
     ['setup', 'rotate', 'bundle'],
     setting('days', { default: 397, check: checkDays }),
   ),
   cert: file(
     'FILE',
-    'a ready certificate: PEM or DER with its chain, or PFX',
+    'an existing certificate: PEM or DER with its chain, or PFX',
     served,
     setting('cert', { becomes: path }),
   ),
-  key: file('FILE', 'its key', served, setting('key', { becomes: path })),
+  key: file('FILE', 'the key of that certificate', served, setting('key', { becomes: path })),
   'ca-cert': file(
     'FILE',
     'an existing CA that signs the site certificate',
@@ -225,7 +229,7 @@ export const FLAGS = {
   ),
   'ca-key': file(
     'FILE',
-    'its key; it is read, and never copied',
+    'the key of that CA; it is read and never copied',
     served,
     setting('caKey', { becomes: path, below: 1 }),
   ),
@@ -234,18 +238,18 @@ export const FLAGS = {
     ...setting('openPort', { below: 1 }),
   }),
   'hosts-line': toggle(
-    'a line in /etc/hosts, where this machine does not know its own name',
+    'add a line to /etc/hosts if this machine does not know its own name',
     server,
     setting('hostsLine', {
       becomes: (line, { host }) => (isIP(bare(host ?? '')) ? undefined : line),
       below: 1,
     }),
   ),
-  renew: toggle('no timer that renews the certificate before it ends', server, {
+  renew: toggle('add no timer that renews the certificate before it ends', server, {
     ...ON,
     ...setting('renew', { default: true }),
   }),
-  delete: toggle('images can be pushed, never removed', server, {
+  delete: toggle('let images be pushed but never deleted', server, {
     ...ON,
     ...setting('delete', { default: true }),
   }),
@@ -262,7 +266,7 @@ export const FLAGS = {
   ),
   engine: choice(
     ['auto', 'docker', 'podman', 'native'],
-    'what runs it ({default}); one that is named is installed, if need be',
+    'what runs the registry ({default}); an engine that you name is installed if it is missing',
     server,
     setting('engine', {
       default: 'auto',
@@ -275,19 +279,19 @@ export const FLAGS = {
     server,
     setting('name', { default: 'registry', check: checkName }),
   ),
-  'with-node': toggle('put the node of this machine in, too, for a server that has none', ['bundle']),
+  'with-node': toggle('include the node of this machine, for a server that has none', ['bundle']),
   'password-stdin': toggle(
     'read the password, or lines NAME:PASSWORD, from standard input',
     ['setup', 'client', 'user'],
     WITH_PASSWORD,
   ),
   'password-file': file('FILE', 'the same, from a file', ['setup', 'client', 'user'], WITH_PASSWORD),
-  'new-ca': toggle('a new CA as well; clients of the former one go on', ['rotate'], {
+  'new-ca': toggle('replace the CA as well; clients of the former CA keep working', ['rotate'], {
     ...SPOKEN,
     word: 'ca',
   }),
-  'if-expiring': number('DAYS', 'only when the certificate ends within so many days', ['rotate']),
-  ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], {
+  'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
+  ca: file('FILE', 'trust the CA in this file, not the one that the registry sends', ['client'], {
     ...CLIENT,
     filled: true,
   }),
@@ -297,17 +301,17 @@ export const FLAGS = {
     ['client'],
     CLIENT,
   ),
-  target: list('NAME', 'what shall trust it (all that is found): docker, podman, …', ['client'], {
+  target: list('NAME', 'what is to trust the registry (all that is found): docker, podman, …', ['client'], {
     ...CLIENT,
     filled: true,
   }),
-  address: text('IP', 'where that name is, for a line in /etc/hosts', ['client'], CLIENT),
-  mirror: toggle('pull the images of Docker Hub through it, too', ['client'], CLIENT),
-  'restart-docker': toggle('Docker may be restarted where nothing less will do', ['client']),
-  undo: toggle('take back what was done for that registry', ['client'], SPOKEN),
+  address: text('IP', 'the IP address of that name, for a line in /etc/hosts', ['client'], CLIENT),
+  mirror: toggle('pull the images of Docker Hub through the registry, too', ['client'], CLIENT),
+  'restart-docker': toggle('allow a restart of Docker if nothing less will do', ['client']),
+  undo: toggle('undo what was done for that registry', ['client'], SPOKEN),
   purge: toggle('remove the images as well', ['uninstall'], SPOKEN),
   'with-engine': toggle(
-    'remove the Docker that was installed for it, or stop the one that was started',
+    'remove the engine that was installed for the registry, or stop the Docker that was started for it',
     ['uninstall'],
     SPOKEN,
   ),
@@ -317,15 +321,15 @@ export const FLAGS = {
     default: DEFAULT_DIR,
     check: checkDirectory,
   }),
-  answers: file('FILE', 'take answers from a YAML file; the names are those of the flags', joint),
+  answers: file('FILE', 'read answers from a YAML file; its keys are the names of the flags', joint),
   yes: toggle('take every default and go ahead', 'all', { spoken: ['uninstall'] }),
   'dry-run': toggle('show what would be done, and do nothing', 'all'),
-  json: toggle('one JSON document on standard output', 'all'),
+  json: toggle('print one JSON document on standard output', 'all'),
   verbose: toggle('show each command that is run', 'all'),
-  quiet: toggle('say nothing but errors', 'all'),
-  color: toggle('no colours', 'all', ON),
-  help: toggle('this help', 'all', SPOKEN),
-  version: toggle('the version', 'all', SPOKEN),
+  quiet: toggle('print errors only', 'all'),
+  color: toggle('print without colors', 'all', ON),
+  help: toggle('show this help', 'all', SPOKEN),
+  version: toggle('show the version', 'all', SPOKEN),
 } satisfies Record<string, Flag>;
 
 export type FlagName = keyof typeof FLAGS;
@@ -377,7 +381,7 @@ export const isSpoken = (command: Command, name: FlagName): boolean => {
 
 /** Flags that do not go together, with the way out: one of them would be ignored silently. */
 export const APART: readonly (readonly [FlagName, FlagName, fix: () => string])[] = [
-  ['undo', 'target', () => 'Leave --target out: all that was done for that registry is taken back.'],
+  ['undo', 'target', () => 'Leave --target out: everything that was done for that registry is undone.'],
   ['new-ca', 'if-expiring', () => `A new CA, now:   ${commandLine('rotate --ca')}`],
   [
     'new-ca',

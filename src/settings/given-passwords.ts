@@ -58,7 +58,7 @@ export async function givenPasswords(
     const user = named(line) ?? (lines.length === 1 ? users[0] : undefined);
     if (!user) {
       // The line may be a password, or a part of one: no error shows it.
-      const message = 'is not NAME:PASSWORD of somebody who may log in';
+      const message = 'is not NAME:PASSWORD of a user who may log in';
       problems.push({ where, message, fix: `The users are ${users.join(', ') || 'none'}.` });
       return;
     }

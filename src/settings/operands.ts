@@ -92,7 +92,7 @@ export function readWords(command: Command, words: string[], answers: Answers): 
     if (where && verb && verbs && !verbs.includes(verb))
       problems.push({
         where,
-        message: `"${command} ${verb}" does not take it`,
+        message: `"${command} ${verb}" does not take this flag`,
         fix: `${callOf(command)} --help`,
       });
   }
@@ -105,7 +105,7 @@ function strayWords(command: Command, call: Call): Problem[] {
   if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.includes(verb))
     return surplus.map((word) => stray(command, call, word));
   // A surplus word may be a password, which no error shows.
-  const message = 'takes one name; a password is never given as a word';
+  const message = 'takes one name; a password is never given on the command line';
   return [{ where: text, message, fix: `${text} NAME --password-stdin < FILE` }];
 }
 
@@ -179,6 +179,6 @@ export function badClient(typed: Typed, named: Command | undefined): Problem[] {
   if (typed.inlineValue)
     return [{ where, message: 'takes no value', fix: commandLine(`--client ${quoted(typed.value ?? '')}`) }];
   if (named && named !== 'client')
-    return [{ where, message: `"${named}" does not take it`, fix: `${callOf(named)} --help` }];
+    return [{ where, message: `"${named}" does not take this flag`, fix: `${callOf(named)} --help` }];
   return [];
 }

@@ -53,7 +53,7 @@ export function resolveSettings(
 function contradictions(answers: Answers, settings: Settings, { archive }: Defaults): Problem[] {
   const { auth, users, tls, engine } = settings;
   const where = answers.user?.where ?? '--user';
-  const nobody = { where, message: 'somebody must be able to log in', fix: '--user admin' };
+  const nobody = { where, message: 'at least one user must be able to log in', fix: '--user admin' };
   return [
     ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
     ...roleProblems(answers, settings),
@@ -90,16 +90,16 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
   if (both && auth === 'token')
     add(reader, `${both.name} is an administrator already (--user)`, 'Give each name one role.');
   if (auth !== 'token') {
-    if (said('reader')) add(reader, `only --auth token knows readers, not ${auth}`, '--auth token');
+    if (said('reader')) add(reader, `only --auth token has readers, not ${auth}`, '--auth token');
     if (said('anonymous-pull'))
-      add(anonymous, `only --auth token knows pulls without login, not ${auth}`, '--auth token');
+      add(anonymous, `only --auth token has pulls without login, not ${auth}`, '--auth token');
     return problems;
   }
   const scoped = readersOf({ readers }).find(({ scopes }) => scopes.length > 0);
   if (anonymous?.value && scoped)
     add(
       anonymous,
-      `everybody may pull everything then, also ${scoped.name}`,
+      `then everybody may pull everything, also ${scoped.name}`,
       `${anonymous.last ? '--no-anonymous-pull' : 'Leave it out'}, or make it --reader ${scoped.name}.`,
     );
   if (port === authPort)

@@ -34,14 +34,14 @@ export function checkHost(value: string): Wrong | undefined {
   if (/:\d*$/.test(host)) return wrong('the port has a flag of its own', suggestHost(host));
   if (host.includes('_'))
     return wrong(
-      'an underscore cannot stand in an image name, so no client could use it',
+      'an image name cannot contain an underscore, so no client could use it',
       `--host ${host.replaceAll('_', '-')}`,
     );
   const labels = host.split('.');
   if (/^\d+$/.test(labels.at(-1) ?? '')) return wrong(`"${value}" is neither a name nor an IPv4 address`);
   if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
     return wrong(
-      `"${value}" is not a host name: letters, digits, hyphens and dots, 63 characters a part at the most`,
+      `"${value}" is not a host name: letters, digits, hyphens and dots, at most 63 characters a part`,
     );
   return undefined;
 }
@@ -121,7 +121,9 @@ export function checkPassword(value: string): Wrong | undefined {
   if (Buffer.byteLength(value) > PASSWORD_BYTES)
     return wrong(`a password has at most ${PASSWORD_BYTES} bytes; this one has ${Buffer.byteLength(value)}`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return /[\u0000-\u001f\u007f]/.test(value) ? wrong('a password has no control characters') : undefined;
+  return /[\u0000-\u001f\u007f]/.test(value)
+    ? wrong('a password cannot contain control characters')
+    : undefined;
 }
 
 /** Accepts what checkHost does, and a wildcard or a bare IPv6 address, since no image name holds them. */

@@ -41,7 +41,7 @@ export function strayVariables(command: Command, env: NodeJS.ProcessEnv, said: A
   return [
     ...strays.map((variable) => {
       const near = nearest(variable.slice(PREFIX.length), short);
-      return `${variable} means nothing${near ? `; did you mean ${PREFIX}${near}?` : '.'}`;
+      return `${variable} is not known${near ? `; did you mean ${PREFIX}${near}?` : '.'}`;
     }),
     ...unheard.map(
       (name) =>

@@ -118,7 +118,7 @@ withOpenssl(() => {
       'a private key among the certificates',
       CERT,
       { 'site.crt': whole + site.key, 'site.key': site.key },
-      /a private key lies among the certificates/,
+      /a private key is among the certificates/,
     ],
     [
       'a wrong passphrase',

@@ -26,7 +26,7 @@ function withArchive(): Machine & { archive: string } {
 const left = ({ env }: Machine) => readdirSync(env.TMPDIR ?? '');
 
 describe('bundle FILE', () => {
-  test('one file that anybody may run, told by --json; nothing else is left, no password is in it', async () => {
+  test('writes one file that anybody may run, reported by --json; leaves nothing else, holds no password', async () => {
     const machine = withArchive();
     const file = join(machine.place, 'registry.run');
     Object.assign(machine.env, { REGISTRY_SETUP_PASSWORD: 'correct horse', REGISTRY_SETUP_PORT: '5050' });
@@ -64,16 +64,16 @@ describe('bundle FILE', () => {
   });
 
   test.each<[string, string]>([
-    ['', 'bundle: which file shall be written?'],
+    ['', 'bundle: needs the name of the file to write'],
     ['HERE', 'is a directory'],
     ['HERE/none/x.run', 'there is no directory'],
-    ['HERE/theirs', 'is there, and it is no bundle: it is not written over'],
+    ['HERE/theirs', 'is there and is not a bundle: it is not overwritten'],
     ['HERE/x.run HERE/y.run', 'y.run: "bundle" takes one word, FILE'],
-    ['HERE/x.run --password-stdin', '--password-stdin: "bundle" does not take it'],
-    ['HERE/x.run --key HERE/theirs', '--key: "bundle" does not take it'],
-    ['HERE/x.run --dir /srv/reg', '--dir: "bundle" does not take it'],
-    ['HERE/x.run --answers HERE/dir.yml', 'dir.yml: dir: is said on the server'],
-    ['HERE/x.run --auth none --reader bob', '--reader: only --auth token knows readers'],
+    ['HERE/x.run --password-stdin', '--password-stdin: "bundle" does not take this flag'],
+    ['HERE/x.run --key HERE/theirs', '--key: "bundle" does not take this flag'],
+    ['HERE/x.run --dir /srv/reg', '--dir: "bundle" does not take this flag'],
+    ['HERE/x.run --answers HERE/dir.yml', 'dir.yml: dir: is given on the server'],
+    ['HERE/x.run --auth none --reader bob', '--reader: only --auth token has readers'],
     ['HERE/x.run --auth token --image-archive HERE/images.tar.gz', 'does not hold cesanta/docker_auth:1'],
     ['HERE/x.run --image-archive HERE/theirs', 'is not an image archive'],
     [

@@ -40,7 +40,7 @@ afterEach(() => carry(undefined));
 const settings = (host: FakeHost) => host.text('/opt/registry/settings.yml') ?? '';
 const SETUP = '--yes --tls insecure';
 
-describe('a set-up out of a bundle', () => {
+describe('a setup from a bundle', () => {
   test('its image is loaded, none is pulled; the plan names the bundle', async () => {
     const host = carriedOn(fakeHost());
     const { documents } = await runCommand(host, `${SETUP} --dry-run`);
@@ -53,14 +53,14 @@ describe('a set-up out of a bundle', () => {
     expect(host.done.filter((line) => line.startsWith('docker'))).toEqual([]);
   });
 
-  test('its answers are those that nobody gave', async () => {
+  test('its answers fill in what was not given', async () => {
     const host = carriedOn(fakeHost(), { answers: { host: 'reg.corp', port: 5050, user: ['ann'] } });
     await runCommand(host, `${SETUP} --port 5443`);
     expect(settings(host)).toMatch(/host: reg\.corp[\s\S]*port: 5443/);
     expect(settings(host)).toContain('- ann');
   });
 
-  test('the settings of this server are newer: a run that says nothing takes nothing back', async () => {
+  test('the settings of this server are newer: a run without flags reverts nothing', async () => {
     const host = carriedOn(fakeHost(), { answers: { host: 'reg.corp', user: ['ann'], auth: 'htpasswd' } });
     await runCommand(host, SETUP);
     await runCommand(host, `${SETUP} --user ann --user ben --host other.corp`);
@@ -80,7 +80,7 @@ describe('a set-up out of a bundle', () => {
     expect(settings(host)).toContain('auth: htpasswd');
   });
 
-  test('an image that it does not hold is pulled, and the error tells how it would', async () => {
+  test('an image that the bundle lacks is pulled; the error says how to bundle it', async () => {
     const host = carriedOn(fakeHost());
     host.docker.remote['mirror/registry:3'] = imageIdOf('mirror/registry:3');
     await runCommand(host, `${SETUP} --image mirror/registry:3`);
@@ -95,12 +95,12 @@ describe('a set-up out of a bundle', () => {
     });
   });
 
-  test('another image than the one that runs is no wish, and is told', async () => {
+  test('an image other than the running one does not replace it, and is reported', async () => {
     const host = carriedOn(fakeHost());
     await runCommand(host, SETUP);
     carriedOn(host, { images: ['registry:3.1'], answers: { image: 'registry:3.1' } });
     const { heard } = await runCommand(host, '--yes');
-    expect(heard.join()).toContain('To take it:   registry-setup --yes --image registry:3.1');
+    expect(heard.join()).toContain('To use it:   registry-setup --yes --image registry:3.1');
     expect(settings(host)).toContain('image: registry:3\n');
     await runCommand(host, '--yes --image registry:3.1');
     expect(settings(host)).toContain('image: registry:3.1\n');
@@ -151,7 +151,7 @@ describe('the images of a bundle', () => {
     expect(listed([image('other:1'), image(name)], plain)).toMatchObject({ RepoTags: [name] });
   });
 
-  test('an archive that lacks one is told by its name', () => {
+  test('the error names an image that the archive lacks', () => {
     const both = ['registry:3', 'cesanta/docker_auth:1'];
     expect(() => wantedIn([image('registry:3')], both, '/x.tar')).toThrow(
       '--image-archive: /x.tar does not hold cesanta/docker_auth:1, but registry:3.',
@@ -190,7 +190,7 @@ describe('the images of a bundle', () => {
     );
   });
 
-  test('podman fetches where there is no Docker; without both it is done without', async () => {
+  test('podman fetches if there is no Docker; without both the program fetches itself', async () => {
     const host = fakeHost();
     host.commands['docker info'] = { code: 127 };
     expect(await fetcher(host)).toBeUndefined();
@@ -198,7 +198,7 @@ describe('the images of a bundle', () => {
     expect(await fetcher(host)).toBe('podman');
   });
 
-  test('a Docker that is stopped is told of, and native is no way out here', async () => {
+  test('a stopped Docker is reported, and native is not suggested', async () => {
     const host = fakeHost();
     host.commands['docker info'] = { stdout: JSON.stringify({ ServerErrors: ['no socket'] }) };
     const error = (await fetcher(host).catch((e) => e)) as CliError;

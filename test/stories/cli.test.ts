@@ -43,13 +43,13 @@ test('help as a word', async () => {
   }
 });
 
-test('a variable that means nothing is told of, and the run goes on', async () => {
+test('an unknown variable is reported, and the run goes on', async () => {
   const env = { REGISTRY_SETUP_PRT: '5', REGISTRY_SETUP_PURGE: '1' };
   const { code, stderr } = await run(`uninstall --yes ${DIR}`, (machine) => Object.assign(machine.env, env));
   expect([code, stderr.split('\n').slice(0, 2)]).toEqual([
     0,
     [
-      '! REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
+      '! REGISTRY_SETUP_PRT is not known; did you mean REGISTRY_SETUP_PORT?',
       '! REGISTRY_SETUP_PURGE is not taken from the environment: give --purge on the command line.',
     ],
   ]);
@@ -72,14 +72,14 @@ describe('bad input: 2, and one line for each', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('no terminal and nothing said: every missing flag', async () => {
+  test('no terminal and no flags: lists every missing flag', async () => {
     const { code, stdout, stderr } = await run(DIR);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^✖ Missing: --host, --port, --storage, --auth, --user, --tls\.\n/);
     expect(stderr).toContain('--yes');
   });
 
-  test('values that cannot be', async () => {
+  test('invalid values', async () => {
     const { code, stderr } = await run(`--yes --host a_b --port 0 --storage /etc --user a:b ${DIR}`);
     expect(code).toBe(2);
     for (const flag of ['--host', '--port', '--storage', '--user']) expect(stderr).toContain(`✖ ${flag}: `);
@@ -106,7 +106,7 @@ describe('bad input: 2, and one line for each', () => {
     ]);
   });
 
-  test('a password file that holds none', async () => {
+  test('a password file without a password', async () => {
     const { code, stderr } = await run(
       `--yes --host a --tls insecure --password-file HERE/p ${DIR}`,
       ({ place }) => writeFileSync(join(place, 'p'), '\n'),
@@ -140,7 +140,7 @@ test('commands to paste are called as this program was: its name, or the script 
 test.each<[string, string, string]>([
   ['rotate --ca --if-expiring 3', '--if-expiring: does not go with --ca', 'rotate --ca'],
   ['status elsewhere', '"status" takes no further word', 'status --dir DIR'],
-])('so are those of a refusal: %s', async (line, message, fix) => {
+])('commands to paste in a refusal are called so, too: %s', async (line, message, fix) => {
   const machine = temporaryMachine();
   const { stdout, stderr, code } = await startProgram([...line.split(' '), '--json'], machine, '', SCRIPT)
     .result;

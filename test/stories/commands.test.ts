@@ -55,7 +55,7 @@ const changed = ({ documents }: { documents: Record<string, unknown>[] }) =>
 describe.each(combinations)('%s, then %s', (first, then) => {
   const [setup, change] = [`${SETUP} ${first}`, `${SETUP} ${both(first, then)}`];
 
-  test('set up twice is once, and so is the change', async () => {
+  test('a second setup finds nothing to do, and so does a second change', async () => {
     const host = server();
     for (const line of [setup, change]) {
       expect(changed(await runCommand(host, line)).length).toBeGreaterThan(0);
@@ -69,7 +69,7 @@ describe.each(combinations)('%s, then %s', (first, then) => {
     }
   });
 
-  test('what was answered is remembered: a run without flags finds nothing to do', async () => {
+  test('answers are remembered: a run without flags finds nothing to do', async () => {
     const host = server();
     await runCommand(host, setup);
     const done = host.snapshot();
@@ -77,7 +77,7 @@ describe.each(combinations)('%s, then %s', (first, then) => {
     expect(host.snapshot()).toEqual(done);
   });
 
-  test('--dry-run tells the same changes, and makes none', async () => {
+  test('--dry-run lists the same changes, and makes none', async () => {
     const host = server();
     // What the lock needs is there before the changes begin.
     const titles = (changes: unknown) =>
@@ -103,7 +103,7 @@ describe.each(combinations)('%s, then %s', (first, then) => {
     );
   });
 
-  test('no secret is said, written or run', async () => {
+  test('no secret is printed, written or passed to a command', async () => {
     const host = server();
     const said: string[] = [];
     host.before = (operation) => said.push(operation, host.text('/opt/registry/.state/journal') ?? '');
@@ -123,8 +123,8 @@ describe.each(combinations)('%s, then %s', (first, then) => {
   });
 });
 
-describe('a set-up', () => {
-  test('a generated password that no terminal can show is in a file for root, and fits', async () => {
+describe('a setup', () => {
+  test('without a terminal, a generated password is in a file for root, and works', async () => {
     const host = server();
     const { documents } = await runCommand(host, `${SETUP} --user admin --user ci`);
     const file = `${DIR}/generated-passwords`;
@@ -142,7 +142,7 @@ describe('a set-up', () => {
       expect(await passwordFits(new Secret(made.get(name) ?? ''), hash), name).toBe(true);
   });
 
-  test('a line of that file goes when it is not true any more, and the file with the last one', async () => {
+  test('an outdated line of that file is removed, and the file with its last line', async () => {
     const host = server();
     const names = () => host.text(`${DIR}/generated-passwords`)?.match(/^[^:]+/gm);
     await runCommand(host, `${SETUP} --user admin --user ci --user dev`);
@@ -266,7 +266,7 @@ describe('a set-up', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('a run that was killed is told of and put back first', async () => {
+  test('a killed run is reported and put back first', async () => {
     const host = server();
     host.dieBefore(14);
     await expect(runCommand(host, SETUP)).rejects.toThrow();
@@ -329,7 +329,7 @@ describe('status', () => {
     expect(await runCommand(host, 'status')).toMatchObject({ code: 1, documents: [{ answers: false }] });
   });
 
-  test('a registry that answers 503 is not well: in status and in the menu, whose check ends with 1', async () => {
+  test('a registry that answers 503 is a failure: in status, and in the menu, whose check ends with 1', async () => {
     const host = server();
     await runCommand(host, SETUP);
     const check = () =>
@@ -378,7 +378,7 @@ describe('uninstall', () => {
     expect(host.docker.containers).toEqual([]);
   });
 
-  test('--purge takes them, and nothing beside them', async () => {
+  test('--purge removes the images, and nothing else', async () => {
     const host = server();
     const before = host.snapshot();
     await runCommand(host, SETUP);
@@ -404,7 +404,7 @@ describe('uninstall', () => {
     expect(other.running).toBe(true);
   });
 
-  test('nobody to say yes: 2, and nothing is touched', async () => {
+  test('without a terminal and --yes: exit 2, and nothing is touched', async () => {
     const host = server();
     await runCommand(host, SETUP);
     const before = host.snapshot();
@@ -412,7 +412,7 @@ describe('uninstall', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('--yes says what goes, too', async () => {
+  test('--yes also lists what is removed', async () => {
     const host = server();
     await runCommand(host, `${SETUP} --user ann --user ben`);
     host.put(image, 'precious');
@@ -470,7 +470,7 @@ describe('uninstall', () => {
 });
 
 describe('user', () => {
-  test('remove wants a yes: without a terminal and --yes it is 2, and nothing is touched', async () => {
+  test('remove needs a yes: without a terminal and --yes it exits 2, and nothing is touched', async () => {
     const host = server();
     await runCommand(host, `${SETUP} --user admin --user ci`);
     const before = host.snapshot();
@@ -484,7 +484,7 @@ describe('user', () => {
     expect(host.text(`${DIR}/auth/htpasswd`)).toMatch(/^admin:\S+\n$/);
   });
 
-  test('the last one stays, and the way out is another one first', async () => {
+  test('the last user stays, and the error says to add another one first', async () => {
     const host = server();
     await runCommand(host, SETUP);
     await expect(runCommand(host, 'user remove admin --yes')).rejects.toMatchObject({

@@ -137,16 +137,16 @@ test.each<[string, (host: FakeHost) => void, EngineInfo, string, string[]]>([
     UFW,
     engine('docker'),
     '--open-port',
-    ['registry-setup --bind IP      listens on one address alone'],
+    ['registry-setup --bind IP      listens on one address only'],
   ],
   ['but not when it listens here alone', UFW, engine('docker'), '--bind 127.0.0.1', []],
-])('said: %s', async (_, prepare, info, line, fix) => {
+])('shows the command: %s', async (_, prepare, info, line, fix) => {
   const host = fakeHost();
   prepare(host);
   expect((await firewallNews(settings(line), info, host)).flatMap((one) => one.fix)).toEqual(fix);
 });
 
-test('without root it is shown what root would type, and nothing is planned', async () => {
+test('without root the commands for root are shown, and nothing is planned', async () => {
   const host = fakeHost();
   fakeUfw(host, true);
   host.machine = { ...host.machine, uid: 1000 };
@@ -157,11 +157,11 @@ test('without root it is shown what root would type, and nothing is planned', as
   expect(await around(settings('--open-port'), info, host, new Map())).toEqual([]);
 });
 
-test('a rule that refuses the port is told of, and none is added behind it', async () => {
+test('a rule that refuses the port is reported, and none is added behind it', async () => {
   const host = fakeHost();
   fakeUfw(host, true, tuple('reject tcp 5000 0.0.0.0/0 any 0.0.0.0/0 in'));
   const [news] = await firewallNews(settings('--open-port'), engine('native'), host);
-  expect(news?.message).toBe('A rule of ufw refuses port 5000: nobody else reaches it.');
+  expect(news?.message).toBe('A rule of ufw refuses port 5000: no other machine reaches it.');
   expect(await shutOpenings(settings(), engine('native'), host)).toEqual([]);
 });
 
@@ -175,7 +175,7 @@ function server() {
 const rules = (host: FakeHost) => host.text('/etc/ufw/user.rules') ?? '';
 const answered = (host: FakeHost) => parse(host.text('/opt/registry/settings.yml') ?? '')['open-port'];
 
-test('--yes opens it, a second run has nothing to do, what vanished is drift, and uninstall shuts it', async () => {
+test('--yes opens the port, a second run has nothing to do, a vanished rule is drift, and uninstall closes the port', async () => {
   const host = server();
   const before = host.snapshot();
   const { heard } = await runCommand(host, '--yes --tls insecure');
@@ -214,7 +214,7 @@ test('--bind to this machine alone, and --no-open-port, take the rule away', asy
   }
 });
 
-test('a rule that was there before us outlives us', async () => {
+test('a rule that was there before stays after uninstall', async () => {
   const host = server();
   host.put('/etc/ufw/user.rules', tuple('allow any 5000 0.0.0.0/0 any 0.0.0.0/0 in'));
   const before = host.snapshot();
@@ -235,7 +235,7 @@ test('a firewall that is switched off keeps our rule for when it is on again', a
   expect(rules(host)).toBe('');
 });
 
-test('one that is switched on later is no drift: nobody was asked', async () => {
+test('a firewall that is switched on later is not drift: nobody was asked', async () => {
   const host = server();
   host.put('/etc/ufw/ufw.conf', 'ENABLED=no\n');
   await runCommand(host, '--yes --tls insecure');
@@ -245,7 +245,7 @@ test('one that is switched on later is no drift: nobody was asked', async () => 
   expect(rules(host)).toContain('allow tcp 5000');
 });
 
-test('the wizard asks once, where there is something to open', async () => {
+test('the wizard asks once, if there is something to open', async () => {
   const host = server();
   const prompts = scripted(['Open it', false]);
   const { heard } = await runCommand(
@@ -255,7 +255,7 @@ test('the wizard asks once, where there is something to open', async () => {
       prompts,
     },
   );
-  expect(prompts.transcript).toEqual(['Port 5000 is shut by ufw. Open it? = no', 'Go ahead? = yes']);
+  expect(prompts.transcript).toEqual(['Port 5000 is blocked by ufw. Open it? = no', 'Go ahead? = yes']);
   expect(heard.join('\n')).toContain('ufw allow 5000/tcp');
   expect(rules(host)).toBe('');
   expect(answered(host)).toBe(false);

@@ -65,35 +65,38 @@ async function mount(at: Endpoint, image: ReturnType<typeof makeTestImage>, to: 
 }
 
 describe.skipIf(noRegistry)('a proof that was killed', { timeout: 60_000 }, () => {
-  test.each([[[]], [['--no-delete']]])('goes with the next run, and nobody else does %s', async (more) => {
-    const { machine, at, v2 } = await setUp(...more);
-    const keep = makeTestImage('keep');
-    await pushImage(at, keep, credentials);
-    await mount(at, keep, 'registry-setup-check-0123456789ab');
-    // What a registry can do that was broken into.
-    const precious = join(machine.place, 'precious');
-    for (const name of ['precious-dir', 'prime.conf']) {
-      mkdirSync(join(precious, name), { recursive: true });
-      mkdirSync(join(v2, 'repositories/registry-setup-check-0123456789ab/_layers/sha256', name));
-    }
-    symlinkSync(precious, join(v2, 'blobs/sha256/pr'));
+  test.each([[[]], [['--no-delete']]])(
+    'is swept by the next run, and nothing else is removed %s',
+    async (more) => {
+      const { machine, at, v2 } = await setUp(...more);
+      const keep = makeTestImage('keep');
+      await pushImage(at, keep, credentials);
+      await mount(at, keep, 'registry-setup-check-0123456789ab');
+      // What a registry can do that was broken into.
+      const precious = join(machine.place, 'precious');
+      for (const name of ['precious-dir', 'prime.conf']) {
+        mkdirSync(join(precious, name), { recursive: true });
+        mkdirSync(join(v2, 'repositories/registry-setup-check-0123456789ab/_layers/sha256', name));
+      }
+      symlinkSync(precious, join(v2, 'blobs/sha256/pr'));
 
-    const killed = await killInProof(machine, v2);
-    const journal = readFileSync(join(machine.dir, '.state/journal'), 'utf8');
-    expect(journal).toContain(killed);
-    const { code, stderr } = await runProgram(['--yes', '--dir', machine.dir], machine);
-    expect([code, stderr]).toEqual([0, expect.stringContaining('was cut off')]);
+      const killed = await killInProof(machine, v2);
+      const journal = readFileSync(join(machine.dir, '.state/journal'), 'utf8');
+      expect(journal).toContain(killed);
+      const { code, stderr } = await runProgram(['--yes', '--dir', machine.dir], machine);
+      expect([code, stderr]).toEqual([0, expect.stringContaining('was interrupted')]);
 
-    await pullImage(at, keep, credentials);
-    expect(await catalog(at, credentials)).toEqual(['keep', 'registry-setup-check-0123456789ab']);
-    expect(readdirSync(precious)).toEqual(['precious-dir', 'prime.conf']);
-    const blobs = readdirSync(join(v2, 'blobs/sha256'), { recursive: true }) as string[];
-    const kept = [keep.config, keep.layer, keep.manifest].map((content) => digest(content).slice(7));
-    const hex = blobs.flatMap((path) => (path.endsWith('/data') ? [path.split('/')[1]] : []));
-    expect(hex.sort()).toEqual(kept.sort());
-  });
+      await pullImage(at, keep, credentials);
+      expect(await catalog(at, credentials)).toEqual(['keep', 'registry-setup-check-0123456789ab']);
+      expect(readdirSync(precious)).toEqual(['precious-dir', 'prime.conf']);
+      const blobs = readdirSync(join(v2, 'blobs/sha256'), { recursive: true }) as string[];
+      const kept = [keep.config, keep.layer, keep.manifest].map((content) => digest(content).slice(7));
+      const hex = blobs.flatMap((path) => (path.endsWith('/data') ? [path.split('/')[1]] : []));
+      expect(hex.sort()).toEqual(kept.sort());
+    },
+  );
 
-  test('goes with an uninstall', async () => {
+  test('is swept by uninstall', async () => {
     const { machine, v2 } = await setUp();
     const killed = await killInProof(machine, v2);
     expect(await runProgram(['uninstall', '--yes', '--dir', machine.dir], machine)).toMatchObject({

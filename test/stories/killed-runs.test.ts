@@ -79,7 +79,7 @@ async function nextRun(host: FakeHost) {
 }
 
 describe.each(Object.entries(runs))('%s', (_, scenario) => {
-  test('whatever the step, the next run puts everything back, or ends it', async () => {
+  test('whatever the step, the next run puts everything back, or finishes it', async () => {
     const undisturbed = await start(scenario);
     await doIt(undisturbed, scenario);
     const end = plain(undisturbed);

@@ -47,7 +47,7 @@ test.each([
   expect(await whereLeads(server(answer), name)).toEqual(leads);
 });
 
-test('--yes: a name that nobody knows leads here, until it is not wanted any more', async () => {
+test('--yes: an unknown name gets a line in /etc/hosts, and uninstall removes it', async () => {
   const host = server(NOWHERE);
   const before = host.snapshot();
   await runCommand(host, SETUP);
@@ -64,7 +64,7 @@ test('--yes: a name that nobody knows leads here, until it is not wanted any mor
   expect(host.snapshot()).toEqual(before);
 });
 
-test('another --host takes it away, and has a line of its own where it needs one', async () => {
+test('another --host removes the line, and gets its own if it needs one', async () => {
   const host = server(NOWHERE);
   await runCommand(host, SETUP);
   await runCommand(host, '--yes --host 10.0.3.17');
@@ -76,7 +76,7 @@ test('another --host takes it away, and has a line of its own where it needs one
   expect((await runCommand(host, '--yes')).heard.join()).toContain('Nothing to do');
 });
 
-test('it leads to the one address that is listened on', async () => {
+test('the line points to the one address that the registry listens on', async () => {
   const host = server(NOWHERE);
   await runCommand(host, `${SETUP} --bind 10.0.3.17`);
   expect(host.text('/etc/hosts')).toBe(BEFORE + line('10.0.3.17'));
@@ -104,7 +104,7 @@ test.each<[string, object, (host: FakeHost) => void]>([
   expect(host.text('/etc/hosts')).toBe(before);
 });
 
-test('a line that was asked for and cannot be is refused before anything is touched', async () => {
+test('a requested line that cannot be written is refused before anything is touched', async () => {
   const host = server(NOWHERE);
   host.put('/proc/self/mountinfo', '636 602 8:1 /x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n');
   await expect(runCommand(host, `${SETUP} --hosts-line`)).rejects.toMatchObject({
@@ -117,7 +117,7 @@ test('a line that was asked for and cannot be is refused before anything is touc
   expect(host.done).toEqual([]);
 });
 
-test('a name server that is away later changes nothing', async () => {
+test('a name server that is unreachable later changes nothing', async () => {
   const host = server(BOTH);
   await runCommand(host, SETUP);
   host.commands['getent ahosts'] = NOWHERE;
@@ -135,7 +135,7 @@ test.each<[string, object, string[], string]>([
   [
     'no where it is elsewhere',
     ELSEWHERE,
-    ['reg.example is 203.0.113.7, not this machine. Lead it here by /etc/hosts? = no'],
+    ['reg.example is 203.0.113.7, not this machine. Point it here in /etc/hosts? = no'],
     BEFORE,
   ],
   ['nothing is asked where it is here', BOTH, [], BEFORE],
@@ -175,7 +175,7 @@ const said = async (name: string, answer: object, port = 5000, tls = 'ca-signed'
   return found.flatMap(({ level, message, fix }) => [level, message, ...fix]);
 };
 
-test('what clients will reach is said where it is not plainly this machine', async () => {
+test('warns if clients may reach something other than this machine', async () => {
   expect(await said('reg.example', BOTH)).toEqual([]);
   expect(await said('10.0.3.17', NOWHERE)).toEqual([]);
   expect((await said('reg.example', ELSEWHERE))[1]).toMatch(

@@ -22,12 +22,12 @@ function machine(state: EngineState) {
 const titles = ({ documents }: Awaited<ReturnType<typeof runCommand>>) =>
   ((documents[0]?.changes ?? []) as { title: string }[]).map(({ title }) => title);
 const dockerRuns = async () => (await host.run('docker', ['version'])).code === 0;
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 
 describe('no Docker', () => {
   beforeEach(() => machine({ installed: false }));
 
-  test('--engine docker --dry-run shows it all, and does nothing', async () => {
+  test('--engine docker --dry-run shows every step, and does nothing', async () => {
     const before = host.snapshot();
     const shown = titles(await runCommand(host, `--yes --engine docker --dry-run ${PLAIN}`));
     expect(shown.slice(0, 3)).toEqual(['package docker.io', 'Docker', 'image registry:3']);
@@ -35,7 +35,7 @@ describe('no Docker', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('--engine docker --yes is a request to install it, and says so', async () => {
+  test('--engine docker --yes installs Docker, and says so', async () => {
     const ran = await runCommand(host, `--yes --engine docker ${PLAIN}`);
     expect(ran.heard.join('\n')).toContain('Docker is not here: it is installed from the package docker.io');
     expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
@@ -49,14 +49,14 @@ describe('no Docker', () => {
     expect(heard).toContain('systemctl enable --quiet docker.service');
   });
 
-  test('what was assumed of it is asked when it is there', async () => {
+  test('facts that were assumed about Docker are checked when it is installed', async () => {
     host.docker.info.LoggingDriver = 'local';
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     expect(host.docker.containers[0]?.args).not.toContain('--log-opt');
     expect(await runCommand(host, '--yes')).toMatchObject({ documents: [{ changed: [] }] });
   });
 
-  test('a failure half-way takes it away again', async () => {
+  test('a failure half-way removes Docker again', async () => {
     const before = host.snapshot();
     await expect(runCommand(host, `--yes --engine docker --image none:1 ${PLAIN}`)).rejects.toMatchObject({
       fix: expect.arrayContaining(['Everything was put back as it was.']),
@@ -65,16 +65,16 @@ describe('no Docker', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('uninstall leaves it, and says how it goes', async () => {
+  test('uninstall leaves Docker, and says how to remove it', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     const { heard: words, documents } = await runCommand(host, 'uninstall --yes');
-    expect(words.join('\n')).toContain('was installed for the registry, and stays');
+    expect(words.join('\n')).toContain('was installed for the registry and stays');
     expect(documents[0]).toMatchObject({ engineKept: true });
     expect(await dockerRuns()).toBe(true);
     expect(host.docker.containers).toEqual([]);
   });
 
-  test('uninstall --with-engine takes it away, unless somebody else is in it', async () => {
+  test('uninstall --with-engine removes Docker, unless others use it', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     const web = host.docker.foreign('web');
     await expect(runCommand(host, 'uninstall --yes --with-engine')).rejects.toMatchObject({
@@ -88,7 +88,7 @@ describe('no Docker', () => {
     expect(await dockerRuns()).toBe(false);
   });
 
-  test('in the wizard it is a choice, shown before anything happens, and a question at the end', async () => {
+  test('in the wizard Docker is a choice, is shown before anything happens, and is asked about at the end', async () => {
     const before = host.snapshot();
     const no = scripted([ENGINE, 'Docker, from the packages'], ['Go ahead', 'no']);
     const ran = await runCommand(host, PLAIN, { prompts: no });
@@ -100,7 +100,7 @@ describe('no Docker', () => {
     const end = scripted(['Remove http://10.0.3.17:5000 (/opt/registry)?', true]);
     await runCommand(host, 'uninstall', { prompts: end });
     expect(end.transcript.at(-1)).toBe(
-      'Docker was installed for it (the package docker.io). Remove that, too? = no',
+      'Docker was installed for the registry (package docker.io). Remove it? = no',
     );
     expect(await dockerRuns()).toBe(true);
   });
@@ -122,7 +122,7 @@ describe('no Docker', () => {
 describe('a Docker that does not run', () => {
   beforeEach(() => machine({ installed: true }));
 
-  test('--yes alone starts nothing: it is told how', async () => {
+  test('--yes alone starts nothing: the error says how to start Docker', async () => {
     const before = host.snapshot();
     await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toMatchObject({
       message: 'Docker is installed, but it is not running.',
@@ -141,7 +141,7 @@ describe('a Docker that does not run', () => {
     expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
   });
 
-  test('what it holds is seen when it runs: a container in the way ends the run, and Docker stops again', async () => {
+  test('its containers are checked when it runs: one in the way ends the run, and Docker stops again', async () => {
     host.docker.foreign('web', 'somebody/thing:1', [5000]);
     const before = host.snapshot();
     await expect(runCommand(host, `--yes --engine docker ${PLAIN}`)).rejects.toMatchObject({
@@ -150,7 +150,7 @@ describe('a Docker that does not run', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('the settings of the last run are no request to start it', async () => {
+  test('the settings of the last run are no request to start Docker', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     await host.run('systemctl', ['stop', 'docker.service']);
     const before = host.snapshot();
@@ -158,14 +158,14 @@ describe('a Docker that does not run', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('a registry that is in it already is started with it, not made anew', async () => {
+  test('a registry that is in it already is started with it, not replaced', async () => {
     await runCommand(host, `--yes --engine docker ${PLAIN}`);
     const id = host.docker.containers[0]?.id;
     await host.run('systemctl', ['stop', 'docker.service']);
     const prompts = scripted();
     await runCommand(host, '', { prompts });
     expect(prompts.transcript).toEqual([
-      'What shall run the registry? = Docker: start it',
+      'What should run the registry? = Docker: start it',
       'Go ahead? = yes',
     ]);
     expect(host.docker.containers).toMatchObject([{ id, running: true }]);
@@ -190,7 +190,7 @@ describe('a Docker that does not run', () => {
   });
 });
 
-test('the command line of Docker without an engine is no Docker: it is installed when it is asked for', async () => {
+test('the command line of Docker without an engine is no Docker: the engine is installed on request', async () => {
   machine({ installed: false });
   let there = false;
   const { run } = host;
@@ -201,24 +201,24 @@ test('the command line of Docker without an engine is no Docker: it is installed
     if (args[0] === 'cat') return { code: 1, stdout: '', stderr: 'No files found for docker.service.' };
     return run(command, args, options);
   };
-  await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('no engine that it reaches');
+  await expect(runCommand(host, `--yes ${PLAIN}`)).rejects.toThrow('it reaches no engine');
   const prompts = scripted([ENGINE, 'Docker, from the packages'], ['Go ahead', 'no']);
   const ran = await runCommand(host, PLAIN, { prompts });
-  expect(ran.heard).toContain('  The command line of Docker is here, and no engine that it reaches.');
+  expect(ran.heard).toContain('  The command line of Docker is here, but it reaches no engine.');
   await runCommand(host, `--yes --engine docker ${PLAIN}`);
   expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
 });
 
-test('one that runs and does not start with the machine is told of', async () => {
+test('warns about a Docker that does not start with the machine', async () => {
   machine({ installed: true, active: true });
   const { heard: words } = await runCommand(host, `--yes ${PLAIN}`);
   expect(words.join('\n')).toContain('Docker does not start with this machine');
 });
 
-test('where no package manager is known, --engine docker says what is left to do', async () => {
+test('without a known package manager, --engine docker says what is left to do', async () => {
   machine({ installed: false });
   await host.remove('/usr/bin/apt-get');
   await expect(runCommand(host, `--yes --engine docker ${PLAIN}`)).rejects.toMatchObject({
-    message: expect.stringContaining('no package manager that is known here has it'),
+    message: expect.stringContaining('no package manager that registry-setup knows has it'),
   });
 });

@@ -33,7 +33,7 @@ describe.skipIf(missing)('on a terminal', () => {
     untouched(machine);
   });
 
-  test('what is wrong is said and can be corrected; an answer can be changed; no is no', async () => {
+  test('a wrong answer is reported and can be corrected; an answer can be changed; "no" changes nothing', async () => {
     const machine = temporaryMachine();
     const port = await freePort();
     const pty = wizard(
@@ -62,7 +62,7 @@ describe.skipIf(missing)('on a terminal', () => {
     await pty.waitFor(/\? Password for a /);
     pty.type('geheim');
     pty.key('enter');
-    await pty.waitFor(/\? The same again/);
+    await pty.waitFor(/\? Repeat the password/);
     pty.type('geheim');
     pty.key('enter');
     await pty.waitFor(/\? One more user\?/);

@@ -72,7 +72,7 @@ describe.each([
     await killed(change);
     expect(text('settings.yml')).not.toBe(before.settings);
     const { heard } = await runCommand(host, next);
-    expect(heard.join('\n')).toContain('Putting back what it had done');
+    expect(heard.join('\n')).toContain('Undoing what it had done');
     expect(registry()).toEqual(before);
     expect(text('.state/journal')).toBeUndefined();
   });

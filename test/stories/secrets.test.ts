@@ -31,7 +31,7 @@ test.each<[string, () => string]>([
   expect(print()).not.toContain('horse');
 });
 
-test('it is there for who asks for it', () => {
+test('reveal() returns the secret', () => {
   expect(secret.reveal()).toBe(VALUE);
   expect(`${secret}`).toBe('[secret]');
 });
@@ -45,7 +45,7 @@ test.each([
   ['nothing', 'nothing'],
 ])('masked: %j', (text, wanted) => expect(masked(text, MASK)).toBe(wanted));
 
-test('masked: all, and nothing', () => {
+test('masked: everything, and nothing', () => {
   expect(masked('x', 'all')).toBe('[secret]');
   expect(masked('x', undefined)).toBe('x');
 });

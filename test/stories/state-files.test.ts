@@ -81,7 +81,7 @@ describe('what was written before there was a format', () => {
     expect(left?.entries.map(({ key }) => textOfKey(key))).toEqual([...oldest.keys()]);
   });
 
-  test('is known again: a plan that speaks of it removes nothing', async () => {
+  test('is recognized: a plan that still names it removes nothing', async () => {
     const host = fakeHost();
     putFormer(host, 'killed');
     const oldest = await readOldest(host, DIR);
@@ -111,7 +111,7 @@ describe('what was written before there was a format', () => {
     return { host, before };
   }
 
-  test('a run that was cut off is put back', async () => {
+  test('an interrupted run is put back', async () => {
     const { host, before } = await cutOff('killed', 'docker start registry');
     const seen = await asRecovered(host, DIR);
     expect((await seen.read(`${DIR}/config/config.yml`))?.toString()).toBe('one');
@@ -131,7 +131,7 @@ describe('what was written before there was a format', () => {
     expect(host.snapshot()).toEqual(nothing);
   });
 
-  test('a change writes it anew, with its format', async () => {
+  test('a change rewrites it with its format', async () => {
     const host = machine();
     await follow(host, smallPlan());
     putFormer(host, 'over');

@@ -100,7 +100,7 @@ describe.skipIf(noRegistry)('with a real registry', () => {
     const third = await runProgram(flags(machine, port), machine);
     expect(third.code).toBe(0);
     expect(third.stderr).toMatch(
-      /The run "registry-setup --yes .*" of 20\S+ was cut off\. Putting back what it had done/,
+      /The run "registry-setup --yes .*" of 20\S+ was interrupted\. Undoing what it had done/,
     );
     expect(machine.containers()).toEqual(['registry']);
     expect(existsSync(join(machine.dir, '.state/journal'))).toBe(false);

@@ -19,7 +19,7 @@ vi.mock('../../src/certificates/site.ts', async (original) => ({
 const DIR = '/opt/registry';
 const INSECURE: [string, string | boolean][] = [
   ['Encryption', 'none'],
-  ['Really?', true],
+  ['Continue?', true],
 ];
 
 async function wizard(host: FakeHost, script: [string, string | boolean][], line = '--tls insecure') {
@@ -42,7 +42,7 @@ describe('a first run', () => {
       'Password for admin  [empty: a strong one is made] = ',
       'One more user? = no',
       'Encryption = none',
-      'Everyone on the way can read the passwords. Really? = yes',
+      'Everyone on the network path can read the passwords. Continue? = yes',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({
@@ -57,7 +57,7 @@ describe('a first run', () => {
     expect(host.text(`${DIR}/generated-passwords`)).toBeUndefined();
   });
 
-  test('what was given by flags is not asked', async () => {
+  test('does not ask what was given by flags', async () => {
     const host = machine();
     const { asked } = await wizard(
       host,
@@ -68,7 +68,7 @@ describe('a first run', () => {
     expect(settingsOf(host)).toMatchObject({ host: 'a.example', port: 1, auth: 'none', storage: '/srv/x' });
   });
 
-  test('what is wrong is said, and asked again', async () => {
+  test('a wrong answer is reported, and asked again', async () => {
     const host = machine();
     host.put('/proc/net/tcp', 'sl\n 0: 00000000:0050 00000000:0000 0A\n');
     host.docker.images['somebody/thing:1'] = 'x';
@@ -85,10 +85,10 @@ describe('a first run', () => {
       ['User name', 'ann'],
       ['Password for ann', 'x'.repeat(73)],
       ['Password for ann', 'geheim'],
-      ['The same again', 'anders'],
+      ['Repeat the password', 'anders'],
       ['Try again', true],
       ['Password for ann', 'geheim'],
-      ['The same again', 'geheim'],
+      ['Repeat the password', 'geheim'],
       ['One more user', true],
       ['User name', 'ann'],
       ['User name', 'bob'],
@@ -101,7 +101,7 @@ describe('a first run', () => {
       'Where the images are kept (41 GB free): /etc belongs to the system.',
       expect.stringMatching(/^User name: "a:b" is not a user name/),
       expect.stringMatching(/^Password for ann .*: A password has at most 72 bytes/),
-      'User name: That one is there already.',
+      'User name: That user exists already.',
     ]);
     expect(settingsOf(host)).toMatchObject({
       host: 'reg.example',
@@ -133,7 +133,7 @@ describe('a first run', () => {
     expect(settingsOf(host).auth).toBe('none');
   });
 
-  test('what a changed answer breaks is told, and can be answered again', async () => {
+  test('an answer that a change breaks is reported, and can be answered again', async () => {
     const host = machine();
     host.put('/srv/file', 'x');
     const { asked, heard } = await wizard(host, [
@@ -149,7 +149,7 @@ describe('a first run', () => {
     expect(settingsOf(host).storage).toBe('/srv/images');
   });
 
-  test('no is no', async () => {
+  test('"no" changes nothing', async () => {
     const host = machine();
     const before = host.snapshot();
     const { heard } = await wizard(host, [['Go ahead', 'no']]);
@@ -157,15 +157,15 @@ describe('a first run', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('no passwords in clear, when one thinks again', async () => {
+  test('the user can still decide against passwords in clear', async () => {
     const host = machine();
     const { asked } = await wizard(host, [
       ['Go ahead', 'change an answer'],
       ['Which one', 'Encryption'],
       ['Encryption', 'none'],
-      ['Really?', false],
+      ['Continue?', false],
       ['Encryption', 'none'],
-      ['Really?', true],
+      ['Continue?', true],
       ['Go ahead', 'no'],
     ]);
     expect(asked.filter((line) => line.startsWith('Encryption'))).toHaveLength(2);
@@ -199,7 +199,7 @@ describe('a second run', () => {
     expect(host.docker.container('registry')?.ports).toEqual([5050]);
   });
 
-  test('a removal with images wants the name of the host', async () => {
+  test('a removal with images asks for the name of the host', async () => {
     const host = await server();
     host.put(`${DIR}/data/docker/registry/v2/blob`, 'precious');
     const { asked } = await wizard(
@@ -214,7 +214,7 @@ describe('a second run', () => {
     expect(await host.stat(DIR)).toBeUndefined();
   });
 
-  test('a removal is asked for, names what goes, and Enter is no', async () => {
+  test('a removal is confirmed first, names what is removed, and Enter means no', async () => {
     const host = await server();
     host.put(`${DIR}/data/docker/registry/v2/blob`, 'precious');
     const before = host.snapshot();
@@ -231,7 +231,7 @@ describe('a second run', () => {
     expect(await host.list(DIR)).toEqual(['data']);
   });
 
-  test('a user is removed after a yes that Enter does not give', async () => {
+  test('a user is removed only after an explicit yes', async () => {
     const host = machine();
     await runCommand(host, '--yes --tls insecure --user admin --user bob');
     const before = host.snapshot();
@@ -243,7 +243,7 @@ describe('a second run', () => {
     expect(settingsOf(host).user).toEqual(['admin']);
   });
 
-  test('in the menu, after a no or "back", something else can be done', async () => {
+  test('a "no" or "back" leads back to the menu', async () => {
     const host = machine();
     await runCommand(host, '--yes --tls insecure --user admin --user bob');
     const before = host.snapshot();

@@ -35,12 +35,12 @@ describe('the templates', () => {
     });
   });
 
-  test('a key that is not wanted goes', () => {
+  test('a key that is not wanted is removed', () => {
     expect(parse(fillTemplate('config.yml', { health: undefined })).health).toBeUndefined();
   });
 });
 
-describe('YAML that a person wrote', () => {
+describe('YAML that a user wrote', () => {
   test.each([
     ['a: 1\nb: [1', 'line 2, column 6'],
     ['host: x\nhost: y\n', 'line 2, column 1: Map keys must be unique'],
@@ -59,7 +59,7 @@ describe('YAML that a person wrote', () => {
       .split('')
       .map((k, i) => `${k}: &${k} [${`*${'abcdefgh'[i]},`.repeat(9)}]`)
       .join('\n')}`,
-  ])('an alias that leads nowhere, or everywhere, is no bug of ours: %#', (text) =>
+  ])('a dangling or exploding alias is bad input, not a bug: %#', (text) =>
     expect(() => readYaml(text, 'a.yml')).toThrow(CliError),
   );
 
@@ -87,20 +87,20 @@ describe('settings.yml', () => {
     expect(editSettings(editSettings(undefined, values), values)).toBe(editSettings(undefined, values));
   });
 
-  test('where one thing differs, that changes, and what the person wrote stays', () => {
+  test('changes only what differs, and keeps what the user wrote', () => {
     const text = editSettings(byHand, { ...values, port: 30001 });
     expect(parse(text)).toEqual({ ...values, port: 30001 });
     for (const comment of ['# mine', '# people', '# me', '# do not move']) expect(text).toContain(comment);
     expect(Object.keys(parse(text))).toEqual(['user', 'port', 'host', 'delete']);
   });
 
-  test('what is new is added at the end, what is not known any more goes', () => {
+  test('new settings are added at the end, unknown ones are removed', () => {
     const text = editSettings(`${byHand}old: 1\n`, { ...values, bind: '::1' });
     expect(parse(text)).toEqual({ ...values, bind: '::1' });
     expect(text.trimEnd().split('\n').at(-1)).toMatch(/^bind: /);
   });
 
-  test('one that holds nothing is filled', () => {
+  test('an empty file is filled', () => {
     for (const empty of ['', '# only this\n']) expect(parse(editSettings(empty, values))).toEqual(values);
     expect(editSettings('# only this\n', values)).toContain('# only this');
   });
@@ -112,7 +112,7 @@ describe('settings.yml', () => {
   });
 });
 
-test('a digest tells content apart, also where the parts are cut elsewhere', () => {
+test('a digest differs for different content, also if only the split into parts differs', () => {
   expect(digestOf('a', 'b')).toBe(digestOf('a', 'b'));
   expect(digestOf('a', 'b')).not.toBe(digestOf('ab'));
   expect(digestOf('a', 'b')).not.toBe(digestOf('b', 'a'));

@@ -82,14 +82,14 @@ export function findPath(first: Fields, pool: Fields[], purpose: Purpose): Path 
 function missing(top: Fields, pool: Fields[]): Fault {
   const namesake = pool.find((cert) => cert.subjectDer === top.issuerDer);
   if (!namesake) {
-    const fix = 'Add it to the file, below the certificate, or give it by --ca-cert. The CA hands it out.';
+    const fix = 'Add it to the file, below the certificate, or give it with --ca-cert. The CA provides it.';
     return {
       message: `the certificate of the CA that signed "${top.subject}" is missing: "${top.issuer}"`,
       fix,
     };
   }
   return {
-    message: `"${top.subject}" was not signed by the "${top.issuer}" that is here: that one has another key`,
+    message: `"${top.subject}" was not signed by the "${top.issuer}" that is here: its key is a different one`,
   };
 }
 

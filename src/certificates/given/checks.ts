@@ -78,7 +78,9 @@ export function verifyReadyCertificate(options: ReadyOptions): Ready {
   const own = [...leaf.names.dns, ...leaf.names.ip];
   if (leaf.isCa && !(leaf.selfSigned && own.length > 0)) {
     const message = `"${leaf.subject}" is the certificate of a CA, not of a server`;
-    refuseFaults(where.cert, [{ message, fix: 'To sign with this CA, give it by --ca-cert and --ca-key.' }]);
+    refuseFaults(where.cert, [
+      { message, fix: 'To sign with this CA, give it with --ca-cert and --ca-key.' },
+    ]);
   }
   const pool = [...given, ...extraCa.map((pem) => readFields(pem, now))];
   const { path, root, publicCa, faults } = findPath(leaf, pool, { now, below: 0, names: own, publicRoots });
@@ -96,7 +98,7 @@ const coveredByGoAlone = ({ cert }: Fields, name: string) =>
 function wildcardWarnings(leaf: Fields, names: string[]): string[] {
   const some = names.filter((name) => coveredByGoAlone(leaf, name));
   const tell =
-    'Docker and podman take the wildcard of this certificate for it; curl, openssl and Node do not';
+    'Docker and podman accept the wildcard of this certificate for it; curl, openssl and Node do not';
   return some.map((name) => `${name}: ${tell}`);
 }
 
@@ -104,7 +106,7 @@ function wildcardWarnings(leaf: Fields, names: string[]): string[] {
 export function nameFaults(leaf: Fields, names: string[]): Fault[] {
   const lacking = names.filter((name) => !isFor(leaf.cert, name));
   const own = [...leaf.names.dns, ...leaf.names.ip];
-  const fix = 'Order one that has every name and address in subjectAltName.';
+  const fix = 'Get one that has every name and address in subjectAltName.';
   if (own.length === 0) {
     const message = `the certificate has only a common name ("${leaf.commonName ?? ''}"); Docker wants subjectAltName`;
     return [{ message, fix }];
@@ -123,8 +125,8 @@ function orderWarnings(given: Fields[], chain: Fields[]): string[] {
   const unused = given.filter((cert) => !used.includes(cert));
   const inOrder = used.every((cert, i) => cert.fingerprint === chain[i]?.fingerprint);
   return [
-    ...(inOrder ? [] : ['the certificates were not in the order of the chain; they are served in it']),
-    ...unused.map(({ subject }) => `"${subject}" is no part of the chain that is served, and is left out`),
+    ...(inOrder ? [] : ['the certificates were not in chain order; they are served in chain order']),
+    ...unused.map(({ subject }) => `"${subject}" is not part of the chain that is served, and is left out`),
   ];
 }
 
@@ -158,7 +160,7 @@ export function verifyCa(options: CaOptions): ReadyCa {
   const ca = ownerOf(given, options.key, where);
   if (!ca.isCa) {
     const message = `"${ca.subject}" is not the certificate of a CA: it lacks CA:TRUE`;
-    refuseFaults(where.cert, [{ message, fix: 'To serve it as it is, give it by --cert and --key.' }]);
+    refuseFaults(where.cert, [{ message, fix: 'To serve it as it is, give it with --cert and --key.' }]);
   }
   const { path, root, faults } = findPath(ca, given, { now, below: 1, names, publicRoots: [] });
   refuseFaults(where.cert, faults);

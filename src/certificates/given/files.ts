@@ -55,16 +55,16 @@ export async function readCertificates(file: GivenFile): Promise<string[]> {
   const kinds = new Set(items.map((item) => item.kind));
   if (kinds.has('private key') || kinds.has('SSH key')) {
     if (found.length === 0)
-      refuse(where, 'this is a private key, not a certificate', `Give it by ${keyFlag}.`);
+      refuse(where, 'this is a private key, not a certificate', `Give it with ${keyFlag}.`);
     const fix = `Put the key into a file of its own, for ${keyFlag}, and leave the certificates to ${certFlag}.`;
-    refuse(where, 'a private key lies among the certificates, which go to everybody', fix);
+    refuse(where, 'a private key is among the certificates, which are sent to everybody', fix);
   }
   if (found.length > 0) return readable([...new Set(found)], where);
   if (kinds.has('request')) {
     const fix = 'Send it to your CA. The answer is the certificate.';
     refuse(where, 'this is a request for a certificate (CSR), not a certificate', fix);
   }
-  if (kinds.has('PFX')) refuse(where, 'this is a PFX file; certificates alone are wanted here');
+  if (kinds.has('PFX')) refuse(where, 'this is a PFX file; only certificates belong here');
   if (kinds.has('public key')) refuse(where, 'this is a public key, not a certificate');
   return refuse(where, 'this file holds no certificate');
 }
@@ -85,7 +85,7 @@ export async function readable(certificates: string[], where: string): Promise<s
   try {
     for (const pem of certificates) readFields(pem);
   } catch {
-    refuse(where, `${DAMAGED}, or has a key of a kind that is not known here`);
+    refuse(where, `${DAMAGED}, or has a key of an unknown kind`);
   }
   return certificates;
 }
@@ -107,14 +107,15 @@ export function readPrivateKey(file: GivenFile, passphrase?: Secret): KeyPem {
   const { where } = file;
   const items = itemsOf(file);
   const [key, ...others] = items.filter(({ kind }) => kind === 'private key');
-  if (others.length > 0) refuse(where, `this file holds ${others.length + 1} private keys; one is wanted`);
+  if (others.length > 0)
+    refuse(where, `this file holds ${others.length + 1} private keys; exactly one is needed`);
   if (key) return openKey(key, where, passphrase);
   const kinds = new Set(items.map((item) => item.kind));
   if (kinds.has('certificate') || kinds.has('PKCS#7')) {
-    refuse(where, 'this is a certificate, not a private key', `Give it by ${flagFor('cert', where)}.`);
+    refuse(where, 'this is a certificate, not a private key', `Give it with ${flagFor('cert', where)}.`);
   }
-  if (kinds.has('public key')) refuse(where, 'this is a public key; its private key is wanted');
-  if (kinds.has('request')) refuse(where, 'this is a request (CSR); the private key that made it is wanted');
+  if (kinds.has('public key')) refuse(where, 'this is a public key; its private key is needed');
+  if (kinds.has('request')) refuse(where, 'this is a request (CSR); the private key that made it is needed');
   if (kinds.has('SSH key')) refuse(where, 'this is a key for SSH, which TLS cannot use');
   return refuse(where, 'this file holds no private key');
 }
@@ -144,6 +145,6 @@ export const refuseWord = (where: string): never => refuse(where, 'the passphras
 
 /** @param unlock a command that removes the passphrase @throws InputError always */
 export function refuseLocked(where: string, unlock: string): never {
-  const fix = `Run this in a terminal to be asked for it, or take it off: ${unlock}`;
+  const fix = `Run this in a terminal to be asked for it, or remove it: ${unlock}`;
   return refuse(where, 'this file has a passphrase, and none was given', fix);
 }

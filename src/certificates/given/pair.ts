@@ -36,7 +36,7 @@ export async function readPair(
   if (certificates.length === 0) refuse(where, 'this PFX file holds no certificate');
   if (files.key) return { certificates, key: await keyIn(files.key, passphrase) };
   if (pfx) return { certificates, key: onlyKey(pfx, where) };
-  return refuse(where, 'the key of this certificate is missing', `Give it by ${flagFor('key', where)}.`);
+  return refuse(where, 'the key of this certificate is missing', `Give it with ${flagFor('key', where)}.`);
 }
 
 async function keyIn(file: GivenFile, passphrase: Secret | undefined): Promise<KeyPem> {
@@ -45,9 +45,9 @@ async function keyIn(file: GivenFile, passphrase: Secret | undefined): Promise<K
 }
 
 function onlyKey({ keyPems: [key, ...others] }: Pfx, where: string): KeyPem {
-  if (!key) refuse(where, 'this PFX file holds no private key', `Give it by ${flagFor('key', where)}.`);
+  if (!key) refuse(where, 'this PFX file holds no private key', `Give it with ${flagFor('key', where)}.`);
   if (others.length > 0)
-    refuse(where, `this PFX file holds ${others.length + 1} private keys; one is wanted`);
+    refuse(where, `this PFX file holds ${others.length + 1} private keys; exactly one is needed`);
   return key;
 }
 
@@ -59,7 +59,7 @@ async function openPfx(file: GivenFile, passphrase: Secret | undefined): Promise
     try {
       return readPfx(file.bytes, passphrase?.reveal());
     } catch {
-      return refuse(file.where, 'this PFX file is damaged, or closed in a way that is not known here');
+      return refuse(file.where, 'this PFX file is damaged, or encrypted in an unknown way');
     }
   };
   return (

@@ -9,7 +9,7 @@ import { splitPem } from '../split.ts';
 
 async function file(host: Host, flag: string, path: string) {
   if ((await host.stat(path))?.type === 'dir')
-    throw new InputError([{ where: `${flag} ${path}`, message: 'this is a directory; a file is wanted' }]);
+    throw new InputError([{ where: `${flag} ${path}`, message: 'this is a directory, not a file' }]);
   const bytes = await host.read(path);
   if (!bytes) throw new InputError([{ where: `${flag} ${path}`, message: 'there is no such file' }]);
   return { bytes, where: `${flag} ${path}` };

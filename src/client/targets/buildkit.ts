@@ -42,12 +42,12 @@ export const buildkit: Finder = async (look) => {
   return {
     name: 'buildkit',
     label: `BuildKit (${builders.join(', ')})`,
-    note: 'counts when the builder is made anew',
+    note: 'takes effect when the builder is recreated',
     certs: join(folderOf(look), 'ca'),
     owns: [`${folderOf(look)}/`],
     resources: (trust) => resources(look, trust),
     after: builders.flatMap((name) => [
-      `The builder ${name} takes it when it is made anew (its cache goes):`,
+      `To make the builder ${name} read it, recreate the builder (its cache is lost):`,
       `  docker buildx rm ${name}; docker buildx create --name ${name} --driver docker-container --buildkitd-config ${file}`,
     ]),
   };

@@ -30,7 +30,7 @@ async function resources({ host, wish, made }: Look, trust: Trust): Promise<Reso
   const path = join(dir, 'hosts.toml');
   const before = (await host.read(path))?.toString();
   if (before !== undefined && !isOurs(before))
-    throw new CliError(`${path} is there already, and it is not ours.`, {
+    throw new CliError(`${path} is there already, and registry-setup did not write it.`, {
       fix: [`Look at it:             cat ${path}`, 'Leave containerd out:   --target docker'],
       exitCode: 2,
     });

@@ -22,7 +22,7 @@ export const desktop: Finder = async (look) => {
   return {
     name: 'desktop',
     label: `Docker Desktop (${info.version})`,
-    note: 'counts when the app is restarted',
+    note: 'takes effect when the app is restarted',
     certs: join(daemon.certs, here.wish.folder ?? wish.name),
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(here, daemon, trust, info),

@@ -107,11 +107,11 @@ async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Re
   const why = `Docker ${info.version} with the containerd image store asks the token server without ${SYSTEM.certs}`;
   const resources = await storeResources(host, trust, SYSTEM);
   if (await inStore(host, resources)) return resources;
-  const reason = `${why}: the CA has to go into the trust store of the system.`;
+  const reason = `${why}: the CA has to go into the system trust store.`;
   if (await mayRestart(SYSTEM, reason)) return resources;
   blocked.set(
     'docker',
-    `${why}.\n    Login works, push and pull do not, until Docker is 29.5 or newer, or --restart-docker lets the CA\n    go into the trust store of the system.`,
+    `${why}.\n    Login works, push and pull do not, until Docker is 29.5 or newer, or --restart-docker lets the CA\n    go into the system trust store.`,
   );
   return [];
 }
@@ -133,7 +133,7 @@ export const docker: Finder = async (look) => {
     note: info
       ? 'no restart'
       : said === 'absent'
-        ? 'not running: it counts from its start'
+        ? 'not running: takes effect when it starts'
         : 'not for this user',
     certs,
     owns: ['/etc/docker/'],

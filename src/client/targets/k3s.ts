@@ -41,7 +41,7 @@ export const k3s: Finder = async (look) => {
   return {
     name: 'k3s',
     label: `k3s ${/v[\d.]+/.exec(stdout)?.[0] ?? ''}`,
-    note: 'counts when k3s is restarted',
+    note: 'takes effect when k3s is restarted',
     owns: [`${FOLDER}/`],
     resources: (trust) => resources(look, trust),
     after: [

@@ -10,7 +10,7 @@ import type { Finder, Trust } from '../target.ts';
 export async function storeResources(host: Host, trust: Trust, restart?: Daemon): Promise<Resource[]> {
   if (trust.kind !== 'roots') return [];
   const store = await findStore(host);
-  if (!store) throw new CliError('The trust store of this system is not known here.', { exitCode: 2 });
+  if (!store) throw new CliError('The trust store of this system is unknown.', { exitCode: 2 });
   return trust.roots.map((root, i, { length }): Resource => {
     const short = root.fingerprint256.replaceAll(':', '').slice(0, 12).toLowerCase();
     const last = restart && i === length - 1 ? { restart } : {};
@@ -31,11 +31,11 @@ export const system: Finder = async ({ host }) => {
   if (!store) return undefined;
   return {
     name: 'system',
-    label: 'the trust store of the system',
-    note: 'every program believes it',
+    label: 'the system trust store',
+    note: 'every program trusts it',
     certs: STORES[store].dir,
     owns: ['registry-setup-'],
     resources: (trust) => storeResources(host, trust),
-    after: ['A Docker that runs already reads the trust store when it starts: systemctl restart docker'],
+    after: ['A running Docker reads the trust store only when it starts: systemctl restart docker'],
   };
 };

@@ -22,7 +22,7 @@ export function archiveFile(archive: string): string {
   } catch (error) {
     throw new CliError(`The images in ${archive} cannot be unpacked.`, {
       why: (error as Error).message,
-      fix: `TMPDIR=DIR sh ${archive} …      takes another place for them`,
+      fix: `TMPDIR=DIR sh ${archive} …      unpacks them elsewhere`,
     });
   }
 }
@@ -35,7 +35,7 @@ export function otherImage(
   const held = carried()?.about.images[0];
   if (!last || engine === 'native' || !held || plainName(held) === plainName(image)) return [];
   return [
-    `The bundle holds ${held}, and this registry runs ${image}. To take it:   ${commandLine(`--yes --image ${held}`)}`,
+    `The bundle holds ${held}, and this registry runs ${image}. To use it:   ${commandLine(`--yes --image ${held}`)}`,
   ];
 }
 

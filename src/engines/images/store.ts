@@ -89,7 +89,7 @@ export async function loadImage(
     if (size > free)
       throw new CliError(`There is no room for the images in ${archive}: they are ${bytes(size)}.`, {
         why: `${bytes(free)} are free in ${dirname(folder)}.`,
-        fix: `TMPDIR=DIR ${commandLine('…')}      takes another place`,
+        fix: `TMPDIR=DIR ${commandLine('…')}      unpacks elsewhere`,
       });
     const plain = join(folder, 'images.tar');
     await repacked(host, archive, images, (chunks) => host.save(plain, chunks, 0o600));

@@ -46,7 +46,7 @@ async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Find
   const text = (await host.read(path))?.toString();
   if (text === undefined || OURS.every((word) => text.includes(word.replace('DIR', dir)))) return [];
   const fix = [`Use another name:      ${commandLine(`--name ${unit}-2`)}`];
-  return fail(`The service ${unit} was not made by this set-up (${path}).`, fix, { flag: '--name' });
+  return fail(`The service ${unit} was not made by this setup (${path}).`, fix, { flag: '--name' });
 }
 
 /** Warns, in the first run only, that Docker does not start with the machine. */

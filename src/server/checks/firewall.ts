@@ -24,8 +24,8 @@ export async function firewallNews(
   const ports = [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])].join(' and ');
   if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
     news.push({
-      message: `ufw is on, and ports that Docker publishes go past it: whoever reaches this machine reaches port ${ports}.`,
-      fix: [`${commandLine('--bind IP')}      listens on one address alone`],
+      message: `ufw is on, and ports that Docker publishes bypass it: whoever reaches this machine reaches port ${ports}.`,
+      fix: [`${commandLine('--bind IP')}      listens on one address only`],
     });
   const mayOpen = host.machine.uid === 0 && settings.openPort === true;
   for (const opening of await openings(served(settings), engine, host)) {
@@ -34,12 +34,12 @@ export async function firewallNews(
     const sudo = host.machine.uid === 0 ? '' : 'sudo ';
     if (passage === 'denied')
       news.push({
-        message: `A rule of ${program} refuses port ${port}: nobody else reaches it.`,
+        message: `A rule of ${program} refuses port ${port}: no other machine reaches it.`,
         fix: [`${sudo}${program === 'ufw' ? 'ufw status numbered' : 'firewall-cmd --list-all'}`],
       });
     if (passage === 'shut' && !mayOpen)
       news.push({
-        message: `${program} is on: nobody else reaches port ${port} until it is opened.`,
+        message: `${program} is on: no other machine reaches port ${port} until it is opened.`,
         fix: [openCommand(opening).replaceAll(/(^|&& )/g, `$1${sudo}`)],
       });
   }

@@ -63,7 +63,7 @@ export async function nameFindings(settings: Settings, { last }: Facts, host: Ho
   if (!leads || leads.to === 'here') return [];
   if (leads.to === 'elsewhere') {
     const what = isIP(bare(name)) ? `${name} is` : `${name} resolves to ${leads.address}, which is`;
-    const message = `${what} no address of this machine: clients reach it only where something (NAT, a load balancer) leads from there to here.`;
+    const message = `${what} no address of this machine: clients reach it only if something (NAT, a load balancer) forwards from there to here.`;
     return [{ level: 'warning', message, fix: [] }];
   }
   const [own] = await ownAddresses(host);
@@ -71,7 +71,7 @@ export async function nameFindings(settings: Settings, { last }: Facts, host: Ho
   return [
     {
       level: 'warning',
-      message: `No name server of this machine knows ${name}. A client that does not know it either is told where it is:`,
+      message: `No name server of this machine knows ${name}. Tell a client that does not know it either where it is:`,
       fix: [commandLine(shellLine('--client', flags))],
     },
   ];

@@ -47,7 +47,7 @@ async function portFree(
     : await portHolder(host, wanted);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
   const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
-  if (publisher) fix.push(`Or take that one away:     ${program} stop ${publisher.name}`);
+  if (publisher) fix.push(`Or stop that one:          ${program} stop ${publisher.name}`);
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
 }
 
@@ -60,7 +60,7 @@ export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) 
   if (low === undefined) return [];
   const fix = [
     `Use a higher port:    ${commandLine(`--port ${low === 443 ? 5443 : 5000}`)}`,
-    `Or let everybody:     sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
+    `Or allow low ports:   sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,
   ];
   return fail(`Port ${low} is for root: without root, ports begin at ${first}.`, fix, { flag: '--port' });
 };

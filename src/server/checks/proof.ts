@@ -118,7 +118,7 @@ async function roundTrip(
     await pullImage(at, image, credentials);
     await deleteImage(at, image, settings.delete, credentials);
   } catch (error) {
-    const cause = await failure(host, settings, 'could not take a test image and give it back');
+    const cause = await failure(host, settings, 'could not store a test image and return it');
     throw new CliError(cause.message, { why: `${(error as Error).message}\n${cause.why}`, fix: cause.fix });
   } finally {
     await sweepImage(settings.storage, image, host);

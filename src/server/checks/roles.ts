@@ -57,10 +57,10 @@ export async function untilAuthServes(
         /Serving on|Failed to reload config|Config error|F\d{4} /.test(line),
       );
       if (last?.includes('Serving on')) return true;
-      if (last) throw new CliError('docker_auth does not take its configuration.', { why: last });
+      if (last) throw new CliError('docker_auth does not accept its configuration.', { why: last });
       if (!(await isRunning(host, settings, name))) throw await silent();
       if (performance.now() - since > within) return false;
-      report('waiting for docker_auth to read its users anew');
+      report('waiting for docker_auth to read its users again');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   };
@@ -168,19 +168,19 @@ export async function checkRoles(
 /** How the registry's log refuses a token. (distribution: registry/auth/token/token.go, the same words in 2.8 and 3.1) */
 const REFUSALS: [RegExp, string][] = [
   [/token signed by untrusted key with ID/, 'it does not know the key that signs them'],
-  [/token from untrusted issuer/, 'they are of another issuer'],
+  [/token from untrusted issuer/, 'they come from another issuer'],
   [/token intended for another audience/, 'they are for another service'],
   [/token not to be used (before|after)/, 'its clock and that of docker_auth differ'],
 ];
 
 /** Puts an error into the user's words. A CliError has them already and stays unchanged, unless the log shows a known cause. */
 async function explained(error: Error, settings: Settings, host: Host): Promise<CliError> {
-  if (error instanceof Broken)
-    return new CliError(`The roles are not as they were asked for: ${error.message}.`);
+  if (error instanceof Broken) return new CliError(`The roles do not match the settings: ${error.message}.`);
   const log = (await lastLines(host, settings, { lines: 20 })).join('\n');
   const why = `${error.message}\nits log:\n${log}`;
   const cause = REFUSALS.find(([pattern]) => pattern.test(log))?.[1];
-  if (cause) return new CliError(`The registry does not take the tokens of docker_auth: ${cause}.`, { why });
+  if (cause)
+    return new CliError(`The registry does not accept the tokens of docker_auth: ${cause}.`, { why });
   if (error instanceof CliError) return error;
   return new CliError('A test image could not be pushed, pulled and deleted as the roles say.', { why });
 }

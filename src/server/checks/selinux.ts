@@ -50,7 +50,7 @@ export async function labels(
       ...finding,
       fix: [`Use another one:   ${commandLine('--storage /srv/registry')}`],
     }));
-  if (await isHome(host, storage)) return refuse("is somebody's home");
+  if (await isHome(host, storage)) return refuse('is a home directory');
   if ((await host.stat(storage))?.type !== 'dir') return [];
   const others = (await host.list(storage)).filter((name) => !FAMILIAR.includes(name));
   return others.length > 0 ? refuse(`holds other things (${others.slice(0, 3).join(', ')})`) : [];

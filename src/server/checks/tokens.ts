@@ -14,12 +14,12 @@ export async function takesTokens(at: Endpoint, { name, password }: Witness): Pr
 /** Returns what was proved, in one line. @throws CliError if the registry refuses the token, or the token allows what no rule allows */
 export async function checkWitness(at: Endpoint, witness: Witness): Promise<string> {
   if (!(await takesTokens(at, witness)))
-    throw new CliError('The registry does not take the tokens of docker_auth.', {
+    throw new CliError('The registry does not accept the tokens of docker_auth.', {
       fix: commandLine('status'),
     });
   const { name: user, password } = witness;
   const { status } = await call(at, 'GET', '/v2/_catalog', { credentials: { user, password } });
   if (status === 401 || status === 403)
-    return 'Takes the tokens of docker_auth, and refuses what no rule allows';
+    return 'Accepts the tokens of docker_auth, and refuses what no rule allows';
   throw new CliError('docker_auth allows what no rule allows.', { why: `the catalog answers ${status}` });
 }

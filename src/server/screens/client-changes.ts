@@ -31,7 +31,7 @@ function readersNews(former: Former, settings: Settings): string[] {
   const names = readersOf(settings).map(({ name }) => name);
   if (former.auth !== 'token' || settings.auth !== 'htpasswd' || names.length === 0) return [];
   return [
-    `${names.join(', ')} could only pull until now; with htpasswd everybody who logs in may push, too.`,
+    `${names.join(', ')} could only pull until now; with htpasswd everybody who logs in may also push.`,
   ];
 }
 
@@ -41,12 +41,10 @@ export function clientNews(former: Former | undefined, settings: Settings, site:
   const at = address(settings);
   const news: string[] = [];
   if (former.address !== at)
-    news.push(
-      `Clients call it ${at} now, and not ${former.address}: images are tagged and logins made anew.`,
-    );
+    news.push(`Clients use ${at} now, not ${former.address}: they tag their images and log in again.`);
   if (former.tls && !site)
     news.push(
-      `Every client must be told that it is plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
+      `Every client must allow plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
       `With --client: first registry-setup --client --host ${former.address} --undo, then the line for developer machines.`,
     );
   if (!former.tls && site)
@@ -57,7 +55,7 @@ export function clientNews(former: Former | undefined, settings: Settings, site:
     site &&
     (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
   if (former.tls && site && !known)
-    news.push('Every client must be given the new certificate: the former one is not served any more.');
+    news.push('Every client must be given the new certificate: the former one is no longer served.');
   if (former.auth === 'none' && settings.auth !== 'none')
     news.push(`Every client must log in: docker login ${at}`);
   news.push(...readersNews(former, settings));

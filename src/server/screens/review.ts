@@ -69,7 +69,7 @@ export function reviewLines(
         ? `${engineText(engine)}: a service of this machine`
         : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
     ],
-    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} alone`]]),
+    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} only`]]),
   ];
   return [
     ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),
@@ -86,7 +86,7 @@ function changeLines(at: Settings, changes: Change[]): string[] {
     ...Object.keys(PROVIDERS).flatMap(
       (kind) => providerNamed(kind)?.review?.(of(kind) as Shown<Resource>[], at) ?? [],
     ),
-    ...of('removal').map(({ title }) => `take away ${title}`),
+    ...of('removal').map(({ title }) => `remove ${title}`),
   ];
   return lines.map((line, i) => `  ${(i === 0 ? 'This will' : '').padEnd(12)}${line}`);
 }

@@ -52,7 +52,11 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
 
 /** Returns a line about addresses that the certificate lacks. It is not renewed for them by itself: that restarts the registry. */
 export const lacksLines = (lacks: string[] | undefined): string[] =>
-  lacks?.length ? [`  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} puts it in`] : [];
+  lacks?.length
+    ? [
+        `  Not in the certificate: ${lacks.join(', ')}; ${commandLine('rotate')} adds ${lacks.length > 1 ? 'them' : 'it'}`,
+      ]
+    : [];
 
 /** Returns `in 3 days`, `today`, `1 day ago`. */
 export const inDays = (days: number): string =>
@@ -94,7 +98,7 @@ function tokenLines({ auth, tls }: Settings): string[] {
   if (auth !== 'token' || tls === 'insecure') return [];
   return [
     '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
-    '  there, --client offers to put the certificate into the trust store of the system.',
+    '  there, --client offers to put the certificate into the system trust store.',
     '',
   ];
 }
@@ -110,12 +114,11 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
   if (!site) return [];
   const until = day(certificateFacts(site).site.notAfter);
   if (byHand)
-    return [
-      `  Valid until ${until}. Nothing here can renew it by itself; let this run every day:`,
-      `    ${byHand}`,
-      '',
-    ];
-  return [`  Valid until ${until}, ${renew ? 'renewed by itself' : `then: ${commandLine('rotate')}`}.`, ''];
+    return [`  Valid until ${until}. Nothing here can renew it; run this every day:`, `    ${byHand}`, ''];
+  return [
+    `  Valid until ${until}, ${renew ? 'renewed automatically' : `then: ${commandLine('rotate')}`}.`,
+    '',
+  ];
 }
 
 /** Returns what the user needs next, and nothing more. Every command can be pasted. */

@@ -65,7 +65,7 @@ export async function decideEngine(
 /** Returns the engine as absent if only the command line of Docker is installed. */
 async function withoutDaemon(engine: EngineState, host: Host): Promise<EngineState> {
   if (engine.state !== 'stopped' || (await canStart(host))) return engine;
-  const message = 'The command line of Docker is here, and no engine that it reaches.';
+  const message = 'The command line of Docker is here, but it reaches no engine.';
   return notReady('absent', message, { why: engine.error.why, instead: engine.instead });
 }
 
@@ -75,19 +75,23 @@ async function howToStart({ error: { message, why } }: NotReady, host: Host): Pr
     why: boots ? why : `${why}\nIt does not start with this machine either.`,
     fix: [
       `Start it:              systemctl ${boots ? 'start' : 'enable --now'} docker`,
-      `Or let it be started:  ${commandLine('--yes --engine docker')}`,
+      `Or have it started:    ${commandLine('--yes --engine docker')}`,
     ],
     instead: [`Or without Docker:     ${commandLine('--engine native')}`],
   });
 }
 
 const noPackage = (program: Program): NotReady =>
-  notReady('absent', `${TITLE[program]} is not here, and no package manager that is known here has it.`, {
-    fix: [program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.'],
-    instead: [`Or without it:   ${commandLine('--engine native')}`],
-  });
+  notReady(
+    'absent',
+    `${TITLE[program]} is not here, and no package manager that registry-setup knows has it.`,
+    {
+      fix: [program === 'docker' ? 'docs.docker.com/engine/install tells how.' : 'podman.io/docs tells how.'],
+      instead: [`Or without it:   ${commandLine('--engine native')}`],
+    },
+  );
 
-const NOTHING = { value: 'stop', name: 'nothing: I see to an engine myself', short: 'nothing' } as const;
+const NOTHING = { value: 'stop', name: 'nothing: I will set up an engine myself', short: 'nothing' } as const;
 const leave = () => new Interrupted('Nothing was changed.');
 
 /** Returns the registry as a program of this machine; undefined if that is impossible. */
@@ -118,12 +122,12 @@ async function askToStart(
   output.say(`  ${stopped.message}`);
   if (!boots) output.say('  It does not start with this machine either.');
   const choice = await select({
-    message: 'What shall run the registry?',
+    message: 'What should run the registry?',
     choices: [
       {
         value: 'start',
         name: boots ? 'Docker: start it' : 'Docker: start it, now and with the machine',
-        description: 'Its other containers may start with it. It goes off again if the set-up fails.',
+        description: 'Its other containers may start with it. A failed setup stops it again.',
         short: 'Docker, started',
       },
       ...(boots
@@ -158,7 +162,7 @@ async function askWithout(context: Context, found: EngineState, facts: Facts): P
       : '  Neither Docker nor podman is on this machine.',
   );
   const choice = await select({
-    message: 'What shall run the registry?',
+    message: 'What should run the registry?',
     choices: [...(native ? [nativeChoice(native)] : []), ...(pack ? [packageChoice(pack)] : []), NOTHING],
   });
   if (choice === 'stop') throw leave();
@@ -168,6 +172,6 @@ async function askWithout(context: Context, found: EngineState, facts: Facts): P
 const packageChoice = ({ program, name }: EnginePackage) => ({
   value: 'package',
   name: `${TITLE[program]}, from the packages of this system`,
-  description: `The package ${name} and what it needs. \`uninstall\` leaves it, unless told.`,
+  description: `The package ${name} and what it needs. \`uninstall\` leaves it by default.`,
   short: TITLE[program],
 });

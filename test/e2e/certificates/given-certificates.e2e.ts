@@ -123,7 +123,7 @@ describe('--ca-cert --ca-key: a CA that signs', () => {
   }, 120_000);
 });
 
-describe('--cert --key: a ready certificate', () => {
+describe('--cert --key: an existing certificate', () => {
   const flags = '--cert site.crt --key site.key';
   const key = { 'site.key': site.key };
   const forms: [string, Record<string, string | Buffer>, string, RegExp?][] = [
@@ -132,7 +132,7 @@ describe('--cert --key: a ready certificate', () => {
       'in the wrong order',
       { 'site.crt': ca.cert + middle.cert + site.cert, ...key },
       flags,
-      /not in the order of the chain/,
+      /not in chain order/,
     ],
     [
       'without the root, which --ca-cert gives',
@@ -178,7 +178,7 @@ describe('--cert --key: a ready certificate', () => {
     expect((await run(team.server, '--yes')).stderr).toContain('Nothing to do');
   });
 
-  it('a new file is served after rotate, or by the timer; the same one again is said', async () => {
+  it('a new file is served after rotate, or by the timer; the same file again is reported', async () => {
     const { server, dev } = team;
     const chain = (leaf: MadeCertificate) => leaf.cert + middle.cert + ca.cert;
     await servedWith({ 'site.crt': chain(site), ...key }, flags);

@@ -84,7 +84,7 @@ describe('with systemd', () => {
     await run(server, 'status');
   });
 
-  it('one that has ended is renewed, too', async () => {
+  it('an expired certificate is renewed, too', async () => {
     await run(server, SET_UP);
     await server.sh(`${age({ life: 397, left: -3 })}; docker restart registry`);
     expect((await fire()).said).toContain('The new certificate ends on');
@@ -92,7 +92,7 @@ describe('with systemd', () => {
     expect(await daysLeft()).toBeGreaterThan(390);
   });
 
-  it('one for ten days is renewed in the last third of them, not every day', {
+  it('a certificate for ten days is renewed in the last third of them, not every day', {
     timeout: 120_000,
   }, async () => {
     await run(server, `${SET_UP} --days 10`);
@@ -127,7 +127,7 @@ describe('with systemd', () => {
     expect(await server.changes()).toEqual([]);
   });
 
-  it('--no-renew, plain HTTP and uninstall take all of it away', { timeout: 180_000 }, async () => {
+  it('--no-renew, plain HTTP and uninstall remove all of it', { timeout: 180_000 }, async () => {
     await run(server, SET_UP);
     const there = 'ls -d /etc/systemd/system/registry-setup* /opt/registry/program 2>/dev/null || true';
     expect((await server.sh(there)).stdout.trim().split('\n')).toHaveLength(3);
@@ -181,11 +181,11 @@ describe('without systemd', () => {
     expect((await server.sh('ls /etc/cron.d')).stdout).toBe('');
   });
 
-  it('and without cron.d: the registry is set up all the same, and the command is told', async () => {
+  it('and without cron.d: the registry is set up all the same, and the command is shown', async () => {
     await server.sh('rm -rf /etc/cron.d');
     const { stderr } = await alone(SET_UP);
     expect(stderr).toMatch(
-      /let this run every day:\n.*node \/opt\/registry\/program\/[0-9a-f]+\/dist\/cli\.js rotate --if-expiring 30 --yes/,
+      /run this every day:\n.*node \/opt\/registry\/program\/[0-9a-f]+\/dist\/cli\.js rotate --if-expiring 30 --yes/,
     );
     expect((await server.sh('ls /etc/systemd/system')).stdout).not.toContain('registry-setup');
     expect(await onWire(server, AT)).toBe(await inFile(server));

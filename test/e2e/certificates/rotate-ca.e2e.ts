@@ -56,8 +56,8 @@ it('clients with the old root alone and clients with the new root alone accept i
   const { stderr } = await run(server, 'rotate --yes --ca');
   const [now = '', former, ...more] = await roots(server);
   expect({ former, more }).toEqual({ former: old, more: [] });
-  expect(stderr).toContain(`new ones are given the new CA:\n  ${fingerprint(now)}\n`);
-  expect(stderr).toMatch(/Clients that trust the former CA go on until 20\d\d-\d\d-\d\d/);
+  expect(stderr).toContain(`new clients are given the new CA:\n  ${fingerprint(now)}\n`);
+  expect(stderr).toMatch(/Clients that trust the former CA keep working until 20\d\d-\d\d-\d\d/);
 
   expect(await onWire(clients[0] as Host, at)).toBe(await inFile(server));
   expect((await running(server)).split(' ')[0]).not.toBe(before.split(' ')[0]);
@@ -95,7 +95,7 @@ it('the key of the old CA is destroyed: nothing below the directory holds a line
   expect((await server.sh(find)).stdout).toBe('');
 });
 
-it('once more while clients of the first root are left: it is said that those are cut off', async () => {
+it('a second --ca while clients of the first root are left warns that they are cut off', async () => {
   const [first = ''] = await roots(server);
   await run(server, 'rotate --yes --ca');
   const [second = ''] = await roots(server);

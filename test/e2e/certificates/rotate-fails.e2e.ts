@@ -102,14 +102,14 @@ describe.each(['rotate --yes', 'rotate --yes --ca'])('%s', (line) => {
       expect((await server.sh(`registry-setup ${line}`, { env, check: false })).code).toBe(137);
       await until(server, '! pgrep -x docker');
       const { stderr } = await run(server, 'rotate --yes --if-expiring 30');
-      expect(stderr).toContain('was cut off');
+      expect(stderr).toContain('was interrupted');
       expect(stderr).toContain('Nothing to do');
       await asBefore();
     },
   );
 });
 
-it('killed between the files of a new CA: the next run does not take the half for a whole', async () => {
+it('killed between the files of a new CA: the next run does not use half of a CA', async () => {
   const { server, dev } = team;
   const [root = ''] = await roots(server);
   // As if cut off after the first of them: a certificate that the key does not belong to.
@@ -122,13 +122,13 @@ it('killed between the files of a new CA: the next run does not take the half fo
   await roundTrip(dev, `${at}/team/app:1`);
 });
 
-it('the key of the CA is kept elsewhere: what must be signed is refused, no other CA is made in silence, the rest goes on', async () => {
+it('the key of the CA is kept elsewhere: signing is refused, no other CA is made silently, the rest works', async () => {
   const { server } = team;
   await server.sh('mv /opt/registry/ca/ca.key /root/ca.key');
   expect(await refused(server, 2, 'rotate --yes')).toMatch(
-    /ca\.key is not there[\s\S]*rm -r \/opt\/registry\/ca/,
+    /ca\.key is missing[\s\S]*rm -r \/opt\/registry\/ca/,
   );
-  expect(await refused(server, 2, '--yes --san more.example')).toContain('ca.key is not there');
+  expect(await refused(server, 2, '--yes --san more.example')).toContain('ca.key is missing');
   expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
   await run(server, 'status');
   await server.sh('mv /root/ca.key /opt/registry/ca/ca.key');

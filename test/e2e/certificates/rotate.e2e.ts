@@ -66,7 +66,7 @@ it('--json: what was done, the certificate', async () => {
   expect(said.changed.map(({ title }: { title: string }) => title)).toContain('container registry');
 });
 
-it('while a client pushes in a loop: nobody is refused; the gap, beside that of a bare docker restart', async () => {
+it('while a client pushes in a loop: no push is refused; the gap is compared with a plain docker restart', async () => {
   const client = dev();
   await push(client, `${at}/team/app:1`);
   await client.write(
@@ -126,7 +126,7 @@ it('--host in an ordinary run: the same CA, and the clients are told the new add
   const client = dev();
   const root = await roots(server);
   const { stderr } = await run(server, `--yes --host ${server.ip} --san ${server.name}`);
-  expect(stderr).toContain(`Clients call it ${server.ip}:5000 now, and not ${at}`);
+  expect(stderr).toContain(`Clients use ${server.ip}:5000 now, not ${at}`);
   expect(await roots(server)).toEqual(root);
   await trustRoots(client, root.join(''), `${server.ip}:5000`);
   await login(client, `${server.ip}:5000`, 'admin', PASSWORD);
@@ -134,7 +134,7 @@ it('--host in an ordinary run: the same CA, and the clients are told the new add
   await roundTrip(client, `${at}/team/app:1`);
 });
 
-it('nothing is touched by --dry-run, without a yes, and long before the end', async () => {
+it('--dry-run, a missing yes, and --if-expiring long before the end touch nothing', async () => {
   const [before, container] = [await files(server), await running(server)];
   expect((await run(server, 'rotate --dry-run')).stdout).toContain('/opt/registry/certs/site.crt');
   expect(await refused(server, 2, 'rotate')).toContain('--yes');

@@ -100,7 +100,7 @@ describe.each(servers)('a server with %s', (_, options, logins) => {
 
       const plain = await change('insecure');
       expect(plain.stderr).toContain(
-        `Every client must be told that it is plain HTTP now: "insecure-registries": ["${at}"]`,
+        `Every client must allow plain HTTP now: "insecure-registries": ["${at}"]`,
       );
       await each((client) => trust(client, ...addresses));
       await use(auth);

@@ -25,7 +25,7 @@ afterAll(removeAll);
 const join = (line: string) => run(client, line, { input: PASSWORD });
 const image = () => `${server.ip}:5000/team/app:1`;
 
-it('from TLS to plain HTTP it is undone first; from plain HTTP to TLS what one needed is gone with the other', async () => {
+it('TLS to plain HTTP needs --undo first; plain HTTP to TLS removes what only plain HTTP needed', async () => {
   await join(await setUp(server, '--tls ca-signed'));
   await pushAndPull(client, image());
   const plain = await setUp(server, '--tls insecure');
@@ -41,7 +41,7 @@ it('from TLS to plain HTTP it is undone first; from plain HTTP to TLS what one n
   await pushAndPull(client, image());
 });
 
-it('a CA that is replaced: both roots lie side by side, and each alone will do', async () => {
+it('a CA that is replaced: both roots are trusted, and each alone is enough', async () => {
   const line = await setUp(server, '--tls ca-signed');
   await join(line);
   await run(server, 'rotate --ca --yes');
@@ -57,19 +57,21 @@ it('a CA that is replaced: both roots lie side by side, and each alone will do',
   expect(await client.changes()).toEqual([]);
 });
 
-it('a wrong fingerprint, a wrong password, TLS that is gone, nobody to say yes: exit 2, nothing is written', async () => {
+it('a wrong fingerprint, a wrong password, TLS that is gone, no terminal to confirm on: exit 2, nothing is written', async () => {
   const line = await setUp(server, '--tls ca-signed');
   const other = Array(32).fill('AB').join(':');
   const wrong = line.replace(/--ca-fingerprint \S+/, `--ca-fingerprint ${other}`);
   expect(await refused(client, 2, wrong, { input: PASSWORD })).toMatch(/wanted: AB:.*\n.*served: /);
   expect(await refused(client, 2, line, { input: 'other' })).toContain('refuses admin with this password');
-  expect(await refused(client, 2, line.replace('--yes ', ''), { input: PASSWORD })).toContain('say yes');
+  expect(await refused(client, 2, line.replace('--yes ', ''), { input: PASSWORD })).toContain(
+    'no terminal to confirm on',
+  );
   await setUp(server, '--tls insecure');
   expect(await refused(client, 2, line, { input: PASSWORD })).toContain('speaks plain HTTP');
   expect(await client.changes()).toEqual([]);
 });
 
-it('a daemon.json that Docker would not start with is told before, and stays', async () => {
+it('a daemon.json that Docker would not start with is reported before the change, and stays', async () => {
   const line = await setUp(server, '--tls insecure');
   await client.write('/etc/docker/daemon.json', '{\n  "debug": true,\n}\n');
   const before = await client.changes();
@@ -77,10 +79,10 @@ it('a daemon.json that Docker would not start with is told before, and stays', a
   expect(await client.changes()).toEqual(before);
 });
 
-it('Docker does not run: the files are there, and count when it starts', async () => {
+it('Docker does not run: the files are written, and take effect when it starts', async () => {
   const line = await setUp(server, '--tls insecure');
   await client.sh('systemctl stop docker.socket docker');
-  expect((await join(line)).stderr).toContain('it counts from its start');
+  expect((await join(line)).stderr).toContain('takes effect when it starts');
   await client.sh('systemctl reset-failed docker docker.socket; systemctl start docker');
   expect((await join(line)).stderr).toContain('Logged in as admin');
   await pushAndPull(client, image());
@@ -121,7 +123,7 @@ describe('at a terminal', () => {
   });
 });
 
-it('tokens and the containerd image store: the truth without a restart, and it works with one', async () => {
+it('tokens and the containerd image store: reports what fails without a restart, and works with one', async () => {
   const line = await setUp(server, '--tls ca-signed --auth token');
   const { stderr } = await run(blind, line, { input: PASSWORD });
   expect(stderr).toContain('Login works, push and pull do not');

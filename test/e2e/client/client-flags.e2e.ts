@@ -80,7 +80,7 @@ describe.each(['bookworm', 'trixie', 'forky'])('%s', (flavour) => {
   });
 });
 
-it('a flag that already says it: nothing is written', async () => {
+it('a flag that already names the registry: nothing is written', async () => {
   const client = clients.trixie as Host;
   await client.sh(
     `echo 'DOCKER_OPTS="--insecure-registry ${server.ip}:5000"' >>/etc/default/docker\n${restart}`,

@@ -42,7 +42,7 @@ describe.each([
   ['ca-signed', '--tls ca-signed'],
   ['ca-signed with tokens', '--tls ca-signed --auth token'],
 ])('a registry that is %s', (name, flags) => {
-  it('one line, and it is trusted and logged in to; a second time nothing; undone without a trace', async () => {
+  it('one line trusts the registry and logs in; a second run does nothing; --undo leaves no trace', async () => {
     const line = await setUp(server, flags);
     const joined = clients.map(async (client, i) => {
       const started = await runSomething(client);

@@ -58,7 +58,7 @@ const trusted = async (client: Host) =>
 /** Docker 20.10 and 26.1, and podman, at the same time. */
 const everybody = (act: (client: Host) => Promise<void>) => Promise.all(clients.map(act));
 
-it('a registry that was TLS: every run is refused, nothing is sent, nothing changes', async () => {
+it('a registry that used TLS before: every run is refused, nothing is sent, nothing changes', async () => {
   const line = await setUp(server, '--tls ca-signed');
   const at = `${server.ip}:5000`;
   const given = `--client --host http://${at} --user admin --password-stdin`;
@@ -86,7 +86,7 @@ it('a registry that was TLS: every run is refused, nothing is sent, nothing chan
   });
 }, 240_000);
 
-it('on first contact: refused without http://, and a login of TLS that is kept stays here', async () => {
+it('on first contact: refused without http://, and a stored login for TLS is not sent', async () => {
   const line = await setUp(server, '--tls insecure');
   const at = `${server.ip}:5000`;
   const auths = { [at]: { auth: Buffer.from(`admin:${PASSWORD}`).toString('base64') } };

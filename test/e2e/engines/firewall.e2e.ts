@@ -42,7 +42,7 @@ async function use(port = 5000): Promise<void> {
   expect(await pull(dev, `${address}/team/app:1.0`)).toBe(pushed);
 }
 
-describe('a registry of the machine itself', () => {
+describe('a registry without a container', () => {
   beforeAll(() => startServer('trixie-bare', 'ufw firewalld docker-registry'), 420_000);
   beforeAll(() => server.sh('systemctl disable --quiet --now docker-registry').then(() => {}));
   afterAll(removeAll);
@@ -62,21 +62,21 @@ describe('a registry of the machine itself', () => {
     await server.sh('diff -r /etc/ufw /tmp/ufw');
   }, 240_000);
 
-  it('ufw: after a no it is shut, and the command is shown', async () => {
+  it('ufw: after a no the port stays closed, and the command is shown', async () => {
     const { stderr } = await setUp('--no-open-port');
-    expect(stderr).toContain('ufw is on: nobody else reaches port 5000');
+    expect(stderr).toContain('ufw is on: no other machine reaches port 5000');
     expect(stderr).toContain('ufw allow 5000/tcp');
     expect(await answer()).toBe('000');
   }, 240_000);
 
-  it('ufw: after a yes it is open, and the second run has nothing to do', async () => {
+  it('ufw: after a yes the port is open, and the second run has nothing to do', async () => {
     expect((await run(server, '--yes --open-port --dry-run')).stdout).toContain('ufw allow 5000/tcp');
     expect((await run(server, '--yes --open-port')).stderr).toContain('Opened: port 5000 in ufw.');
     await use();
     expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
   }, 240_000);
 
-  it('ufw: a rule that vanished is told of, and put back', async () => {
+  it('ufw: a rule that vanished is reported, and put back', async () => {
     await server.sh('ufw delete allow 5000/tcp');
     const status = await server.sh('registry-setup status', { check: false });
     expect(status.code).toBe(1);
@@ -85,7 +85,7 @@ describe('a registry of the machine itself', () => {
     expect(await answer()).toBe('401');
   });
 
-  it('ufw: the rule moves with the port and the address, and goes when only this machine listens', async () => {
+  it('ufw: the rule follows the port and the address, and is removed with --bind 127.0.0.1', async () => {
     await run(server, '--yes --port 5005');
     expect([await answer(5000), await answer(5005)]).toEqual(['000', '401']);
     await run(server, `--yes --bind ${server.ip}`);
@@ -98,7 +98,7 @@ describe('a registry of the machine itself', () => {
     expect(await answer(5005)).toBe('401');
   }, 240_000);
 
-  it('ufw: uninstall shuts it, and leaves not a byte; what was there before us stays', async () => {
+  it('ufw: uninstall closes the port without a trace; rules that were there before stay', async () => {
     await run(server, 'uninstall --yes --purge', { seconds: 120 });
     expect(await answer()).toBe('000');
     await server.sh('diff -r /etc/ufw /tmp/ufw');
@@ -111,7 +111,7 @@ describe('a registry of the machine itself', () => {
     await server.sh('ufw disable');
   }, 300_000);
 
-  it('firewalld: open now and after a reload, what others changed stays, and uninstall shuts it', async () => {
+  it('firewalld: the port is open now and after a reload, changes of others stay, and uninstall closes it', async () => {
     await server.sh('systemctl start firewalld && firewall-cmd --add-port=7777/tcp');
     const { stderr } = await setUp();
     expect(stderr).toContain('Opened: port 5000 in firewalld, zone public.');
@@ -133,10 +133,10 @@ describe('Docker', () => {
   beforeAll(() => startServer('trixie', 'ufw firewalld'), 420_000);
   afterAll(removeAll);
 
-  it('its ports go past ufw, which is said, and it opens firewalld itself: neither is touched', async () => {
+  it('its ports bypass ufw, which is reported, and it opens firewalld itself: neither is touched', async () => {
     await server.sh('ufw --force enable');
     const { stderr } = await setUp();
-    expect(stderr).toContain('ports that Docker publishes go past it');
+    expect(stderr).toContain('ports that Docker publishes bypass it');
     expect(stderr).not.toContain('Opened');
     expect((await server.sh('ufw show added | tail -n +2')).stdout.trim()).toBe('(None)');
     expect(await answer()).toBe('401');
@@ -151,7 +151,7 @@ describe('podman', () => {
   beforeAll(() => startServer('trixie-podman', 'ufw firewalld'), 420_000);
   afterAll(removeAll);
 
-  it('ufw judges what is handed on to a container, also on another port', async () => {
+  it('ufw filters what is forwarded to a container, also on another port', async () => {
     await server.sh('ufw --force enable');
     await setUp('--port 5443 --no-open-port');
     expect(await answer(5443)).toBe('000');
@@ -163,7 +163,7 @@ describe('podman', () => {
     await server.sh('ufw disable');
   }, 240_000);
 
-  it('it opens firewalld itself', async () => {
+  it('podman opens firewalld itself', async () => {
     await server.sh('systemctl start firewalld');
     const { stderr } = await setUp();
     expect(stderr).not.toContain('Opened');

@@ -24,7 +24,7 @@ describe.each<Flavour>(['bookworm-bare', 'trixie-bare'])('%s', (flavour) => {
 
   const pid = async () => (await server.sh('systemctl show -p MainPID --value registry')).stdout.trim();
 
-  it('token mode wants a container engine; nothing is touched', async () => {
+  it('token mode needs a container engine; nothing is touched', async () => {
     expect(await refused(server, 2, '--yes --auth token')).toContain('token needs a container engine');
     expect(await server.changes()).toEqual([]);
   });
@@ -51,7 +51,7 @@ describe.each<Flavour>(['bookworm-bare', 'trixie-bare'])('%s', (flavour) => {
     await run(server, 'status');
   }, 240_000);
 
-  it('its keys are for root and for its own user, which can write nothing but images', async () => {
+  it('its keys are readable by root and its own user only, which can write nothing but images', async () => {
     const { stdout } = await server.sh(`cd /opt/registry
       stat -c '%a %U:%G %n' certs/site.key config/config.yml auth/htpasswd ca/ca.key data
       ps -o user:20= -p $(systemctl show -p MainPID --value registry)`);
@@ -75,7 +75,7 @@ describe.each<Flavour>(['bookworm-bare', 'trixie-bare'])('%s', (flavour) => {
     await login(dev, address, 'ci', 'staple');
   });
 
-  it('it comes back when it is killed, and when the machine starts', async () => {
+  it('the registry comes back when it is killed, and when the machine starts', async () => {
     const before = await pid();
     await server.sh(`kill -9 ${before}`);
     await until(

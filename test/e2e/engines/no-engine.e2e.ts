@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 // The image comes from a file: Docker Hub is not everywhere.
 const ARCHIVE = '--image-archive /lab/registry-3.tar';
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 
 describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
   let server: Host;
@@ -95,7 +95,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     expect(await server.sh('command -v docker || true')).toMatchObject({ stdout: '' });
   });
 
-  wizard('Docker goes again when the set-up fails half-way', async () => {
+  wizard('Docker is removed again when the setup fails half-way', async () => {
     const before = await packages();
     const said = await refused(server, 1, '--yes --engine docker --image no.such.example/registry:3', {
       seconds: 240,
@@ -110,7 +110,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     expect(stdout).not.toMatch(/overlay|snapshot|registry/);
   });
 
-  it('Docker from the packages: a registry that another machine can use; uninstall leaves Docker, unless told', async () => {
+  it('Docker from the packages: a registry that another machine can use; uninstall leaves Docker by default', async () => {
     const pty = spawnPty(server, `registry-setup ${ARCHIVE}`, { cols: 120, rows: 40 });
     await choose(pty, 1);
     await question(pty, GO);
@@ -127,7 +127,7 @@ describe.each<Flavour>(['trixie-bare', 'bookworm-bare'])('%s', (flavour) => {
     await prove(pty.screen());
     await server.reboot();
     await server.sh('for i in {1..60}; do registry-setup status && exit 0; sleep 0.5; done; exit 1');
-    expect(await uninstall('')).toContain('Docker was installed for the registry, and stays');
+    expect(await uninstall('')).toContain('Docker was installed for the registry and stays');
     expect((await server.sh('docker ps -aq')).stdout).toBe('');
   });
 });
@@ -141,21 +141,21 @@ describe('without a terminal', () => {
   });
   afterAll(removeAll);
 
-  it('killed while apt works: the next run waits for apt, and takes Docker away', async () => {
+  it('killed while apt works: the next run waits for apt, and removes Docker', async () => {
     await server.sh(
       `registry-setup --yes --engine docker ${ARCHIVE} >/dev/null 2>&1 & run=$!
        until pgrep -x dpkg >/dev/null; do sleep 0.1; done
        kill -9 $run`,
     );
     const { stderr } = await run(server, 'uninstall --yes', { seconds: 240 });
-    expect(stderr).toContain('was cut off. Putting back');
+    expect(stderr).toContain('was interrupted. Undoing');
     const { stdout } = await server.sh(
       'pgrep -x apt-get || true; dpkg --audit; command -v dockerd || true; ls -A /opt',
     );
     expect(stdout).toBe('');
   });
 
-  it('--engine docker installs it; uninstall --with-engine takes it away, unless others use it', async () => {
+  it('--engine docker installs Docker; uninstall --with-engine removes it, unless others use it', async () => {
     await run(server, `--yes --engine docker ${ARCHIVE}`, { seconds: 240 });
     await server.sh('docker run -d --name web --entrypoint sleep registry:3 600');
     const said = await refused(server, 2, 'uninstall --yes --with-engine');

@@ -18,7 +18,7 @@ it('--yes: from nothing to a registry that answers over TLS, with a password', a
     input: 'horse',
     seconds: 180,
   });
-  expect(stderr).toContain('will not survive a restart of the machine');
+  expect(stderr).toContain('does not come back after a restart of the machine');
   expect(stderr).toContain('A test image pushed, pulled and removed');
   const curl = '--cacert /opt/registry/certs/ca.crt';
   expect(await ask(server, `https://${server.ip}:5000/v2/`, 'admin:horse')).not.toContain('200');
@@ -27,7 +27,7 @@ it('--yes: from nothing to a registry that answers over TLS, with a password', a
   expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
 }, 240_000);
 
-it('what dies is started again, and a rotation restarts it', async () => {
+it('a registry that dies is started again, and a rotation restarts it', async () => {
   await server.sh(`kill -9 $(${program})`);
   await until(server, 'registry-setup status');
   await run(server, 'rotate --yes');

@@ -19,7 +19,7 @@ describe.each<Flavour>(['bookworm-podman', 'trixie-podman'])('%s', (flavour) => 
   const id = async () =>
     (await server.sh("podman inspect -f '{{.Id}} {{.State.StartedAt}}' registry")).stdout;
 
-  it('--yes finds it, and proves a push and a pull', async () => {
+  it('--yes finds podman, and proves a push and a pull', async () => {
     const { stderr } = await run(server, '--yes');
     expect(stderr).toContain('A test image pushed, pulled and removed');
     expect((await run(server, 'status')).stdout).toContain('podman');

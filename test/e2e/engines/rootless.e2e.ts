@@ -54,7 +54,7 @@ describe.each<Flavour>(['trixie-podman', 'bookworm-podman'])('%s', (flavour) => 
       `echo horse | registry-setup --yes ${DIR} --image-archive /lab/registry-3.tar --password-stdin`,
     );
     expect(stderr).toContain('A test image pushed, pulled and removed');
-    expect(stderr).toContain('renewed by itself');
+    expect(stderr).toContain('renewed automatically');
     await dev.write(
       `/etc/docker/certs.d/${address}/ca.crt`,
       await server.read('/home/ann/registry/certs/ca.crt'),
@@ -86,7 +86,7 @@ describe.each<Flavour>(['trixie-podman', 'bookworm-podman'])('%s', (flavour) => 
     await ann(`registry-setup status ${DIR}`);
   });
 
-  it('it comes back when the machine starts, with nobody logged in', async () => {
+  it('the registry comes back when the machine starts, with nobody logged in', async () => {
     await server.reboot();
     await until(server, `curl -sk https://${server.ip}:5000/v2/ | grep -q UNAUTHORIZED`, 60);
     await ann(`registry-setup status ${DIR}`);

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterAll(removeAll);
 
-const ENGINE = 'What shall run the registry';
+const ENGINE = 'What should run the registry';
 const stop = (words = '') => team.server.sh(`systemctl ${words} --now docker.service docker.socket`);
 /** Whether it runs, and whether it starts with the machine. */
 const state = async () =>
@@ -30,7 +30,7 @@ const state = async () =>
 
 const OFF = ['inactive', 'inactive', 'disabled', 'disabled'];
 
-it('without a terminal it is told how; nothing is started', async () => {
+it('without a terminal the error says how to start Docker; nothing is started', async () => {
   await stop('disable -q');
   const said = await refused(team.server, 1, '--yes');
   expect(said).toContain('It does not start with this machine either.');
@@ -69,20 +69,20 @@ it('started after a yes, and with the machine: the registry comes back after a r
 
   const gone = spawnPty(server, 'registry-setup uninstall --purge');
   await answer(gone, 'Type', /Address +(\S+):5000/.exec(pty.history())?.[1] ?? '');
-  await answer(gone, 'Docker was started for it', 'y');
+  await answer(gone, 'Docker was started for the registry', 'y');
   expect(await gone.exitCode, gone.screen()).toBe(0);
   expect((await state()).slice(0, 2)).toEqual(OFF.slice(0, 2));
 });
 
-it('a set-up that fails stops it again', async () => {
+it('a setup that fails stops Docker again', async () => {
   await stop('disable -q');
   const said = await refused(team.server, 1, '--yes --engine docker --image no.such.example/registry:3');
-  expect(said).toContain('Docker does not run: it is started');
+  expect(said).toContain('Docker is not running: it is started');
   expect(said).toContain('Everything was put back as it was.');
   expect(await state()).toEqual(OFF);
 });
 
-it('what it holds is looked at when it runs: a container that is in the way is named, and Docker stopped again', async () => {
+it('its containers are checked when it runs: one in the way is named, and Docker is stopped again', async () => {
   const { server } = team;
   await server.sh('docker run -d --restart always --name web -p 5000:5000 registry:3');
   await stop('disable -q');
@@ -92,7 +92,7 @@ it('what it holds is looked at when it runs: a container that is in the way is n
   await server.sh('systemctl enable -q --now docker.service docker.socket && docker rm -fv web');
 });
 
-it('a registry that is here comes back with it', async () => {
+it('an existing registry comes back with Docker', async () => {
   const { server } = team;
   await run(server, '--yes --tls insecure --auth none');
   await stop('disable -q');
@@ -103,14 +103,14 @@ it('a registry that is here comes back with it', async () => {
   expect((await state())[2]).toBe('enabled');
 });
 
-it('one that runs and does not start with the machine is told of', async () => {
+it('warns about a Docker that does not start with the machine', async () => {
   const { server } = team;
   await server.sh('systemctl disable -q docker');
   const { stderr } = await run(server, '--yes --tls insecure --auth none');
   expect(stderr).toMatch(/does not start with this machine.*systemctl enable docker/);
 });
 
-it('who may not talk to Docker is told so', async () => {
+it('a user who may not talk to Docker gets an error', async () => {
   const { server } = team;
   await server.sh('useradd -m ann');
   const { code, stderr } = await server.sh(

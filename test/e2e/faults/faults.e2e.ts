@@ -25,7 +25,7 @@ const everything = (path: string) =>
   server.sh(`find ${path} -type f -exec md5sum {} + -o -printf '%p %m\\n' | sort`);
 
 describe('the engine', () => {
-  it('does not answer: said within its limit', async () => {
+  it('does not answer: reported within the time limit', async () => {
     await server.sh('pkill -STOP -x dockerd');
     const since = Date.now();
     try {
@@ -48,7 +48,7 @@ describe('the engine', () => {
     await run(server, SET_UP);
   });
 
-  it('is not there, and cannot be installed: nothing of the try is left', async () => {
+  it('is missing, and cannot be installed: nothing of the attempt is left', async () => {
     const line = `env PATH=/nowhere /usr/bin/node /usr/local/bin/registry-setup ${SET_UP} --engine docker`;
     const { stderr, code } = await server.sh(line, { check: false });
     expect(stderr).toContain('Docker is not here: it is installed from the package docker.io');
@@ -128,7 +128,7 @@ describe('a registry that cannot work', () => {
     await run(server, `${SET_UP} --storage /srv/theirs`);
   });
 
-  it('its program ends: its last words are shown', async () => {
+  it('its program ends: its last log lines are shown', async () => {
     await server.sh(`docker create --name seed --entrypoint sh registry:3
       docker commit --change 'ENTRYPOINT ["sh", "-c", "echo no such luck; exit 3"]' seed broken:1
       docker rm seed`);
@@ -140,7 +140,7 @@ describe('a registry that cannot work', () => {
     expect(await server.changes()).toEqual(before);
   });
 
-  it('its port is taken in the last moment', async () => {
+  it('its port is taken at the last moment', async () => {
     const { env } = await trapDocker(server, { at: 'run', before: await portThief(server, 5000) });
     const said = await refused(server, 1, SET_UP, { env });
     expect(said).toMatch(/address already in use|port is already allocated/);
@@ -148,7 +148,7 @@ describe('a registry that cannot work', () => {
     expect(await server.changes()).toEqual([]);
   });
 
-  it('on a second run: the former one serves on, with its images', async () => {
+  it('on a second run: the former registry keeps serving, with its images', async () => {
     await run(server, SET_UP);
     const [digest, before] = [await push(server, '127.0.0.1:5000/app:1'), await running(server)];
     const { env } = await trapDocker(server, { at: 'start', before: await portThief(server, 5050) });

@@ -33,7 +33,7 @@ describe('a first run', () => {
     async (trap) => {
       await killed(SET_UP, trap);
       const { stderr } = await run(server, SET_UP);
-      expect(stderr).toContain('was cut off');
+      expect(stderr).toContain('was interrupted');
       expect(await answers(5000)).toBe('200');
       expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
       await run(server, 'uninstall --yes');
@@ -41,13 +41,13 @@ describe('a first run', () => {
     },
   );
 
-  it('killed, and not wanted any more: uninstall takes away what it had done', async () => {
+  it('killed, and no longer wanted: uninstall removes what it had done', async () => {
     await killed(SET_UP, { at: 'run', after: KILL });
     await run(server, 'uninstall --yes');
     expect(await server.changes()).toEqual([]);
   });
 
-  it('killed at any moment: the next one finishes, and uninstall leaves nothing', {
+  it('killed at any moment: the next run finishes, and uninstall leaves nothing', {
     timeout: 120_000,
   }, async () => {
     for (let tenths = 2; tenths <= 14; tenths += 2) {
@@ -82,11 +82,11 @@ describe('a first run', () => {
     await reached();
     pty.key('ctrl-c');
     expect(await pty.exitCode).toBe(130);
-    expect((await run(server, SET_UP)).stderr).toContain('was cut off');
+    expect((await run(server, SET_UP)).stderr).toContain('was interrupted');
     expect(await answers(5000)).toBe('200');
   });
 
-  it('told to end by the system: undone, exit 130', async () => {
+  it('terminated by the system: undone, exit 130', async () => {
     const { env } = await trapDocker(server, { at: 'run', before: `kill -TERM $PPID; ${HOLD}` });
     await refused(server, 130, SET_UP, { env });
     expect(await server.changes()).toEqual([]);
@@ -132,12 +132,12 @@ describe('a run that changes the port of a registry with images', () => {
       await killed('--yes --port 5050', trap);
       expect(await refused(server, 1, 'status')).toBe('');
       const { stderr } = await run(server, '--yes --port 5000');
-      expect(stderr).toContain('was cut off');
+      expect(stderr).toContain('was interrupted');
       await servesAsBefore();
     },
   );
 
-  it('killed while it tidied up: the new one stays, and the next run ends the tidying', async () => {
+  it('killed during the cleanup: the new container stays, and the next run finishes the cleanup', async () => {
     await killed('--yes --port 5050', { at: 'rm', before: KILL });
     await run(server, '--yes');
     const moved = '127.0.0.1:5050/team/app:1';
@@ -146,7 +146,7 @@ describe('a run that changes the port of a registry with images', () => {
     expect((await server.sh("docker ps -a --format '{{.Names}}'")).stdout).toBe('registry\n');
   });
 
-  it('Ctrl-C while the new container starts: the former one serves again', async () => {
+  it('Ctrl-C while the new container starts: the former container serves again', async () => {
     const { env, reached } = await trapDocker(server, { at: 'start', before: HOLD });
     const pty = spawnPty(server, 'registry-setup --yes --port 5050', { env });
     await reached();
@@ -155,13 +155,13 @@ describe('a run that changes the port of a registry with images', () => {
     await servesAsBefore();
   });
 
-  it('the engine stops half-way: said with what is left to do, and put right by the next run', async () => {
+  it('the engine stops half-way: the error lists what is left to do, and the next run repairs it', async () => {
     const stop = 'systemctl stop docker.socket docker.service';
     const { env } = await trapDocker(server, { at: 'create', before: stop });
     const said = await refused(server, 1, '--yes --port 5050', { env });
     expect(said).toContain('Not everything could be put back');
     await server.sh('systemctl reset-failed docker.service docker.socket; systemctl start docker');
-    expect((await run(server, '--yes --port 5000')).stderr).toContain('was cut off');
+    expect((await run(server, '--yes --port 5000')).stderr).toContain('was interrupted');
     await servesAsBefore();
   });
 

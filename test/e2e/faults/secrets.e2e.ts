@@ -139,7 +139,7 @@ describe('files', () => {
     expect(stdout).not.toMatch(/registry\/ca"|\.state/);
   });
 
-  it('also while a run is at work, and what it keeps for the way back goes at the end', async () => {
+  it('also during a run, whose copies for the undo are removed at the end', async () => {
     await run(server, '--yes --tls insecure --user ann --password-stdin', { input: 'one' });
     const { env, reached } = await trapDocker(server, { at: 'start', before: HOLD });
     const running = server.sh('registry-setup --yes --port 5050 --password-stdin', { env, input: 'two' });

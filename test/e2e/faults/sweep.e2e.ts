@@ -66,7 +66,7 @@ describe.each<[LabImage, string]>([
         ln -s /root blobs/sha256/pr'`);
 
     async function recovered(line: string) {
-      expect((await run(server, line)).stderr).toContain('was cut off');
+      expect((await run(server, line)).stderr).toContain('was interrupted');
       expect(await leftovers()).toBe(`${V2}/repositories/${FAKE}\n`);
       await server.sh('test -d /root/precious-dir/deep -a -d /root/prime.conf');
     }

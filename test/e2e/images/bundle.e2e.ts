@@ -58,7 +58,7 @@ describe('on the machine that makes it', () => {
     expect(await maker.changes()).toEqual([]);
   });
 
-  it('an image that cannot be had, no room, no right to write, Ctrl-C: nothing is left behind', async () => {
+  it('an image that cannot be fetched, no room, no right to write, Ctrl-C: nothing is left behind', async () => {
     expect(
       await refused(maker, 1, 'bundle x.run --image mirror.invalid/registry:3', { cwd: '/root' }),
     ).toContain('--image-archive');
@@ -96,7 +96,7 @@ describe('a server with Docker and no network', () => {
     expect(await pull(dev, `${at}/team/app:1.0`)).toBe(pushed);
   });
 
-  it('a second run changes nothing, and takes back nothing that was changed since', async () => {
+  it('a second run changes nothing, and reverts nothing that was changed since', async () => {
     const before = await running(server);
     expect((await sh(server, '--yes')).stderr).toContain('Nothing to do');
     expect((await server.sh('cd /root; node registry.run --yes')).stderr).toContain('Nothing to do');
@@ -152,7 +152,7 @@ describe('a server with Docker and no network', () => {
 });
 
 describe('logins by token', () => {
-  it('both images and the answers travel; who is what was said there', async () => {
+  it('carries both images and the answers; the roles are those that were given for the bundle', async () => {
     await make('registry.run', '--auth token --user admin --reader bob --host server');
     await carry('registry.run', server);
     const input = 'admin:correct horse\nbob:staple';
@@ -193,7 +193,7 @@ describe('a server with Node, and nothing else', () => {
     const { stderr } = await bare.sh('cd /root; node registry.run --yes --password-stdin', {
       input: 'correct horse',
     });
-    expect(stderr).toContain('becomes a program of this machine, out of the image');
+    expect(stderr).toContain('runs as a program of this machine, out of the image');
     expect(stderr).toContain('A test image pushed, pulled and removed');
     const at = `${bare.ip}:5000`;
     await trustRoots(dev, (await roots(bare)).join(''), at);
@@ -232,7 +232,7 @@ describe('a server without Node, too', () => {
   });
   afterAll(() => bare.sh('mv /usr/bin/node.away /usr/bin/node'));
 
-  it('the node of the bundle runs it all, and the timer goes on with a copy of it', async () => {
+  it('the node of the bundle runs every command, and the timer uses a copy of it', async () => {
     const { stderr } = await sh(bare, '--yes');
     expect(stderr).toContain('A test image pushed, pulled and removed');
     expect((await sh(bare, '--yes')).stderr).toContain('Nothing to do');
@@ -258,7 +258,7 @@ describe('a server without Node, too', () => {
 });
 
 describe('made where there is no engine', () => {
-  it('its image comes straight from a registry, or out of a file; both set a registry up', async () => {
+  it('its image comes straight from a registry, or from a file; both set up a registry', async () => {
     await make('registry.run');
     await carry('registry.run', bare);
     await sh(bare, '--yes --tls insecure --auth none');

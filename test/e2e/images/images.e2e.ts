@@ -25,7 +25,7 @@ it.each([
   expect(await server.changes()).toEqual([]);
 });
 
-it('an archive that is none, or does not hold the image: exit 2, nothing written', async () => {
+it('a file that is not an archive, or lacks the image: exit 2, nothing written', async () => {
   const { server } = team;
   await server.sh('head -c 100000 /lab/registry-3.tar >/tmp/torn.tar; echo no archive >/tmp/text.tar');
   const words = '--yes --tls insecure --auth none';
@@ -41,7 +41,7 @@ it('an archive that is none, or does not hold the image: exit 2, nothing written
   expect(await server.changes()).toEqual([]);
 });
 
-it('--image from a mirror; uninstall takes it away again', async () => {
+it('--image from a mirror; uninstall removes the image again', async () => {
   const { server, dev } = team;
   const image = `${dev.ip}:5000/library/registry:3`;
   await server.sh('docker load -i /lab/registry-3.tar');
@@ -57,7 +57,7 @@ it('--image from a mirror; uninstall takes it away again', async () => {
   expect(await server.changes()).toEqual(before);
 });
 
-it('an image that cannot be had: the way out is said, and everything is undone', async () => {
+it('an image that cannot be pulled: the error shows the fix, and everything is undone', async () => {
   const { server } = team;
   const said = await refused(server, 1, '--yes --tls insecure --auth none --image mirror.invalid/registry:3');
   expect(said).toContain('could not be pulled');

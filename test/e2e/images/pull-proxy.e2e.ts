@@ -33,7 +33,7 @@ it('a proxy where nobody listens', async () => {
   expect(await refused(server, 1, '--yes')).toContain('Docker goes through the proxy http://127.0.0.1:9');
 });
 
-it('this shell has one and Docker has not: the lines that are shown give it to Docker', async () => {
+it('this shell has a proxy and Docker has none: the lines that are shown give it to Docker', async () => {
   await server.sh(
     `rm ${DROP_IN}; systemctl daemon-reload; systemctl reset-failed docker; systemctl restart docker`,
   );

@@ -48,7 +48,7 @@ it('IPv6 alone: --yes takes its address, and Docker on another machine uses it t
   await run(server, 'status');
 }, 240_000);
 
-it('IPv4 comes back: the registry goes on with its certificate, until rotate takes the address in', async () => {
+it('IPv4 comes back: the registry keeps its certificate, until rotate adds the address', async () => {
   await server.sh(`ip addr add ${server.ip}/16 dev ${device}`);
   const before = await running(server);
   const { stderr } = await run(server, '--yes');
@@ -69,7 +69,7 @@ it('IPv4 comes back: the registry goes on with its certificate, until rotate tak
   await server.sh(`ip addr add ${server.ip}/16 dev ${device}`);
 }, 120_000);
 
-it('a name that nobody knows leads this machine to itself, and goes with the next --host', async () => {
+it('an unknown name gets a line in /etc/hosts, which the next --host removes', async () => {
   const before = await server.read('/etc/hosts');
   const { stderr } = await run(server, `--yes --host ${NAME}`);
   expect(stderr).toContain(`No name server of this machine knows ${NAME}`);
@@ -84,7 +84,7 @@ it('a name that nobody knows leads this machine to itself, and goes with the nex
   expect(await server.read('/etc/hosts')).toBe(before);
 }, 120_000);
 
-it('a name, or an address, that is not this machine is said, and the hosts file left alone', async () => {
+it('a name or an address that is not this machine is reported, and the hosts file left alone', async () => {
   await server.sh(`echo '203.0.113.7 nat.example' >>/etc/hosts`);
   const before = await server.read('/etc/hosts');
   expect((await run(server, '--yes --host nat.example')).stderr).toContain(
@@ -97,7 +97,7 @@ it('a name, or an address, that is not this machine is said, and the hosts file 
   await server.sh(`sed -i /nat.example/d /etc/hosts`);
 }, 120_000);
 
-it('uninstall takes it all away', async () => {
+it('uninstall removes everything', async () => {
   await run(server, `--yes --host ${NAME}`);
   await run(server, 'uninstall --yes --purge');
   expect(await server.changes()).toEqual([]);

@@ -41,7 +41,7 @@ it.each([
   },
 );
 
-it('far from its end: rotation is offered, and not under the cursor', async () => {
+it('a certificate far from its end: rotation is offered, but not preselected', async () => {
   await run(server, SET_UP);
   const pty = spawnPty(server, 'registry-setup');
   const screen = await pty.waitFor(/rotate the certificate now/, 30_000);
@@ -51,7 +51,7 @@ it('far from its end: rotation is offered, and not under the cursor', async () =
   expect(await pty.exitCode).toBe(130);
 });
 
-it('a key with a passphrase: it is asked for, masked; another word is refused and nothing changes', {
+it('a key with a passphrase: asks for it, masked; a wrong one is refused and nothing changes', {
   timeout: 120_000,
 }, async () => {
   const ca = make({ subject: '/CN=Company Root', extensions: CA });

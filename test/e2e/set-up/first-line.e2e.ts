@@ -44,7 +44,7 @@ afterAll(removeAll);
 
 it('npm ci && npm start, and Enter all the way: a registry that accepts a push over TLS with a password', async () => {
   const pty = spawnPty(server, 'npm ci && npm start', { cwd: '/root/registry-setup', env });
-  await pty.waitFor(/^\? What shall run the registry/m, 300_000);
+  await pty.waitFor(/^\? What should run the registry/m, 300_000);
   expect(await enterUntil(pty, GO)).toContain('install the package docker-registry');
   await pty.waitFor(/^\? Go ahead/m);
   pty.key('enter');

@@ -16,7 +16,7 @@ const inspect = async (format: string) =>
     (await team.server.exec(['docker', 'inspect', '--format', `{{json ${format}}}`, 'registry'])).stdout,
   );
 
-describe('where it listens', () => {
+describe('where the registry listens', () => {
   it('--host and --port: clients use a name and another port', async () => {
     const { server, dev } = team;
     await run(server, `--yes --tls insecure --auth none --host ${server.name} --port 30001`);
@@ -24,7 +24,7 @@ describe('where it listens', () => {
     expect(await push(dev, name)).toBe(await pull(dev, name));
   });
 
-  it('--bind 127.0.0.1: nobody else reaches it', async () => {
+  it('--bind 127.0.0.1: no other machine reaches the registry', async () => {
     const { server, dev } = team;
     await run(server, '--yes --tls insecure --auth none --bind 127.0.0.1');
     expect(await ask(server, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
@@ -37,7 +37,7 @@ describe('passwords', () => {
   const canLogIn = (user: string, password: string) =>
     login(team.dev, `${team.server.ip}:5000`, user, password);
 
-  it('--password-file: a line is the password of the first user, the others get one that is written down', async () => {
+  it('--password-file: a line is the password of the first user, the others get generated ones in a file', async () => {
     const { server } = team;
     await server.write('/root/password', 'from a file\n', 0o600);
     await run(server, '--yes --tls insecure --user ann --user bob --password-file /root/password');
@@ -55,7 +55,7 @@ describe('passwords', () => {
     await canLogIn('admin', 'from the environment');
   });
 
-  it('one that was chosen costs bcrypt 10, a generated one 5, since the registry pays it for every request', async () => {
+  it('a chosen password costs bcrypt 10, a generated one 5, since the registry pays it for every request', async () => {
     const { server } = team;
     await run(server, '--yes --tls insecure --user ann --user bob --password-stdin', { input: 'ann:chosen' });
     const htpasswd = await server.read('/opt/registry/auth/htpasswd');

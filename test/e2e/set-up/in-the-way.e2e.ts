@@ -43,7 +43,7 @@ describe('a container of somebody else', () => {
     expect(await running(server, 'old-reg')).toBe(before);
   });
 
-  it('takes the name of one that was removed by hand: it is left alone, also by uninstall', async () => {
+  it('takes the name of our container that was removed by hand: it is left alone, also by uninstall', async () => {
     await run(server, SET_UP);
     await server.sh('docker rm -f registry; docker run -d --name registry --entrypoint sleep registry:3 600');
     const before = await running(server);
@@ -61,7 +61,7 @@ it('a program has the port: it is named', async () => {
   expect(await server.changes()).toEqual([]);
 });
 
-it('another registry of ours, in another directory, is told from this one', async () => {
+it('another registry of registry-setup, in another directory, is told apart', async () => {
   await run(server, SET_UP);
   const first = await running(server);
   const other = `${SET_UP} --dir /srv/other`;
@@ -94,7 +94,7 @@ it('the name of another registry as a word: refused with its directory, and both
   expect(await running(server)).toBe(before[0]);
 });
 
-it('what is wrong is said all at once', async () => {
+it('every problem is reported at once', async () => {
   await server.sh(
     'docker run -d --name registry -p 5000:5000 registry:3; mkdir /srv/theirs; chown 1000 /srv/theirs',
   );
@@ -104,7 +104,7 @@ it('what is wrong is said all at once', async () => {
 });
 
 describe('another run', () => {
-  it('is at work: it is named, and not disturbed', async () => {
+  it('is in progress: it is named, and not disturbed', async () => {
     const { env, reached } = await trapDocker(server, { at: 'run', before: HOLD });
     const first = spawnPty(server, `registry-setup ${SET_UP}`, { env });
     await reached();
@@ -137,7 +137,7 @@ describe('uninstall --purge', () => {
     await server.sh('docker rmi 127.0.0.1:5000/app:1; rm -rf /root/.docker');
   });
 
-  it('asks for the name of the host, and takes nothing else', async () => {
+  it('asks for the name of the host, and accepts nothing else', async () => {
     const name = await host();
     const pty = spawnPty(server, 'registry-setup uninstall --purge');
     await pty.waitFor(/Type \S+ to remove the registry and its images/);
@@ -161,7 +161,7 @@ describe('uninstall --purge', () => {
     expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
   });
 
-  it('without a terminal it wants --yes', async () => {
+  it('without a terminal it needs --yes', async () => {
     expect(await refused(server, 2, 'uninstall --purge')).toContain('--yes');
     expect(await ask(server, 'http://127.0.0.1:5000/v2/')).toBe('200 {}');
   });

@@ -25,7 +25,7 @@ describe('a registry with a user and an image', () => {
     before = await running(server);
   });
 
-  it('nothing changed: nothing is done, nothing restarts, whatever way it is said', async () => {
+  it('nothing changed: nothing is done, nothing restarts, however the settings are given', async () => {
     const tree = "find /opt/registry -path '*/data' -prune -o -printf '%p %m %i %t\\n'";
     const files = await server.sh(tree);
     expect((await run(server, '--yes')).stderr).toEqual(nothingToDo);
@@ -39,7 +39,7 @@ describe('a registry with a user and an image', () => {
     expect(ours((await server.sh(tree)).stdout)).toEqual(ours(files.stdout));
   });
 
-  it('a new user logs in, one who is taken off is refused, and the registry is not restarted', async () => {
+  it('a new user logs in, a removed one is refused, and the registry is not restarted', async () => {
     await run(server, '--yes --user ann --user bob --password-stdin', { input: 'bob:two' });
     expect(await answersTo('bob:two')).toMatch(/^200/);
     expect(await answersTo('ann:one')).toMatch(/^200/);
@@ -49,7 +49,7 @@ describe('a registry with a user and an image', () => {
     expect(await running(server)).toBe(before);
   });
 
-  it('a new password for one that is there', async () => {
+  it('a new password for an existing user', async () => {
     await run(server, '--yes --password-stdin', { input: 'three' });
     expect(await answersTo('ann:one')).toMatch(/^401/);
     expect(await answersTo('ann:three')).toMatch(/^200/);
@@ -96,7 +96,7 @@ describe('a registry with a user and an image', () => {
     expect(await running(server)).toBe(before);
   });
 
-  it('status tells a file that was edited and a container that was stopped, and --yes repairs both', async () => {
+  it('status reports an edited file and a stopped container, and --yes repairs both', async () => {
     expect(await status()).toMatchObject({ ok: true, answers: true, drift: [] });
     await server.sh(`echo 'misspelt: true' >>/opt/registry/config/config.yml
       chmod 644 /opt/registry/auth/htpasswd
@@ -114,7 +114,7 @@ describe('a registry with a user and an image', () => {
     expect(await pull(server, image)).toBe(digest);
   });
 
-  it('a container that was removed by hand is made again, over the same images', async () => {
+  it('a container that was removed by hand is recreated, over the same images', async () => {
     await server.sh('docker rm -f registry');
     expect(await refused(server, 1, 'status')).toBe('');
     await run(server, '--yes');

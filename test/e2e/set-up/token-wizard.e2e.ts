@@ -70,7 +70,7 @@ it('with readers: each is asked for a password, mistakes are told at once', asyn
   await answer(pty, 'One');
   await pty.waitFor(/^\? Who may only pull/m, PATIENCE);
   pty.type('ann\r');
-  await pty.waitFor(/That one is an administrator already/, PATIENCE);
+  await pty.waitFor(/That user is an administrator already/, PATIENCE);
   pty.type('\x15carol:Team/*\r');
   await pty.waitFor(/"Team\/\*" is not a repository/, PATIENCE);
   await answer(pty, 'Who', '\x15carol:team/*');

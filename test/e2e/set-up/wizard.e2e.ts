@@ -57,7 +57,7 @@ describe('Enter all the way through', () => {
 });
 
 describe('the review', () => {
-  it('an answer is changed there, and the way leads back to it', async () => {
+  it('an answer can be changed there, and the change leads back to the review', async () => {
     const pty = start('--tls insecure --auth none');
     expect(await enterUntil(pty, GO)).toMatch(/Address +\S+:5000$/m);
     pty.key('down', 'enter');
@@ -84,15 +84,15 @@ describe('the review', () => {
 });
 
 describe('passwords', () => {
-  it('are typed twice without being seen; one that differs is asked for again', async () => {
+  it('are typed twice without being shown, and asked for again if they differ', async () => {
     const pty = start('--tls insecure');
     await enterUntil(pty, 'User name');
     await answer(pty, 'User name', 'ann');
     await answer(pty, 'Password for ann', 'battery-staple');
-    await answer(pty, 'The same again', 'battery-stable');
-    await answer(pty, 'They differ', 'y');
+    await answer(pty, 'Repeat the password', 'battery-stable');
+    await answer(pty, 'The passwords differ', 'y');
     await answer(pty, 'Password for ann', 'battery-staple');
-    await answer(pty, 'The same again', 'battery-staple');
+    await answer(pty, 'Repeat the password', 'battery-staple');
     await answer(pty, 'One more user', 'y');
     await answer(pty, 'User name', 'bob');
     await enterUntil(pty, GO);
@@ -106,8 +106,8 @@ describe('passwords', () => {
   });
 });
 
-describe('the menu of a registry that is here', () => {
-  it('removes a user after a yes that Enter does not give, and leads back', async () => {
+describe('the menu of an existing registry', () => {
+  it('removes a user only after an explicit yes, and leads back', async () => {
     const { server } = team;
     await run(server, '--yes --tls insecure --user ann --user bob --password-stdin', {
       input: 'ann:ann-pw\nbob:bob-pw',
@@ -142,7 +142,7 @@ describe('the menu of a registry that is here', () => {
 });
 
 describe('a port', () => {
-  it('that is taken is said while it is typed, and another one is offered', async () => {
+  it('that is taken is reported while it is typed, and another one is offered', async () => {
     await team.server.sh(await portThief(team.server, 5000));
     const pty = start('--tls insecure --auth none');
     expect(await pty.waitFor(/^ {2}Found .*$/m, PATIENCE)).toMatch(/port 5000 is taken/);

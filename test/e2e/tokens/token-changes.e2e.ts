@@ -31,7 +31,7 @@ const UPLOAD = 'POST /v2/team/app/blobs/uploads/';
 const url = () => `http://${at}/v2/`;
 const status = async () => JSON.parse((await server.sh('registry-setup status --json || [ $? = 1 ]')).stdout);
 
-it('htpasswd → token → none → token → htpasswd: the passwords stay, and what clients must do is said', async () => {
+it('htpasswd → token → none → token → htpasswd: the passwords stay, and the output says what clients must do', async () => {
   await plain('--auth htpasswd --user admin --user bob --password-stdin', `${ADMIN}\n${READER}`);
   expect(await ask(server, url(), ADMIN)).toMatch(/^200/);
 
@@ -63,14 +63,14 @@ it('htpasswd → token → none → token → htpasswd: the passwords stay, and 
 describe('a registry with roles', () => {
   beforeEach(() => plain(`--auth token ${people}`));
 
-  it('the other registry, and back: the key id goes with it', async () => {
+  it('an image of registry 2, and back: the form of the key id follows', async () => {
     const legacy = async () =>
       /disable_legacy_key_id: (\w+)/.exec(await server.read('/opt/registry/auth/auth_config.yml'))?.[1];
     expect(await legacy()).toBe('true');
     // By what is in it, not by what it is called.
     await server.sh('docker tag registry:2 mirror.example/library/whatever:3');
     const { stderr } = await run(server, '--yes --image mirror.example/library/whatever:3');
-    expect(stderr).toContain('Takes the tokens of docker_auth, and refuses what no rule allows');
+    expect(stderr).toContain('Accepts the tokens of docker_auth, and refuses what no rule allows');
     expect(await legacy()).toBe('false');
     expect(await answers(UPLOAD, ADMIN, READER)).toBe('202 401');
     await run(server, '--yes --image registry:3');
@@ -96,7 +96,7 @@ describe('a registry with roles', () => {
     expect(await ask(server, `http://${server.name}:5001/`)).toBe('000');
   });
 
-  it('status tells rules that were edited and a docker_auth that was stopped; --yes repairs', async () => {
+  it('status reports edited rules and a stopped docker_auth; --yes repairs both', async () => {
     const file = '/opt/registry/auth/auth_config.yml';
     // A rule by hand: bob becomes an administrator. The bytes of the file are the drift.
     await server.sh(
@@ -131,7 +131,7 @@ describe('a registry with roles', () => {
     expect(await status()).toMatchObject({ ok: true, drift: [] });
   });
 
-  it('what lies there is for root alone, and nothing is mounted that is not read', async () => {
+  it('its files are readable by root only, and only files that are read are mounted', async () => {
     const { stdout } =
       await server.sh(`stat -c '%a %U %n' /opt/registry/auth /opt/registry/auth/* | sed 's# /opt/registry/# #'
       docker inspect -f '{{range .Mounts}}{{.Source}} {{.RW}} {{end}}{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}' registry-auth

@@ -44,7 +44,7 @@ describe('before anything is touched', () => {
     ['--reader admin', 'admin is an administrator already'],
     ["--reader 'carol:Team/*'", '"Team/*" is not a repository'],
     ["--user '/^.*$/'", 'is not a user name'],
-    ["--anonymous-pull --reader 'carol:team/*'", 'everybody may pull everything then, also carol'],
+    ["--anonymous-pull --reader 'carol:team/*'", 'then everybody may pull everything, also carol'],
   ])('%s', async (more, wanted) => {
     expect(await refused(server, 2, words(more), given)).toContain(wanted);
     expect(await server.changes()).toEqual([]);
@@ -54,16 +54,16 @@ describe('before anything is touched', () => {
     '%s with a reader, or with pulls for everybody',
     async (auth) => {
       expect(await refused(server, 2, `--yes ${auth} --reader bob`)).toContain(
-        'only --auth token knows readers',
+        'only --auth token has readers',
       );
       expect(await refused(server, 2, `--yes ${auth} --anonymous-pull`)).toContain(
-        'only --auth token knows pulls',
+        'only --auth token has pulls',
       );
       expect(await server.changes()).toEqual([]);
     },
   );
 
-  it('a port for logins that is taken, a name that is taken: who has it, and the way out', async () => {
+  it('a port for logins that is taken, a name that is taken: names the holder, and the fix', async () => {
     await server.sh('docker run -d --name other -p 5001:80 --entrypoint sleep registry:3 60');
     const port = await refused(server, 2, words(), given);
     expect(port).toContain('Port 5001 is taken by the container "other"');
@@ -77,7 +77,7 @@ describe('before anything is touched', () => {
   });
 });
 
-describe('the proof says why', () => {
+describe('the proof names the cause', () => {
   it.each([
     ['a key id of the other kind', '--image lab/three-as-two:1', 'it does not know the key that signs them'],
     [
@@ -85,7 +85,7 @@ describe('the proof says why', () => {
       '--image lab/two-as-three:1',
       'it does not know the key that signs them',
     ],
-    ['another issuer', '--auth-image lab/auth-issuer:1', 'they are of another issuer'],
+    ['another issuer', '--auth-image lab/auth-issuer:1', 'they come from another issuer'],
     ['readers who may push', '--auth-image lab/auth-generous:1', 'bob pushed'],
     ['a docker_auth that does not start', '--auth-image lab/auth-broken:1', 'registry-auth|docker_auth'],
   ])('%s, and nothing of it stays', async (_, more, wanted) => {

@@ -100,13 +100,13 @@ describe('what docker_auth grants', () => {
     expect(granted.map((actions, i) => [wanted[i]?.[0], actions])).toEqual(wanted);
   });
 
-  it('a name that is only nearly somebody is nobody', async () => {
+  it("a name that only resembles a user's has no rights", async () => {
     const names = ['a-b', 'aXb', 'b', 'boo', 'Bo', 'ADMIN', 'admin ', 'x'];
     const asked = names.map((name) => ({ who: `${name}:${name}-pw`, scope: 'repository:a:pull' }));
     expect(await ask(asked)).toEqual(names.map(() => '401'));
   });
 
-  it('nobody is somebody else: not by a query, not by a form, and not without a password', async () => {
+  it('no user can act as another: not by a query, not by a form, and not without a password', async () => {
     const scope = 'repository:a:pull,push,delete';
     const asked = [
       { who: who('bo'), scope, query: 'account=admin' },
@@ -128,7 +128,7 @@ describe('what docker_auth grants', () => {
   });
 });
 
-it('a reader of some repositories takes nothing out of the others', async () => {
+it('a reader of some repositories gets nothing from the others', async () => {
   await setUp("--user admin --reader 'carol:team/*'", 'admin', 'carol');
   await login(team.dev, at, 'admin', 'admin-pw');
   const digest = await push(team.dev, `${at}/secret/app:1`);
@@ -182,7 +182,7 @@ describe('changes', () => {
     await run(server, 'user password eve --yes --password-stdin', { input: 'eve-2' });
     expect(await loginRefused(dev, at, 'eve', 'eve-1')).toMatch(/unauthorized|401/);
     await login(dev, at, 'eve', 'eve-2');
-    expect((await run(server, 'user remove eve --yes')).stderr).toContain('may go on for 15 minutes');
+    expect((await run(server, 'user remove eve --yes')).stderr).toContain('is valid for up to 15 minutes');
     expect(await loginRefused(dev, at, 'eve', 'eve-2')).toMatch(/unauthorized|401/);
     await run(server, 'user remove root2 --yes');
     expect(await loginRefused(dev, at, 'root2', 'root2-1')).toMatch(/unauthorized|401/);
@@ -206,7 +206,7 @@ describe('changes', () => {
     expect(await both()).toEqual(before);
   });
 
-  it('what cannot be meant is refused, and nothing is touched', async () => {
+  it('invalid changes of users are refused, and nothing is touched', async () => {
     const before = await server.read('/opt/registry/auth/auth_config.yml');
     for (const [line, wanted] of [
       ['user add bob', 'bob is there already'],

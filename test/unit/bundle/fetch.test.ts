@@ -88,7 +88,7 @@ async function fetchAll(port: number, env = {}) {
 }
 
 describe('an image straight from a registry', () => {
-  test('the one for this kind of machine comes, by a token; the token stays with the registry', async () => {
+  test('fetches the image for this architecture with a token; the token is sent only to the registry', async () => {
     const heard: string[] = [];
     const { architecture: found, work, ref, said } = await fetchAll(await registry({}, heard));
     expect(found).toBe(architecture());
@@ -103,8 +103,12 @@ describe('an image straight from a registry', () => {
   });
 
   test.each<[string, Wrong, string]>([
-    ['a layer that is another one', { layer: 'changed on the way' }, 'came as something else'],
-    ['none for this machine', { index: '{"manifests":[]}' }, `there is none for ${architecture()}`],
+    ['a layer that is another one', { layer: 'changed on the way' }, 'does not match its digest'],
+    [
+      'none for this machine',
+      { index: '{"manifests":[]}' },
+      `the image does not exist for ${architecture()}`,
+    ],
     ['a limit', { status: 429 }, '429 TOOMANYREQUESTS slow down'],
   ])('%s: one error, with the ways out', async (_, wrong, why) => {
     const failed = fetchAll(await registry(wrong));
@@ -115,7 +119,7 @@ describe('an image straight from a registry', () => {
     });
   });
 
-  test('where each name leads, and what goes through a proxy', () => {
+  test('finds the registry of each image name, and whether a proxy is used', () => {
     const env = { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '.corp' };
     expect(placeOf('registry:3', env)).toEqual({
       at: { tls: true, host: 'registry-1.docker.io', port: 443, proxy: 'http://proxy:3128' },
@@ -135,7 +139,7 @@ describe('an image straight from a registry', () => {
   });
 });
 
-test('a request through a proxy: the proxy is told where to, with its login, and sees nothing else', async () => {
+test('a request through a proxy: the proxy gets its login and the destination, and sees nothing else', async () => {
   const key = await makeKey(2048);
   const cert = makeSelfSigned({ names: ['reg.corp'], days: 1, keyPem: key });
   const port = await listening(

@@ -86,7 +86,7 @@ describe.each(['sh', process.execPath])('%s FILE', (shell) => {
     expect(run([shell, 'registry.run', 'fail']).status).toBe(7);
   });
 
-  test('one that is cut off anywhere in what is carried, or damaged, says so in two lines', async () => {
+  test('a truncated or damaged bundle says so in two lines', async () => {
     const whole = await bundle;
     const start = whole.indexOf('\n//payload:') + 12;
     for (const end of [start, start + 1, start + 500, whole.length - 1]) {
@@ -104,7 +104,7 @@ describe.each(['sh', process.execPath])('%s FILE', (shell) => {
     expect(JSON.parse(stdout)).toMatchObject({ version: 1, ok: false, error: { fix: ['Copy it again.'] } });
   });
 
-  test('more behind it does no harm: some ways of copying add an end of line', async () => {
+  test('extra bytes at its end do no harm: some ways of copying add an end of line', async () => {
     await put('registry.run', (bytes) => Buffer.concat([bytes, Buffer.from('\n')]));
     expect(run([shell, 'registry.run']).status).toBe(0);
   });
@@ -120,7 +120,7 @@ describe.each(['sh', process.execPath])('%s FILE', (shell) => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
-  test('a node that is too old is told', async () => {
+  test('reports a node that is too old', async () => {
     await put('registry.run');
     const old = join(place, 'old.cjs');
     writeFileSync(old, "Object.defineProperty(process, 'versions', { value: { node: '18.20.4' } });");
@@ -129,14 +129,14 @@ describe.each(['sh', process.execPath])('%s FILE', (shell) => {
     expect(stderr).toMatch(/^✖ registry-setup needs Node 20\.17 or newer; this is v/);
   });
 
-  test('no place to unpack it: the way out is said', async () => {
+  test('no place to unpack the bundle: the error shows the fix', async () => {
     await put('registry.run');
     const { status, stderr } = run([shell, 'registry.run'], { TMPDIR: join(place, 'none') });
     expect([status, stderr]).toEqual([2, expect.stringContaining('TMPDIR=DIR sh ')]);
   });
 });
 
-test('by bash; and by node beside a package.json of modules', async () => {
+test('runs with bash, and with node beside a package.json of modules', async () => {
   await put('registry');
   expect(run(['bash', 'registry']).status).toBe(0);
   writeFileSync(join(place, 'package.json'), '{"type":"module"}');
@@ -157,7 +157,7 @@ test('without node one line says what is needed; through a pipe, how it is run',
   expect(piped).toBe('✖ Run it as a file:   sh FILE\n');
 });
 
-test('a bundle is known by its first line, and nothing else is', async () => {
+test('only a file with the first line of a bundle is recognized as one', async () => {
   expect(isBundle(await bundle)).toBe(true);
   expect(isBundle(Buffer.from('#!/bin/sh\necho hello\n'))).toBe(false);
   expect(isBundle(Buffer.alloc(0))).toBe(false);
@@ -181,18 +181,18 @@ describe('with a node in it', () => {
     return run(['sh', 'registry.run', 'a b'], { PATH: tools(), ...more });
   };
 
-  test('sh takes it out where there is none', async () => {
+  test('sh unpacks the node if the machine has none', async () => {
     const { status, stdout, stderr } = await sh(withNode(script));
     expect([status, stderr]).toEqual([0, '']);
     expect(JSON.parse(stdout)).toMatchObject({ words: ['a b'], images: hash(IMAGES) });
   });
 
-  test('one that is here and new enough is taken; node reads the file, too', async () => {
+  test('a node of the machine that is new enough is used; node runs the file, too', async () => {
     writeFileSync(join(place, 'registry.run'), await withNode('not this one'));
     for (const shell of ['sh', process.execPath]) expect(run([shell, 'registry.run']).status).toBe(0);
   });
 
-  test('one that does not run here is told, and nothing is left', async () => {
+  test('reports a carried node that does not run here, and leaves nothing', async () => {
     const foreign = await sh(withNode('#!/nowhere/interpreter\n'));
     expect([foreign.status, foreign.stderr]).toEqual([
       2,
@@ -204,7 +204,7 @@ describe('with a node in it', () => {
     ['in the node', (all) => all.subarray(0, all.indexOf('\n//node:') + 30)],
     ['before the node', (all) => all.subarray(0, all.indexOf('\n//node:'))],
     ['after the node', (all) => all.subarray(0, all.indexOf('\n//payload:'))],
-  ])('a copy that is cut off %s says so', async (_, cut) => {
+  ])('a copy that is truncated %s says so', async (_, cut) => {
     const { status, stderr } = await sh(withNode(script), cut);
     expect(status).toBe(2);
     expect(stderr).toMatch(/^✖ registry\.run is cut off[^\n]*\n {2}Copy it again[^\n]*\n$/);

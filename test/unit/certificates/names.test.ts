@@ -7,7 +7,7 @@ import { fakeHost } from '../../helpers/fake-host.ts';
 
 const at = (name: string, address: string, family: 4 | 6 = 4) => ({ interface: name, address, family });
 
-test('addresses that others may reach: no inner networks, and none that is gone tomorrow', async () => {
+test('lists the addresses that clients can reach: no container networks, no temporary addresses', async () => {
   const host = fakeHost();
   const stable = '2001:db8::17';
   const temporary = '2001:db8::a4:1';
@@ -41,7 +41,7 @@ test('addresses that others may reach: no inner networks, and none that is gone 
   ]);
 });
 
-test('without IPv4 the way out of IPv6 comes first', async () => {
+test('without IPv4, the address of the IPv6 default route comes first', async () => {
   const host = fakeHost();
   host.machine.addresses = [at('eth0', 'fd00::1', 6), at('eth1', 'fd01::1', 6)];
   const zeros = '0'.repeat(32);
@@ -62,7 +62,7 @@ const names = (line: { host?: string; san?: string[]; hostname?: string; address
   );
 type Line = Parameters<typeof names>[0];
 
-test('what is needed comes first, then every address that is not there yet', () => {
+test('required names come first, then every other address of this machine', () => {
   expect(inOrder(names({ host: '[FD00::1]', san: ['10.0.0.9'] }))).toEqual([
     'FD00::1',
     '10.0.0.9',
@@ -95,7 +95,7 @@ test.each<[string, Line, Line, boolean]>([
   expect(fits(cert, names(now), 397, undefined, NOW)).toBe(kept);
 });
 
-test('what a certificate lacks is told', () => {
+test('lists the names that a certificate lacks', () => {
   const cert = makeSelfSigned({ names: inOrder(names({})), days: 397, keyPem, now: NOW });
   expect(lacking(cert, names({}))).toEqual([]);
   expect(lacking(cert, names({ addresses: ['10.0.0.1', '10.7.7.7', '2001:db8:0::7'] }))).toEqual([

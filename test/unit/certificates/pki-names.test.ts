@@ -45,7 +45,7 @@ withOpenssl(() => {
     const covers = (cert: X509Certificate, name: string) =>
       (isIP(name) ? cert.checkIP(name) : cert.checkHost(called(name), { subject: 'never' })) !== undefined;
 
-    test('whatever names go in are covered, and no others', async () => {
+    test('a certificate covers exactly the names that were asked for', async () => {
       for (let i = 0; i < 50; i++) {
         const names = Array.from({ length: 1 + below(12) }, () => pick(kinds)());
         const others = kinds.map((kind) => kind()).filter((name) => !names.includes(name));
@@ -71,7 +71,7 @@ withOpenssl(() => {
       expect(await complaints(site([name], { certPem: long, keyPem: caKey }), long, [name])).toEqual([]);
     });
 
-    test('a name that is given twice, in two ways, is in it once', () => {
+    test('a name given in two spellings is in the certificate once', () => {
       const made = new X509Certificate(own(['A.example', 'a.example.', '::1', '0:0:0:0:0:0:0:1']));
       expect(made.subjectAltName).toBe('DNS:a.example, IP Address:0:0:0:0:0:0:0:1');
     });
@@ -87,7 +87,7 @@ withOpenssl(() => {
       'a.*.b',
       `${'a'.repeat(64)}.b`,
     ];
-    test.each(none)('what is no name is refused: "%s"', (name) => {
+    test.each(none)('refuses what is not a name: "%s"', (name) => {
       expect(() => own([name])).toThrow('cannot be in a certificate');
     });
   });
@@ -95,14 +95,14 @@ withOpenssl(() => {
   describe('dates', () => {
     const ends = (pem: string) => Date.parse(new X509Certificate(pem).validTo);
 
-    test('nothing outlives its issuer', () => {
+    test('no certificate outlives its issuer', () => {
       const root = shop.make({ extensions: CA, days: 5 });
       const brief = { certPem: root.cert, keyPem: root.key };
       expect(ends(site(['a'], brief))).toBe(ends(root.cert));
       expect(ends(crossSign({ newCa: ca, oldCa: brief }))).toBe(ends(root.cert));
     });
 
-    test('an issuer that has ended signs no more', () => {
+    test('an expired issuer signs nothing', () => {
       const now = new Date(Date.now() + 4000 * DAY);
       expect(() => makeSite({ names: ['a'], days: 1, keyPem, issuer, now })).toThrow('The CA ended on');
     });
@@ -118,7 +118,7 @@ withOpenssl(() => {
       }
     });
 
-    test('over the turn of 2050 it is accepted on both sides', () => {
+    test('a certificate that spans 2050 is accepted before and after', () => {
       const made = own(['a.example'], 397, new Date('2049-06-01T00:00:00Z'));
       const at = (when: string) => opensslComplains([made], made, ['a.example'], new Date(when));
       expect([...at('2049-06-01T00:00:00Z'), ...at('2050-07-02T00:00:00Z')]).toEqual([]);

@@ -44,7 +44,7 @@ withOpenssl(() => {
     return [...opensslComplains(chain, roots, names), ...ofGo];
   }
 
-  test('a key has the size that was asked for, and nobody waits while it is made', () => {
+  test('a key has the requested size, and is made without blocking', () => {
     const bits = [caKey, siteKey].map((pem) => createPrivateKey(pem).asymmetricKeyDetails?.modulusLength);
     expect(bits).toEqual([3072, 2048]);
     expect(turns).toBeGreaterThan(5);
@@ -116,7 +116,7 @@ withOpenssl(() => {
       expect(new X509Certificate(cross).subject).not.toBe(new X509Certificate(ca).subject);
     });
 
-    test('but not a name that is not in it', () => {
+    test('but not for a name that is not in the certificate', () => {
       expect(verify([site], ca, '-verify_hostname', 'other.example')).toContain('hostname mismatch');
       expect(verify([site], ca, '-verify_ip', '10.0.3.18')).toContain('IP address mismatch');
     });
@@ -187,7 +187,7 @@ withOpenssl(() => {
 
     test('but of a kind that Docker does not know', () => {
       const root = make({ key: newKey('secp256k1'), extensions: CA });
-      expect(() => signBy(root)).toThrow('Docker does not know (EC secp256k1)');
+      expect(() => signBy(root)).toThrow('Docker does not support (EC secp256k1)');
     });
   });
 });

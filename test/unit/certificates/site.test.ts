@@ -27,23 +27,23 @@ async function machine(key: (made: { site: Site; ca: OwnCa }) => string | undefi
   return { host, ca: made.ca, site: made.site };
 }
 
-test('while the certificate fits, nobody misses it', async () => {
+test('no key of the CA is needed while the certificate fits', async () => {
   const { host, ...before } = await machine(() => undefined);
   const { site, ca } = await ownCaSite(wish(), host);
   expect(site).toMatchObject({ chain: before.site.chain, fresh: false });
   expect([ca.cert, ca.key]).toEqual([before.ca.cert, undefined]);
 });
 
-test('what must be signed waits for it, and is signed when it is back', async () => {
+test('without the key of the CA nothing is signed; with the key back, it is', async () => {
   const { host } = await machine(() => undefined);
-  const said = 'The CA in /opt/registry/ca cannot sign: ca.key is not there.';
+  const said = 'The CA in /opt/registry/ca cannot sign: ca.key is missing.';
   for (const one of [wish({ site: true }), wish({ site: true, ca: true }), wish({}, ['other.example'])])
     await expect(ownCaSite(one, host)).rejects.toThrow(said);
   const back = await machine(({ ca }) => ca.key);
   expect((await ownCaSite(wish({ site: true }), back.host)).site.fresh).toBe(true);
 });
 
-test('the key of another one is no key', async () => {
+test('the key of another CA is refused', async () => {
   const { host } = await machine(({ site }) => site.key);
   await expect(ownCaSite(wish(), host)).rejects.toThrow('belongs to another certificate');
 });

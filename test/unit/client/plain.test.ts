@@ -185,7 +185,7 @@ describe('a registry that was TLS and now answers plain HTTP', () => {
     expect(impostor.heard).toEqual([]);
   });
 
-  test('a CA that the system has leaves nothing in certs.d: the earlier run is remembered', async () => {
+  test('a CA of the system store leaves nothing in certs.d: the earlier run is remembered', async () => {
     const registry = await serve({ tls: true });
     const dev = developer();
     dev.host.put('/etc/ssl/certs/ca-certificates.crt', ca.certPem);
@@ -197,7 +197,7 @@ describe('a registry that was TLS and now answers plain HTTP', () => {
     expect(impostor.heard).toEqual([]);
   });
 
-  test('after --undo it is used, when that is said', async () => {
+  test('after --undo plain HTTP is used, if http:// is given', async () => {
     const { dev, name } = await downgraded();
     await dev.client(`--yes --host ${name} --undo`);
     expect(logins(dev.host)).toEqual({});
@@ -231,7 +231,7 @@ describe('a registry that was TLS and now answers plain HTTP', () => {
     expect(impostor.heard).toEqual([]);
   });
 
-  test('without root: what root has joined is for root to undo', async () => {
+  test('without root: only root can undo what root has joined', async () => {
     const impostor = await serve();
     const name = `127.0.0.1:${impostor.port}`;
     const dev = developer();
@@ -243,7 +243,7 @@ describe('a registry that was TLS and now answers plain HTTP', () => {
     expect(await fixOf()).toBe(`sudo registry-setup --client --host ${name} --undo`);
   });
 
-  test('what another registry has in those places says nothing', async () => {
+  test('files of another registry in those places do not count', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     const dev = developer();
@@ -270,10 +270,10 @@ describe('plain HTTP on first contact', () => {
     expect(dev.daemon.insecure()).toEqual([name]);
   });
 
-  test('without --yes and without a terminal no password is sent, also where http:// is said', async () => {
+  test('without --yes and without a terminal no password is sent, also with http://', async () => {
     const registry = await serve();
     const words = `--host http://127.0.0.1:${registry.port}`;
-    await expect(developer().client(words, { env: GIVEN })).rejects.toThrow('say yes');
+    await expect(developer().client(words, { env: GIVEN })).rejects.toThrow('no terminal to confirm on');
     expect(registry.heard).toEqual([]);
   });
 
@@ -291,7 +291,7 @@ describe('plain HTTP on first contact', () => {
     expect(registry.heard).toEqual([]);
   });
 
-  test('at a terminal: asked, and no unless somebody says yes', async () => {
+  test('at a terminal: asks, and Enter means no', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     const dev = developer();
@@ -312,7 +312,7 @@ describe('plain HTTP on first contact', () => {
     expect(dev.daemon.insecure()).toEqual([name]);
   });
 
-  test('at a terminal: who does not go ahead has sent no password', async () => {
+  test('at a terminal: a user who does not go ahead has sent no password', async () => {
     const registry = await serve();
     const dev = developer();
     const prompts = scripted(['Go ahead', false]);
@@ -323,7 +323,7 @@ describe('plain HTTP on first contact', () => {
 });
 
 describe('a login that is kept', () => {
-  test('of TLS is never sent in clear: it must be forgotten first, or replaced by a given one', async () => {
+  test('for TLS is never sent in clear: it must be removed first, or replaced by a given one', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     const dev = developer();
@@ -339,7 +339,7 @@ describe('a login that is kept', () => {
     expect(registry.heard.filter((word) => word !== `admin:${PASSWORD}`)).toEqual([]);
   });
 
-  test('by a credential helper, or under the name of former times, is a login as well', async () => {
+  test('in a credential helper, or under an older key of the registry, counts as well', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     for (const [kept, value] of [
@@ -353,7 +353,7 @@ describe('a login that is kept', () => {
     }
   });
 
-  test('of an earlier run over plain HTTP is used again, and nobody has to say http:// again', async () => {
+  test('of an earlier run over plain HTTP is used again, without http://', async () => {
     const registry = await serve();
     const name = `127.0.0.1:${registry.port}`;
     const dev = developer();

@@ -15,7 +15,7 @@ const change = (resource: Resource) => ({
   drift: { what: 'create' as const, details: [] },
 });
 
-test('needed for what lies outside of this user’s own directories', () => {
+test('are needed for files outside of this user’s own directories', () => {
   const dev = { uid: 1000, home: '/home/dev' };
   const file = (path: string) => change({ kind: 'file', path, content: '', mode: 0o644 });
   expect(needsRoot(file('/etc/docker/certs.d/x/ca.crt'), dev)).toBe(true);

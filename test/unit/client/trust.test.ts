@@ -78,7 +78,7 @@ describe('the chain', () => {
 });
 
 describe('a fingerprint', () => {
-  test('of the root: that root', async () => {
+  test('of the root: trusts that root', async () => {
     const found = await serve([site(old), old.certPem]);
     expect(await roots(decide(found, { fingerprint: finger(old.certPem) }))).toEqual([finger(old.certPem)]);
   });
@@ -94,13 +94,13 @@ describe('a fingerprint', () => {
     );
   });
 
-  test('of a certificate that signs itself: that one', async () => {
+  test('of a self-signed certificate: trusts that certificate', async () => {
     const own = makeSelfSigned({ names, days: 30, keyPem: key });
     const found = await serve([own]);
     expect(await roots(decide(found, { fingerprint: finger(own) }))).toEqual([finger(own)]);
   });
 
-  test('of the old root while it is replaced: the new one as well, since the old one vouches for it', async () => {
+  test('of the old root while it is replaced: trusts the new one as well, since the old one signed it', async () => {
     const cross = crossSign({ newCa: now.certPem, oldCa: old });
     const found = await serve([site(now), cross, old.certPem, now.certPem]);
     const both = [finger(old.certPem), finger(now.certPem)];
@@ -124,14 +124,14 @@ describe('a fingerprint', () => {
     });
   });
 
-  test('is of no use to somebody who serves the true root beside a chain of their own', async () => {
+  test('does not help a server that sends the true root beside a chain of its own', async () => {
     const found = await serve([site(evil), evil.certPem, old.certPem]);
     await expect(decide(found, { fingerprint: finger(old.certPem) })).rejects.toThrow(
       'not the registry with that',
     );
   });
 
-  test('brings no root along that nothing vouches for', async () => {
+  test('adds no root that nothing vouches for', async () => {
     const found = await serve([site(old), old.certPem, evil.certPem]);
     expect(await roots(decide(found, { fingerprint: finger(old.certPem) }))).toEqual([finger(old.certPem)]);
   });
@@ -144,7 +144,7 @@ describe('without a fingerprint', () => {
     await expect(decide(found, {}, { confirm: async () => false })).rejects.toMatchObject({ exitCode: 2 });
   });
 
-  test('nobody can be asked: the error shows the line to add, exit 2', async () => {
+  test('without a terminal: the error shows the line to add, exit 2', async () => {
     const found = await serve([site(old), old.certPem]);
     await expect(decide(found)).rejects.toMatchObject({
       exitCode: 2,
@@ -152,21 +152,21 @@ describe('without a fingerprint', () => {
     });
   });
 
-  test('what is trusted already is not asked for again; a new root comes along', async () => {
+  test('does not ask again about a root that is trusted already; a new root is added', async () => {
     const cross = crossSign({ newCa: now.certPem, oldCa: old });
     const found = await serve([site(now), cross, old.certPem, now.certPem]);
     const trust = decide(found, {}, { installed: [new X509Certificate(old.certPem)] });
     expect(await roots(trust)).toEqual([finger(old.certPem), finger(now.certPem)]);
   });
 
-  test('a CA that the system has needs nothing', async () => {
+  test('a CA in the system trust store needs nothing', async () => {
     const found = await serve([site(old), old.certPem]);
     const host = fakeHost();
     host.put('/etc/ssl/certs/ca-certificates.crt', `${evil.certPem}${old.certPem}`);
     expect(await roots(decide(found, {}, { host }))).toBe('public');
   });
 
-  test('but a fingerprint holds also there: a chain without its root is compared with those of the system', async () => {
+  test('a fingerprint is still checked: a chain without its root is compared with the roots of the system', async () => {
     const found = await serve([site(old)]);
     const host = fakeHost();
     host.put('/etc/ssl/certs/ca-certificates.crt', `${evil.certPem}${old.certPem}`);
@@ -183,7 +183,7 @@ describe('a file', () => {
     return { host };
   };
 
-  test('with the root: that root; with another: refused', async () => {
+  test('with the root: trusts that root; with another root: refused', async () => {
     const found = await serve([site(old)]);
     expect(await roots(decide(found, { ca: '/ca.pem' }, given(old.certPem)))).toEqual([finger(old.certPem)]);
     await expect(decide(found, { ca: '/ca.pem' }, given(evil.certPem))).rejects.toMatchObject({
@@ -202,12 +202,12 @@ describe('a file', () => {
   });
 });
 
-describe('what no trust can mend', () => {
+describe('faults that trust cannot mend', () => {
   test('a chain without a root', async () => {
     await expect(decide(await serve([site(old)]))).rejects.toThrow('ends without a root');
   });
 
-  test('a certificate for other names: it says for which', async () => {
+  test('a certificate for other names: the error lists them', async () => {
     const found = await serve([site(old, ['reg.example', '10.0.0.9']), old.certPem]);
     await expect(decide(found)).rejects.toMatchObject({
       why: 'It is for reg.example, 10.0.0.9.',

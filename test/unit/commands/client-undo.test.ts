@@ -22,19 +22,19 @@ function client(...addresses: string[]) {
 }
 
 describe('a host without a port', () => {
-  test('is the one of that host that is known, whatever its port', async () => {
+  test('means the known registry of that host, whatever its port', async () => {
     const { host, trusted } = client('10.0.0.9:5080', 'other:5000');
     await runCommand(host, '--client 10.0.0.9 --undo --yes');
     expect(trusted()).toEqual(['other:5000']);
   });
 
-  test('is the one on port 5000, where there are several', async () => {
+  test('means the registry on port 5000 if there are several', async () => {
     const { host, trusted } = client('10.0.0.9:5000', '10.0.0.9:5080');
     await runCommand(host, '--client --host 10.0.0.9 --undo --yes');
     expect(trusted()).toEqual(['10.0.0.9:5080']);
   });
 
-  test('is asked for where none of several is on port 5000', async () => {
+  test('is asked for if none of several is on port 5000', async () => {
     const { host, trusted } = client('10.0.0.9:5080', '10.0.0.9:5090');
     const before = host.snapshot();
     await expect(runCommand(host, '--client 10.0.0.9 --undo --yes')).rejects.toMatchObject({
@@ -44,12 +44,12 @@ describe('a host without a port', () => {
     expect(host.snapshot()).toEqual(before);
     const prompts = scripted(['Which registry?', '10.0.0.9:5090']);
     await runCommand(host, '--client 10.0.0.9 --undo', { prompts });
-    expect(prompts.transcript.at(-1)).toBe('Take back what was done for 10.0.0.9:5090? = yes');
+    expect(prompts.transcript.at(-1)).toBe('Undo what was done for 10.0.0.9:5090? = yes');
     expect(trusted()).toEqual(['10.0.0.9:5080']);
   });
 });
 
-test('one that is not known is nothing to do, and names those that are', async () => {
+test('an unknown host is nothing to do, and the known ones are named', async () => {
   const { host } = client('10.0.0.9:5080');
   const before = host.snapshot();
   for (const line of ['10.0.0.9:5000', '10.0.0.9 --port 5000', 'http://10.0.0.9', 'elsewhere']) {
@@ -74,7 +74,7 @@ describe('flags of Docker that were moved', () => {
     host.put(`${BASE}/10.0.0.9_5080/.state/oldest.json`, JSON.stringify(oldest));
   };
 
-  test('go back with a restart, which takes a yes of its own', async () => {
+  test('go back with a restart, which needs a yes of its own', async () => {
     const { host } = client();
     moved(host);
     const before = host.snapshot();
@@ -87,7 +87,7 @@ describe('flags of Docker that were moved', () => {
     expect(host.text('/etc/moved.conf')).toBeUndefined();
   });
 
-  test('are shown by --dry-run as words alone', async () => {
+  test('are only described by --dry-run', async () => {
     const { host } = client();
     moved(host);
     const { documents } = await runCommand(host, '--client 10.0.0.9:5080 --undo --yes --dry-run');

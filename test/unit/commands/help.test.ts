@@ -44,7 +44,7 @@ test('the usage shows every word that a command takes', () => {
   }
 });
 
-test('what is never taken from the environment says so', () => {
+test('a flag that is never taken from the environment says so', () => {
   for (const [command, name] of [
     ['uninstall', '--purge'],
     ['rotate', '--ca'],

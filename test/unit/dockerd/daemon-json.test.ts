@@ -147,7 +147,7 @@ test('every bad file is judged', () => {
   expect(refusals.map(([name]) => name).sort()).toEqual(names.filter((n) => n.startsWith('bad-')).sort());
 });
 
-test('what is not our list is no concern of setKeys', () => {
+test('setKeys does not check lists that it does not set', () => {
   const after = setKeys(fixture('bad-insecure-string'), { 'registry-mirrors': [] }, PATH);
   expect(parsed(after)).toEqual({ debug: true, [KEY]: 'r1.lan:5000', 'registry-mirrors': [] });
 });
@@ -238,7 +238,7 @@ describe('removal', () => {
   );
 });
 
-test('the byte order mark is told: Docker 20.10 does not start with it', () => {
+test('reports a byte order mark: Docker 20.10 does not start with one', () => {
   expect(parseDaemonJson(fixture('ok-bom'), PATH)).toMatchObject({ bom: true, value: { debug: false } });
   expect(parseDaemonJson(undefined, PATH)).toEqual({ bom: false, value: {} });
 });
@@ -339,7 +339,7 @@ test('any object, in any layout', () => {
   }
 });
 
-test('what JSON.parse takes is taken, and nothing else', () => {
+test('accepts exactly what JSON.parse accepts', () => {
   const spoilers = [...'{}[],:"\\0e-.u\n\u0001\u00a0', '', 'null', '//'];
   const counts = { taken: 0, refused: 0 };
   for (let seed = 1; seed <= 20_000; seed++) {

@@ -171,7 +171,7 @@ describe('findConflicts', () => {
     expect(found[0]?.text.split('\n')).toHaveLength(3);
   });
 
-  test('a drop-in that starts it anew; the line of the unit no longer counts', async () => {
+  test('a drop-in that replaces ExecStart; the line of the unit no longer counts', async () => {
     const files = {
       [UNIT]: CE_UNIT.replace('fd://', 'fd:// --insecure-registry old.lan:5000'),
       [`${DROP_IN}/10-proxy.conf`]: '[Service]\nEnvironment="HTTP_PROXY=http://proxy:3128"\n',

@@ -63,7 +63,7 @@ describe('--engine auto', () => {
     });
   });
 
-  test('nothing that could run a registry: the way to an engine is said', async () => {
+  test('nothing can run a registry: the error says how to get an engine', async () => {
     expect(await findEngine(machine(NONE, NONE), 'auto')).toMatchObject({
       state: 'absent',
       error: { fix: expect.arrayContaining([expect.stringContaining('registry-setup --engine docker')]) },
@@ -114,7 +114,7 @@ describe('--engine native', () => {
     else expect(found).toMatchObject({ state: 'unusable' });
   });
 
-  test('who is not root installs no package', async () => {
+  test('without root no package is installed', async () => {
     const host = withPackages(fakeHost());
     host.machine.uid = 1000;
     expect(await findEngine(host, 'native')).toMatchObject({
@@ -175,7 +175,7 @@ test.each([
   ['localhost/registry:3', 'localhost/registry:3'],
 ])('podman is told %s as %s', (ref, full) => expect(fullName(ref)).toBe(full));
 
-test('who publishes a port, as podman says it', async () => {
+test('finds the container that publishes a port in the output of podman', async () => {
   const host = fakeHost();
   const row = { Names: ['web'], Image: 'x:1', Status: 'Up 3 days', Ports: [{ host_port: 8000, range: 3 }] };
   host.commands['podman ps --format json'] = { stdout: JSON.stringify([{ Names: ['none'] }, row]) };

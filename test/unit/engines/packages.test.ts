@@ -69,7 +69,7 @@ describe('Docker as a package', () => {
     expect(await enginePackage(host)).toEqual({ manager, program: 'docker', name, version });
   });
 
-  test('RHEL has none: podman is offered', async () => {
+  test('RHEL has no package of Docker: podman is offered', async () => {
     const host = machine('dnf', {
       'dnf -q info moby-engine': { code: 1, stderr: 'Error: No matching Packages to list' },
       'dnf -q info podman': { stdout: 'Available Packages\nName         : podman\nVersion      : 5.4.0\n' },
@@ -91,13 +91,13 @@ describe('Docker as a package', () => {
     expect(await enginePackage(host)).toBeUndefined();
   });
 
-  test('no manager that is known', async () => {
+  test('no known package manager', async () => {
     expect(await managerOf(fakeHost())).toBeUndefined();
     expect(await enginePackage(fakeHost())).toBeUndefined();
   });
 });
 
-describe('what is told to a manager', () => {
+describe('the arguments of a package manager', () => {
   test.each([
     [
       'apt',

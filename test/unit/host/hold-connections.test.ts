@@ -27,7 +27,7 @@ describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
     expect(host.filter.rules).toEqual(before);
   });
 
-  test('of one address: the same port of another stays open', async () => {
+  test('with one address: the same port of another address stays open', async () => {
     const host = machine(tool);
     const rules = (bind: string) =>
       whileTheyWait(host, [{ bind, port: 5000 }], async () => host.filter.rules.join('\n'));
@@ -35,7 +35,7 @@ describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
     expect(await rules('fd00::1')).toMatch(/(ip6 daddr|-d) fd00::1/);
   });
 
-  test('work that fails lets them in, too', async () => {
+  test('work that fails lets the connections in, too', async () => {
     const host = machine(tool);
     const failing = async () => {
       throw new Error('not today');
@@ -44,7 +44,7 @@ describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
     expect(host.filter.rules).toEqual(before);
   });
 
-  test('what a killed run left is taken away, and nothing else', async () => {
+  test('the rules of a killed run are removed, and nothing else', async () => {
     const host = machine(tool);
     await whileTheyWait(host, [door], async () => {
       await letIn(host);

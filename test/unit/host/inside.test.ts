@@ -43,7 +43,7 @@ describe.each(machines)('%s', (_, machine) => {
     }
   });
 
-  test('files and directories, each by its own', async () => {
+  test('removes files and directories, each with its own call', async () => {
     const { host, root, inside } = await filled();
     expect(await inside.folders('a')).toEqual(['b', 'c']);
     expect(await inside.rmdir('a/b'), 'not empty').toBe(false);
@@ -55,7 +55,7 @@ describe.each(machines)('%s', (_, machine) => {
     expect(await host.list(root)).toEqual([]);
   });
 
-  test('a file in the place of a directory is told, and stays', async () => {
+  test('a file in the place of a directory is reported, and stays', async () => {
     const { host, root, inside } = await filled();
     expect(await inside.barred('a/two/three')).toBe(join(root, 'a/two'));
     expect(await inside.barred('a/two')).toBe(join(root, 'a/two'));
@@ -96,7 +96,7 @@ describe('links', () => {
     expect(lstatSync(join(root, place)).isSymbolicLink()).toBe(true);
   });
 
-  test('a link among what is removed goes itself, and what it leads to stays', async () => {
+  test('a link in a removed tree is removed itself; its target stays', async () => {
     const { root, outside, inside } = besideEachOther();
     const before = all(outside);
     symlinkSync(outside, join(root, 'a/b/link'));
@@ -110,7 +110,7 @@ describe('links', () => {
     expect(all(outside)).toEqual(before);
   });
 
-  test('a link to the root itself is the way of whoever named it', async () => {
+  test('a link in the path of the root itself is followed', async () => {
     const { root, outside } = besideEachOther();
     symlinkSync(root, join(outside, 'storage'));
     expect(await realHost().inside(join(outside, 'storage')).removeTree('a')).toBe(true);
@@ -124,7 +124,7 @@ describe('links', () => {
     expect(existsSync(join(outside, 'a/b/c/file'))).toBe(true);
   });
 
-  test('names that would be words of a shell are names', async () => {
+  test('names with characters of a shell are plain names', async () => {
     const { root, outside, inside } = besideEachOther();
     for (const name of ['-rf', '*', '$HOME', 'a\nb', ' ', '…', '%2e%2e', '..x'])
       mkdirSync(join(root, 'a', name, name), { recursive: true });
@@ -134,7 +134,7 @@ describe('links', () => {
     expect(existsSync(join(outside, 'a/b/c/file'))).toBe(true);
   });
 
-  test('also not one that takes the place of a directory while it is looked at', async () => {
+  test('nor is a link that replaces a directory during the walk', async () => {
     const { root, outside, inside } = besideEachOther();
     const [b, link, spare] = ['a/b', 'link', 'spare'].map((name) => join(root, name));
     symlinkSync(join(outside, 'a/b'), link as string);

@@ -23,7 +23,7 @@ test('a machine whose engine is still to come does not ask the name servers agai
   expect(asked).toEqual(['getent ahosts reg.example']);
 });
 
-test('another name, and another machine, are asked', async () => {
+test('another name, and another machine, are looked up', async () => {
   const { host, asked } = counting();
   await whereLeads(host, 'reg.example');
   await whereLeads(host, 'other.example');

@@ -23,7 +23,7 @@ function program(text: string): string {
 const ask = (text: string, timeout?: number, host = realHost()) =>
   host.run(program(text), ['--version'], { stranger: true, timeout });
 
-test('it is nobody, in no group, and cannot become more', async () => {
+test('the program runs as nobody, in no group, and cannot gain rights', async () => {
   const { stdout } = await ask('grep -E "^(Uid|Gid|Groups|CapEff|CapPrm|NoNewPrivs):" /proc/self/status');
   const lines = stdout.split('\n').map((line) => line.split(/\s+/).filter(Boolean));
   const of = (name: string) => lines.find(([key]) => key === `${name}:`)?.slice(1);
@@ -39,7 +39,7 @@ test('it is nobody, in no group, and cannot become more', async () => {
   ]);
 });
 
-test('it sees no environment, no terminal and no input', async () => {
+test('the program sees no environment, no terminal and no input', async () => {
   process.env.REGISTRY_SETUP_PASSWORD = 'topsecret';
   onTestFinished(() => void delete process.env.REGISTRY_SETUP_PASSWORD);
   const { stdout, stderr } = await ask(`tr '\\0' '\\n' </proc/$$/environ; cat; pwd; : </dev/tty`);
@@ -52,7 +52,7 @@ test.each<[string, string]>([
   ['it sleeps', 'sleep 60'],
   ['it never stops talking', 'exec yes'],
   ['it talks without end to both', 'yes >&2 & exec yes'],
-])('%s: its time is up', async (_, text) => {
+])('%s: times out', async (_, text) => {
   const began = Date.now();
   const { code, stdout, stderr } = await ask(text, 1_000);
   expect(code).toBe(124);
@@ -66,7 +66,7 @@ const runs = (mark: string) => spawnSync('pgrep', ['-f', mark]).status === 0;
 const caged =
   root && spawnSync('unshare', ['--pid', '--net', '--ipc', '--fork', '--kill-child', 'true']).status === 0;
 
-test('what it leaves behind holds nothing up, and ends with it', async () => {
+test('its background processes block nothing, and end with it', async () => {
   const [plain, away] = [20, 21].map((seconds) => unique(`sleep ${seconds}`));
   const began = Date.now();
   const { code } = await ask(`(trap "" TERM HUP; ${plain}) & setsid ${away} & sleep 0.1`);
@@ -77,7 +77,7 @@ test('what it leaves behind holds nothing up, and ends with it', async () => {
   if (caged) expect(runs(`^${away}$`)).toBe(false);
 });
 
-test.runIf(caged)('nor does what it started outlive its time', async () => {
+test.runIf(caged)('nor do its child processes outlive the time limit', async () => {
   const away = unique('sleep 22');
   const { code } = await ask(`setsid ${away} & exec setsid -w sleep 20`, 500);
   expect(code).toBe(124);
@@ -85,20 +85,20 @@ test.runIf(caged)('nor does what it started outlive its time', async () => {
   expect(runs(`^${away}$`)).toBe(false);
 });
 
-test.runIf(caged)('it reaches nobody', async () => {
+test.runIf(caged)('the program has no network', async () => {
   const { stdout } = await ask('cat /proc/self/net/dev');
   expect(stdout.split('\n').filter((line) => /^\s*\w+:/.test(line))).toEqual([
     expect.stringMatching(/^\s*lo:/),
   ]);
 });
 
-test('Ctrl-C ends it', async () => {
+test('Ctrl-C ends the program', async () => {
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 200);
   await expect(ask('sleep 60', 5_000, realHost(controller.signal))).rejects.toThrow(Interrupted);
 });
 
-test.runIf(root)('what it cannot read, it cannot tell', async () => {
+test.runIf(root)('the program cannot show a file that nobody may not read', async () => {
   const secret = program('a secret');
   chmodSync(secret, 0o600);
   const { stdout, stderr } = await ask(`cat ${secret}; cat /etc/shadow`);
@@ -106,7 +106,7 @@ test.runIf(root)('what it cannot read, it cannot tell', async () => {
   expect(stderr).toMatch(/Permission denied[\s\S]*Permission denied/);
 });
 
-test('what is shown of it has no control characters, and an end', async () => {
+test('its output is shown without control characters, and is limited', async () => {
   const path = program(`printf '\\033[31m\\302\\233evil\\n%01000d' 7 >&2; exit 1`);
   const { version, why = '' } = await registryVersion(realHost(), path);
   expect(version).toBeUndefined();

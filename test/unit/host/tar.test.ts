@@ -182,7 +182,7 @@ describe('refused', () => {
     await expect(failed).rejects.toThrow(why);
   });
 
-  test('what is no file: nothing is waited for', async () => {
+  test('what is not a file is refused at once', async () => {
     const fifo = join(temporaryDirectory(), 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const path of [fifo, '/dev/zero', '/', '/none'])

@@ -91,7 +91,7 @@ describe.each(machines)('%s', (_, machine) => {
     for (const nothing of [at, join(at, 'none')]) expect(await host.open(nothing)).toBeUndefined();
   });
 
-  test('create is for one alone', async () => {
+  test('create fails if the file is there', async () => {
     const { host, at } = machine();
     const lock = join(at, 'lock');
     expect(await Promise.all(['a', 'b'].map((text) => host.create(lock, text)))).toContain(false);
@@ -189,7 +189,7 @@ describe('a write', () => {
     expect(readFileSync(join(dir, 'real/new'), 'utf8')).toBe('made');
   });
 
-  test('to what is no file is refused: a link to a device is what a masked service is', async () => {
+  test('to something that is not a file is refused: a masked service is a link to a device', async () => {
     const dir = temporaryDirectory();
     execFileSync('mkfifo', [join(dir, 'pipe')]);
     symlinkSync('pipe', join(dir, 'masked'));
@@ -243,7 +243,7 @@ describe('run', () => {
     });
   });
 
-  test('words are words: no shell looks at them', async () => {
+  test('arguments do not pass through a shell', async () => {
     const { stdout } = await host.run('printf', ['%s.', '$HOME', '; ls', 'a b', '*']);
     expect(stdout).toBe('$HOME.; ls.a b.*.');
   });
@@ -254,13 +254,13 @@ describe('run', () => {
     expect((await host.run('true', [], { input: 'x'.repeat(1e6) })).code).toBe(0);
   });
 
-  test('a time limit is 124, and ends what runs', async () => {
+  test('a time limit ends the command with code 124', async () => {
     const since = performance.now();
     expect((await host.run('sleep', ['20'], { timeout: 50 })).code).toBe(124);
     expect(performance.now() - since).toBeLessThan(2000);
   });
 
-  test('no such command is 127; one that may not be run, or was killed, is not taken for that', async () => {
+  test('a missing command is 127; one that may not be run, or was killed, is not', async () => {
     const missing = await host.run('no-such-command-here', []);
     expect(missing).toEqual({ code: 127, stdout: '', stderr: 'no-such-command-here: not found' });
     expect((await host.run('/etc/passwd', [])).code).toBe(126);
@@ -275,7 +275,7 @@ describe('run', () => {
     expect(lines.sort()).toEqual(['Pulling fs layer', 'done']);
   });
 
-  test('Ctrl-C ends what runs and refuses the next; the calm host goes on', async () => {
+  test('Ctrl-C ends the running command and refuses the next; the calm host goes on', async () => {
     const controller = new AbortController();
     const heard: string[] = [];
     const interruptible = realHost(controller.signal, (line) => heard.push(line));
@@ -288,7 +288,7 @@ describe('run', () => {
   });
 });
 
-test('free space is that of the nearest parent that is there', async () => {
+test('free space is that of the nearest existing parent', async () => {
   const [here, there] = [await host.space('/'), await host.space('/no/such/thing')];
   expect(there.total).toBe(here.total);
   expect(here.free).toBeGreaterThan(0);

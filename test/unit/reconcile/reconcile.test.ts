@@ -64,7 +64,7 @@ describe('diff', () => {
 describe.each(pairs)('from %s to %s', (from, to) => {
   const [before, after] = [smallPlan(variants[from]), smallPlan(variants[to])];
 
-  test('twice is once: the second run finds nothing to do', async () => {
+  test('a second run finds nothing to do', async () => {
     const host = machineWithMirror();
     await follow(host, before);
     const changed = await follow(host, after);
@@ -75,7 +75,7 @@ describe.each(pairs)('from %s to %s', (from, to) => {
     expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
   });
 
-  test('there is a way back, from the change and from everything', async () => {
+  test('the change, and everything, can be undone', async () => {
     const host = machineWithMirror();
     host.docker.images['mirror/registry:3'] = imageIdOf('mirror/registry:3');
     const nothing = host.snapshot();
@@ -101,7 +101,7 @@ test('a new user restarts nothing', async () => {
 });
 
 describe('what is no longer wanted', () => {
-  test('goes in the opposite order of its making; what a plan never speaks of stays until removal', async () => {
+  test('is removed in reverse order; what no plan ever names stays until uninstall', async () => {
     const host = machine();
     await follow(host, smallPlan({ users: 'admin:hash' }));
     const oldest = await readOldest(host, DIR);
@@ -142,7 +142,7 @@ describe('lines of progress', () => {
 });
 
 describe('failures', () => {
-  test('what is not as it should be after the change is one, and everything is put back', async () => {
+  test('a resource that still differs after its change is a failure, and everything is put back', async () => {
     const host = machine();
     const before = host.snapshot();
     // A file system that has its own idea of modes.
@@ -156,7 +156,7 @@ describe('failures', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('a container that ended at once is for the proof to tell of', async () => {
+  test('a container that ended at once is left to the proof to report', async () => {
     const host = machine();
     host.docker.broken.add('registry:3');
     const proof = failing(new CliError('its last words'));
@@ -182,7 +182,7 @@ describe('failures', () => {
     await expect(follow(host, smallPlan(), { more: [misuse] })).rejects.toMatchObject({ exitCode: 1 });
   });
 
-  test('what failed stops what follows', async () => {
+  test('a failed step stops the steps after it', async () => {
     const host = machine();
     const heard: string[] = [];
     const after: Step = { title: 'after', run: async () => void heard.push('after') as undefined };

@@ -22,14 +22,14 @@ async function start(host: FakeHost, owner = '/opt/registry') {
   await host.run('docker', ['run', '-d', '--name', 'registry', ...word(owner), 'registry:3']);
 }
 
-describe('a file that goes', () => {
+describe('a file to be removed', () => {
   fiveCases(removal, file, [
     { name: 'there', prepare: (host) => host.put(path, 'ours', 0o600), takes: 'remove' },
     { name: 'gone already', prepare: () => {}, takes: undefined },
   ]);
 });
 
-test('what goes says whether files are removed and Docker is restarted, whatever its words are', async () => {
+test('a removal tells as data whether it removes files and restarts Docker', async () => {
   const host = fakeHost();
   host.put(path, 'ours');
   host.put('/copy', 'before');
@@ -44,13 +44,13 @@ test('what goes says whether files are removed and Docker is restarted, whatever
   expect(Object.keys(restored ?? {})).toEqual(['what', 'details']);
 });
 
-describe('a directory that goes', () => {
+describe('a directory to be removed', () => {
   fiveCases(removal, dir, [
     { name: 'empty', prepare: (host) => host.mkdir('/srv/a', 0o711), takes: 'remove' },
     { name: 'gone already', prepare: () => {}, takes: undefined },
   ]);
 
-  test('one with something in it stays', async () => {
+  test('a directory that is not empty stays', async () => {
     const host = fakeHost();
     host.put('/srv/a/image', 'precious');
     await removal.apply(dir, host);
@@ -58,7 +58,7 @@ describe('a directory that goes', () => {
   });
 });
 
-describe('a container that goes', () => {
+describe('a container to be removed', () => {
   fiveCases(removal, container, [
     { name: 'running', prepare: start, takes: 'remove' },
     {
@@ -82,7 +82,7 @@ describe('a container that goes', () => {
     },
   ]);
 
-  test('it is set aside until the run is over, and then it is removed', async () => {
+  test('the container is set aside until the run is over, and then removed', async () => {
     const host = fakeHost();
     await start(host);
     const undo = await removal.undo(container, host, vaultOn(host));
@@ -94,7 +94,7 @@ describe('a container that goes', () => {
   });
 });
 
-test('an image goes last: its container holds on to it until the run is over', async () => {
+test('an image is removed last: its container uses it until the run is over', async () => {
   const host = fakeHost();
   await start(host);
   const undos = [];
@@ -108,7 +108,7 @@ test('an image goes last: its container holds on to it until the run is over', a
   expect(host.docker.images['registry:3']).toBeUndefined();
 });
 
-test('an image that nobody uses has a way back until then, too', async () => {
+test('the removal of an unused image can be undone until then, too', async () => {
   const host = fakeHost();
   host.docker.images['registry:3'] = imageIdOf('registry:3');
   const undo = await removal.undo(image, host, vaultOn(host));
@@ -118,7 +118,7 @@ test('an image that nobody uses has a way back until then, too', async () => {
   expect(host.docker.images['registry:3']).toBeUndefined();
 });
 
-test('what will happen is told in commands', async () => {
+test('a removal is shown as commands', async () => {
   const host = fakeHost();
   host.put(path, '');
   await start(host);

@@ -56,14 +56,14 @@ describe('the lock', () => {
     expect(host.text(state('lock'))).toBeUndefined();
   });
 
-  test('one that is being written is waited for', async () => {
+  test('a lock that is being written is waited for', async () => {
     const host = await held();
     host.put(state('lock'), '');
     setTimeout(() => host.put(state('lock'), JSON.stringify(other)), 30);
     await expect(beginRun(host, DIR, 'registry-setup')).rejects.toThrow('pid 4711');
   });
 
-  test('what is remembered is for root alone', async () => {
+  test('the state is readable by root only', async () => {
     const host = machine();
     host.put(`${DIR}/settings.yml`, 'old');
     await follow(host, smallPlan());
@@ -88,7 +88,7 @@ describe('a directory that cannot hold a run', () => {
     },
   );
 
-  test('a damaged memory is told of, and the lock is given back', async () => {
+  test('a damaged state is reported, and the lock is released', async () => {
     const host = fakeHost();
     host.put(state('oldest.json'), '{"dir:');
     await expect(beginRun(host, DIR, 'registry-setup')).rejects.toThrow(`${state('oldest.json')} is damaged`);
@@ -97,7 +97,7 @@ describe('a directory that cannot hold a run', () => {
 });
 
 describe('the journal', () => {
-  test('a last line that is torn says nothing: what it told of was not done', async () => {
+  test('a truncated last line does not count: its step was not done', async () => {
     const host = machine();
     host.dieBefore(13);
     await expect(follow(host, smallPlan())).rejects.toThrow();
@@ -109,7 +109,7 @@ describe('the journal', () => {
     expect(whole?.entries.length).toBeGreaterThan(2);
   });
 
-  test('empty, it is still a run that was cut off', async () => {
+  test('empty, it still shows an interrupted run', async () => {
     const host = fakeHost();
     host.put(state('journal'), '');
     expect(await readUnfinished(host, DIR)).toMatchObject({ entries: [], committed: false });
@@ -117,7 +117,7 @@ describe('the journal', () => {
     expect(await readUnfinished(host, DIR)).toMatchObject({ entries: [], command: 'registry-setup' });
   });
 
-  test('holds the way back of each thing before that thing is touched', async () => {
+  test('holds the undo of each resource before that resource is touched', async () => {
     const host = machine();
     const uncovered: string[] = [];
     host.before = (operation) => {
@@ -146,7 +146,7 @@ describe('the journal', () => {
 });
 
 describe('the oldest undo', () => {
-  test('is kept over later runs: removal gives back what was there before us', async () => {
+  test('is kept over later runs: uninstall restores what was there before', async () => {
     const host = machine();
     host.put(`${DIR}/config/config.yml`, 'by somebody else', 0o640);
     await host.chmod(`${DIR}/config`, 0o711);
@@ -160,14 +160,14 @@ describe('the oldest undo', () => {
     expect(host.snapshot()).toEqual({ ...before, containers: [] });
   });
 
-  test('of an image is none where it was there already', async () => {
+  test('of an image that was there already is empty', async () => {
     const host = machine();
     await follow(host, smallPlan());
     await follow(host, []);
     expect(host.docker.images['registry:3']).toBeDefined();
   });
 
-  test('an image that we pulled goes with the rest, after its container', async () => {
+  test('an image that we pulled is removed with the rest, after its container', async () => {
     const host = fakeHost();
     host.docker.remote['registry:3'] = imageIdOf('registry:3');
     const before = host.snapshot();
@@ -176,7 +176,7 @@ describe('the oldest undo', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('of a container of ours is none, also where the memory of it was lost', async () => {
+  test('of our own container is empty, also if its record was lost', async () => {
     const host = machine();
     await follow(host, smallPlan());
     await host.removeTree(`${DIR}/.state`);
@@ -185,7 +185,7 @@ describe('the oldest undo', () => {
     expect(host.docker.containers).toEqual([]);
   });
 
-  test('what came into a directory of ours stays in it', async () => {
+  test('files that others put into our directory stay', async () => {
     const host = machine();
     await follow(host, smallPlan());
     host.put('/srv/images/here/docker/blob', 'precious');
@@ -196,7 +196,7 @@ describe('the oldest undo', () => {
 });
 
 describe('once it is written that a run is over', () => {
-  test('tidying up that fails is not a failure; the next run does it', async () => {
+  test('a failed cleanup is not a failure; the next run does it', async () => {
     const host = machine();
     await follow(host, smallPlan());
     host.before = (operation) => {
@@ -280,7 +280,7 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('takes the directory, too, that a run killed before its journal has left', async () => {
+  test('also removes the directory that a run killed before its journal has left', async () => {
     const host = machine();
     const before = host.snapshot();
     await host.mkdir(DIR, 0o755);
@@ -290,7 +290,7 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
-  test('goes last first, and what serves is started when its files are back', async () => {
+  test('undoes the last step first, and starts services when their files are back', async () => {
     const host = machine();
     await follow(host, smallPlan());
     host.done.length = 0;
@@ -309,7 +309,7 @@ describe('going back', () => {
     ]);
   });
 
-  test('one failing step does not stop the others, is told, and can be tried again', async () => {
+  test('one failing step does not stop the others, is reported, and can be tried again', async () => {
     const host = machine();
     await follow(host, smallPlan());
     const before = host.snapshot();

@@ -46,7 +46,7 @@ async function server(answer: (request: IncomingMessage, reply: ServerResponse) 
 }
 
 describe('a real registry', () => {
-  test('takes an image and gives it back, deletes it, and nothing of it is left', async (context) => {
+  test('stores an image, returns it and deletes it without a trace', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at, data } = await startRegistry({ htpasswd: await htpasswd() });
     const [ours, other] = [makeTestImage(`team/${testName()}`), makeTestImage()];
@@ -64,7 +64,7 @@ describe('a real registry', () => {
     expect(await realHost().stat(`${data}/docker`), 'nor of a store that was empty').toBeUndefined();
   });
 
-  test('refuses who has no login, or a wrong one', async (context) => {
+  test('refuses a user without a login, or with a wrong one', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at } = await startRegistry({ htpasswd: await htpasswd() });
     const status = async (user?: string, password = '') =>
@@ -83,7 +83,7 @@ describe('a real registry', () => {
     await expect(pushImage(at, makeTestImage())).rejects.toThrow('upload: 401 UNAUTHORIZED');
   });
 
-  test('deletion that is switched off is a refusal, and one that should be is told', async (context) => {
+  test('a deletion that is switched off is refused; a refusal that was not expected is an error', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at } = await startRegistry({ mayDelete: false });
     const image = makeTestImage();
@@ -119,7 +119,7 @@ describe('the proof that follows a change', () => {
     };
   }
 
-  test('what works is told', async (context) => {
+  test('reports what works', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at, data } = await startRegistry({ htpasswd: await htpasswd() });
     const prove = proof({ port: at.port, storage: data }, { admin: 'pass:wörd' }, onRealFiles());
@@ -136,7 +136,7 @@ describe('the proof that follows a change', () => {
     );
   });
 
-  test('what cannot be remembered is not pushed', async (context) => {
+  test('a test image that cannot be recorded is not pushed', async (context) => {
     if (noRegistry) return context.skip(noRegistry);
     const { at, data } = await startRegistry({ htpasswd: await htpasswd() });
     const full = async () => {
@@ -147,14 +147,14 @@ describe('the proof that follows a change', () => {
     expect(await realHost().list(data)).toEqual([]);
   });
 
-  test('a login that should be asked for and is not is a failure', async () => {
+  test('fails if the registry does not ask for a login', async () => {
     const open = await server((_, reply) => reply.end('{}'));
     await expect(proof({ port: open.port }, { admin: 'x' })()).rejects.toThrow(
       'The registry answers 200 to somebody without a login, and should answer 401.',
     );
   });
 
-  test('one that has stopped: its last words, and the cause where it is known', async () => {
+  test('a registry that has stopped: shows its last log lines, and the cause if it is known', async () => {
     const host = fakeHost();
     host.docker.foreign('registry', 'registry:3');
     const [container] = host.docker.containers;
@@ -185,14 +185,14 @@ describe('one request', () => {
     expect(asked).toEqual([`reg.test:${at.port}`, `Basic ${basic}`]);
   });
 
-  test('that is not answered ends in its time', async () => {
+  test('that is not answered times out', async () => {
     const at = await server(() => {});
     const since = performance.now();
     await expect(ask(at, 'GET', '/', { timeout: 60 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
     expect(performance.now() - since).toBeLessThan(1500);
   });
 
-  test('that stops half-way is no answer', async () => {
+  test('fails if the answer stops half-way', async () => {
     const at = await server((_, reply) => {
       reply.writeHead(200, { 'content-length': 10 });
       reply.write('half');
@@ -201,7 +201,7 @@ describe('one request', () => {
     await expect(ask(at, 'GET', '/')).rejects.toThrow();
   });
 
-  test('nobody there is told in the socket’s own words', async () => {
+  test('a refused connection is reported in the words of the socket', async () => {
     const at = { tls: false, host: '127.0.0.1', port: await freePort() };
     await expect(ask(at, 'GET', '/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
@@ -223,7 +223,7 @@ describe('the catalog', () => {
     expect(await catalog(at)).toEqual(['a', 'b', 'c']);
   });
 
-  test('that may not be seen is told', async () => {
+  test('that may not be read is reported', async () => {
     const body = '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}';
     const at = await server((_, reply) => reply.writeHead(401).end(body));
     await expect(catalog(at)).rejects.toThrow('catalog: 401 UNAUTHORIZED authentication required');

@@ -65,7 +65,7 @@ describe('trusted', () => {
     expect(await check([own], host)).toBe(`Trusted over TLS under ${wanted}`);
   });
 
-  test('a CA that is being replaced, by clients of the one and of the other', async () => {
+  test('a CA that is being replaced, by clients of the old and of the new root', async () => {
     const next = caNamed('registry two');
     const cross = crossSign({ newCa: next.certPem, oldCa: ca });
     const chain = [leafOf(['10.0.3.17'], next), cross, ca.certPem, next.certPem];
@@ -73,7 +73,7 @@ describe('trusted', () => {
   });
 
   withOpenssl(() => {
-    test('names in it that nobody can call it by are no fault of it', async () => {
+    test('names that no client can use are not a fault of the certificate', async () => {
       const { make } = workshop();
       const root = { cert: ca.certPem, key: ca.keyPem };
       const odd =
@@ -144,14 +144,14 @@ describe('refused, in words', () => {
     expect(error.why, 'no code').not.toMatch(/[A-Z]+_[A-Z_]+/);
   });
 
-  test('what only the TLS library minds, as it says it', () => {
+  test('a fault that only the TLS library finds is shown in its words', () => {
     const chain = [leafOf(['reg.example']), ca.certPem];
     expect(refusalReasons('INVALID_PURPOSE', { chain, roots: [ca.certPem], name: 'reg.example' })).toEqual([
-      'its chain does not hold: invalid purpose',
+      'its chain is not valid: invalid purpose',
     ]);
   });
 
-  test('the way out: another file, or a new certificate; and the clock, where it is a date', async () => {
+  test('the fix: another file, or a new certificate; and the clock if a date is wrong', async () => {
     const ways = async (chain: string[], settings: Partial<Settings>) =>
       (await failure(check(chain, 'a.example', { settings }))).fix;
     const other = [leafOf(['reg.example']), ca.certPem];

@@ -102,7 +102,7 @@ withOpenssl(() => {
     });
   });
 
-  test('a name in any spelling, and none that stands for others', () => {
+  test('accepts any spelling of a name, and no name that stands for others', () => {
     const is = (names: string, name: string) => isFor(new X509Certificate(cert(names).cert), name);
     expect(is('IP:::1', '[::1]')).toBe(true);
     expect(is('IP:fe80::1', 'fe80::1%eth0')).toBe(true);
@@ -140,7 +140,7 @@ withOpenssl(() => {
         ({ code }) => code,
       );
 
-    test('a request reaches the one that was called, by address and by name', async () => {
+    test('a request accepts the server that was called, by address and by name', async () => {
       const at = await serve();
       expect(await Promise.all(CALLED.map((host) => answer(at(host))))).toEqual(CALLED.map(() => 200));
       heard = [];
@@ -148,7 +148,7 @@ withOpenssl(() => {
       expect(heard, 'no request, and no password').toEqual([]);
     });
 
-    test('a handshake judges by the name that is called, not by what is connected to', async () => {
+    test('a handshake checks the name that was called, not the address of the connection', async () => {
       const at = (await serve())('reg.example');
       const refused = async (name: string, roots = at.ca) => (await handshake(at, name, roots)).refused;
       expect(await Promise.all(CALLED.map((name) => refused(name)))).toEqual(CALLED.map(() => undefined));
@@ -187,7 +187,7 @@ withOpenssl(() => {
       expect(await answer({ ...at, unverified: true }), 'a look at what is there').toBe(200);
     });
 
-    test('a server without a certificate is nobody', () => {
+    test('a server without a certificate is refused', () => {
       const { checkServerIdentity } = tlsOptions({ host: 'reg.example' });
       const none = {} as PeerCertificate; // as Node gives it then
       expect(checkServerIdentity('reg.example', none)).toMatchObject({ code: OTHER_NAME });

@@ -43,7 +43,7 @@ async function registry(realm: string): Promise<Endpoint> {
 const ann = { user: 'ann', password: new Secret('pw') };
 
 describe('a token', () => {
-  test('is fetched by whom, for what and from where the registry says', async () => {
+  test('is fetched with the service, scope and address that the registry names', async () => {
     const asked: string[] = [];
     const at = await registry(`http://reg.example:${await tokenServer(asked)}/auth`);
     expect((await call(at, 'GET', '/v2/a/b/tags/list', { credentials: ann })).status).toBe(200);
@@ -51,7 +51,7 @@ describe('a token', () => {
     expect(asked).toEqual([`/auth?${query}&account=ann ann:pw`]);
   });
 
-  test('is asked for without a login by somebody who has none', async () => {
+  test('is requested without a login if there is none', async () => {
     const asked: string[] = [];
     const at = await registry(`http://reg.example:${await tokenServer(asked)}/auth`);
     expect((await call(at, 'GET', '/v2/', { credentials: STRANGER })).status).toBe(401);
@@ -64,7 +64,7 @@ describe('a token', () => {
     expect([reply.status, reply.body.toString()]).toEqual([401, 'no']);
   });
 
-  test('without credentials nobody is asked', async () => {
+  test('without credentials no token server is asked', async () => {
     const asked: string[] = [];
     const at = await registry(`http://reg.example:${await tokenServer(asked)}/auth`);
     expect((await call(at, 'GET', '/v2/')).status).toBe(401);
@@ -79,7 +79,7 @@ describe('a token server', () => {
       (error) => error as CliError,
     );
 
-  test('that nobody reaches is named', async () => {
+  test('that cannot be reached is named', async () => {
     const port = await freePort();
     const error = await failure(`http://reg.example:${port}/auth`);
     expect(error).toBeInstanceOf(CliError);
@@ -143,7 +143,7 @@ test('a proxy that is called https:// is sent its password over TLS alone', asyn
   expect(heard[0]).not.toMatch(/CONNECT|Basic/);
 });
 
-describe('a token that the registry does not take', () => {
+describe('a token that the registry does not accept', () => {
   // As registry 2.8.2 and 3.1.1 wrote them.
   test.each([
     [
@@ -152,7 +152,7 @@ describe('a token that the registry does not take', () => {
     ],
     [
       'time="2026-11-21T14:28:56.188950021Z" level=info msg="token from untrusted issuer: \\"somebody-else\\""',
-      'they are of another issuer',
+      'they come from another issuer',
     ],
     ['level=info msg="token intended for another audience: [x]"', 'they are for another service'],
     [
@@ -168,10 +168,12 @@ describe('a token that the registry does not take', () => {
     const refused = withCause({ name: 'registry' } as Settings, host, () =>
       Promise.reject(new CliError('401')),
     );
-    await expect(refused).rejects.toThrow(`The registry does not take the tokens of docker_auth: ${wanted}.`);
+    await expect(refused).rejects.toThrow(
+      `The registry does not accept the tokens of docker_auth: ${wanted}.`,
+    );
   });
 
-  test('with nothing of it in the log, the error is what it was', async () => {
+  test('without a cause in the log, the error stays the same', async () => {
     const host = { run: async () => ({ code: 0, stdout: 'GET /v2/ 401\n', stderr: '' }) } as unknown as Host;
     const error = new CliError('Port 5000 is asleep.');
     await expect(withCause({ name: 'registry' } as Settings, host, () => Promise.reject(error))).rejects.toBe(

@@ -12,13 +12,13 @@ describe('a user of the system', () => {
     { name: 'there already', prepare: (host) => fakeUsers(host, 'registry-setup', true), takes: undefined },
   ]);
 
-  test('one that was there before us is not removed', async () => {
+  test('a user that was there before is not removed', async () => {
     const host = fakeHost();
     fakeUsers(host, 'registry-setup', true);
     expect(await account.undo(resource, host, { keep: async () => '' })).toEqual({ steps: [] });
   });
 
-  test('numbers are read by the whole name', async () => {
+  test('ids are looked up by the whole name', async () => {
     const host = fakeHost();
     fakeUsers(host, 'registry-setup-2', true);
     expect(await userIds(host, 'registry-setup')).toBeUndefined();

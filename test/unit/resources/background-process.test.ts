@@ -54,7 +54,7 @@ async function until(what: () => boolean | Promise<boolean>) {
   throw new Error('waited 5 s in vain');
 }
 
-test('it runs, is found again, and what dies is started again', async () => {
+test('the process starts, is found again, and is restarted when it dies', async () => {
   const resource = prepared('one');
   expect(await background.check(resource, host)).toMatchObject({ what: 'create' });
   await background.apply(resource, host);
@@ -67,7 +67,7 @@ test('it runs, is found again, and what dies is started again', async () => {
   expect(await background.check(resource, host)).toBeUndefined();
 });
 
-test('other files restart it; the way back is what ran before, or nothing', async () => {
+test('changed files restart the process; undo restores what ran before, or nothing', async () => {
   const resource = prepared('one');
   const first = await background.undo(resource, host, vault);
   await background.apply(resource, host);
@@ -84,7 +84,7 @@ test('other files restart it; the way back is what ran before, or nothing', asyn
   expect(existsSync(scriptFiles(resource.script).pid)).toBe(false);
 });
 
-test('a process number that somebody else has now is not ours', async () => {
+test('a process id that another process has now is not ours', async () => {
   const resource = prepared('one');
   writeFileSync(scriptFiles(resource.script).pid, String(process.pid));
   expect(await scriptProcess(host, resource.script)).toBeUndefined();

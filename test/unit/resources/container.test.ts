@@ -60,7 +60,7 @@ describe('a container', () => {
     expect(drift?.details.at(-1)?.replace("'A=b c'", 'A=b c')).toBe(host.done.at(-1));
   });
 
-  test('it can do nothing but its job', async () => {
+  test('the container can do nothing but its job', async () => {
     const host = fakeHost();
     await running(resource)(host);
     const line = host.docker.container('registry')?.args.join(' ');
@@ -86,7 +86,7 @@ describe('a container', () => {
     expect(host.docker.container('registry')?.args).toContain('[::1]:1:2');
   });
 
-  test('the gap of a replacement is a stop and a start and nothing else, and who comes in it waits', async () => {
+  test('a replacement is down only for a stop and a start, and new connections wait meanwhile', async () => {
     const host = fakeHost();
     await running(former)(host);
     host.done.length = 0;
@@ -100,7 +100,7 @@ describe('a container', () => {
     expect(host.filter.rules).toEqual([]);
   });
 
-  test('the former one goes when the run is over, and the new one never does', async () => {
+  test('the former container is removed when the run ends, the new one never', async () => {
     const host = fakeHost();
     await running(former)(host);
     const undo = await container.undo(resource, host, vaultOn(host));

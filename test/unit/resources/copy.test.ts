@@ -36,7 +36,7 @@ describe('a program that is kept', () => {
     },
   ]);
 
-  test('it is enough that it is there, when where it came from is gone', async () => {
+  test('an existing copy is enough if its source is gone', async () => {
     const host = fakeHost();
     host.put(path, 'ELF', 0o755);
     expect(await copy.check(resource, host)).toBeUndefined();

@@ -45,7 +45,7 @@ describe('an entry', () => {
   ]);
 });
 
-describe('an entry that is to go', () => {
+describe('an entry to be removed', () => {
   const start = (content?: string) => (host: FakeHost) => {
     host.put('/etc/docker/key.json', '');
     if (content !== undefined) host.put(config, content);
@@ -101,7 +101,7 @@ describe('the corpus', () => {
 });
 
 describe('the way back', () => {
-  test('of a file that somebody changed since takes out our entry alone, and dockerd forgets it', async () => {
+  test('of a file that somebody changed since removes only our entry, and dockerd forgets it', async () => {
     const host = machine('{\n  "debug": true\n}\n');
     const daemon = runDockerd(host);
     const undo = await daemonJson.undo(resource, host, vaultOn(host));
@@ -113,7 +113,7 @@ describe('the way back', () => {
     expect(daemon.insecure()).toEqual([]);
   });
 
-  test('of a file that was made here takes it away, also when another registry came and went', async () => {
+  test('of a file that was made here removes the file, also if another registry came and went', async () => {
     const host = machine();
     const daemon = runDockerd(host);
     const other = { ...resource, entry: 'b:2', made: true };
@@ -128,12 +128,12 @@ describe('the way back', () => {
     expect(daemon.insecure()).toEqual([]);
   });
 
-  test('of one that dockerd did not take: said, and the file is as it was', async () => {
+  test('of a change that dockerd did not accept: reported, and the file is as it was', async () => {
     const host = machine('{}\n');
     const daemon = runDockerd(host);
     daemon.deaf = true;
     const undo = await daemonJson.undo(resource, host, vaultOn(host));
-    await expect(daemonJson.apply(resource, host)).rejects.toThrow('Docker did not take the change');
+    await expect(daemonJson.apply(resource, host)).rejects.toThrow('Docker did not accept the change');
     await undoNow(undo, host);
     expect(host.text(config)).toBe('{}\n');
   });

@@ -28,13 +28,13 @@ describe('a directory', () => {
     },
   ]);
 
-  test('its parents are for everybody, itself is as wanted', async () => {
+  test('its parents are open to everybody, the directory itself has the wanted mode', async () => {
     const host = fakeHost();
     await dir.apply(resource, host);
     expect([host.mode('/srv/a'), host.mode('/srv/a/b')]).toEqual([0o755, 0o700]);
   });
 
-  test('what came into it stays when it is undone', async () => {
+  test('files that were added since stay when it is undone', async () => {
     const host = fakeHost();
     const undo = await dir.undo(resource, host, vaultOn(host));
     await dir.apply(resource, host);

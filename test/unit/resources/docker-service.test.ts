@@ -28,7 +28,7 @@ describe('the Docker of this machine', () => {
   ]);
 });
 
-test('this once: it is not switched on for good', async () => {
+test('started this once: Docker is not enabled', async () => {
   const host = fakeHost();
   machine({ active: false, enabled: false })(host);
   await engine.apply({ kind: 'engine', boot: false }, host);
@@ -36,7 +36,7 @@ test('this once: it is not switched on for good', async () => {
   expect(await engine.check({ kind: 'engine', boot: false }, host)).toBeUndefined();
 });
 
-test('what is not started with it is not stopped either', async () => {
+test('a service that was running before is not stopped', async () => {
   const host = fakeHost();
   const heard = fakeEngine(host, { installed: true });
   host.put('/var/lib/fake/containerd.service-active', 'yes');

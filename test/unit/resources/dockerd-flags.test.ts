@@ -36,13 +36,13 @@ describe('flags that move', () => {
     },
   ]);
 
-  test('that it is restarted is said beside the words for it', async () => {
+  test('the restart of Docker is reported as data, not only in words', async () => {
     const host = fakeHost();
     start(undefined, flagged)(host);
     expect(await moved.check(resource, host)).toMatchObject({ restarts: DAEMON });
   });
 
-  test('it is restarted once, and once when it goes back, after the files', async () => {
+  test('Docker is restarted once, and once for the undo, after the files', async () => {
     const host = fakeHost();
     start('{}', flagged)(host);
     const daemon = runDockerd(host);

@@ -22,7 +22,7 @@ describe('a file', () => {
     { name: 'as wanted', prepare: (host) => host.put(path, content, 0o600), takes: undefined },
   ]);
 
-  test('the difference is a diff, and secrets are masked on both sides', async () => {
+  test('a change is shown as a diff, with secrets masked on both sides', async () => {
     const host = fakeHost();
     host.put(path, 'name: old\nsecret: s3cret-old\n', 0o644);
     const drift = await file.check(resource, host);
@@ -37,7 +37,7 @@ describe('a file', () => {
     ]);
   });
 
-  test('a new one is shown whole, masked', async () => {
+  test('a new file is shown whole, masked', async () => {
     const drift = await file.check(resource, fakeHost());
     expect(drift?.details).toEqual([
       '--- /dev/null',

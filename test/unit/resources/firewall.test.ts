@@ -52,13 +52,13 @@ describe('ufw', () => {
     expect((await firewall.check(inUfw, host))?.details).toEqual(['ufw allow 5000/tcp']);
   });
 
-  test('a rule that refuses it comes first, and is left alone', async () => {
+  test('a rule that refuses the port takes precedence, and is left alone', async () => {
     const host = fakeHost();
     fakeUfw(host, true, tuple(`deny tcp 5000 ${ANY} in`));
     expect(await firewall.check(inUfw, host)).toBeUndefined();
   });
 
-  test('one that is off is left as it is', async () => {
+  test('a firewall that is off is left as it is', async () => {
     const host = fakeHost();
     fakeUfw(host, false);
     expect(await firewall.check(inUfw, host)).toBeUndefined();
@@ -83,7 +83,7 @@ describe('ufw', () => {
     expect(host.text('/etc/ufw/user.rules')).toBe(former);
   });
 
-  test('a rule that somebody made anew, without our mark, stays', async () => {
+  test('a rule that somebody made again, without our mark, stays', async () => {
     const host = fakeHost();
     fakeUfw(host, true);
     const undo = await firewall.undo(inUfw, host, vaultOn(host));
@@ -93,7 +93,7 @@ describe('ufw', () => {
     expect(said(host)).not.toContain('ufw --force delete allow 5000/tcp');
   });
 
-  test('what goes is called by its port, and comes back when the run fails', async () => {
+  test('a removed rule is named by its port, and restored if the run fails', async () => {
     const host = fakeHost();
     fakeUfw(host, true);
     const undo = await firewall.undo(inUfw, host, vaultOn(host));
@@ -158,7 +158,7 @@ describe('firewalld', () => {
     ]);
   });
 
-  test('while it is off nothing is wanted, and a rule of ours goes all the same', async () => {
+  test('while firewalld is off nothing is added, and our rule is removed all the same', async () => {
     const host = fakeHost();
     fakeFirewalld(host, { runs: false });
     host.commands['firewall-offline-cmd --zone=public --remove-port=5000/tcp'] = {};

@@ -21,13 +21,13 @@ describe('an image that is pulled', () => {
     },
   ]);
 
-  test('one that is here is not pulled again, also when there is no way to pull', async () => {
+  test('an image that is here is not pulled again, also if no pull is possible', async () => {
     const host = fakeHost();
     host.docker.images[ref] = imageIdOf(ref);
     expect(await image.check(pulled, host)).toBeUndefined();
   });
 
-  test('out of reach: says so, with the other ways to get it', async () => {
+  test('an unreachable image: the error shows the other ways to get it', async () => {
     const failed = image.apply(pulled, fakeHost());
     await expect(failed).rejects.toMatchObject({
       message: 'The image registry:3 is not here, and it could not be pulled.',
@@ -62,7 +62,7 @@ describe('an image from a file', () => {
     },
   ]);
 
-  test('one that is not in it is pulled: a file may hold one of two that are wanted', async () => {
+  test('an image that the file lacks is pulled: a file may hold one of two that are needed', async () => {
     const host = fakeHost();
     host.docker.archives['/tmp/registry.tar'] = { 'other:1': imageIdOf('other:1') };
     host.docker.remote[ref] = imageIdOf(ref);

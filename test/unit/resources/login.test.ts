@@ -66,7 +66,7 @@ describe('a login', () => {
     await undoNow(undo, host);
   });
 
-  test('another login that was made since stays', async () => {
+  test('a different login that was made since stays', async () => {
     const host = fakeHost();
     start()(host);
     const undo = await login.undo(resource, host, vaultOn(host));
@@ -77,7 +77,7 @@ describe('a login', () => {
     expect(JSON.parse(host.text(file) ?? '')).toEqual({ auths: { other: { auth: 'x' } } });
   });
 
-  test('a config.json that is broken is told, not overwritten', async () => {
+  test('a broken config.json is reported, not overwritten', async () => {
     const host = fakeHost();
     host.put(file, '{', 0o600);
     await expect(login.check(resource, host)).rejects.toThrow(`${file} is not valid JSON`);

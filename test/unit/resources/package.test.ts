@@ -68,7 +68,7 @@ describe('the service that a package would start', () => {
   });
 });
 
-test('what came with it goes with it, and nothing that was there before', async () => {
+test('packages that came with it are removed with it, and none that were there before', async () => {
   const host = fakeHost();
   fakeApt(host, 'docker-registry', false);
   const undo = await pack.undo(plain, host, vaultOn(host));
@@ -94,7 +94,7 @@ test('a list of packages that is too old is fetched, and the installation tried 
   expect(tries).toBe(2);
 });
 
-test('a service of ours that has its name: the mask is for now alone, and ours is no link to /dev/null', async () => {
+test('our service of the same name: the mask is temporary, and our unit is not a link to /dev/null', async () => {
   const host = fakeHost();
   fakeApt(host, 'docker-registry', false);
   fakeSystemd(host, 'docker-registry', { active: false, enabled: false });
@@ -128,7 +128,7 @@ describe('a package that brings an engine', () => {
     },
   ]);
 
-  test('goes with what it has stored, but for what was there before', async () => {
+  test('is removed with what it has stored, except for what was there before', async () => {
     const host = fakeHost();
     fakeEngine(host, { installed: false });
     host.put('/var/lib/containerd/of-somebody', 'x');
@@ -140,7 +140,7 @@ describe('a package that brings an engine', () => {
     expect(host.text('/var/lib/containerd/of-somebody')).toBe('x');
   });
 
-  test('goes without the settings that others have made for it', async () => {
+  test('is removed; settings that others have made stay', async () => {
     const host = fakeHost();
     fakeEngine(host, { installed: false });
     const undo = await pack.undo(docker, host, vaultOn(host));
@@ -186,7 +186,7 @@ describe('a package that brings an engine', () => {
   });
 });
 
-describe('a run that was cut off in the middle of the installation', () => {
+describe('a run that was killed in the middle of the installation', () => {
   /** `mends`: what makes it whole. */
   async function undone(mends: string): Promise<string[]> {
     const host = fakeHost();
@@ -212,15 +212,15 @@ describe('a run that was cut off in the middle of the installation', () => {
     return said(host);
   }
 
-  test('what was left to configure is configured, then removed', async () => {
+  test('an unconfigured package is configured, then removed', async () => {
     expect(await undone('--configure')).not.toContain('apt-get -o DPkg::Lock::Timeout=120 install');
   });
-  test('what was half unpacked is installed once more, then removed', async () => {
+  test('a half-unpacked package is installed again, then removed', async () => {
     expect(await undone('install')).toContain('dpkg --configure');
   });
 });
 
-test('RHEL has no registry of its own: where it comes from is said', async () => {
+test('RHEL has no package of the registry: the error says where to get one', async () => {
   const host = fakeHost();
   on(host, 'dnf install', () => ({ code: 1, stderr: 'Error: Unable to find a match: docker-distribution' }));
   const wanted: ResourceOf<'package'> = { kind: 'package', manager: 'dnf', name: 'docker-distribution' };

@@ -13,7 +13,7 @@ const resource: ResourceOf<'program'> = { kind: 'program', path, files };
 describe('a copy of this program', () => {
   fiveCases(program, resource, [{ name: 'none', prepare: () => {}, takes: 'create' }]);
 
-  test('one that is whole is not written again, one that is not is made whole', async () => {
+  test('a complete copy is not written again, an incomplete one is completed', async () => {
     const host = fakeHost();
     await program.apply(resource, host);
     expect(await program.check(resource, host)).toBeUndefined();
@@ -26,7 +26,7 @@ describe('a copy of this program', () => {
     expect(host.text(`${path}/dist/cli.js`), 'the timer needs it, also when that run fails').toBe('code');
   });
 
-  test('it goes when a run is over that takes it away, and comes back whole when that run fails', async () => {
+  test('a removed copy is deleted when the run ends, and restored whole if the run fails', async () => {
     const host = fakeHost();
     const made = await program.undo(resource, host, vaultOn(host));
     await program.apply(resource, host);

@@ -58,7 +58,7 @@ describe('the program out of an image', () => {
     },
   ]);
 
-  test('everybody may run it, nothing else of the image is left', async () => {
+  test('everybody may run the program, and nothing else of the image is left', async () => {
     const host = fakeHost();
     withArchive(host);
     await binary.apply(resource, host);
@@ -66,7 +66,7 @@ describe('the program out of an image', () => {
     expect(await host.list('/opt/registry/bin')).toEqual(['.keep', 'registry']);
   });
 
-  test('an image for another machine is told in its own words', async () => {
+  test('an image for another machine is reported with the error of its program', async () => {
     const host = fakeHost();
     withArchive(host, 'bin/registry', false);
     await expect(binary.apply(resource, host)).rejects.toMatchObject({

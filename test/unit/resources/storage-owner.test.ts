@@ -12,13 +12,13 @@ async function data(host: FakeHost, uid: number) {
   await host.chmod('/srv/data', 0o755, { uid, gid: uid });
 }
 
-describe('whose the images are', () => {
+describe('the owner of the images', () => {
   fiveCases(owner, resource, [
     { name: 'of root', prepare: (host) => data(host, 0), takes: 'create' },
     { name: 'of the registry already', prepare: (host) => data(host, 990), takes: undefined },
   ]);
 
-  test('what a registry did not make keeps its owner', async () => {
+  test('files that a registry did not make keep their owner', async () => {
     const host = fakeHost();
     await data(host, 0);
     host.put('/srv/data/holiday.jpg', '');

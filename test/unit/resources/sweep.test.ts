@@ -47,7 +47,7 @@ function storageDir() {
 
 const PRECIOUS = { config: 'its config', layer: '8.8 MB of layers', manifest: 'its manifest' };
 
-test('a test image that was left goes, below a prefix or not, and so do folders that nobody else uses', async () => {
+test('removes a leftover test image, below a prefix or not, and the folders that nothing else uses', async () => {
   const { storage, push, put, all } = storageDir();
   for (const image of [makeTestImage(), makeTestImage(`team/inner/${testName()}`)]) {
     push('team/app', PRECIOUS, '1');
@@ -65,7 +65,7 @@ test('a test image that was left goes, below a prefix or not, and so do folders 
   }
 });
 
-test('what a registry had begun to write when the disk was full goes, too', async () => {
+test('removes what a registry had begun to write when the disk was full', async () => {
   const { storage, put, all } = storageDir();
   const image = makeTestImage();
   const half = '01a21997-e6e9-7a42-bdf8-b72c4fcd85c9.tmp';
@@ -75,7 +75,7 @@ test('what a registry had begun to write when the disk was full goes, too', asyn
   expect(all()).toEqual([]);
 });
 
-test('of a store that was empty nothing is left, and where there is none nothing is made', async () => {
+test('leaves nothing in a store that was empty, and makes no store', async () => {
   const { storage, push, all } = storageDir();
   const image = makeTestImage();
   await sweepImage(storage, image, host);
@@ -85,7 +85,7 @@ test('of a store that was empty nothing is left, and where there is none nothing
   expect(all()).toEqual([]);
 });
 
-describe('what is not of this test image stays', () => {
+describe('keeps what does not belong to this test image', () => {
   test('a repository with the name of a test image that links to the blobs of another', async () => {
     const { storage, push, all } = storageDir();
     const image = makeTestImage();
@@ -163,7 +163,7 @@ describe('a link in the place of a folder is not followed', () => {
     expect(readdirSync(outside, { recursive: true })).toEqual(before);
   });
 
-  test('nor does one that leads in a circle bar the way of a recovery', async () => {
+  test('nor does a circular link block a recovery', async () => {
     const { storage, push } = storageDir();
     push(image.repository, image);
     push('keep', PRECIOUS, '1');

@@ -61,7 +61,7 @@ describe('a timer', () => {
     { name: 'as wanted', prepare: switchedOn, takes: undefined },
   ]);
 
-  test('what systemd does not take is a failure with its words', async () => {
+  test('a unit that systemd refuses fails with the words of systemd', async () => {
     const host = withSystemd(fakeHost());
     const { run } = host;
     host.run = async (command, args, options) =>
@@ -70,7 +70,7 @@ describe('a timer', () => {
   });
 });
 
-describe('a timer of the person who runs this', () => {
+describe('a timer of the user', () => {
   fiveCases(timer, own, [
     { name: 'none', prepare: (host) => void withSystemd(host), takes: 'create' },
     {
@@ -83,7 +83,7 @@ describe('a timer of the person who runs this', () => {
     },
   ]);
 
-  test('is told to their systemd alone', async () => {
+  test('is installed in the systemd of that user only', async () => {
     const host = withSystemd(fakeHost());
     const words: string[][] = [];
     const { run } = host;

@@ -23,13 +23,13 @@ describe('a service', () => {
     { name: 'as wanted', prepare: machine(resource.text, true, true), takes: undefined },
   ]);
 
-  test('one that does not start with the machine is switched on', async () => {
+  test('a service that does not start with the machine is enabled', async () => {
     const host = fakeHost();
     machine(resource.text, true, false)(host);
     expect(await unit.check(resource, host)).toMatchObject({ what: 'start' });
   });
 
-  test('systemd reads its files anew before it starts anything', async () => {
+  test('systemd reloads its files before it starts anything', async () => {
     const host = fakeHost();
     machine(undefined, false, false)(host);
     await unit.apply(resource, host);
@@ -40,7 +40,7 @@ describe('a service', () => {
     ]);
   });
 
-  test('one that somebody has put in its place since is neither stopped nor removed', async () => {
+  test('a service that somebody has put in its place since is neither stopped nor removed', async () => {
     const host = fakeHost();
     machine(undefined, false, false)(host);
     const undo = await unit.undo(resource, host, vaultOn(host));
@@ -58,7 +58,7 @@ describe('a service', () => {
     expect(said(host)).not.toContain('systemctl disable --now registry.service');
   });
 
-  test('without root it is in the home of the person', () => {
+  test('without root the unit is in the home of the user', () => {
     const own = unitPath({ name: 'registry', own: true }, '/home/bob');
     expect(own).toBe('/home/bob/.config/systemd/user/registry.service');
   });

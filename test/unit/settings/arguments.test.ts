@@ -65,7 +65,7 @@ describe('the command line', () => {
     ['bundle x.run', 'bundle', ['x.run']],
   ])('"%s" is for %s', (line, command, operands) => expect(read(line)).toMatchObject({ command, operands }));
 
-  test('where each was said is known', () => {
+  test('records where each value was given', () => {
     expect(read('--port 1 -y --no-delete').answers).toMatchObject({
       port: { where: '--port' },
       yes: { where: '--yes' },
@@ -87,10 +87,10 @@ describe('the command line', () => {
     ['--port 80a', '--port: takes a whole number, not "80a"'],
     ['--port -1', '--port: takes a whole number, not "-1"'],
     ['--port 5e3', '--port: takes a whole number, not "5e3"'],
-    ['--auth ldap', '--auth: is none, htpasswd, token, not "ldap"'],
+    ['--auth ldap', '--auth: takes none, htpasswd, token, not "ldap"'],
     ['--yes=no', '--yes: takes no value, so not "no"'],
     ['--no-delete=1', '--no-delete: takes no value, so not "1"'],
-    ['status --host a', '--host: "status" does not take it'],
+    ['status --host a', '--host: "status" does not take this flag'],
     ['stats', 'stats: there is no such command; did you mean "status"?'],
     ['frobnicate', 'frobnicate: there is no such command'],
     ['help frobnicate', 'frobnicate: there is no such command'],
@@ -99,25 +99,25 @@ describe('the command line', () => {
     ['uninstall --dir=', '--dir: needs a value, and it is empty: --dir DIR'],
     ['client a --target=', '--target: needs a value, and it is empty: --target NAME'],
     ['client a --ca=', '--ca: needs a value, and it is empty: --ca FILE'],
-    ['--port 5000 --port 5001', '--port: is said twice: 5000 and 5001'],
-    ['client a --host b', 'HOST: is said twice: b and a'],
+    ['--port 5000 --port 5001', '--port: is given twice: 5000 and 5001'],
+    ['client a --host b', 'HOST: is given twice: b and a'],
     ['--delete --no-delete', '--no-delete: contradicts --delete'],
     ['rotate --ca --if-expiring 30', '--if-expiring: does not go with --ca'],
     ['rotate --token-key --if-expiring 30', '--if-expiring: does not go with --token-key'],
     ['rotate --ca --token-key', '--token-key: does not go with --ca'],
     ['client a --undo --target docker', '--target: does not go with --undo'],
-    ['status --client', '--client: "status" does not take it'],
+    ['status --client', '--client: "status" does not take this flag'],
     ['--client=reg.example', '--client: takes no value'],
     ['--no-client', '--no-client: there is no such flag'],
-    ['user list --reader bob', '--reader: "user list" does not take it'],
-    ['user --password-stdin', '--password-stdin: "user list" does not take it'],
-    ['user remove bob --password-file f', '--password-file: "user remove" does not take it'],
+    ['user list --reader bob', '--reader: "user list" does not take this flag'],
+    ['user --password-stdin', '--password-stdin: "user list" does not take this flag'],
+    ['user remove bob --password-file f', '--password-file: "user remove" does not take this flag'],
     ['user rename bob', 'rename: "user" takes list, add, remove, password'],
   ])('%s → %s', (line, wanted) =>
     expect(complaint(() => read(line)).split('; did')[0]).toBe(wanted.split('; did')[0]),
   );
 
-  test('names the nearest flag, and only where one is near', () => {
+  test('names the nearest flag, but only if one is near', () => {
     expect(complaint(() => read('--prot 1'))).toContain('did you mean --port?');
     expect(complaint(() => read('--no-delte'))).toContain('did you mean --no-delete?');
     expect(complaint(() => read('--zzzzzzzz'))).not.toContain('did you mean');
@@ -181,14 +181,14 @@ describe('the words after a command', () => {
         ).toMatch(/takes (no further word|one word, [A-Z]+|one name)/);
   });
 
-  test('one that is a flag without its hyphens, or with a long dash, is reported with that flag', () => {
+  test('a word that is a flag without its hyphens, or with a long dash, is reported with that flag', () => {
     for (const word of ['dry-run', '\u2013dry-run', '\u2014dry-run'])
       expect(complaint(() => readArguments(['uninstall', word, '--yes']))).toContain(
         'did you mean --dry-run?',
       );
   });
 
-  test('the way to a registry of another directory is said', () => {
+  test('the error shows how to name a registry in another directory', () => {
     expect(caught(() => read('uninstall registry2 --yes')).fix).toEqual([
       'A registry elsewhere:   registry-setup uninstall --dir DIR',
     ]);
@@ -197,12 +197,12 @@ describe('the words after a command', () => {
     ]);
   });
 
-  test('an empty host is none', () => {
+  test('an empty host counts as none', () => {
     expect(complaint(() => readArguments(['client', '']))).toBe('HOST: is empty');
   });
 });
 
-test('what removes is named to nobody who meant to set up', () => {
+test('no destructive command is suggested to a user who wants to set up', () => {
   for (const word of ['install', 'init', 'up', 'Install']) {
     const { message, fix } = caught(() => read(word));
     expect(message).not.toContain('uninstall');
@@ -241,14 +241,14 @@ describe('the environment', () => {
     expect(readEnvironment('setup', env)).toMatchObject({ delete: { value: false }, renew: { value: true } });
   });
 
-  test('never says what destroys, nor makes another action of a command', () => {
+  test('never sets a flag that destroys or that changes the action of a command', () => {
     for (const command of COMMANDS)
       for (const name of ['purge', 'with-engine', 'undo', 'new-ca', 'token-key'] as const)
         expect(readEnvironment(command, { [variableOf(name)]: '1' }), `${command} ${name}`).toEqual({});
     expect(readEnvironment('uninstall', { REGISTRY_SETUP_YES: '1' })).toEqual({});
   });
 
-  test('a variable that means nothing is told of, with the nearest name', () => {
+  test('an unknown variable is reported with the nearest name', () => {
     const env = {
       REGISTRY_SETUP_PRT: '5',
       REGISTRY_SETUP_FROBNICATE: '1',
@@ -264,14 +264,14 @@ describe('the environment', () => {
       OTHER: 'x',
     };
     expect(strayVariables('uninstall', env, {})).toEqual([
-      'REGISTRY_SETUP_PRT means nothing; did you mean REGISTRY_SETUP_PORT?',
-      'REGISTRY_SETUP_FROBNICATE means nothing.',
+      'REGISTRY_SETUP_PRT is not known; did you mean REGISTRY_SETUP_PORT?',
+      'REGISTRY_SETUP_FROBNICATE is not known.',
     ]);
     expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, {})).toHaveLength(1);
     expect(strayVariables('client', { REGISTRY_SETUP_UNDO: '1' }, read('client --undo').answers)).toEqual([]);
   });
 
-  test('says nothing to a command that does not take it', () => {
+  test('does not affect a command that does not take the flag', () => {
     expect(readEnvironment('status', { REGISTRY_SETUP_HOST: 'x', REGISTRY_SETUP_PORT: 'nonsense' })).toEqual(
       {},
     );
@@ -304,14 +304,14 @@ describe('an answers file', () => {
     });
   });
 
-  test('an empty one says nothing', () => {
+  test('an empty file gives no answers', () => {
     expect(answers(null)).toEqual({});
     expect(answers(undefined)).toEqual({});
   });
 
   test.each<[unknown, string]>([
-    [['host'], 'a.yml: is a list of "name: value" lines, the names are those of the flags'],
-    ['host', 'a.yml: is a list of "name: value" lines, the names are those of the flags'],
+    [['host'], 'a.yml: must be a list of "name: value" lines; the names are those of the flags'],
+    ['host', 'a.yml: must be a list of "name: value" lines; the names are those of the flags'],
     [{ prot: 1 }, 'a.yml: prot: there is no such setting; did you mean port?'],
     [{ password: 'geheim' }, 'a.yml: password: there is no such setting (passwords: --password-file)'],
     [{ 'password-file': 'x' }, 'a.yml: password-file: there is no such setting (passwords: --password-file)'],
@@ -328,7 +328,7 @@ describe('an answers file', () => {
     [{ user: { name: 'x' } }, 'a.yml: user: takes a list of words'],
     [{ user: [['x']] }, 'a.yml: user: takes a list of words'],
     [{ user: true }, 'a.yml: user: takes a list of words'],
-    [{ tls: 'yes' }, 'a.yml: tls: is insecure, self-signed, ca-signed, not "yes"'],
+    [{ tls: 'yes' }, 'a.yml: tls: takes insecure, self-signed, ca-signed, not "yes"'],
   ])('%j → %s', (value, wanted) => expect(complaint(() => answers(value))).toBe(wanted));
 
   test('every problem at once, and no password', () => {

@@ -12,7 +12,7 @@ async function given(text: string | undefined, users: string[]) {
   return Object.fromEntries([...passwords].map(([name, password]) => [name, password.reveal()]));
 }
 
-describe('whose they are', () => {
+describe('assigns each password to its user', () => {
   test.each<[string, string[], Record<string, string>]>([
     ['geheim', ['admin'], { admin: 'geheim' }],
     ['geheim\n', ['admin'], { admin: 'geheim' }],
@@ -34,21 +34,17 @@ describe('whose they are', () => {
   });
 });
 
-describe('what is wrong names the line and never shows it', () => {
+describe('an error names the line and never shows its text', () => {
   test.each<[string | undefined, string[], string]>([
     [undefined, ['admin'], '--password-file: there is no file /secret'],
     ['', ['admin'], '--password-file: a password cannot be empty'],
     ['\n', ['admin'], '--password-file: a password cannot be empty'],
     ['admin:', ['admin'], '--password-file: a password cannot be empty'],
     ['hunter2-'.repeat(10), ['admin'], '--password-file: a password has at most 72 bytes; this one has 80'],
-    [
-      'hunter2\nhunter3',
-      ['admin'],
-      '--password-file, line 1: is not NAME:PASSWORD of somebody who may log in',
-    ],
+    ['hunter2\nhunter3', ['admin'], '--password-file, line 1: is not NAME:PASSWORD of a user who may log in'],
     ['admin:ok\n\nci:hunter2', ['admin', 'ci'], '--password-file, line 2: is not NAME:PASSWORD'],
     ['admin:ok\nhunter2:hunter3', ['admin'], '--password-file, line 2: is not NAME:PASSWORD'],
-    ['hunter2\u0007', ['admin'], '--password-file: a password has no control characters'],
+    ['hunter2\u0007', ['admin'], '--password-file: a password cannot contain control characters'],
     ['hunter2', [], '--password-file: is not NAME:PASSWORD'],
   ])('%j for %j', async (text, users, wanted) => {
     const error: InputError = await given(text, users).then(

@@ -72,7 +72,7 @@ describe('bad input names the flag and the way out', () => {
     ['--host http://reg.example:5000/v2', /^--host: .*without a scheme/, '--host reg.example --port 5000'],
     ['--host reg.example/team', /^--host: .*without a path/, '--host reg.example'],
     ['--host reg.example:5000', /^--host: the port has a flag/, '--host reg.example --port 5000'],
-    ['--host my_host', /^--host: an underscore/, '--host my-host'],
+    ['--host my_host', /^--host: an image name cannot contain an underscore/, '--host my-host'],
     ["--host 'a b'", /^--host: an address has no spaces/],
     ["--host 'a '", /^nothing/],
     ['--host fd00::9', /^--host: an IPv6 address is written in brackets/, '--host [fd00::9]'],
@@ -107,7 +107,7 @@ describe('bad input names the flag and the way out', () => {
     ['--user jörg', /^--user: /],
     ["--user 'a b'", /^--user: /],
     ['--user ok,-x', /^--user: "-x"/],
-    ['--user=', /^--user: somebody must be able to log in/, '--user admin'],
+    ['--user=', /^--user: at least one user must be able to log in/, '--user admin'],
     [`--user ${'u'.repeat(65)}`, /^--user: /],
     ['--name -x', /^--name: /],
     ['--name a/b', /^--name: "a\/b" is not a container name/],
@@ -131,7 +131,7 @@ describe('bad input names the flag and the way out', () => {
       );
   });
 
-  test('all of it at once', () => {
+  test('reports every problem at once', () => {
     const result = resolved('--host a_b --port 0 --user : --storage /etc --name !');
     expect('problems' in result && result.problems.map(({ where }) => where).sort()).toEqual([
       '--host',
@@ -142,7 +142,7 @@ describe('bad input names the flag and the way out', () => {
     ]);
   });
 
-  test('where it was said: a line of the file is no flag', () => {
+  test('names where a value was given: a line of the file is not a flag', () => {
     const result = resolveSettings(readAnswers('a.yml', { host: 'a_b', tls: 'insecure' }), DEFAULTS);
     expect('problems' in result && result.problems[0]?.where).toBe('a.yml: host');
   });

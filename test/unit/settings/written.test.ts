@@ -133,14 +133,14 @@ function shellWords(lines: string[]): string[][] {
   return text.split('\u0002').map((words) => words.split('\u0001').slice(0, -1));
 }
 
-test('a default is passed by its own check', () => {
+test('every default passes its own check', () => {
   for (const name of SETTING_NAMES) {
     const { default: usual, check } = settingRow(name);
     if (usual !== undefined && !(usual instanceof Function)) expect(check?.(usual), name).toBeUndefined();
   }
 });
 
-test('a default that is a value stands in the help, unless it is that of a switch', () => {
+test('the help shows every default that is a value, except for switches', () => {
   for (const name of FLAG_NAMES) {
     const { default: usual, help, kind } = flag(name);
     if (kind === 'switch') expect(help, name).not.toContain('{default}');
@@ -148,7 +148,7 @@ test('a default that is a value stands in the help, unless it is that of a switc
   }
 });
 
-test('the compiler sees what a row says amiss', () => {
+test('the compiler reports a wrong row', () => {
   // @ts-expect-error There is no such property.
   setting('autPort', { default: 5001 });
   // @ts-expect-error A setting that is always there has a default.

@@ -75,9 +75,9 @@ test.each([
   ['two\nlines\r\u2028', 'two\\u000alines\\u000d\\u2028'],
   ['half \ud800', 'half \\ud800'],
   ['Grüße, 世界 🙂 "x"', 'Grüße, 世界 🙂 "x"'],
-])('%j meets no terminal as it is', (text, wanted) => expect(visible(text)).toBe(wanted));
+])('%j is escaped for the terminal', (text, wanted) => expect(visible(text)).toBe(wanted));
 
-test('words of others in an error do nothing to the terminal', () => {
+test('control characters from other programs are escaped in errors', () => {
   const evil = '\u001b[2J\u009b1A\u202e';
   const shownAs = '\\u001b[2J\\u009b1A\\u202e';
   const error = new CliError(`a${evil}`, { why: `tab\there\n${evil}`, fix: evil });

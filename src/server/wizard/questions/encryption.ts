@@ -32,7 +32,7 @@ const ENCRYPTION: Choice<Encryption>[] = [
   {
     value: 'insecure',
     name: 'none',
-    description: 'Passwords and images travel in clear, and every client must be told so.   (insecure)',
+    description: 'Passwords and images travel in clear, and every client must allow it.   (insecure)',
   },
 ];
 
@@ -57,7 +57,7 @@ export const tls: Question = {
       await filesOf(asking, 'ca-cert', 'ca-key', "The CA's certificate, with its issuers");
     if (answer === 'insecure' && current(asking, 'auth') !== 'none') {
       const sure = await prompts.confirm({
-        message: 'Everyone on the way can read the passwords. Really?',
+        message: 'Everyone on the network path can read the passwords. Continue?',
         default: false,
       });
       if (!sure) await tls.ask(asking);

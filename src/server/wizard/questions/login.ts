@@ -50,7 +50,7 @@ export const users: Question = {
         ...(suggestion !== undefined && { default: suggestion }),
         validate: (text) =>
           names.includes(text.trim())
-            ? 'That one is there already.'
+            ? 'That user exists already.'
             : sentence(FLAGS.user.check([text.trim()])),
       });
       names.push(name.trim());
@@ -76,12 +76,12 @@ export const readers: Question = {
     const admins = (current(asking, 'user') as string[] | undefined) ?? [];
     const twice = (text: string) => {
       const [name = ''] = text.split(':');
-      return admins.includes(name) ? wrong('that one is an administrator already') : undefined;
+      return admins.includes(name) ? wrong('that user is an administrator already') : undefined;
     };
     for (;;) {
       const suggestion = before[given.length];
       const entry = await prompts.input({
-        message: 'Who may only pull  [NAME, or NAME:team/*; empty: nobody more]',
+        message: 'Who may only pull  [NAME, or NAME:team/*; empty: nobody else]',
         ...(suggestion !== undefined && { default: suggestion }),
         validate: (text) =>
           text.trim() === '' || sentence(FLAGS.reader.check([text.trim()]) ?? twice(text.trim())),
@@ -148,13 +148,13 @@ export async function askPassword(
 ): Promise<void> {
   for (;;) {
     const first = await prompts.password({
-      message: `Password for ${name}  [empty: ${kept ? 'as it is' : 'a strong one is made'}]`,
+      message: `Password for ${name}  [empty: ${kept ? 'unchanged' : 'a strong one is made'}]`,
       validate: (text) => text === '' || sentence(checkPassword(text)),
     });
     if (first.reveal() === '') return void passwords.delete(name);
-    const again = await prompts.password({ message: 'The same again', validate: () => true });
+    const again = await prompts.password({ message: 'Repeat the password', validate: () => true });
     if (again.reveal() === first.reveal()) return void passwords.set(name, first);
-    if (await prompts.confirm({ message: 'They differ. Try again?', default: true })) continue;
+    if (await prompts.confirm({ message: 'The passwords differ. Try again?', default: true })) continue;
     throw new Interrupted('Nothing was changed.');
   }
 }

@@ -33,8 +33,8 @@ export const openPort: Question = {
     const one = ports.length === 1;
     const message =
       ports.length === 0
-        ? 'Open its port where the firewall of this machine shuts it?'
-        : `Port${one ? '' : 's'} ${ports.join(' and ')} ${one ? 'is' : 'are'} shut by ${programs}. Open ${one ? 'it' : 'them'}?`;
+        ? 'Open its port if the firewall of this machine blocks it?'
+        : `Port${one ? '' : 's'} ${ports.join(' and ')} ${one ? 'is' : 'are'} blocked by ${programs}. Open ${one ? 'it' : 'them'}?`;
     const answer = await asking.prompts.confirm({
       message,
       default: current(asking, 'open-port') !== false,
@@ -57,7 +57,7 @@ export const hostsLine: Question = {
     const found = await offer(asking);
     const message =
       found?.leads.to === 'elsewhere'
-        ? `${name} is ${found.leads.address}, not this machine. Lead it here by /etc/hosts?`
+        ? `${name} is ${found.leads.address}, not this machine. Point it here in /etc/hosts?`
         : `${found ? `${name} is unknown here. Add it` : `Add ${name}`} to /etc/hosts?`;
     const answer = await asking.prompts.confirm({
       message,

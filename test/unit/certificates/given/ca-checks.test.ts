@@ -23,7 +23,7 @@ withOpenssl(() => {
     expect(verify([made, middle.cert], root.cert, '-verify_hostname', HOST)).toBe('');
   });
 
-  test('it tells its path length, and that it ends before what it is to sign', () => {
+  test('returns the path length, and warns that the CA ends before the site certificate', () => {
     const brief = makeCa({ name: 'ours', keyPem: root.key, now: inDays(-3600) });
     const { pathLength, warnings } = check({ cert: brief, key: root.key });
     expect(pathLength).toBe(1);

@@ -29,9 +29,7 @@ withOpenssl(() => {
     test('in the wrong order is put into the right one', () => {
       const { chain, warnings } = check([root.cert, middle.cert, site.cert]);
       expect(chain).toEqual(full);
-      expect(warnings).toEqual([
-        'the certificates were not in the order of the chain; they are served in it',
-      ]);
+      expect(warnings).toEqual(['the certificates were not in chain order; they are served in chain order']);
       expect(verify(chain, root.cert)).toBe('');
     });
 
@@ -39,13 +37,13 @@ withOpenssl(() => {
       expect(check([site.cert], { extraCa: [root.cert, middle.cert] }).chain).toEqual(full);
     });
 
-    test('leaves strangers out, and says so', () => {
+    test('leaves out certificates that are not in its chain, and says so', () => {
       const { chain, warnings } = check([...full, authority('stranger').cert]);
       expect(chain).toEqual(full);
-      expect(warnings).toEqual(['"CN=stranger" is no part of the chain that is served, and is left out']);
+      expect(warnings).toEqual(['"CN=stranger" is not part of the chain that is served, and is left out']);
     });
 
-    test('with two ways up takes the one that is valid', () => {
+    test('with two possible chains takes the valid one', () => {
       const old = authority('middle', root, { key: middle.key, days: 1 });
       expect(check([site.cert, old.cert, middle.cert, root.cert], { now: inDays(10) }).root).toBe(root.cert);
     });
@@ -59,14 +57,14 @@ withOpenssl(() => {
       expect(check(chain)).toMatchObject({ chain, warnings: [] });
     });
 
-    test('may sign itself', () => {
+    test('may be self-signed', () => {
       const ours = makeSelfSigned({ names, days: 90, keyPem: site.key });
       expect(check([ours])).toMatchObject({ chain: [ours], root: ours });
       const theirs = server(undefined, own).cert;
       expect(check([theirs])).toMatchObject({ chain: [theirs], root: theirs });
     });
 
-    test('says what ends soon, or before it', () => {
+    test('warns about a certificate that ends soon, and a CA that ends before it', () => {
       const brief = authority('brief', root, { days: 50 });
       const { warnings } = check([server(brief, own).cert, brief.cert, root.cert], {
         now: inDays(40),
@@ -80,7 +78,9 @@ withOpenssl(() => {
     test('with a wildcard below a top-level name: Docker takes it, curl does not', async () => {
       const wild = server(root, own, 'DNS:*.lan');
       const { chain, warnings } = check([wild.cert, root.cert], { names: ['registry.lan'] });
-      expect(warnings).toEqual([expect.stringMatching(/^registry.lan: Docker and podman take the wildcard/)]);
+      expect(warnings).toEqual([
+        expect.stringMatching(/^registry.lan: Docker and podman accept the wildcard/),
+      ]);
       expect(verify(chain, root.cert, '-verify_hostname', 'registry.lan')).toContain('hostname mismatch');
       const serving = { chain: chain.join(''), key: site.key, roots: root.cert };
       if (!noGo) expect(await askGo(serving, ['registry.lan'], dir)).toEqual(['']);
@@ -101,7 +101,7 @@ withOpenssl(() => {
       expect({ publicCa, chain }).toEqual({ publicCa: true, chain: [site.cert, middle.cert, older.cert] });
     });
 
-    test('is not of a public CA because it says so', () => {
+    test("does not count as a public CA's because of a name alone", () => {
       const name = new X509Certificate(rootCertificates[0] ?? '').subject.replaceAll('\n', '/');
       const namesake = authority('x', undefined, { subject: `/${name}` });
       const chain = [server(namesake, own).cert, namesake.cert];

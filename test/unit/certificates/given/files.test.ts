@@ -67,11 +67,11 @@ withOpenssl(() => {
       ],
       ['a key', rsaKey, 'this is a private key, not a certificate'],
       ['a key in DER', der('pkey', '-in', rsaFile), 'this is a private key, not a certificate'],
-      ['a key among them', site.cert + rsaKey + ca.cert, 'a private key lies among the certificates'],
+      ['a key among them', site.cert + rsaKey + ca.cert, 'a private key is among the certificates'],
       [
         'an encrypted key among them',
         site.cert + locked('pkey', '-aes256', '-in', rsaFile),
-        'a private key lies among',
+        'a private key is among',
       ],
       [
         'a request',
@@ -146,7 +146,7 @@ withOpenssl(() => {
       expect(wrong).toBe('--key /root/site.pem: the passphrase does not open this file');
     });
 
-    test('encrypted as nobody does any more: the way out is said', async () => {
+    test('encrypted with an outdated cipher: the error shows the command that converts the key', async () => {
       const old = locked('pkcs8', '-topk8', '-v1', 'PBE-MD5-DES', '-in', rsaFile, ...legacy);
       expect(await refusal(() => readPrivateKey(given(old, '--key'), word))).toContain(
         'OpenSSL 3 no longer reads',
@@ -156,11 +156,11 @@ withOpenssl(() => {
     test.each<[string, Buffer | string, string]>([
       ['a certificate', site.cert, 'this is a certificate, not a private key'],
       ['a certificate in DER', der('x509', '-in', siteFile), 'this is a certificate, not a private key'],
-      ['a public key', publicKey, 'this is a public key; its private key is wanted'],
+      ['a public key', publicKey, 'this is a public key; its private key is needed'],
       [
         'a public key in DER',
         der('pkey', '-in', rsaFile, '-pubout'),
-        'this is a public key; its private key is wanted',
+        'this is a public key; its private key is needed',
       ],
       ['a request', request, 'this is a request (CSR)'],
       ['two keys', rsaKey + ca.key, 'this file holds 2 private keys'],

@@ -58,7 +58,7 @@ withOpenssl(() => {
     });
 
     // One file in some hundreds: decrypted by the bytes of UTF-16, it ends in what looks like padding, and is nonsense.
-    test('a passphrase whose other bytes seem to open it', async () => {
+    test('a passphrase of which another encoding seems to fit', async () => {
       const cert = given(readFileSync(new URL('../../../fixtures/pfx/other-bytes-fit.pfx', import.meta.url)));
       const { certificates } = await readPair({ cert }, new Secret('pässwörd €'));
       expect(certificates).toHaveLength(1);

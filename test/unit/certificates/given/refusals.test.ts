@@ -144,7 +144,7 @@ withOpenssl(() => {
   test('an issuer of the same name that has another key', async () => {
     const said = await refusal(() => check([server(root, own).cert, authority('root').cert]));
     expect(said).toContain(
-      '"CN=site" was not signed by the "CN=root" that is here: that one has another key',
+      '"CN=site" was not signed by the "CN=root" that is here: its key is a different one',
     );
   });
 
@@ -163,13 +163,13 @@ withOpenssl(() => {
 
   test.each([
     [1024, 'has an RSA key of 1024 bits'],
-    ['secp256k1', 'has a key of a kind that Docker does not know (EC secp256k1)'],
+    ['secp256k1', 'has a key of a kind that Docker does not support (EC secp256k1)'],
   ])('a key that clients refuse: %s', async (kind, says) => {
     const weak = server(root, { key: newKey(kind) });
     expect(await refusal(() => check([weak.cert, root.cert], { key: weak.key }))).toContain(says);
   });
 
-  test('everything that is wrong is said at once', async () => {
+  test('reports every fault at once', async () => {
     const other = server(middle, { ...own, days: 10 }, 'DNS:a.example');
     const said = await refusal(() => check([other.cert], { now: inDays(20), extraCa: [middle.cert] }));
     expect(said.split('\n')).toEqual([
@@ -179,7 +179,7 @@ withOpenssl(() => {
     ]);
   });
 
-  test('one wrong byte anywhere is refused in words', async () => {
+  test('one wrong byte anywhere gives a readable refusal', async () => {
     const der = new X509Certificate(site.cert).raw;
     const { below } = random(9);
     let refused = 0;

@@ -32,7 +32,7 @@ withOpenssl(() => {
   };
   const OUTSIDE = ['192.168.7.7', 'fd00::1'];
 
-  test('what clients would refuse is not in it, and is not told of as missing', async () => {
+  test('addresses that the name constraints exclude are left out, and not reported as missing', async () => {
     const host = fakeHost();
     const made = await site('--host a.corp.example', ['10.1.2.3', ...OUTSIDE], host);
     const [leaf = '', ...above] = splitPem(made.chain);
@@ -45,7 +45,7 @@ withOpenssl(() => {
     expect(again.lacks).toEqual(['10.9.9.9']);
   });
 
-  test('what was asked for is refused, since nobody would get it', async () => {
+  test('a requested name that the name constraints exclude is refused', async () => {
     expect(await refusal(() => site('--host a.corp.example --san 192.168.7.7', []))).toContain(
       'may not sign for 192.168.7.7',
     );

@@ -16,11 +16,11 @@ async function plan(before: string) {
   return (await containerd(look))?.resources(HTTP, {} as never);
 }
 
-test('one that another version wrote, with other words about how it goes, is the program’s own', async () => {
+test('a file of another version, with another note about its removal, counts as our own', async () => {
   const resources = await plan('# Written by registry-setup; --undo removes it.\nserver = "x"\n');
   expect(resources).toContainEqual(expect.objectContaining({ kind: 'file', path: FILE }));
 });
 
-test('one of somebody else stays unchanged', async () => {
+test('a file of somebody else stays unchanged', async () => {
   await expect(plan('server = "x"\n')).rejects.toMatchObject({ exitCode: 2 });
 });

@@ -12,7 +12,7 @@ test.each([
   expect(await askDaemon(host, {})).toBe(answer);
 });
 
-test('one that hangs is an error', async () => {
+test('a Docker that hangs is an error', async () => {
   const host = fakeHost();
   host.commands['docker info'] = { code: 124 };
   await expect(askDaemon(host, {})).rejects.toThrow('does not answer');

@@ -385,7 +385,7 @@ describe('an archive that was made to do harm', { timeout: 60_000 }, () => {
     }
   });
 
-  test.each(HARMLESS)('%s does none', async (_, build, why) => {
+  test.each(HARMLESS)('%s does no harm', async (_, build, why) => {
     const { results, place } = await attack(build);
     expect(results.list).toMatchObject([{ RepoTags: [REF] }]);
     expect(Buffer.isBuffer(results.bundle) && Buffer.isBuffer(results.load)).toBe(true);
@@ -400,7 +400,7 @@ describe('an archive that was made to do harm', { timeout: 60_000 }, () => {
     }
   });
 
-  test('a path that is no file is refused, and nothing is waited for', async () => {
+  test('a path that is not a file is refused at once', async () => {
     const place = withArchive(() => Buffer.alloc(0));
     const fifo = join(place.place, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -435,7 +435,7 @@ describe('an archive that was made to do harm', { timeout: 60_000 }, () => {
     });
   });
 
-  test('what an image says of its machine is a word, or the bundle is not made', async () => {
+  test('an image whose architecture is not a plain word makes no bundle', async () => {
     for (const content of [
       '{"architecture":"*/ process.exit() //"}',
       '{"architecture":["amd64"]}',
@@ -550,7 +550,7 @@ describe('an archive of an engine', () => {
     }
   });
 
-  test('what an engine does not read by itself is written anew: the list alone, whole, not packed', async () => {
+  test('an archive that an engine cannot read is rewritten: the list alone, whole, not packed', async () => {
     for (const build of [layout, () => packedBy('zstd')(legacy())]) {
       const place = withArchive(build);
       const engine = withEngine();

@@ -30,7 +30,7 @@ describe('a pull that did not get through', () => {
     },
   );
 
-  test('this shell has one and Docker has not: the lines that give it to Docker, without the password in it', async () => {
+  test('this shell has a proxy and Docker has none: shows the lines that give it to Docker, without the password', async () => {
     const env = { HTTPS_PROXY: 'http://me:ge%40heim@proxy.corp:3128' };
     const { why, fix } = await pullTrouble(machine(), 'docker', 'registry:3', TIMEOUT, env);
     expect(why.join()).toContain('(HTTPS_PROXY=http://proxy.corp:3128); Docker has none');
@@ -52,7 +52,7 @@ describe('a pull that did not get through', () => {
     expect(fix.join()).toContain('-x "$https_proxy"');
   });
 
-  test('no proxy anywhere: nothing is said of any', async () => {
+  test('no proxy anywhere: no proxy is mentioned', async () => {
     expect(await pullTrouble(machine(), 'docker', 'registry:3', TIMEOUT, {})).toEqual({ why: [], fix: [] });
   });
 });

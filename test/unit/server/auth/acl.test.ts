@@ -65,7 +65,7 @@ describe('an administrator', () => {
     ['ann', 'joann'],
     ['ann', 'Ann'],
     ['ann', ''],
-  ])('what %s may is nothing to %j', (name, other) => {
+  ])('the rights of %s do not extend to %j', (name, other) => {
     const settings = roles([], { users: [name] });
     expect(granted(settings, other, `repository:a:${ALL}`)).toBe('');
     expect(granted(settings, other, 'registry:catalog:*')).toBe('');
@@ -137,7 +137,7 @@ describe('a reader of some repositories', () => {
     },
   );
 
-  test('the proof has a name of its own where there is room for one', () => {
+  test("the proof uses its own repository if the reader's patterns allow one", () => {
     expect(sampleRepository({ name: 'bob', scopes: [] }, 'x')).toBe('x');
     expect(sampleRepository({ name: 'bob', scopes: ['team/*', 'base'] }, 'x')).toBe('team/x');
     expect(sampleRepository({ name: 'bob', scopes: ['base', 'a/b/*'] }, 'x')).toBe('a/b/x');
@@ -156,11 +156,11 @@ describe('everybody', () => {
     expect(granted(settings, 'admin', `repository:a/b:${ALL}`)).toBe(ALL);
   });
 
-  test('is nobody unless that was asked for', () => {
+  test('gets nothing without --anonymous-pull', () => {
     expect(granted(roles(['bob']), '', 'repository:a:pull')).toBe('');
   });
 
-  test('has a password, once', () => {
+  test('every user needs one password, also with several --reader', () => {
     expect(everyone(roles(['carol:a', 'bob', 'carol:b'], { users: ['x', 'y'] }))).toEqual([
       'x',
       'y',
@@ -176,7 +176,7 @@ test('no rule looks at an address: behind a proxy everybody has the same one', (
   for (const { match } of rules) if (match.name?.startsWith('/')) expect(match.name).toMatch(/^\/\^.*\$\/$/);
 });
 
-test('hashes are found again, also in a file that was broken by hand', async () => {
+test('hashes are read back, also from a file that was broken by hand', async () => {
   const users = {
     ann: { password: '$2b$10$aaa' },
     '007': { password: '$2b$05$bbb' },
@@ -233,7 +233,7 @@ describe('--reader', () => {
     ['bob\n', 'is not a user name'],
   ])('%j: %s', (value, wanted) => expect(checkReader(value)?.message).toContain(wanted));
 
-  test('tells how it is written', () => {
+  test('the error shows the format', () => {
     expect(checkReader('bob:Team/*')?.fix).toBe('--reader bob:team/*');
   });
 });
@@ -253,7 +253,7 @@ describe('what does not go together', () => {
     ['--auth token', []],
     [
       '--auth token --reader bob --reader carol:team/* --anonymous-pull',
-      ['--anonymous-pull: everybody may pull everything then, also carol'],
+      ['--anonymous-pull: then everybody may pull everything, also carol'],
     ],
     ['--auth token --reader bob --anonymous-pull', []],
     ['--auth token --user ann --reader ann', ['--reader: ann is an administrator already (--user)']],
@@ -266,12 +266,12 @@ describe('what does not go together', () => {
     ['--auth token --port 5001', ['--port: the registry and its logins need a port each']],
     ['--auth token --port 5001 --auth-port 5002', []],
     ['--auth token --auth-port 0', [expect.stringMatching(/^--auth-port: a port is a number/)]],
-    ['--reader bob', ['--reader: only --auth token knows readers, not htpasswd']],
-    ['--auth none --reader bob', ['--reader: only --auth token knows readers, not none']],
-    ['--anonymous-pull', ['--anonymous-pull: only --auth token knows pulls without login, not htpasswd']],
+    ['--reader bob', ['--reader: only --auth token has readers, not htpasswd']],
+    ['--auth none --reader bob', ['--reader: only --auth token has readers, not none']],
+    ['--anonymous-pull', ['--anonymous-pull: only --auth token has pulls without login, not htpasswd']],
     [
       '--auth none --anonymous-pull',
-      ['--anonymous-pull: only --auth token knows pulls without login, not none'],
+      ['--anonymous-pull: only --auth token has pulls without login, not none'],
     ],
     ['--auth token --auth-image Docker_Auth', [expect.stringMatching(/^--auth-image: /)]],
   ])('%s', (line, wanted) => {

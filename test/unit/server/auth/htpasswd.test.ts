@@ -30,7 +30,7 @@ const withoutApache =
   spawnSync('htpasswd', ['-h']).error && 'htpasswd is not installed (apt-get install apache2-utils)';
 
 describe('a hash', () => {
-  test('costs 10 for what a person chose, 5 for what was generated', async () => {
+  test('costs 10 for a chosen password, 5 for a generated one', async () => {
     expect(cost(await hashPassword(new Secret('x'), false))).toBe(10);
     expect(cost(await hashPassword(generatePassword(), true))).toBe(5);
   });
@@ -56,7 +56,7 @@ describe('a hash', () => {
     });
   });
 
-  test('one that Apache made is read', async (context) => {
+  test('a hash that Apache made is accepted', async (context) => {
     if (withoutApache) return context.skip(withoutApache);
     const { stdout } = spawnSync('htpasswd', ['-niBC', '5', 'admin'], { input: 'geheim', encoding: 'utf8' });
     const [login] = readHtpasswd(stdout);
@@ -76,7 +76,7 @@ test('a generated password has 128 random bits and more, no look-alikes, and no 
   expect(Math.min(...counts)).toBeGreaterThan(150);
 });
 
-test('reading leaves out what the registry leaves out', () => {
+test('reading skips the lines that the registry skips', () => {
   const text =
     '# a comment\n\nadmin:$2b$10$one\r\n ci:$2y$05$two \nold:$apr1$x\nplain:geheim\n:$2b$10$x\nnocolon\n';
   expect(readHtpasswd(text)).toEqual([

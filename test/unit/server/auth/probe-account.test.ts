@@ -7,7 +7,7 @@ import { fakeHost } from '../../../helpers/fake-host.ts';
 const settings = { dir: '/opt/registry' } as Settings;
 const path = '/opt/registry/.state/proof';
 
-test('it is made once, and kept while its password and its hash belong together', async () => {
+test('the account is made once, and kept while its password and its hash match', async () => {
   const host = fakeHost();
   const made = await loadWitness(settings, host);
   const file = witnessFile(settings, made);

@@ -28,7 +28,7 @@ describe('the engine', () => {
     host.commands['docker info'] = result;
   };
 
-  test('one that runs', async () => {
+  test('a running engine', async () => {
     const info = {
       LoggingDriver: 'local',
       SecurityOptions: ['name=userns', 'name=rootless'],
@@ -96,7 +96,7 @@ describe('the engine', () => {
 describe('addresses', () => {
   const at = (name: string, address: string, family: 4 | 6 = 4) => ({ interface: name, address, family });
 
-  test('that of the way out first, IPv4 before IPv6, no inner networks', async () => {
+  test('the address of the default route comes first, IPv4 before IPv6, no container networks', async () => {
     const host = fakeHost();
     host.machine = {
       ...host.machine,
@@ -116,7 +116,7 @@ describe('addresses', () => {
     ]);
   });
 
-  test('none at all is no failure', async () => {
+  test('no address at all is not a failure', async () => {
     const host = fakeHost();
     host.machine = { ...host.machine, addresses: [] };
     expect(await gatherFacts(host, DIR)).toMatchObject({
@@ -134,7 +134,7 @@ test('ports that something listens on, in both families', async () => {
   expect((await listeningPorts(fakeHost())).size).toBe(0);
 });
 
-test('who holds a port', async () => {
+test('names the program that holds a port', async () => {
   const host = fakeHost();
   host.commands['ss -Hltnp sport = :80'] = {
     stdout: 'LISTEN 0 511 *:80 *:* users:(("nginx",pid=812,fd=6),("nginx",pid=9,fd=6))',
@@ -144,7 +144,7 @@ test('who holds a port', async () => {
   expect(await portHolder(host, 81)).toBe('another program');
 });
 
-test('what was answered last time; a file that cannot be read is bad input', async () => {
+test('reads the answers of the last run; an unreadable file is bad input', async () => {
   const host = fakeHost();
   expect(await gatherFacts(host, DIR)).toMatchObject({ last: undefined, settingsText: undefined });
   host.put(`${DIR}/settings.yml`, 'port: 30001\n');
@@ -168,7 +168,7 @@ describe('preflight', () => {
   }
   const stranger = { uid: 1001, gid: 1001 };
 
-  test('nothing in the way', async () => {
+  test('a machine without problems has no findings', async () => {
     expect(await findings(machine())).toEqual([]);
     expect(findingsError([])).toBeUndefined();
   });
@@ -275,7 +275,7 @@ describe('preflight', () => {
     expect(await findings(host)).toEqual([]);
   });
 
-  test("a directory that everybody may write to is fine, whoever's it is", async () => {
+  test('a world-writable directory is accepted, whoever owns it', async () => {
     const host = machine();
     await host.mkdir('/srv/x', 0o777);
     await host.chmod('/srv/x', 0o777, stranger);
@@ -311,7 +311,7 @@ describe('an image archive', () => {
       ),
     );
 
-  test('tells what it holds', async () => {
+  test('lists its images', async () => {
     const files = { Config: 'c.json', Layers: ['l.tar'] };
     const list = [['other:1'], null, ['mirror/registry:3', 'registry:3']].map((RepoTags) => ({
       RepoTags,

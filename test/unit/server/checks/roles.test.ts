@@ -21,11 +21,11 @@ const wait = (...resources: Change['resource'][]) =>
 test.each([
   ['its configuration', file('/opt/registry-auth/auth/auth_config.yml')],
   ['its container', container('registry-auth')],
-])('%s: it is asked, and silent here', async (_, resource) => {
+])('a change of %s: waits for docker_auth', async (_, resource) => {
   await expect(wait(resource)).rejects.toThrow('docker_auth does not answer');
 });
 
-test('a removal counts as what it removes', async () => {
+test('a removal counts as a change of what it removes', async () => {
   const key = { kind: 'container', id: 'registry-auth' };
   const gone = orphans([], new Map([['', { key, title: '', undo: { steps: [] } }]]));
   await expect(wait(...gone)).rejects.toThrow('docker_auth does not answer');

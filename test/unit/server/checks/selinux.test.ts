@@ -53,7 +53,7 @@ test.each(['docker', 'podman'])(
   },
 );
 
-test('it is on in both of its modes: a change of the mode starts no container anew', async () => {
+test('SELinux counts as on in both modes: a change of mode replaces no container', async () => {
   for (const [mode, on] of [
     ['1\n', true],
     ['0\n', true],
@@ -86,7 +86,7 @@ describe('--storage that others need', () => {
   test.each<[string, string, ((host: FakeHost) => void) | undefined, string]>([
     ['of the system', '/usr/share/images', undefined, 'belongs to the system'],
     ['of the engine', '/var/lib/docker/images', undefined, 'belongs to the system'],
-    ["somebody's home", '/srv/ann', home, "is somebody's home"],
+    ['a home directory', '/srv/ann', home, 'is a home directory'],
     ['with other things in it', '/mnt/disk', shared, 'holds other things (photos)'],
   ])('%s', async (_, path, prepare, message) => {
     expect((await found(`--storage ${path}`, prepare)).join()).toContain(message);

@@ -132,7 +132,7 @@ describe('the digest of a container', () => {
   const digest = (...args: Parameters<typeof plan>) => one(plan(...args), 'container').digest;
   const before = digest('');
 
-  test('is the same for the same, and for what the registry reads again by itself', () => {
+  test('stays the same for equal settings, and for files that the registry rereads itself', () => {
     expect(digest('')).toBe(before);
     expect(digest('--user ci', { logins: [{ name: 'ci', hash: '$2b$05$other' }] })).toBe(before);
     expect(digest('', {}, { settingsText: '# a remark\nport: 5000\n' })).toBe(before);
@@ -146,16 +146,16 @@ describe('the digest of a container', () => {
     ['the secret', '', { httpSecret: 'f'.repeat(64) }],
     ['the log', '', {}, { logDriver: 'journald' }],
     ['the realm', '--host other.example'],
-  ])('is another one when %s changes', (_, ...args) => expect(digest(...args)).not.toBe(before));
+  ])('changes with %s', (_, ...args) => expect(digest(...args)).not.toBe(before));
 
-  test('is another one when the certificate changes, for that is read once', () => {
+  test('changes with the certificate, which is read only once', () => {
     const tls = '--tls self-signed --no-renew';
     const renewed = { site: { ...SITE, chain: 'NEW\n' } };
     expect(digest(tls, renewed)).not.toBe(digest(tls, { site: SITE }));
   });
 });
 
-test('hashes are kept without login, so that they are there when it comes back', () => {
+test('password hashes are kept while login is off', () => {
   expect(file(plan('--auth none --user admin'), 'auth/htpasswd')?.content).toContain('admin:$2b$05$admin');
   expect(
     one(plan('--auth none --user admin'), 'container').service.mounts.map(({ target }) => target),
