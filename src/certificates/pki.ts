@@ -13,6 +13,7 @@ import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import { CliError } from '../errors.ts';
 import { asciiName, ipBytes } from '../host/names.ts';
+import type { KeyType } from '../settings/settings.ts';
 import {
   asn1,
   Class,
@@ -83,9 +84,12 @@ const isCa = (below: number) => {
 };
 // A bit string begins with the number of unused bits at its end; the bits are in the order of RFC 5280 4.2.1.3.
 const keyUsage = (bits: string) => extension('2.5.29.15', primitive(Type.BITSTRING, bits), true);
-const SERVES = keyUsage('\x05\xa0'); // digitalSignature, keyEncipherment
+// An EC key enciphers no key (RFC 5480, 3).
+const SERVES = { rsa: keyUsage('\x05\xa0'), ecdsa: keyUsage('\x07\x80') }; // digitalSignature, keyEncipherment
 const SIGNS = keyUsage('\x01\x06'); // keyCertSign, cRLSign
-const SERVES_AND_SIGNS = keyUsage('\x02\xa4'); // digitalSignature, keyEncipherment, keyCertSign
+const SERVES_AND_SIGNS = { rsa: keyUsage('\x02\xa4'), ecdsa: keyUsage('\x02\x84') }; // and keyCertSign
+const usageOf = ({ asymmetricKeyType }: KeyObject): KeyType =>
+  asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
 const SERVER_AUTH = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
 
 /** Returns the key ids of the subject and its issuer: a client tells certificates with equal names apart by them. */
@@ -160,9 +164,12 @@ function certificate(contents: Contents, issuer: { certPem?: string; keyPem: Key
   return new X509Certificate(encode(sequence(toSign, algorithm, bits))).toString();
 }
 
-/** Makes an RSA key off the main thread. @param bits 2048 for a server, 3072 for a CA */
-export async function makeKey(bits: number): Promise<KeyPem> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits });
+/** Makes a key off the main thread: EC (P-256), or RSA of that many bits. */
+export async function makeKey(type: KeyType, bits: number): Promise<KeyPem> {
+  const { privateKey } =
+    type === 'ecdsa'
+      ? await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
+      : await promisify(generateKeyPair)('rsa', { modulusLength: bits });
   return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
@@ -192,12 +199,17 @@ export const makeCa = ({ name, ...own }: Own & { name: string }): string =>
  * It is a CA: OpenSSL 1.1 accepts a trusted certificate as its own issuer only if it may sign certificates.
  */
 export const makeSelfSigned = ({ names, days, ...own }: Served): string =>
-  root(names[0] ?? 'registry', days, own, [isCa(0), SERVES_AND_SIGNS, SERVER_AUTH, alternativeNames(names)]);
+  root(names[0] ?? 'registry', days, own, [
+    isCa(0),
+    SERVES_AND_SIGNS[usageOf(createPublicKey(own.keyPem))],
+    SERVER_AUTH,
+    alternativeNames(names),
+  ]);
 
 /** Makes a server's certificate for the public part of its key. It ends with its issuer's, if that comes first. */
 export function makeSite({ names, days, keyPem, now, issuer }: Served & { issuer: Issuer }): string {
-  const extensions = [NOT_A_CA, SERVES, SERVER_AUTH, alternativeNames(names)];
   const [subject, publicKey] = [subjectName(names[0] ?? 'registry'), createPublicKey(keyPem)];
+  const extensions = [NOT_A_CA, SERVES[usageOf(publicKey)], SERVER_AUTH, alternativeNames(names)];
   return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, issuer);
 }
 

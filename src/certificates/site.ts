@@ -5,7 +5,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { bare } from '../host/names.ts';
 import type { Secret } from '../secret.ts';
-import type { Settings } from '../settings/settings.ts';
+import type { KeyType, Settings } from '../settings/settings.ts';
 import { fits, inOrder, lacking, type SiteNames } from './names.ts';
 import { splitPem } from './split.ts';
 
@@ -37,27 +37,38 @@ export interface Site {
   warnings: string[];
 }
 
-/** New keys, which take time to make: each is begun at the first call, and made once. */
+/** New keys, some of which take a second to make: each is begun at the first call, and made once. */
 export interface Keys {
-  site(): Promise<string>;
-  ca(): Promise<string>;
+  site(type: KeyType): Promise<string>;
+  ca(type: KeyType): Promise<string>;
   token(): Promise<string>;
 }
 
+/** EC keys are P-256. An RSA key of 2048 bits is enough for the year of a certificate and for tokens, a CA lasts ten. */
 const SITE_BITS = 2048;
 const CA_BITS = 3072;
+const TOKEN_BITS = 2048;
 
-/** Returns the three keys, none of them begun: RSA of 2048 bits for the server, of 3072 bits for the CA and for tokens. */
+/** Returns the three keys, none of them begun. */
 export function makeKeys(): Keys {
   const once = (bits: number) => {
-    let key: Promise<string> | undefined;
-    return () => {
-      key ??= import('./pki.ts').then(({ makeKey }) => makeKey(bits));
+    const made = new Map<KeyType, Promise<string>>();
+    return (type: KeyType) => {
+      const key = made.get(type) ?? import('./pki.ts').then(({ makeKey }) => makeKey(type, bits));
+      made.set(type, key);
       return key;
     };
   };
-  return { site: once(SITE_BITS), ca: once(CA_BITS), token: once(CA_BITS) };
+  const token = once(TOKEN_BITS);
+  return { site: once(SITE_BITS), ca: once(CA_BITS), token: () => token('rsa') };
 }
+
+const typeOf = (key: string): KeyType =>
+  createPrivateKey(key).asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
+
+/** Returns the kind of a new key: the one that the user asked for, else that of the key that it replaces, else EC. */
+const typeFor = ({ keyType }: Settings, former: string | undefined): KeyType =>
+  keyType ?? (former === undefined ? 'ecdsa' : typeOf(former));
 
 /** What to recreate although it fits. */
 export interface Renew {
@@ -127,7 +138,8 @@ export async function selfSignedSite(
   if (keep) return { ...selfSigned(leaf, served.key), fresh: false, lacks: lacking(leaf, names) };
   const { makeSelfSigned } = await import('./pki.ts');
   // Keeps the key if there is one: to Go, so to Docker, the former certificate then vouches for the new one until it ends.
-  const key = leaf && served && isSelfSigned(leaf) ? served.key : await keys.site();
+  const key =
+    leaf && served && isSelfSigned(leaf) ? served.key : await keys.site(typeFor(settings, undefined));
   return {
     ...selfSigned(makeSelfSigned({ names: inOrder(names), days: settings.days, keyPem: key, now }), key),
     fresh: true,
@@ -165,7 +177,8 @@ export async function signedSite(
     return cert.checkIssued(issuer) && cert.verify(issuer.publicKey);
   };
   const end = new Date(issuer.validTo);
-  if (leaf && served && !renew.site && issued(leaf) && fits(leaf, names, settings.days, end, now))
+  const asked = served && typeFor(settings, served.key) === typeOf(served.key);
+  if (leaf && asked && !renew.site && issued(leaf) && fits(leaf, names, settings.days, end, now))
     return {
       chain: join_([leaf, ...ca.tail]),
       key: served.key,
@@ -174,7 +187,7 @@ export async function signedSite(
       lacks: lacking(leaf, names),
     };
   const { makeSite } = await import('./pki.ts');
-  const [keyPem, issuerKey] = await Promise.all([keys.site(), ca.key()]);
+  const [keyPem, issuerKey] = await Promise.all([keys.site(typeFor(settings, served?.key)), ca.key()]);
   const made = makeSite({
     names: inOrder(names),
     days: settings.days,
@@ -199,7 +212,7 @@ async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Ho
   if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
   if (alive) keyOf(before, settings);
   const { makeCa, crossSign } = await import('./pki.ts');
-  const key = await keys.ca();
+  const key = await keys.ca(typeFor(settings, before?.key));
   // The year tells two roots of one registry apart for a user who sees both in a trust store.
   const cert = makeCa({ name: `registry ${bare(settings.host)} ${now.getUTCFullYear()}`, keyPem: key, now });
   if (!alive) return { cert, key, cross: [] };

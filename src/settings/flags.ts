@@ -214,6 +214,12 @@ export const FLAGS = {
     ['setup', 'rotate', 'bundle'],
     setting('days', { default: 397, check: checkDays }),
   ),
+  'key-type': choice(
+    ['ecdsa', 'rsa'],
+    'the kind of new keys (ecdsa; a registry that exists keeps its kind)',
+    ['setup', 'rotate', 'bundle'],
+    setting('keyType', { below: 1 }),
+  ),
   cert: file(
     'FILE',
     'an existing certificate: PEM or DER with its chain, or PFX',

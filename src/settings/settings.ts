@@ -10,6 +10,8 @@ export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 export type EngineWish = EngineKind | 'auto';
 
 export type Auth = 'none' | 'htpasswd' | 'token';
+/** The kind of a key that is made here: P-256, or RSA. */
+export type KeyType = 'ecdsa' | 'rsa';
 export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
 
 export interface Settings {
@@ -33,6 +35,8 @@ export interface Settings {
   san: string[];
   /** How many days a certificate lasts. */
   days: number;
+  /** The kind of the keys of certificates that are made here; undefined: EC, or that of the key that is replaced. */
+  keyType?: KeyType;
   /** A ready certificate and its key, or a CA that signs; absolute paths. With neither, `ca-signed` has its own CA. */
   cert?: string;
   key?: string;

@@ -69,7 +69,8 @@ export async function collect(context: Context): Promise<Collected> {
     return { ...collected, changing: !FLAG_NAMES.some((name) => flag(name).setting && said[name]) };
   }
   // Two RSA keys take about a second: makes them while the user reads.
-  if (answers.tls?.value !== 'insecure') for (const begin of [keys.ca, keys.site]) begin().catch(() => {});
+  if (answers.tls?.value !== 'insecure' && answers['key-type']?.value === 'rsa')
+    for (const begin of [keys.ca, keys.site]) begin('rsa').catch(() => {});
   output.say(foundLine(facts, engine, (await host.space(dir)).free), '');
   await askMissing(asking);
   return collected;

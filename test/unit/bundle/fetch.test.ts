@@ -140,7 +140,7 @@ describe('an image straight from a registry', () => {
 });
 
 test('a request through a proxy: the proxy gets its login and the destination, and sees nothing else', async () => {
-  const key = await makeKey(2048);
+  const key = await makeKey('rsa', 2048);
   const cert = makeSelfSigned({ names: ['reg.corp'], days: 1, keyPem: key });
   const port = await listening(
     createTlsServer(

@@ -53,7 +53,7 @@ test('without IPv4, the address of the IPv6 default route comes first', async ()
 });
 
 const NOW = new Date('2026-11-21T12:00:00Z');
-const keyPem = await makeKey(2048);
+const keyPem = await makeKey('rsa', 2048);
 const names = (line: { host?: string; san?: string[]; hostname?: string; addresses?: string[] }) =>
   siteNames(
     { host: line.host ?? 'reg.example', san: line.san ?? [] },

@@ -33,7 +33,7 @@ withOpenssl(() => {
   let [caKey, siteKey, ca, site, turns] = ['', '', '', '', 0];
   beforeAll(async () => {
     const clock = setInterval(() => turns++, 1);
-    [caKey, siteKey] = await Promise.all([makeKey(3072), makeKey(2048)]);
+    [caKey, siteKey] = await Promise.all([makeKey('rsa', 3072), makeKey('rsa', 2048)]);
     clearInterval(clock);
     ca = makeCa({ name: 'registry 10.0.3.17', keyPem: caKey });
     site = makeSite({ names: NAMES, days: 397, keyPem: siteKey, issuer: { certPem: ca, keyPem: caKey } });
@@ -58,6 +58,29 @@ withOpenssl(() => {
     const { validFrom, validTo } = new X509Certificate(ca);
     expect((Date.parse(validTo) - Date.now()) / DAY).toBeCloseTo(3650, 1);
     expect((Date.now() - Date.parse(validFrom)) / 3_600_000).toBeCloseTo(1, 1);
+  });
+
+  test('with EC keys openssl and Go accept a CA, a site certificate, the bridge of a new CA, and a self-signed one', async () => {
+    const [caEc, siteEc, nextKey] = await Promise.all(['a', 'b', 'c'].map(() => makeKey('ecdsa', 0)));
+    const root = makeCa({ name: 'registry 10.0.3.17', keyPem: caEc as string });
+    const next = makeCa({ name: 'registry 10.0.3.17 2027', keyPem: nextKey as string });
+    const bridge = crossSign({ newCa: next, oldCa: { certPem: root, keyPem: caEc as string } });
+    const issuer = { certPem: next, keyPem: nextKey as string };
+    const leaf = makeSite({ names: NAMES, days: 397, keyPem: siteEc as string, issuer });
+    const own = makeSelfSigned({ names: NAMES, days: 397, keyPem: siteEc as string });
+    const found = [];
+    for (const [chain, roots] of [
+      [[leaf, bridge, root, next], root],
+      [[leaf, bridge, root, next], next],
+      [[own], own],
+    ] as const) {
+      const ofGo = await goComplains({ chain: chain.join(''), key: siteEc as string, roots }, CALLED);
+      found.push(...opensslComplains([...chain], roots, CALLED), ...ofGo);
+    }
+    expect(found).toEqual([]);
+    expect(opensslText(leaf)).toMatch(/Key Usage: critical\s+Digital Signature\n/);
+    expect(opensslText(own)).toMatch(/Key Usage: critical\s+Digital Signature, Certificate Sign\n/);
+    expect(opensslText(leaf)).toMatch(/Signature Algorithm: ecdsa-with-SHA256/);
   });
 
   test('a site certificate is for a server and for nothing else', () => {

@@ -1,9 +1,11 @@
 // The key of the own CA, kept off the machine: it is needed to sign, and for nothing else.
-import { expect, test } from 'vitest';
+import { createPrivateKey } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { keyKind } from '../../../src/certificates/key-kinds.ts';
 import { siteNames } from '../../../src/certificates/names.ts';
 import { makeKeys, type OwnCa, ownCaSite, type Renew, type Site } from '../../../src/certificates/site.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
-import { fakeHost } from '../../helpers/fake-host.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 
 const DIR = '/opt/registry';
 const keys = makeKeys();
@@ -46,4 +48,43 @@ test('without the key of the CA nothing is signed; with the key back, it is', as
 test('the key of another CA is refused', async () => {
   const { host } = await machine(({ site }) => site.key);
   await expect(ownCaSite(wish(), host)).rejects.toThrow('belongs to another certificate');
+});
+
+describe('the kind of a new key', () => {
+  const kinds = ({ site, ca }: { site: Site; ca: OwnCa }) =>
+    [ca.key, site.key].map((pem) => keyKind(createPrivateKey(pem ?? '')));
+  const asked = (keyType: 'rsa' | 'ecdsa', renew: Renew = {}) => {
+    const { settings, ...rest } = wish(renew);
+    return { ...rest, settings: { ...settings, keyType }, keys: makeKeys() };
+  };
+  const P256 = 'ec prime256v1';
+
+  /** Writes what a run would write. */
+  function keep(host: FakeHost, { site, ca }: { site: Site; ca: OwnCa }) {
+    host.put(`${DIR}/ca/ca.crt`, ca.cert);
+    host.put(`${DIR}/ca/ca.key`, ca.key ?? '', 0o600);
+    host.put(`${DIR}/certs/site.crt`, site.chain);
+    host.put(`${DIR}/certs/site.key`, site.key, 0o600);
+  }
+
+  test('is P-256, and RSA if the user asks', async () => {
+    expect(kinds(await ownCaSite(wish(), fakeHost()))).toEqual([P256, P256]);
+    expect(kinds(await ownCaSite(asked('rsa'), fakeHost()))).toEqual(['rsa', 'rsa']);
+  });
+
+  test('is that of the key that it replaces, until the user asks for another', async () => {
+    const host = fakeHost();
+    const first = await ownCaSite(asked('rsa'), host);
+    keep(host, first);
+    expect(kinds(await ownCaSite({ ...wish({ site: true, ca: true }), keys: makeKeys() }, host))).toEqual([
+      'rsa',
+      'rsa',
+    ]);
+    const other = await ownCaSite(asked('ecdsa'), host);
+    expect(kinds(other)).toEqual(['rsa', P256]);
+    expect(other).toMatchObject({ site: { fresh: true }, ca: { cert: first.ca.cert } });
+    keep(host, other);
+    expect((await ownCaSite(asked('ecdsa'), host)).site.fresh).toBe(false);
+    expect(kinds(await ownCaSite(asked('ecdsa', { site: true, ca: true }), host))).toEqual([P256, P256]);
+  });
 });

@@ -19,9 +19,9 @@ let ca: Issuer;
 let key: string;
 let fingerprint: string;
 beforeAll(async () => {
-  const keyPem = await makeKey(2048);
+  const keyPem = await makeKey('rsa', 2048);
   ca = { keyPem, certPem: makeCa({ name: 'registry', keyPem }) };
-  key = await makeKey(2048);
+  key = await makeKey('rsa', 2048);
   fingerprint = new X509Certificate(ca.certPem).fingerprint256;
 });
 

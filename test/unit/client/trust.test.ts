@@ -29,10 +29,10 @@ const site = (issuer: Issuer, for_ = names) => makeSite({ names: for_, days: 30,
 
 beforeAll(async () => {
   const ca = async (name: string): Promise<Issuer> => {
-    const keyPem = await makeKey(2048);
+    const keyPem = await makeKey('rsa', 2048);
     return { keyPem, certPem: makeCa({ name, keyPem }) };
   };
-  key = await makeKey(2048);
+  key = await makeKey('rsa', 2048);
   [old, now, evil] = await Promise.all([ca('registry old'), ca('registry new'), ca('registry old')]);
 });
 afterAll(() => {

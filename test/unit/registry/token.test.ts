@@ -92,7 +92,7 @@ describe('a token server', () => {
     ['other.example', true, 'shows the certificate of another host'],
     ['reg.example', false, 'shows a certificate that is not trusted'],
   ])('with a certificate for %s, trusted: %s', async (name, trusted, wanted) => {
-    const key = await makeKey(2048);
+    const key = await makeKey('rsa', 2048);
     const cert = makeSelfSigned({ names: [name], days: 1, keyPem: key });
     const port = await listening(createTlsServer({ cert, key }) as unknown as Server);
     const error = await failure(`https://reg.example:${port}/auth`, trusted ? { ca: [cert] } : {});
@@ -103,7 +103,7 @@ describe('a token server', () => {
 describe('what a registry over TLS may not do with a password', () => {
   /** Over TLS; it sends everybody to that realm. */
   async function tlsRegistry(realm: string): Promise<Endpoint> {
-    const key = await makeKey(2048);
+    const key = await makeKey('rsa', 2048);
     const cert = makeSelfSigned({ names: ['reg.example'], days: 1, keyPem: key });
     const server = createTlsServer({ cert, key }, (_, reply) =>
       reply.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="x"` }).end(),

@@ -32,6 +32,7 @@ const VALUES: Record<SettingName, Given[]> = {
   tls: ['insecure', 'self-signed'],
   san: [['*.example.org', 'fd00::9', '10.0.0.1']],
   days: [30],
+  'key-type': ['rsa'],
   cert: ['/srv/a b/site.pem'],
   key: ['/srv/a b/site.key'],
   'ca-cert': ['/srv/ca.pem'],
