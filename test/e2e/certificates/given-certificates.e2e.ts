@@ -14,7 +14,7 @@ import {
   roundTrip,
   trustRoots,
 } from '../helpers/certificates.ts';
-import { refused, run, startTeam, type Team } from '../helpers/machines.ts';
+import { nameHost, refused, run, startTeam, type Team } from '../helpers/machines.ts';
 
 let team: Team;
 let at: string;
@@ -50,7 +50,7 @@ async function servedWith(given: Record<string, string | Buffer>, flags: string,
     await server.copyIn(file(content), `/root/${name}`);
     await server.sh(`chmod 600 /root/${name}`);
   }
-  await dev.sh(`sed -i '/${NAME}/d' /etc/hosts; echo '${server.ip} ${NAME}' >>/etc/hosts`);
+  await nameHost(dev, NAME, server.ip);
   const said = await run(server, `--yes --auth none --host ${host} ${flags}`, { cwd: '/root', env });
   expect(await onWire(dev, at)).toBe(await inFile(server));
   await trustRoots(dev, ca.cert, `${NAME}:5000`);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
 import { MEMORY, PASSWORD, pushAndPull, setUp, toolOf } from '../helpers/clients.ts';
 import { install, run, startServer } from '../helpers/machines.ts';
+import { chosen } from '../helpers/matrix.ts';
 
 const images = ['lab/hello:1' as const];
 let server: Host;
@@ -36,12 +37,15 @@ async function runSomething(host: Host) {
 
 const without = (word: string, list: string[]) => list.filter((line) => !line.includes(word));
 
-describe.each([
+const kinds: [string, string][] = [
   ['insecure', '--tls insecure'],
   ['self-signed', '--tls self-signed'],
   ['ca-signed', '--tls ca-signed'],
   ['ca-signed with tokens', '--tls ca-signed --auth token'],
-])('a registry that is %s', (name, flags) => {
+];
+
+// tls-modes.e2e.ts has clients of a self-signed one.
+describe.each(chosen(kinds, ([name]) => name !== 'self-signed'))('a registry that is %s', (name, flags) => {
   it('one line trusts the registry and logs in; a second run does nothing; --undo leaves no trace', async () => {
     const line = await setUp(server, flags);
     const joined = clients.map(async (client, i) => {

@@ -79,6 +79,12 @@ export async function until(host: Host, script: string, seconds = 20): Promise<v
   if (code !== 0) throw new Error(`${host.container}: waited ${seconds} s for: ${script}`);
 }
 
+/** Gives a machine a name in its hosts file. dockerd reads that file again 5 seconds after it has read it last (Go's net package). */
+export async function nameHost(host: Host, name: string, ip: string): Promise<void> {
+  await host.sh(`sed -i '/ ${name}$/d' /etc/hosts; echo '${ip} ${name}' >>/etc/hosts`);
+  await until(host, `! docker pull ${name}:1/none 2>&1 | grep 'no such host'`);
+}
+
 /** Tells an engine that this registry is spoken to without TLS. */
 export async function trust(dev: Host, ...addresses: string[]): Promise<void> {
   const path = '/etc/docker/daemon.json';
