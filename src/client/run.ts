@@ -1,5 +1,6 @@
 // Makes this machine trust a registry and log in to it; `targets/` has one file for each program that pulls.
 // Does one run on a developer machine: plan, lock, apply, log in, prove; or everything as it was.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -43,10 +44,18 @@ export async function preview(joining: Joining, context: Context): Promise<Prepa
   return prepare(joining, context, await readOldest(context.host, memoryOf(joining.base, joining.wish.name)));
 }
 
-/** Returns a pull by every target that can pull now; without a login, only a request to the registry. */
+/** How long a program in Go, such as dockerd, goes on with a hosts file that it has read (package net, hosts.go); milliseconds. */
+const HOSTS_FILE_LIVES = 5_000;
+
+/**
+ * Returns a pull by every target that can pull now; without a login, only a request to the registry.
+ * @param named this run has given the registry a line in the hosts file: a pull that fails is tried again when everybody has read it
+ */
 function proofSteps(
   { wish, found, trust, targets, credentials, blocked }: Joining,
   proven: string[],
+  named: boolean,
+  signal: AbortSignal,
 ): Step[] {
   const at = trusted(found, trust);
   const answers: Step = {
@@ -69,7 +78,11 @@ function proofSteps(
           report('looking for a small image');
           const pull = await choosePull(at, wish, credentials);
           report(`pulling ${pull.name}`);
-          await prove(pull);
+          await prove(pull).catch(async (error) => {
+            if (!named) throw error;
+            await sleep(HOSTS_FILE_LIVES, undefined, { signal });
+            await prove(pull);
+          });
           proven.push(label);
           return pull.exists
             ? `${label}: pulled ${pull.name}`
@@ -100,9 +113,10 @@ async function joinAlone(joining: Joining, context: Context): Promise<Joined> {
     joining.made.clear();
     for (const path of made) joining.made.add(path);
     const { parts, changes } = await prepare(joining, context, run.oldest);
+    const named = changes.some(({ resource }) => resource.kind === 'hosts');
     const steps = [
       ...parts.map(({ title, changes: own }) => stepOf(title, own, host, run)),
-      ...proofSteps(joining, proven),
+      ...proofSteps(joining, proven, named, signal),
     ];
     const remembered = async () => {
       await rememberWay(run, joining.trust.kind === 'http' ? 'http' : 'tls');
