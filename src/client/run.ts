@@ -47,15 +47,21 @@ export async function preview(joining: Joining, context: Context): Promise<Prepa
 /** How long a program in Go, such as dockerd, goes on with a hosts file that it has read (package net, hosts.go); milliseconds. */
 const HOSTS_FILE_LIVES = 5_000;
 
-/**
- * Returns a pull by every target that can pull now; without a login, only a request to the registry.
- * @param named this run has given the registry a line in the hosts file: a pull that fails is tried again when everybody has read it
- */
+/** Returns the step with a second try, after every program has read the hosts file. */
+const triedAgain = ({ title, run }: Step, signal: AbortSignal): Step => ({
+  title,
+  run: (report) =>
+    run(report).catch(async () => {
+      report('waiting until the new line of the hosts file is read');
+      await sleep(HOSTS_FILE_LIVES, undefined, { signal });
+      return run(report);
+    }),
+});
+
+/** Returns a pull by every target that can pull now; without a login, only a request to the registry. */
 function proofSteps(
   { wish, found, trust, targets, credentials, blocked }: Joining,
   proven: string[],
-  named: boolean,
-  signal: AbortSignal,
 ): Step[] {
   const at = trusted(found, trust);
   const answers: Step = {
@@ -78,11 +84,7 @@ function proofSteps(
           report('looking for a small image');
           const pull = await choosePull(at, wish, credentials);
           report(`pulling ${pull.name}`);
-          await prove(pull).catch(async (error) => {
-            if (!named) throw error;
-            await sleep(HOSTS_FILE_LIVES, undefined, { signal });
-            await prove(pull);
-          });
+          await prove(pull);
           proven.push(label);
           return pull.exists
             ? `${label}: pulled ${pull.name}`
@@ -113,10 +115,17 @@ async function joinAlone(joining: Joining, context: Context): Promise<Joined> {
     joining.made.clear();
     for (const path of made) joining.made.add(path);
     const { parts, changes } = await prepare(joining, context, run.oldest);
+    const done = parts.map(({ title, changes: own }) => ({ own, step: stepOf(title, own, host, run) }));
+    const isLogin = (own: Change[]) => own.some(({ resource }) => resource.kind === 'login');
+    // Programs ask for the new name in these steps.
     const named = changes.some(({ resource }) => resource.kind === 'hosts');
+    const asking = [
+      ...done.filter(({ own }) => isLogin(own)).map(({ step }) => step),
+      ...proofSteps(joining, proven),
+    ];
     const steps = [
-      ...parts.map(({ title, changes: own }) => stepOf(title, own, host, run)),
-      ...proofSteps(joining, proven, named, signal),
+      ...done.filter(({ own }) => !isLogin(own)).map(({ step }) => step),
+      ...(named ? asking.map((step) => triedAgain(step, signal)) : asking),
     ];
     const remembered = async () => {
       await rememberWay(run, joining.trust.kind === 'http' ? 'http' : 'tls');

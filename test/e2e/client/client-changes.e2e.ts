@@ -41,6 +41,19 @@ it('TLS to plain HTTP needs --undo first; plain HTTP to TLS removes what only pl
   await pushAndPull(client, image());
 });
 
+it('two registries at once, and undone at once: both are trusted, then nothing is left', async () => {
+  await setUp(server, '--tls insecure');
+  const names = ['one.test', 'two.test'];
+  const each = (line: (name: string) => string) => Promise.all(names.map((name) => join(line(name))));
+  await each(
+    (name) =>
+      `--client --yes --host http://${name}:5000 --address ${server.ip} --user admin --password-stdin`,
+  );
+  for (const name of names) await pushAndPull(client, `${name}:5000/team/app:1`);
+  await each((name) => `--client --undo --yes --host ${name}`);
+  expect(await client.changes()).toEqual([]);
+});
+
 it('a CA that is replaced: both roots are trusted, and each alone is enough', async () => {
   const line = await setUp(server, '--tls ca-signed');
   await join(line);

@@ -138,6 +138,20 @@ describe('a run that changes the port of a registry with images', () => {
     },
   );
 
+  it('killed while it opens the registry to everybody: the timer puts the logins back', async () => {
+    await run(server, '--yes --port 5000 --tls ca-signed --auth htpasswd --user admin');
+    await killed('--yes --auth none', { at: 'stop', after: KILL });
+    expect(await server.read('/opt/registry/settings.yml')).toContain('auth: none');
+    await server.sh('systemctl start registry-setup-renew.service');
+    expect(await server.read('/opt/registry/settings.yml')).toContain('auth: htpasswd');
+    const { stdout } = await server.sh(
+      `curl --silent --insecure -o /dev/null -w '%{http_code}' https://127.0.0.1:5000/v2/`,
+    );
+    expect(stdout).toBe('401');
+    await run(server, `uninstall --yes`);
+    await run(server, SET_UP);
+  });
+
   it('killed during the cleanup: the new container stays, and the next run finishes the cleanup', async () => {
     await killed('--yes --port 5050', { at: 'rm', before: KILL });
     await run(server, '--yes');
