@@ -29,37 +29,85 @@ export async function user(context: Context): Promise<void> {
   if (verb === 'list') return list(context, settings);
   const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
   const [name, ...more] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
-  const bad = (message: string, fix: string | string[]) => new CliError(message, { fix, exitCode: 2 });
-  if (name === undefined) throw bad(`"user ${verb}" needs a name.`, usage());
-  if (more.length > 0) throw bad(`One user at a time: ${[name, ...more].join(', ')}.`, usage());
-  if (settings.auth === 'none')
-    throw bad('Nobody logs in to this registry.', commandLine(`--auth htpasswd --user ${name}`));
-  const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
-  if (wrong) throw bad(`${wrong.message}.`, wrong.fix ?? usage());
-  if (readers.length > 0 && settings.auth !== 'token')
-    throw bad(
-      `With ${settings.auth} everybody who logs in may push: readers need token mode.`,
-      commandLine(`--auth token --reader ${readers[0]}`),
-    );
-  const there = everyone(settings).includes(name);
-  const allReaders = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
-  if (verb === 'add' && there && readers.length > 0 && !settings.users.includes(name))
-    throw bad(`${name} is a reader already.`, commandLine(['--yes', ...allReaders].map(quoted).join(' ')));
-  if (verb === 'add' && there) throw bad(`${name} is there already.`, commandLine(`user password ${name}`));
-  if (verb !== 'add' && !there) throw bad(`There is no user ${name}.`, commandLine(`user add ${name}`));
-  if (verb === 'remove' && settings.users.length === 1 && settings.users[0] === name)
-    throw bad(`${name} is the last one who can push.`, [
-      `Add another one first:   ${commandLine('user add NAME')}`,
-      `Or let everyone in:      ${commandLine('--auth none')}`,
-    ]);
-  const roles = { users: settings.users, readers: settings.readers };
-  if (verb === 'add' && readers.length > 0) roles.readers = [...settings.readers, ...readers];
-  else if (verb === 'add') roles.users = [...settings.users, name];
-  if (verb === 'remove') {
-    roles.users = settings.users.filter((who) => who !== name);
-    roles.readers = settings.readers.filter((reader) => reader.split(':')[0] !== name);
-  }
-  await change(context, verb, name, roles, facts.seen);
+  const asked = { verb, name: name ?? '', more, readers };
+  const [refused] = RULES.flatMap((rule) => rule(asked, settings) ?? []);
+  if (refused) throw new CliError(refused.message, { fix: refused.fix, exitCode: 2 });
+  await change(context, verb, asked.name, rolesAfter(asked, settings), facts.seen);
+}
+
+/** What the user asked for; `name` is empty if none was given. */
+interface Asked {
+  verb: string;
+  name: string;
+  /** Further names: one too many. */
+  more: string[];
+  /** As --reader has them: NAME[:REPO]. */
+  readers: string[];
+}
+
+/** Says what is wrong, and the way out; nothing if the rule is kept. */
+type Rule = (asked: Asked, settings: Settings) => { message: string; fix: string | string[] } | undefined;
+
+/** What must be true before a user is changed. The first rule that is broken is reported: the later ones rest on it. */
+const RULES: Rule[] = [
+  ({ verb, name }) => (name ? undefined : { message: `"user ${verb}" needs a name.`, fix: usage() }),
+  ({ name, more }) =>
+    more.length > 0
+      ? { message: `One user at a time: ${[name, ...more].join(', ')}.`, fix: usage() }
+      : undefined,
+  ({ name }, { auth }) =>
+    auth === 'none'
+      ? { message: 'Nobody logs in to this registry.', fix: commandLine(`--auth htpasswd --user ${name}`) }
+      : undefined,
+  ({ name, readers }) => {
+    const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
+    return wrong && { message: `${wrong.message}.`, fix: wrong.fix ?? usage() };
+  },
+  ({ readers }, { auth }) =>
+    readers.length > 0 && auth !== 'token'
+      ? {
+          message: `With ${auth} everybody who logs in may push: readers need token mode.`,
+          fix: commandLine(`--auth token --reader ${readers[0]}`),
+        }
+      : undefined,
+  ({ verb, name, readers }, settings) => {
+    if (verb !== 'add' || !everyone(settings).includes(name)) return undefined;
+    if (readers.length === 0 || settings.users.includes(name))
+      return { message: `${name} is there already.`, fix: commandLine(`user password ${name}`) };
+    const all = [...settings.readers, ...readers].flatMap((reader) => ['--reader', reader]);
+    return {
+      message: `${name} is a reader already.`,
+      fix: commandLine(['--yes', ...all].map(quoted).join(' ')),
+    };
+  },
+  ({ verb, name }, settings) =>
+    verb !== 'add' && !everyone(settings).includes(name)
+      ? { message: `There is no user ${name}.`, fix: commandLine(`user add ${name}`) }
+      : undefined,
+  ({ verb, name }, { users }) =>
+    verb === 'remove' && users.length === 1 && users[0] === name
+      ? {
+          message: `${name} is the last one who can push.`,
+          fix: [
+            `Add another one first:   ${commandLine('user add NAME')}`,
+            `Or let everyone in:      ${commandLine('--auth none')}`,
+          ],
+        }
+      : undefined,
+];
+
+/** Returns who may log in after the change; a new password changes nobody's role. */
+function rolesAfter({ verb, name, readers }: Asked, settings: Settings): Pick<Settings, 'users' | 'readers'> {
+  if (verb === 'remove')
+    return {
+      users: settings.users.filter((who) => who !== name),
+      readers: settings.readers.filter((reader) => reader.split(':')[0] !== name),
+    };
+  const adds = verb === 'add';
+  return {
+    users: adds && readers.length === 0 ? [...settings.users, name] : settings.users,
+    readers: adds ? [...settings.readers, ...readers] : settings.readers,
+  };
 }
 
 /** Prints the names, and in token mode what each may do. */
