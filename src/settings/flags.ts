@@ -286,6 +286,7 @@ export const FLAGS = {
     ...SPOKEN,
     word: 'ca',
   }),
+  'cut-off': toggle('with --ca: even if clients of an older CA are cut off by it', ['rotate'], SPOKEN),
   'if-expiring': number('DAYS', 'only when the certificate ends within so many days', ['rotate']),
   ca: file('FILE', "the registry's CA, instead of the one that it sends", ['client'], {
     ...CLIENT,

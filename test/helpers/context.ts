@@ -10,6 +10,7 @@ const commands = {
   client: async () => (await import('../../src/commands/client.ts')).client,
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
+  rotate: async () => (await import('../../src/commands/rotate.ts')).rotate,
   user: async () => (await import('../../src/commands/user.ts')).user,
 };
 
