@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { bare, ipBytes, ipText } from '../host/names.ts';
 import type { Settings } from '../settings/settings.ts';
 import { checkHost } from '../settings/validation.ts';
+import { dateFault, datesOf } from './validity.ts';
 
 export interface SiteNames {
   /** Names that the certificate must have, the one that clients use first; a certificate that lacks one is recreated. */
@@ -77,10 +78,9 @@ export function fits(
   issuerEnd: Date | undefined,
   now: Date,
 ): boolean {
-  const { validFrom, validTo } = new X509Certificate(cert);
-  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-  if (from > now.getTime() || to < now.getTime()) return false;
-  if (!hasNames(cert, names)) return false;
+  const dates = datesOf(cert);
+  if (dateFault(dates, now) || !hasNames(cert, names)) return false;
+  const [from, to] = [dates.notBefore.getTime(), dates.notAfter.getTime()];
   // A certificate that its issuer's end cut short still fits.
   const cut = issuerEnd !== undefined && Math.abs(to - issuerEnd.getTime()) < DAY;
   return cut || Math.abs(to - from - days * DAY) < DAY;

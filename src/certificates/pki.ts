@@ -31,6 +31,7 @@ import {
   text,
 } from './asn1.ts';
 import { keyFault, keyKind, SIGNATURES } from './key-kinds.ts';
+import { dateFault, dayBack, lasting, type Validity } from './validity.ts';
 
 /** A private key: PKCS#8, PEM, not encrypted. */
 export type KeyPem = string;
@@ -41,10 +42,6 @@ export interface Issuer {
 
 /** Ten years. */
 const CA_DAYS = 3650;
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-
-const after = (days: number, now = new Date()) => new Date(now.getTime() + days * DAY);
 
 /** Encodes a time. @param when milliseconds since 1970; the form changes in 2050 (RFC 5280 4.1.2.5) */
 function time(when: number): Element {
@@ -77,11 +74,12 @@ const extension = (id: string, value: Element, critical = false) =>
     primitive(Type.OCTETSTRING, text(encode(value))),
   );
 const NOT_A_CA = extension('2.5.29.19', sequence(), true);
-/** @param below how many CAs may come between this one and a server's certificate */
-const isCa = (below: number) => {
-  const pathLength = primitive(Type.INTEGER, String.fromCharCode(below));
-  return extension('2.5.29.19', sequence(primitive(Type.BOOLEAN, '\xff'), pathLength), true);
-};
+const isCa = (...pathLength: Element[]) =>
+  extension('2.5.29.19', sequence(primitive(Type.BOOLEAN, '\xff'), ...pathLength), true);
+/** A CA without a path length: any number of CAs may come between it and a server's certificate. */
+const IS_CA = isCa();
+/** A CA that may have no CA below it. */
+const IS_LAST_CA = isCa(primitive(Type.INTEGER, '\0'));
 // A bit string begins with the number of unused bits at its end; the bits are in the order of RFC 5280 4.2.1.3.
 const keyUsage = (bits: string) => extension('2.5.29.15', primitive(Type.BITSTRING, bits), true);
 // An EC key enciphers no key (RFC 5480, 3).
@@ -128,7 +126,7 @@ interface Contents {
   id?: Buffer;
   extensions: Element[];
   now?: Date | undefined;
-  end: Date;
+  validity: Validity;
 }
 
 /**
@@ -136,10 +134,11 @@ interface Contents {
  * @param issuer without certPem for a root, which signs itself
  */
 function certificate(contents: Contents, issuer: { certPem?: string; keyPem: KeyPem }): string {
-  const { subject, publicKey, id = keyId(publicKey), extensions, now = new Date() } = contents;
+  const { subject, publicKey, id = keyId(publicKey), extensions, now = new Date(), validity } = contents;
   const above = issuer.certPem ? new X509Certificate(issuer.certPem) : undefined;
-  const end = Math.min(contents.end.getTime(), above ? Date.parse(above.validTo) : Infinity);
-  if (end <= now.getTime()) throw new CliError(`The CA ended on ${new Date(end).toUTCString()}.`);
+  const end = Math.min(validity.end, above ? Date.parse(above.validTo) : Infinity);
+  const fault = dateFault({ notBefore: new Date(validity.begin), notAfter: new Date(end) }, now);
+  if (fault) throw new CliError(`The CA ${fault}.`);
   const key = createPrivateKey(issuer.keyPem);
   const signature = SIGNATURES[keyKind(key)];
   if (!signature) throw new CliError(`The CA ${keyFault(key)}.`, { exitCode: 2 });
@@ -154,7 +153,7 @@ function certificate(contents: Contents, issuer: { certPem?: string; keyPem: Key
     primitive(Type.INTEGER, text(serial)),
     algorithm,
     above ? dissect(above).subject : subject,
-    sequence(time(now.getTime() - HOUR), time(end)), // an hour: clocks differ
+    sequence(time(validity.begin), time(end)),
     subject,
     decode(publicKey.export({ type: 'spki', format: 'der' })),
     tagged(3, [sequence(...extensions, ...keyIds(id, above ? idIn(above) : id))]),
@@ -187,12 +186,15 @@ interface Served extends Own {
 function root(name: string, days: number, { keyPem, now }: Own, extensions: Element[]): string {
   const publicKey = createPublicKey(keyPem);
   const subject = subjectName(name, publicKey);
-  return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, { keyPem });
+  return certificate({ subject, publicKey, extensions, now, validity: lasting(days, now) }, { keyPem });
 }
 
-/** Makes a root that lasts ten years and may have one CA below it: the next root, when `rotate --ca` replaces this one. */
+/**
+ * Makes a root that lasts ten years. It has no path length: each `rotate --ca` puts one more CA below it, and nobody knows today how
+ * many there will be.
+ */
 export const makeCa = ({ name, ...own }: Own & { name: string }): string =>
-  root(name, CA_DAYS, own, [isCa(1), SIGNS]);
+  root(name, CA_DAYS, own, [IS_CA, SIGNS]);
 
 /**
  * Makes a certificate that signs itself: clients trust the very certificate that the registry serves.
@@ -200,7 +202,7 @@ export const makeCa = ({ name, ...own }: Own & { name: string }): string =>
  */
 export const makeSelfSigned = ({ names, days, ...own }: Served): string =>
   root(names[0] ?? 'registry', days, own, [
-    isCa(0),
+    IS_LAST_CA,
     SERVES_AND_SIGNS[usageOf(createPublicKey(own.keyPem))],
     SERVER_AUTH,
     alternativeNames(names),
@@ -210,17 +212,18 @@ export const makeSelfSigned = ({ names, days, ...own }: Served): string =>
 export function makeSite({ names, days, keyPem, now, issuer }: Served & { issuer: Issuer }): string {
   const [subject, publicKey] = [subjectName(names[0] ?? 'registry'), createPublicKey(keyPem)];
   const extensions = [NOT_A_CA, SERVES[usageOf(publicKey)], SERVER_AUTH, alternativeNames(names)];
-  return certificate({ subject, publicKey, extensions, now, end: after(days, now) }, issuer);
+  return certificate({ subject, publicKey, extensions, now, validity: lasting(days, now) }, issuer);
 }
 
 /**
  * Certifies the new CA's name and key by the old CA: clients that know the old root alone then trust what the new CA signs.
- * The old CA must be allowed a CA below it (its path length is not 0).
+ * The old CA must be allowed a CA below it (its path length is not 0). The bridge has no path length: see makeCa.
  */
 export function crossSign({ newCa, oldCa, now }: { newCa: string; oldCa: Issuer; now?: Date }): string {
   const cert = new X509Certificate(newCa);
   const [{ publicKey }, { subject }] = [cert, dissect(cert)];
-  const rest = { id: idIn(cert), extensions: [isCa(0), SIGNS], now, end: new Date(cert.validTo) };
+  const validity = { begin: dayBack(now), end: Date.parse(cert.validTo) };
+  const rest = { id: idIn(cert), extensions: [IS_CA, SIGNS], now, validity };
   return certificate({ subject, publicKey, ...rest }, oldCa);
 }
 

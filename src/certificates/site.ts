@@ -6,8 +6,11 @@ import type { Host } from '../host/host.ts';
 import { bare } from '../host/names.ts';
 import type { Secret } from '../secret.ts';
 import type { KeyType, Settings } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
+import { quoted } from '../terminal/shell.ts';
 import { fits, inOrder, lacking, type SiteNames } from './names.ts';
 import { splitPem } from './split.ts';
+import { dateFault, datesOf } from './validity.ts';
 
 /** Asks for the passphrase of a user's key; undefined if there is no terminal to ask on. */
 export type AskPassphrase = (path: string) => Promise<Secret | undefined>;
@@ -17,7 +20,10 @@ export interface OwnCa {
   cert: string;
   /** Undefined if the user keeps it off this machine: only signing needs it. */
   key: string | undefined;
-  /** After `rotate --ca`: this CA certified by the former CA, and the former root. Clients of the former root need both. */
+  /**
+   * After `rotate --ca`: each CA certified by the one before it, the newest first, then the former roots, the oldest first.
+   * None is ever dropped, not even after its end: with a wrong clock it only seems to have ended, and nothing could make it again.
+   */
   cross: string[];
 }
 
@@ -34,6 +40,11 @@ export interface Site {
   fresh: boolean;
   /** Addresses of this machine that the certificate lacks, and a new one would have. */
   lacks?: string[];
+  /**
+   * The CA made here has ended, or is not valid yet: everything is kept as it is, although clients refuse it. Only `rotate --ca`
+   * replaces the CA: the clock may be wrong, and the key of the former CA would be lost.
+   */
+  outdated?: CliError;
   warnings: string[];
 }
 
@@ -198,27 +209,16 @@ export async function signedSite(
   return { chain: join_([made, ...ca.tail]), key: keyPem, publicCa: false, fresh: true };
 }
 
-/**
- * Returns the CA of this registry: lasts ten years, made if there is none, replaced by `rotate --ca`.
- * @throws CliError (exit 2) if its files do not belong together, or if it must sign without its key
- */
-async function ownCa({ settings, keys, renew, now = new Date() }: Wish, host: Host): Promise<OwnCa> {
-  const before = await readOwnCa(host, settings.dir);
-  const place = join(settings.dir, 'ca');
-  // Refuses to replace it silently: every client would have to trust a new CA.
-  if (!before && (await host.stat(join(place, 'ca.crt'))))
-    throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is not a certificate');
-  const alive = before && Date.parse(new X509Certificate(before.cert).validTo) > now.getTime();
-  if (alive && !renew.ca) return { ...before, cross: before.cross.filter((pem) => !ended(pem, now)) };
-  if (alive) keyOf(before, settings);
+/** Makes a CA, certified by the one before it. @throws CliError (exit 2) if the former CA must sign without its key */
+async function newCa({ settings, keys, now = new Date() }: Wish, before: OwnCa | undefined): Promise<OwnCa> {
+  const oldCa = before && { certPem: before.cert, keyPem: keyOf(before, settings) };
   const { makeCa, crossSign } = await import('./pki.ts');
   const key = await keys.ca(typeFor(settings, before?.key));
   // The year tells two roots of one registry apart for a user who sees both in a trust store.
   const cert = makeCa({ name: `registry ${bare(settings.host)} ${now.getUTCFullYear()}`, keyPem: key, now });
-  if (!alive) return { cert, key, cross: [] };
-  const oldCa = { certPem: before.cert, keyPem: keyOf(before, settings) };
-  const cross = crossSign({ newCa: cert, oldCa, now });
-  return { cert, key, cross: [cross, before.cert] };
+  if (!oldCa) return { cert, key, cross: [] };
+  const bridge = crossSign({ newCa: cert, oldCa, now });
+  return { cert, key, cross: splitPem(join_([bridge, ...before.cross, before.cert])) };
 }
 
 const cannotSign = (place: string, why: string) =>
@@ -235,13 +235,62 @@ function keyOf({ key }: OwnCa, { dir }: Pick<Settings, 'dir'>): string {
   throw cannotSign(join(dir, 'ca'), 'ca.key is missing');
 }
 
-const ended = (pem: string, now: Date) => Date.parse(new X509Certificate(pem).validTo) < now.getTime();
+/** Returns the error for a CA that is out of date. @param why the end of a sentence, which names the clock */
+function outdatedCa(why: string, dir: string, inUse: boolean): CliError {
+  const replace = inUse ? commandLine('rotate --ca') : `rm -r ${quoted(join(dir, 'ca'))}`;
+  return new CliError(`The CA of this registry ${why}.`, {
+    fix: [
+      'Is the clock of this machine right?   timedatectl',
+      `If it is, a new CA, which every client must be given:   ${replace}`,
+    ],
+  });
+}
 
-/** Returns the certificate of `ca-signed` with this registry's own CA. @throws as ownCa */
+/** Returns what is served, unchanged. @throws CliError if nothing is served: the CA cannot sign */
+async function unchangedSite(host: Host, { dir }: Settings, ca: OwnCa, fault: string): Promise<Site> {
+  const kept = { chain: '', key: '', roots: [ca.cert], publicCa: false, fresh: false, warnings: [] };
+  const site = await siteOnDisk(host, dir, kept);
+  const [leaf] = splitPem(site?.chain ?? '');
+  const inUse = leaf !== undefined && new X509Certificate(leaf).checkIssued(new X509Certificate(ca.cert));
+  const outdated = outdatedCa(fault, dir, inUse);
+  if (!site) throw outdated;
+  return { ...site, outdated };
+}
+
+/**
+ * Returns the certificate of `ca-signed` with this registry's own CA: made if there is none, replaced by `rotate --ca` alone.
+ * @throws CliError (exit 2) if the CA's files do not belong together, or if it must sign without its key
+ */
 export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; ca: OwnCa }> {
-  const ca = await ownCa(wish, host);
-  const tail = [...ca.cross, ca.cert];
-  const key = async () => keyOf(ca, wish.settings);
+  const { settings, renew, now = new Date() } = wish;
+  const before = await readOwnCa(host, settings.dir);
+  const place = join(settings.dir, 'ca');
+  // Refuses to replace it silently: every client would have to trust a new CA.
+  if (!before && (await host.stat(join(place, 'ca.crt'))))
+    throw cannotSign(place, 'ca.key belongs to another certificate, or ca.crt is none');
+  const fault = before && dateFault(datesOf(before.cert), now);
+  if (before && fault && !renew.ca)
+    return { ca: before, site: await unchangedSite(host, settings, before, fault) };
+  // A CA that clients refuse now certifies no other.
+  const ca = before && !renew.ca ? before : await newCa(wish, fault ? undefined : before);
+  const { tail, roots } =
+    ca.cross.length > 0
+      ? (await import('./succession.ts')).succession(ca.cert, ca.cross, now)
+      : { tail: [ca.cert], roots: [ca.cert] };
+  const key = async () => keyOf(ca, settings);
   const part = await signedSite(wish, host, { cert: ca.cert, tail, key });
-  return { ca, site: { ...part, roots: [ca.cert, ...ca.cross.slice(1)], warnings: [] } };
+  return { ca, site: { ...part, roots, warnings: [] } };
+}
+
+/** Returns the certificate as it lies in the directory, whatever the settings would make of it; undefined if none can be served. */
+export async function siteOnDisk(host: Host, dir: string, wanted: Site): Promise<Site | undefined> {
+  const served = await readServed(host, dir);
+  if (!served) return undefined;
+  const roots = splitPem((await text(host, join(dir, 'certs/ca.crt'))) ?? '');
+  return {
+    ...wanted,
+    chain: join_(served.chain),
+    key: served.key,
+    roots: roots.length > 0 ? roots : wanted.roots,
+  };
 }

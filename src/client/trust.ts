@@ -62,14 +62,25 @@ async function isPinned(found: Found, trust: Trust, fingerprint: string): Promis
   return root !== undefined && (await refusal(found, [root])) === undefined;
 }
 
-/** Returns a root, and the served roots that it vouches for: while a CA is being replaced, the old one certifies the new one's key. */
+/**
+ * Returns a root, and the served roots that it vouches for: each CA certifies the key of the one that replaced it, however many there
+ * were since.
+ */
 function vouched(root: X509Certificate, chain: X509Certificate[]): X509Certificate[] {
-  const crossed = chain.filter((cert) => !isRoot(cert) && signed(root, cert));
-  const others = chain.filter(
-    (cert) =>
-      isRoot(cert) && !sameAs(root)(cert) && crossed.some((cross) => cross.publicKey.equals(cert.publicKey)),
-  );
-  return [root, ...others];
+  const known = [root];
+  // Grows while it is walked.
+  for (const issuer of known) {
+    const crossed = chain.filter((cert) => !isRoot(cert) && signed(issuer, cert));
+    known.push(
+      ...chain.filter(
+        (cert) =>
+          isRoot(cert) &&
+          !known.some(sameAs(cert)) &&
+          crossed.some((cross) => cross.publicKey.equals(cert.publicKey)),
+      ),
+    );
+  }
+  return known;
 }
 
 async function fromFile({ wish, found, host }: Trusting, path: string): Promise<X509Certificate[]> {

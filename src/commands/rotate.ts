@@ -2,8 +2,9 @@
 import { certificateFacts } from '../certificates/description.ts';
 import { readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
+import { dateFault, datesOf } from '../certificates/validity.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
 import { asRecovered } from '../reconcile/recovered-host.ts';
@@ -26,6 +27,8 @@ export async function rotate(context: Context): Promise<void> {
     FLAG_NAMES.filter((name) => flag(name).setting && answers[name]).map((name) => [name, answers[name]]),
   ) as Answers;
   const ca = answers['new-ca']?.value === true;
+  if (isOn(context, 'cut-off') && !ca)
+    throw new InputError([{ where: '--cut-off', message: 'goes with --ca', fix: 'rotate --ca --cut-off' }]);
   await awaitTurn(context, dirOf(answers));
   if (answers['token-key']?.value === true) return rotateTokenKey(context, change);
   const within = answers['if-expiring']?.value as number | undefined;
@@ -43,15 +46,19 @@ export async function rotate(context: Context): Promise<void> {
       exitCode: 2,
     });
 
+  const outdated = before.certificates.site?.outdated;
+  if (outdated && !ca) throw outdated;
+
   // A certificate that the user gave is not made here: only its file can be new.
   const wanted = cert ? before : await rotated(context, change, before, { ca, within });
   if (!wanted || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
+  const cutOff = ca && !outdated ? lostRoots(before, wanted) : [];
+  warn(context, outdated, cutOff);
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  const cutOff = ca ? oldestRoots(before) : [];
-  warn(context, cutOff);
+  if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off')) throw unspoken(cutOff);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
   const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
-  await agree(context, message, cutOff.length === 0);
+  await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
   const result = await carryOut(wanted, context);
   const { site } = wanted.certificates;
   const facts = site && certificateFacts(site);
@@ -92,7 +99,9 @@ function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): str
     settings.tls === 'self-signed'
       ? 'It is self-signed: every client must be given the new one.'
       : ca
-        ? `Clients that trust the former CA keep working until ${former[0]?.notAfter.slice(0, 10) ?? 'now'}; new clients are given the new CA:`
+        ? former[0]
+          ? `Clients that trust the former CA keep working until ${former[0].notAfter.slice(0, 10)}; new clients are given the new CA:`
+          : 'Every client must be given the new CA:'
         : 'No client has to do anything.',
     ...(ca || settings.tls === 'self-signed' ? [`  ${root?.fingerprint}`] : []),
   ];
@@ -108,7 +117,7 @@ async function rotated(
   // Judges the served certificate: `before` holds a recreated one if that has expired.
   const { dir } = before.settings;
   const [leaf] = (await readServed(await asRecovered(context.host, dir), dir))?.chain ?? [];
-  if (within !== undefined && leaf && !ca) {
+  if (within !== undefined && leaf && !ca && !dateFault(datesOf(leaf), new Date())) {
     const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
     const [root] = roots;
     const { tls, caCert } = before.settings;
@@ -148,19 +157,56 @@ function nothingToDo(
   output.say(`Nothing to do: the certificate ends ${inDays(days)}.`);
 }
 
-/**
- * Returns the roots that a new CA leaves behind. The CA before it certifies it, but no older one, whose key is destroyed:
- * one more change of the CA while the last one is under way cuts off the clients of the oldest.
- */
-const oldestRoots = ({ certificates }: Wanted) =>
-  certificates.site ? certificateFacts(certificates.site).roots.slice(1) : [];
+/** A root, and the day by which the next one was made: clients that were set up later know that one, too. */
+interface LostRoot {
+  subject: string;
+  fingerprint: string;
+  until: string;
+  replacedBy: string;
+}
 
-/** Names the clients that the change cuts off. */
-function warn({ output }: Context, cutOff: ReturnType<typeof oldestRoots>): void {
+/**
+ * Returns the roots whose clients accept what is served now, and not what would be served. They are those of former versions, whose
+ * path length permits one CA below them and no more, and those past the length of chain that Java's clients take.
+ */
+function lostRoots(
+  { certificates: { site: served } }: Wanted,
+  { certificates: { site } }: Wanted,
+): LostRoot[] {
+  if (!served || !site) return [];
+  const { roots } = certificateFacts(served);
+  const left = certificateFacts(site).roots.map(({ fingerprint }) => fingerprint);
+  const newer = (i: number) => datesOf(served.roots[Math.max(i - 1, 0)] as string).notBefore;
+  return roots.flatMap(({ subject, fingerprint, notAfter }, i) => {
+    if (left.includes(fingerprint)) return [];
+    // A root begins a day back, those of former versions an hour: a day after that it was made.
+    const replacedBy = new Date(newer(i).getTime() + DAY).toISOString().slice(0, 10);
+    return [{ subject, fingerprint, until: notAfter.slice(0, 10), replacedBy }];
+  });
+}
+
+/** Tells what the change means to clients: nobody is served while the CA is out of date; and those that it cuts off. */
+function warn({ output }: Context, outdated: CliError | undefined, cutOff: LostRoot[]): void {
   const mark = output.paint('yellow', SYMBOL.warning);
-  for (const { subject, fingerprint } of cutOff)
+  if (outdated)
+    output.say(`${mark} ${outdated.message}`, '  Every client must be given the new CA. Is the clock right?');
+  for (const { subject, fingerprint, until, replacedBy } of cutOff)
     output.say(
-      `${mark} Clients that trust nothing newer than ${subject} are cut off and must be given the new CA.`,
+      `${mark} Clients that trust only ${subject} (until ${until}) are cut off at once, and must be given the new CA.`,
+      `  Those are all that were set up on or before ${replacedBy} and given nothing since.`,
       `  ${fingerprint}`,
     );
+}
+
+/** Returns the error for a --yes that does not say that clients may be cut off. */
+function unspoken(cutOff: LostRoot[]): CliError {
+  const names = cutOff.map(({ subject }) => subject).join(', ');
+  return new CliError(`A new CA cuts off every client that trusts only ${names}. Nothing was changed.`, {
+    why: 'The chain would be too long: a CA of a former version permits one other CA below it, and Java takes ten certificates.',
+    fix: [
+      'First give those clients the CA of today: run on each the line that "registry-setup status" shows.',
+      `Or cut them off:   ${commandLine('rotate --ca --cut-off')}`,
+    ],
+    exitCode: 2,
+  });
 }

@@ -15,8 +15,9 @@ export async function status(context: Context): Promise<number> {
   const { output } = context;
   const wanted = await existing(context);
   const { settings, engine, certificates } = wanted;
-  const { site } = certificates;
   const seen = await look(context, wanted);
+  // What is served counts: clients can be given no certificate that a run has yet to make.
+  const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings } = seen;
   const good = findings.every(({ ok }) => ok);
   output.json({
@@ -42,14 +43,19 @@ export async function status(context: Context): Promise<number> {
     `${mark(answer.ok)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
-    ...(seen.certificates ? certificateLines(seen.certificates) : ['  Encryption  none']),
+    ...(seen.certificates
+      ? certificateLines(seen.certificates)
+      : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
   // The first line shows the answer. Refused tokens are no news if the registry does not answer.
-  for (const { name, ok, cause } of findings)
-    if (!ok && cause && (name === 'unfinished' || (name === 'tokens' && answer.ok)))
-      output.out('', `${mark(false)} ${cause}`);
+  for (const { name, ok, cause, fix } of findings) {
+    if (ok || !cause) continue;
+    if (name === 'unfinished' || (name === 'tokens' && answer.ok)) output.out('', `${mark(false)} ${cause}`);
+    if (name === 'certificate')
+      output.out('', `${mark(false)} ${cause}`, `  Where the clock is right (timedatectl):   ${fix}`);
+  }
   if (changes.length > 0)
     output.out(
       '',

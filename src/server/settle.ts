@@ -35,7 +35,7 @@ export interface Answered extends Pick<Wanted, 'passwords' | 'facts' | 'engine'>
 
 /**
  * Returns the request from the answers, after every check that is possible before a change. Prints the warnings.
- * @throws InputError (exit 2) with every problem of the answers; CliError if a check fails
+ * @throws InputError (exit 2) with every problem of the answers; CliError if a check fails, or if the CA made here is out of date
  */
 export async function settle(
   context: Context,
@@ -56,6 +56,7 @@ export async function settle(
   const failed = findingsError(findings);
   if (failed) throw failed;
   const certificates = await certificatesFor(context, settings, keys, {});
+  if (certificates.site?.outdated) throw certificates.site.outdated;
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),

@@ -1,12 +1,14 @@
 // Finds out the state of the registry, as data; `status` and the menu print it.
 import { type CertificateFacts, certificateFacts } from '../certificates/description.ts';
 import { describeCertificate } from '../certificates/fields.ts';
-import { readServed } from '../certificates/site.ts';
+import { type Site, siteOnDisk } from '../certificates/site.ts';
+import { splitPem } from '../certificates/split.ts';
+import { dateFault } from '../certificates/validity.ts';
 import type { Context } from '../context.ts';
-import type { Host } from '../host/host.ts';
 import { readUnfinished } from '../reconcile/journal.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
+import { handshake } from '../registry/handshake.ts';
 import { ask } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -16,7 +18,7 @@ import type { Wanted } from './wanted.ts';
 
 /** The result of one check. */
 interface Finding {
-  name: 'answer' | 'tokens' | 'unfinished' | 'drift';
+  name: 'answer' | 'certificate' | 'tokens' | 'unfinished' | 'drift';
   ok: boolean;
   /** One sentence, if the check failed. */
   cause?: string;
@@ -30,6 +32,14 @@ export interface Answer {
   ok: boolean;
   /** The HTTP status; undefined if there was no answer. */
   status?: number;
+  /** It answers over TLS, and a client with its roots refuses the certificate. */
+  refused?: true;
+}
+
+/** What is wrong with what is served, and what puts it right. */
+interface CertificateFault {
+  cause: string;
+  fix: string;
 }
 
 /** What is quick to find out. */
@@ -39,12 +49,16 @@ export interface Glance {
   space: { free: number; total: number };
   /** Whole days until the served certificate ends, negative after that; undefined if none is served. */
   daysLeft: number | undefined;
+  /** What is wrong with the served certificate or its CA, one sentence; undefined if nothing. */
+  fault: CertificateFault | undefined;
   /** Addresses of this machine that the certificate lacks. */
   lacks: string[];
 }
 
 export interface ServerStatus extends Glance {
   findings: Finding[];
+  /** The certificate that is served, and not one that the next run would make; undefined if none is. */
+  served: Site | undefined;
   certificates: CertificateFacts | undefined;
   /** The registry accepts the tokens of docker_auth; true without docker_auth. */
   takesTokens: boolean;
@@ -60,12 +74,35 @@ const PATIENCE = 3_000;
 /** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
 export async function glance({ host }: Context, { settings, certificates }: Wanted): Promise<Glance> {
   const { site } = certificates;
-  const [answer, space, served] = await Promise.all([
-    answerOf(settings, endpointOf({ settings, certificates })),
+  const served = site && (await siteOnDisk(host, settings.dir, site));
+  const at = endpointOf({ settings, certificates: { ...certificates, site: served ?? site } });
+  const [answer, space, wire] = await Promise.all([
+    answerOf(settings, at),
     host.space(settings.storage),
-    site ? servedDays(host, settings.dir) : undefined,
+    served && handshake(at, settings.host, at.ca).catch(() => undefined),
   ]);
-  return { answer, space, daysLeft: served, lacks: site?.lacks ?? [] };
+  const refused = wire?.refused !== undefined && answer.status === undefined;
+  return {
+    answer: refused ? { ok: false, refused } : answer,
+    space,
+    daysLeft: served && describeCertificate(leafOf(served)).daysLeft,
+    fault: served && certificateFault(served, wire?.fingerprint),
+    lacks: site?.lacks ?? [],
+  };
+}
+
+const leafOf = ({ chain }: Site): string => splitPem(chain)[0] ?? '';
+
+/** Judges what is served. @param onWire the fingerprint that the registry shows; undefined if it does not answer */
+function certificateFault(served: Site, onWire: string | undefined): CertificateFault | undefined {
+  const { outdated } = served;
+  if (outdated) return { cause: outdated.message, fix: commandLine('rotate --ca') };
+  const leaf = describeCertificate(leafOf(served));
+  const why = dateFault(leaf, new Date());
+  const fix = commandLine('rotate');
+  if (why) return { cause: `The certificate ${why}.`, fix };
+  if (!onWire || onWire === leaf.fingerprint) return undefined;
+  return { cause: 'The registry serves another certificate than the one in its directory.', fix };
 }
 
 /** Checks everything that `status` tells; `findings` has the result of each check. Reads only. */
@@ -76,8 +113,9 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const tokens = planned.then(({ material: { witness } }) =>
     witness ? takesTokens(endpointOf(wanted), witness).catch(() => false) : true,
   );
-  const [seen, left, { changes }, takes] = await Promise.all([
+  const [seen, served, left, { changes }, takes] = await Promise.all([
     glance(context, wanted),
+    site && siteOnDisk(context.host, settings.dir, site),
     readUnfinished(context.host, settings.dir),
     planned,
     tokens,
@@ -85,12 +123,14 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const unfinished = left?.command;
   return {
     ...seen,
-    certificates: site && certificateFacts(site),
+    served,
+    certificates: served && certificateFacts(served),
     takesTokens: takes,
     unfinished,
     changes,
     findings: [
       finding('answer', seen.answer.ok, { cause: `The registry ${answerText(seen.answer)}.` }),
+      finding('certificate', seen.fault === undefined, seen.fault ?? {}),
       finding('tokens', takes, {
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
@@ -107,8 +147,14 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
 }
 
 /** Returns the answer as words: `answers`, `does not answer`, `answers with HTTP 503`. */
-export const answerText = ({ ok, status }: Answer): string =>
-  ok ? 'answers' : status === undefined ? 'does not answer' : `answers with HTTP ${status}`;
+export const answerText = ({ ok, status, refused }: Answer): string =>
+  ok
+    ? 'answers'
+    : refused
+      ? 'answers, with a certificate that clients refuse'
+      : status === undefined
+        ? 'does not answer'
+        : `answers with HTTP ${status}`;
 
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };
@@ -121,9 +167,3 @@ const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Pro
     ({ status }) => ({ ok: status === (auth === 'none' ? 200 : 401), status }),
     () => ({ ok: false }),
   );
-
-/** Returns the days left of the certificate on the disk, not of one that the next run would replace it by. */
-async function servedDays(host: Host, dir: string): Promise<number | undefined> {
-  const [leaf] = (await readServed(host, dir))?.chain ?? [];
-  return leaf ? describeCertificate(leaf).daysLeft : undefined;
-}

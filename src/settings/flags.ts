@@ -296,6 +296,7 @@ export const FLAGS = {
     ...SPOKEN,
     word: 'ca',
   }),
+  'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate'], SPOKEN),
   'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
   ca: file('FILE', 'trust the CA in this file, not the one that the registry sends', ['client'], {
     ...CLIENT,

@@ -466,6 +466,12 @@ describe('uninstall', () => {
       'REGISTRY_SETUP_WITH_ENGINE is not taken from the environment: give --with-engine on the command line.',
       'REGISTRY_SETUP_YES is not taken from the environment: give --yes on the command line.',
     ]);
+    expect(strayVariables('rotate', { REGISTRY_SETUP_CUT_OFF: '1', REGISTRY_SETUP_CUT_OF: '1' }, {})).toEqual(
+      [
+        'REGISTRY_SETUP_CUT_OF means nothing; did you mean REGISTRY_SETUP_CUT_OFF?',
+        'REGISTRY_SETUP_CUT_OFF is not taken from the environment: give --cut-off on the command line.',
+      ],
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { type Fields, permitsName, signed } from '../fields.ts';
 import { keyFault } from '../key-kinds.ts';
+import { dateFault } from '../validity.ts';
 
 export interface Fault {
   message: string;
@@ -29,9 +30,6 @@ export interface Purpose {
 
 const issued = (issuer: Fields, cert: Fields) =>
   issuer.subjectDer === cert.issuerDer && signed(issuer.cert, cert.cert);
-
-/** Returns a date as messages write it: `2027-03-01 10:00 UTC`. */
-export const moment = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /**
  * Returns the certificate and everything of the pool that helps to certify it, issuers after what they issued. Keeps the order
@@ -100,11 +98,8 @@ export function pathFaults(path: Fields[], { now, below, names }: Purpose): Faul
     const depth = i + below;
     const who = i > 0 ? `"${cert.subject}", above it,` : depth === 0 ? 'the certificate' : 'the CA';
     const say = (when: boolean, what: string) => when && faults.push({ message: `${who} ${what}` });
-    say(cert.notAfter < now, `ended on ${moment(cert.notAfter)}`);
-    say(
-      cert.notBefore > now,
-      `is not valid before ${moment(cert.notBefore)}; the clock of this machine says ${moment(now)}`,
-    );
+    const date = dateFault(cert, now);
+    say(date !== undefined, date ?? '');
     const fault = keyFault(cert.cert.publicKey);
     say(fault !== undefined, fault ?? '');
     say(cert.sha1 && !cert.selfSigned, 'is signed with SHA-1 or MD5, which clients refuse');

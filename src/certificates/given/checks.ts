@@ -7,7 +7,8 @@ import { toAscii } from '../../host/names.ts';
 import { isFor } from '../../registry/server-identity.ts';
 import { type Fields, readFields } from '../fields.ts';
 import type { KeyPem } from '../pki.ts';
-import { arrange, type Fault, findPath, moment } from './chain.ts';
+import { lasting, moment } from '../validity.ts';
+import { arrange, type Fault, findPath } from './chain.ts';
 
 interface Given {
   /** PEM, in any order; the certificate of the key is among them. */
@@ -35,7 +36,6 @@ export interface ReadyCa {
   warnings: string[];
 }
 
-const DAY = 86_400_000;
 const SOON = 30;
 
 type Where = { cert: string; key: string };
@@ -166,7 +166,7 @@ export function verifyCa(options: CaOptions): ReadyCa {
   refuseFaults(where.cert, faults);
   const chain = arrange(ca, given);
   const end = new Date(Math.min(...path.map(({ notAfter }) => notAfter.getTime())));
-  const short = end.getTime() < now.getTime() + days * DAY;
+  const short = end.getTime() < lasting(days, now).end;
   const cut = `the CA ends on ${moment(end)}: what it signs ends by then, not after ${days} days`;
   const warnings = [...(short ? [cut] : []), ...orderWarnings(given, chain)];
   return { chain: chain.map(({ cert }) => cert.toString()), root, pathLength: ca.pathLength, warnings };

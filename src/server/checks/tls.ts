@@ -43,7 +43,7 @@ export async function checkTls(site: Site, servers: Endpoint[], settings: Settin
       const { refusalReasons } = await import('../../certificates/refusal.ts');
       throw new CliError(`A client that calls the registry ${name} would refuse it.`, {
         why: refusalReasons(refused, { chain, roots: ca, name }).join('\n'),
-        fix: waysOut(refused, settings),
+        fix: site.outdated?.fix ?? waysOut(refused, settings),
       });
     }),
   );

@@ -18,13 +18,11 @@ export async function openMenu(context: Context, wanted: Wanted): Promise<() => 
   const { output } = context;
   const { settings } = wanted;
   const seen = await glance(context, wanted);
-  const { daysLeft: days } = seen;
-  const urgent = days !== undefined && days <= SOON;
+  const { daysLeft: days, fault } = seen;
+  const urgent = fault !== undefined || (days !== undefined && days <= SOON);
   output.say(...stateLines(settings, seen));
-  if (urgent)
-    output.say(
-      output.paint('yellow', `  The site certificate ${days < 0 ? 'ended' : 'ends'} ${inDays(days)}.`),
-    );
+  if (fault) output.say(output.paint('yellow', `  ${fault.cause}`));
+  else if (urgent) output.say(output.paint('yellow', `  The site certificate ends ${inDays(days ?? 0)}.`));
   output.say('');
   const prompts = await context.prompts();
   const rotate = {

@@ -108,6 +108,19 @@ describe('a fingerprint', () => {
     expect(await roots(decide(found, { fingerprint: finger(now.certPem) }))).toEqual([finger(now.certPem)]);
   });
 
+  test('of the oldest of three roots: each vouches for the next one', async () => {
+    const third = { keyPem: evil.keyPem, certPem: makeCa({ name: 'registry newest', keyPem: evil.keyPem }) };
+    const bridges = [
+      crossSign({ newCa: third.certPem, oldCa: now }),
+      crossSign({ newCa: now.certPem, oldCa: old }),
+    ];
+    const found = await serve([site(third), ...bridges, old.certPem, now.certPem, third.certPem]);
+    const all = [old, now, third].map(({ certPem }) => finger(certPem));
+    expect(await roots(decide(found, { fingerprint: finger(old.certPem) }))).toEqual(all);
+    const installed = [new X509Certificate(old.certPem)];
+    expect(await roots(decide(found, {}, { installed }))).toEqual(all);
+  });
+
   test('of the new root keeps the old one where it is trusted already and still served', async () => {
     const cross = crossSign({ newCa: now.certPem, oldCa: old });
     const found = await serve([site(now), cross, old.certPem, now.certPem]);

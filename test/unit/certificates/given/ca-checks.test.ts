@@ -1,7 +1,7 @@
 // An existing CA that is to sign for us: what will do, and what is refused.
 import { describe, expect, test } from 'vitest';
 import { verifyCa } from '../../../../src/certificates/given/checks.ts';
-import { makeCa, makeSite } from '../../../../src/certificates/pki.ts';
+import { makeSite } from '../../../../src/certificates/pki.ts';
 import { authorities, HOST, IDS, inDays, refusal } from '../../../helpers/authorities.ts';
 import { CA, type MadeCertificate, newKey, withOpenssl, workshop } from '../../../helpers/openssl.ts';
 
@@ -24,8 +24,8 @@ withOpenssl(() => {
   });
 
   test('returns the path length, and warns that the CA ends before the site certificate', () => {
-    const brief = makeCa({ name: 'ours', keyPem: root.key, now: inDays(-3600) });
-    const { pathLength, warnings } = check({ cert: brief, key: root.key });
+    const extensions = [...IDS, 'basicConstraints=critical,CA:TRUE,pathlen:1', CA[1]];
+    const { pathLength, warnings } = check(authority('ours', undefined, { extensions, days: 50 }));
     expect(pathLength).toBe(1);
     const warning = /^the CA ends on .* UTC: what it signs ends by then, not after 397 days$/;
     expect(warnings).toEqual([expect.stringMatching(warning)]);
