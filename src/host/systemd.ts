@@ -42,6 +42,14 @@ export async function mustSystemctl(
   });
 }
 
+/** Tells whether systemd has read the files of these units as they are. (org.freedesktop.systemd1(5), NeedDaemonReload) */
+export async function hasRead(host: Host, scope: Scope, ...units: string[]): Promise<boolean> {
+  const words = ['show', '--property=NeedDaemonReload', '--value', ...units];
+  const { code, stdout } = await systemctl(host, scope, ...words);
+  const said = stdout.split('\n').filter(Boolean);
+  return code === 0 && said.length === units.length && said.every((word) => word === 'no');
+}
+
 /** Tells whether a unit runs and starts at boot. */
 export async function isOn(host: Host, scope: Scope, unit: string): Promise<boolean> {
   const asks = ['is-active', 'is-enabled'].map((word) => systemctl(host, scope, word, '--quiet', unit));

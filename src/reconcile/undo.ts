@@ -66,7 +66,9 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
   },
   chmod: {
     async perform(step, host) {
-      if (!(await host.stat(step.path))) await host.mkdir(step.path, step.mode);
+      const there = await host.stat(step.path);
+      if (there && there.mode === step.mode && there.uid === step.uid && there.gid === step.gid) return;
+      if (!there) await host.mkdir(step.path, step.mode);
       await host.chmod(step.path, step.mode, step);
     },
     isLeft: async () => true,

@@ -14,7 +14,8 @@ export interface ProcessResource {
   door?: Door;
 }
 
-type ProcessStep = { do: 'process'; name: string; script: string; digest?: string };
+/** `digest`: of the process to start; `was`: of the process before the change, which stays if it still runs. */
+type ProcessStep = { do: 'process'; name: string; script: string; digest?: string; was?: string };
 
 /** Milliseconds; the registry finishes open requests first (http.draintimeout). */
 const STOPS_WITHIN = 40_000;
@@ -37,8 +38,11 @@ async function stop(host: Host, script: string): Promise<void> {
   if (!there) return;
   for (let waited = 0; waited < STOPS_WITHIN; waited += 20) {
     // Repeats the signal every second: a shell may miss it between two commands.
-    if (waited % 1_000 === 0) await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
+    const kill = ['-c', 'kill -TERM "$0"', String(there.pid)];
+    const said = waited % 1_000 === 0 ? await host.run('/bin/sh', kill) : undefined;
     if (!(await scriptProcess(host, script))) return;
+    if (said && said.code !== 0)
+      throw new CliError(`${script} could not be stopped.`, { why: said.stderr.trim() });
     await sleep(20);
   }
   throw new CliError(`${script} does not end.`, { fix: `kill -9 ${there.pid}` });
@@ -60,7 +64,9 @@ export const background: Provider<ProcessResource, ProcessStep> = {
   async undo({ name, script }, host) {
     const there = await scriptProcess(host, script);
     const off: ProcessStep = { do: 'process', name, script };
-    return { steps: [off], last: there ? [{ ...off, digest: there.digest }] : [] };
+    if (!there) return { steps: [off] };
+    const { digest } = there;
+    return { steps: [{ ...off, was: digest }], last: [{ ...off, digest }] };
   },
 
   async apply({ script, digest, door: at }, host) {
@@ -76,17 +82,20 @@ export const background: Provider<ProcessResource, ProcessStep> = {
     process: {
       perform: undoProcess,
       isLeft: async ({ script }, host) => (await scriptProcess(host, script)) !== undefined,
-      async inverse(step, host) {
+      async inverse({ was: _, ...step }, host) {
         const there = await scriptProcess(host, step.script);
         return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
       },
       words: ({ script }) => `kill $(cat ${scriptFiles(script).pid})`,
+      asOldest: ({ was: _, ...step }) => step,
     },
   },
 };
 
-/** Stops the process; with a digest, starts it again as it was. */
-async function undoProcess({ script, digest }: ProcessStep, host: Host): Promise<void> {
+/** Stops the process; with a digest, starts it again as it was. One that was never stopped is left alone. */
+async function undoProcess({ script, digest, was = digest }: ProcessStep, host: Host): Promise<void> {
+  const there = await scriptProcess(host, script);
+  if (there && there.digest === was) return;
   await stop(host, script);
   if (digest !== undefined) await start(host, script, digest);
   else for (const path of Object.values(scriptFiles(script))) await host.remove(path);

@@ -177,7 +177,9 @@ export const container: Provider<ContainerResource, Steps> = {
       },
     },
     start: {
-      perform: async ({ id, engine }, host) => void (await startContainer(host, id, engine)),
+      async perform({ id, engine }, host) {
+        if (!(await inspect(host, id, engine))?.running) await startContainer(host, id, engine);
+      },
       isLeft: async () => true,
       inverse: async () => ({ steps: [] }),
       words: ({ id, engine = 'docker' }) => `${engine} start ${id.slice(0, 12)}`,

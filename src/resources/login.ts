@@ -146,8 +146,8 @@ async function undoLogin(step: LoginStep, host: Host): Promise<void> {
   const { auths = {}, ...rest } = after;
   if (made && !former && Object.keys({ ...auths, ...rest }).length === 0) return host.remove(path);
   const others = ({ auths = {}, ...more }: AuthFile) => ({ ...more, auths: { ...auths, [registry]: null } });
-  if (kept && isDeepStrictEqual(others(after), others(before))) return host.write(path, kept, step);
-  if (!former) return;
-  const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
-  await host.write(path, bytes, step);
+  const there = await host.read(path);
+  const put = async (bytes: Buffer) => (there?.equals(bytes) ? undefined : host.write(path, bytes, step));
+  if (kept && isDeepStrictEqual(others(after), others(before))) return put(kept);
+  if (former) await put(setKeys(there, { auths: { ...after.auths, [registry]: former } }, path));
 }

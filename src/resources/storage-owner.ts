@@ -18,14 +18,27 @@ const LIMIT = 30 * 60_000;
 /** The one directory that a registry makes in its storage. Anything else there belongs to others. */
 const OURS = 'docker';
 
-async function give(host: Host, path: string, uid: number, gid: number): Promise<void> {
-  const there = await host.stat(path);
-  if (!there) return;
-  await host.chmod(path, there.mode, { uid, gid });
+async function giveImages(host: Host, path: string, uid: number, gid: number): Promise<void> {
   if (!(await host.stat(join(path, OURS)))) return;
   const words = ['-R', '-h', `${uid}:${gid}`, join(path, OURS)];
   const { code, stderr } = await host.run('chown', words, { timeout: LIMIT });
   if (code !== 0) throw new CliError(`The images in ${path} keep their owner.`, { why: stderr.trim() });
+}
+
+/** Gives the directory first and then the images, so that the owner of the directory tells whether anything was given. */
+async function give(host: Host, path: string, uid: number, gid: number): Promise<void> {
+  const there = await host.stat(path);
+  if (!there) return;
+  await host.chmod(path, there.mode, { uid, gid });
+  await giveImages(host, path, uid, gid);
+}
+
+/** Does nothing if the directory was never given, or is back already: it comes last. */
+async function giveBack({ path, uid, gid }: OwnerStep, host: Host): Promise<void> {
+  const there = await host.stat(path);
+  if (!there || (there.uid === uid && there.gid === gid)) return;
+  await giveImages(host, path, uid, gid);
+  await host.chmod(path, there.mode, { uid, gid });
 }
 
 export const owner: Provider<OwnerResource, OwnerStep> = {
@@ -53,7 +66,7 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
 
   steps: {
     owner: {
-      perform: ({ path, uid, gid }, host) => give(host, path, uid, gid),
+      perform: giveBack,
       async isLeft({ path, uid }, host) {
         const there = await host.stat(path);
         return there !== undefined && there.uid !== uid;

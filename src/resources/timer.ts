@@ -1,7 +1,7 @@
 // A systemd timer of the set-up: its two units, enabled and running.
 import { dirname } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
+import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
@@ -25,6 +25,19 @@ export const unitPaths = ({ name, own }: Timer) => {
   const service = unitPath({ name, ...(own && { own }) });
   return { service, timer: service.replace(/\.service$/, '.timer') };
 };
+
+/** Tells whether systemd has read both units as they are. */
+const isRead = (host: Host, { name, own }: Timer) =>
+  hasRead(host, { own }, `${name}.timer`, `${name}.service`);
+
+/** Tells whether a timer is fully on, or fully off, and systemd has read its files: there is nothing to switch. */
+async function isSwitched(host: Host, { name, own, on }: TimerStep): Promise<boolean> {
+  const asks = ['is-active', 'is-enabled'].map((word) =>
+    systemctl(host, { own }, word, '--quiet', `${name}.timer`),
+  );
+  const answers = (await Promise.all(asks)).map(({ code }) => code === 0);
+  return answers.every((answer) => answer === on) && isRead(host, { name, ...(own && { own }) });
+}
 
 /** Switches a timer on or off. systemd reloads its files before it starts the timer. */
 async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
@@ -83,7 +96,8 @@ export const timer: Provider<TimerResource, TimerStep> = {
 
   steps: {
     timer: {
-      perform: (step, host) => switchTimer(host, step, step.on),
+      perform: async (step, host) =>
+        (await isSwitched(host, step)) ? undefined : switchTimer(host, step, step.on),
       isLeft: async (step, host) => (await host.stat(unitPaths(step).timer)) !== undefined,
       inverse: async (step) => ({ steps: [{ ...step, on: !step.on }] }),
       words: ({ name, on, own }) =>
