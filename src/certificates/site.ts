@@ -6,6 +6,7 @@ import type { Host } from '../host/host.ts';
 import { bare } from '../host/names.ts';
 import type { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { fits, inOrder, lacking, type SiteNames } from './names.ts';
 import { splitPem } from './split.ts';
 
@@ -212,7 +213,7 @@ const cannotSign = (place: string, why: string) =>
   new CliError(`The CA in ${place} cannot sign: ${why}.`, {
     fix: [
       'Put ca.crt and ca.key back from where you keep a copy.',
-      `Or start a new CA, which every client must be given:   rm -r ${place}`,
+      `Or start a new CA, which every client must be given:   ${shellLine('rm', ['-r', place])}`,
     ],
     exitCode: 2,
   });

@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { type Key, keyOfText, textOfKey } from '../resources/key.ts';
 import type { Oldest, Undo } from '../resources/undo.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type LockHolder, lockPath } from './lock.ts';
 
 /**
@@ -76,7 +77,10 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
     found = JSON.parse(bytes.toString());
   } catch {
     throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
-      fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
+      fix: [
+        'Put it aside; then uninstall removes nothing that it told of:',
+        `  ${shellLine('mv', [path, `${path}.damaged`])}`,
+      ],
     });
   }
   mustBeKnown(found, path);

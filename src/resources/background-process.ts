@@ -3,6 +3,7 @@ import { CliError } from '../errors.ts';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type Provider, serviceLines } from './provider.ts';
 
 /** A program that a shell script keeps running on a machine without systemd. `door`: the port that it listens on. */
@@ -30,7 +31,9 @@ async function start(host: Host, script: string, digest: string): Promise<void> 
     if (await scriptProcess(host, script)) return;
     await sleep(20);
   }
-  throw new CliError(`${script} ended right after its start.`, { fix: `tail ${scriptFiles(script).log}` });
+  throw new CliError(`${script} ended right after its start.`, {
+    fix: shellLine('tail', [scriptFiles(script).log]),
+  });
 }
 
 async function stop(host: Host, script: string): Promise<void> {
@@ -58,7 +61,10 @@ export const background: Provider<ProcessResource, ProcessStep> = {
     const there = await scriptProcess(host, script);
     if (there?.digest === digest) return undefined;
     const what = there ? 'change' : 'create';
-    return { what, details: [`setsid sh ${script} &`, 'it will not survive a restart of the machine'] };
+    return {
+      what,
+      details: [`${shellLine('setsid', ['sh', script])} &`, 'it will not survive a restart of the machine'],
+    };
   },
 
   async undo({ name, script }, host) {
@@ -86,7 +92,7 @@ export const background: Provider<ProcessResource, ProcessStep> = {
         const there = await scriptProcess(host, step.script);
         return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
       },
-      words: ({ script }) => `kill $(cat ${scriptFiles(script).pid})`,
+      words: ({ script }) => `kill $(${shellLine('cat', [scriptFiles(script).pid])})`,
       asOldest: ({ was: _, ...step }) => step,
     },
   },

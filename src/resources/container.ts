@@ -72,7 +72,7 @@ async function ours(service: Service, host: Host) {
 export function notOurs(name: string, there: Container, base = name, engine: Program = 'docker'): CliError {
   const fix = there.owner
     ? [
-        `Change that one:       ${commandLine(`--dir ${there.owner}`)}`,
+        `Change that one:       ${commandLine(shellLine('--dir', [there.owner]))}`,
         `Use another name:      ${commandLine(`--name ${base}-2`)}`,
       ]
     : [

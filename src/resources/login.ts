@@ -7,6 +7,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { runAs } from '../host/run-as.ts';
 import type { Secret } from '../secret.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
 /** Programs that store a login. */
@@ -42,7 +43,7 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
     return text.trim() ? (JSON.parse(text) as AuthFile) : {};
   } catch {
     throw new CliError(`${path} is not valid JSON, so no login can be kept in it.`, {
-      fix: `Look at it:   cat ${path}`,
+      fix: `Look at it:   ${shellLine('cat', [path])}`,
       exitCode: 2,
     });
   }

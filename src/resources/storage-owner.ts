@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { userIds } from './account.ts';
 import type { Provider } from './provider.ts';
 
@@ -50,7 +51,13 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
   async check({ path, user }, host) {
     const [there, ids] = await Promise.all([host.stat(path), userIds(host, user)]);
     if (there && ids && there.uid === ids.uid) return undefined;
-    return { what: 'create', details: [`chown ${user}: ${path}`, `chown -R ${user}: ${join(path, OURS)}`] };
+    return {
+      what: 'create',
+      details: [
+        shellLine('chown', [`${user}:`, path]),
+        shellLine('chown', ['-R', `${user}:`, join(path, OURS)]),
+      ],
+    };
   },
 
   async undo({ path }, host) {
@@ -75,7 +82,7 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
         const { uid, gid } = (await host.stat(step.path)) ?? step;
         return { steps: [{ ...step, uid, gid }] };
       },
-      words: ({ path, uid }) => `chown -R ${uid} ${path}`,
+      words: ({ path, uid }) => shellLine('chown', ['-R', String(uid), path]),
     },
   },
 };
