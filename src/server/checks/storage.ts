@@ -59,6 +59,16 @@ export const permission: Check = async ({ dir }, _, host) => {
       );
 };
 
+/** Refuses a directory from which Node.js could not run the copy of this program that renews. (nodejs.org/api/errors.html, ERR_INVALID_MODULE_SPECIFIER) */
+export const loadable: Check = async ({ dir }) =>
+  dir.includes('\\')
+    ? fail(
+        `${dir} has a backslash in its name, and Node.js runs no program below such a directory.`,
+        [commandLine(shellLine('--dir', [dir.replaceAll('\\', '-')]))],
+        { flag: '--dir' },
+      )
+    : [];
+
 /** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
 export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
   const before = last?.storage?.value as string | undefined;

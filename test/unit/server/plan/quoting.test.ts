@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { execLine, execWords, unitValue, unitWord } from '../../../../src/host/systemd.ts';
 import { stepKindOf } from '../../../../src/reconcile/undo.ts';
+import { loadable } from '../../../../src/server/checks/storage.ts';
 import { registriesHere } from '../../../../src/server/elsewhere.ts';
 import { containerOf } from '../../../../src/server/plan/container.ts';
 import type { PlanFacts } from '../../../../src/server/plan/inputs.ts';
@@ -153,3 +154,11 @@ test('a usual path is written as it is', () => {
 test.each(['/srv/a:b', '/srv/a\nb', '/srv/a\u0001b'])('%j is refused', (dir) =>
   expect(checkDirectory(dir)).toBeDefined(),
 );
+
+test('a backslash in the name of --dir is refused, for Node.js would not run the renewal', async () => {
+  const check = (dir: string) => loadable(settings(dir), {} as never, fakeHost());
+  expect(await check('/srv/a\\b')).toMatchObject([
+    { level: 'error', flag: '--dir', fix: [expect.stringContaining('--dir /srv/a-b')] },
+  ]);
+  expect(await check('/srv/100%n')).toEqual([]);
+});
