@@ -76,7 +76,7 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
     const service = withLines(templateText('renew.service'), {
       ExecStart: execLine(node, args),
       // The user's own systemd does not know the units of the machine.
-      ...(own && { After: undefined, Wants: undefined }),
+      ...(own && { After: undefined, Wants: undefined, WantedBy: 'default.target' }),
     });
     const timer = templateText('renew.timer');
     return [
@@ -86,6 +86,6 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
   }
   if (renewal.schedule === 'none') return program;
   const line = cronLine(shellLine(node, [...args, '--quiet']));
-  const content = templateText('renew.cron').replace(/ root .*$/m, () => ` root ${line}`);
+  const content = templateText('renew.cron').replace(/\/usr\/bin\/node .*$/gm, () => line);
   return [...program, { kind: 'file', path: `/etc/cron.d/${unitName(settings)}`, content, mode: 0o644 }];
 }

@@ -205,7 +205,7 @@ const CASES: { [K in Kind]: Cases<K> } = {
       TIMER,
       (host) => {
         timerFiles(host, 'User=x\n');
-        systemd(host, 'renew.timer');
+        systemd(host, 'renew.timer', 'renew.service');
       },
     ],
     'the same, switched off': [

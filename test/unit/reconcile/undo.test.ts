@@ -57,7 +57,7 @@ async function untouched() {
   fakeSystemd(host, 'registry', { active: false, enabled: false });
   fakeUfw(host, true);
   for (const word of ['is-active', 'is-enabled'])
-    for (const unit of ['docker.service', 'registry-renew.timer'])
+    for (const unit of ['docker.service', 'registry-renew.timer', 'registry-renew.service'])
       host.commands[`systemctl ${word} --quiet ${unit}`] = { code: 3 };
   host.commands['systemctl disable --now registry-renew.timer'] = { code: 1 };
   host.commands['update-ca-certificates'] = {};
