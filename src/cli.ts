@@ -26,7 +26,15 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
 /** Signals within this time are one: npm and timeout(1) send again what the terminal has sent already; milliseconds. */
 const ONE_SIGNAL = 150;
 
-/** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. */
+/**
+ * Lets nothing that happens to the terminal end the run: a window that is closed (EIO), a reader that has ended (EPIPE), a full disk
+ * below standard output (ENOSPC). The machine is put in order all the same. Without a listener such an error ends the process.
+ */
+function outliveTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+/** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. A terminal that goes may say so twice. */
 function onSignals(): AbortController {
   const controller = new AbortController();
   let first = 0;
@@ -36,6 +44,7 @@ function onSignals(): AbortController {
     // `on`, not `once`: a library that sees no other listener would end the process before the undo.
     process.on(name, () => {
       if (controller.signal.aborted && performance.now() - first < ONE_SIGNAL) return;
+      if (controller.signal.aborted && name === 'SIGHUP') return;
       if (controller.signal.aborted) process.exit(130);
       first = performance.now();
       process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again leaves at once)\n');
@@ -54,6 +63,7 @@ function print(text: string): number {
 }
 
 async function main(argv: string[]): Promise<number> {
+  outliveTerminal();
   const [node, script = ''] = [process.execPath, process.argv[1]];
   calledAs(invocation({ script, node, path: process.env.PATH ?? '', bundle: carried()?.file }));
   const wants = (name: string) => argv.includes(name);
