@@ -37,6 +37,13 @@ export const unitWord = (path: string): string => {
 export const execLine = (program: string, args: string[]): string =>
   [program, ...args.map((word) => word.replaceAll('$', '$$$$'))].map(unitWord).join(' ');
 
+/** Returns the text of a unit with its words as they were before unitValue, unitWord and execLine: to look for a path in it. */
+export const plainUnit = (text: string): string =>
+  text
+    .replace(/\\(["\\])/g, '$1')
+    .replaceAll('%%', '%')
+    .replaceAll('$$', '$');
+
 /** Returns the words of a value that execLine has written. */
 export const execWords = (value: string): string[] =>
   [...value.matchAll(/"((?:[^"\\]|\\.)*)"|\S+/g)].map(([whole, inner = whole], index) => {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { execLine, execWords, unitValue, unitWord } from '../../../../src/host/systemd.ts';
 import { stepKindOf } from '../../../../src/reconcile/undo.ts';
+import { name } from '../../../../src/server/checks/engine.ts';
 import { loadable } from '../../../../src/server/checks/storage.ts';
 import { registriesHere } from '../../../../src/server/elsewhere.ts';
 import { containerOf } from '../../../../src/server/plan/container.ts';
@@ -120,6 +121,8 @@ describe.each(NAMES)('%s', (dir) => {
     expect(asSystemd(lineOf(text, 'ReadWritePaths'))).toEqual([`${dir}/data`]);
     const host = fakeHost();
     host.put('/etc/systemd/system/r.service', text);
+    const facts = { engine: { state: 'absent' } } as never;
+    expect(await name({ ...settings(dir), engine: 'native' }, facts, host), 'it is known again').toEqual([]);
     host.commands['docker ps'] = { code: 1 };
     host.commands['podman ps'] = { code: 1 };
     expect([...(await registriesHere(host)).keys()], 'it is found again').toEqual([dir]);
