@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, InputError, Interrupted } from './errors.ts';
+import type { Host } from './host/host.ts';
 import { VERSION } from './package.ts';
 import { carried } from './program/bundled.ts';
 import { invocation } from './program/invocation.ts';
@@ -88,12 +89,12 @@ async function main(argv: string[]): Promise<number> {
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
+    const machine = await machineFor(command, [realHost(signal, trace), realHost(undefined, trace)]);
     const code = await run({
       answers,
       operands,
       line: ['registry-setup', ...argv].join(' '),
-      host: realHost(signal, trace),
-      calm: realHost(undefined, trace),
+      ...machine,
       output,
       signal,
       env: process.env,
@@ -108,6 +109,19 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof Interrupted) return 130;
     return error instanceof CliError ? error.exitCode : 1;
   }
+}
+
+/** A container of a registry is asked for, made or removed by all but these. */
+const ELSEWHERE: Command[] = ['client', 'bundle'];
+
+/** Returns the machine for a command. A registry's own commands use an engine of this machine alone. */
+async function machineFor(
+  command: Command,
+  [host, calm]: [Host, Host],
+): Promise<Pick<Context, 'host' | 'calm'>> {
+  if (ELSEWHERE.includes(command)) return { host, calm };
+  const { hereAlone } = await import('./engines/remote.ts');
+  return { host: hereAlone(host, process.env), calm: hereAlone(calm, process.env) };
 }
 
 /** Returns the error; if an unknown word names another registry, the error says so. */
