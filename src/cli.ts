@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, InputError, Interrupted } from './errors.ts';
+import type { Host } from './host/host.ts';
 import { VERSION } from './package.ts';
 import { carried } from './program/bundled.ts';
 import { invocation } from './program/invocation.ts';
@@ -26,7 +27,15 @@ const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>>
 /** Signals within this time are one: npm and timeout(1) send again what the terminal has sent already; milliseconds. */
 const ONE_SIGNAL = 150;
 
-/** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. */
+/**
+ * Lets nothing that happens to the terminal end the run: a window that is closed (EIO), a reader that has ended (EPIPE), a full disk
+ * below standard output (ENOSPC). The machine is put in order all the same. Without a listener such an error ends the process.
+ */
+function outliveTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+/** Handles signals: the first Ctrl-C aborts the run, which is undone; the second exits at once. A terminal that goes may say so twice. */
 function onSignals(): AbortController {
   const controller = new AbortController();
   let first = 0;
@@ -36,6 +45,7 @@ function onSignals(): AbortController {
     // `on`, not `once`: a library that sees no other listener would end the process before the undo.
     process.on(name, () => {
       if (controller.signal.aborted && performance.now() - first < ONE_SIGNAL) return;
+      if (controller.signal.aborted && name === 'SIGHUP') return;
       if (controller.signal.aborted) process.exit(130);
       first = performance.now();
       process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again quits at once)\n');
@@ -54,6 +64,7 @@ function print(text: string): number {
 }
 
 async function main(argv: string[]): Promise<number> {
+  outliveTerminal();
   const [node, script = ''] = [process.execPath, process.argv[1]];
   calledAs(invocation({ script, node, path: process.env.PATH ?? '', bundle: carried()?.file }));
   const wants = (name: string) => argv.includes(name);
@@ -78,13 +89,13 @@ async function main(argv: string[]): Promise<number> {
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
+    const machine = await machineFor(command, [realHost(signal, trace), realHost(undefined, trace)]);
     const { untilUnchanged } = await import('./reconcile/recover.ts');
     const code = await untilUnchanged(run, {
       answers,
       operands,
       line: ['registry-setup', ...argv].join(' '),
-      host: realHost(signal, trace),
-      calm: realHost(undefined, trace),
+      ...machine,
       output,
       signal,
       env: process.env,
@@ -99,6 +110,19 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof Interrupted) return 130;
     return error instanceof CliError ? error.exitCode : 1;
   }
+}
+
+/** A container of a registry is asked for, made or removed by all but these. */
+const ELSEWHERE: Command[] = ['client', 'bundle'];
+
+/** Returns the machine for a command. A registry's own commands use an engine of this machine alone. */
+async function machineFor(
+  command: Command,
+  [host, calm]: [Host, Host],
+): Promise<Pick<Context, 'host' | 'calm'>> {
+  if (ELSEWHERE.includes(command)) return { host, calm };
+  const { hereAlone } = await import('./engines/remote.ts');
+  return { host: hereAlone(host, process.env), calm: hereAlone(calm, process.env) };
 }
 
 /** Returns the error; if an unknown word names another registry, the error says so. */

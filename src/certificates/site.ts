@@ -7,7 +7,7 @@ import { bare } from '../host/names.ts';
 import type { Secret } from '../secret.ts';
 import type { KeyType, Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
-import { quoted } from '../terminal/shell.ts';
+import { quoted, shellLine } from '../terminal/shell.ts';
 import { fits, inOrder, lacking, type SiteNames } from './names.ts';
 import { splitPem } from './split.ts';
 import { dateFault, datesOf } from './validity.ts';
@@ -225,7 +225,7 @@ const cannotSign = (place: string, why: string) =>
   new CliError(`The CA in ${place} cannot sign: ${why}.`, {
     fix: [
       'Put ca.crt and ca.key back from where you keep a copy.',
-      `Or start a new CA, which every client must be given:   rm -r ${place}`,
+      `Or start a new CA, which every client must be given:   ${shellLine('rm', ['-r', place])}`,
     ],
     exitCode: 2,
   });

@@ -19,7 +19,7 @@ import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
-import { quoted } from '../terminal/shell.ts';
+import { quoted, shellLine } from '../terminal/shell.ts';
 
 /** What goes into the file. */
 interface Wish {
@@ -159,7 +159,11 @@ function refuseOthers(answers: Answers, refs: string[]): void {
     }));
   const dir = answers.dir;
   if (dir)
-    problems.push({ where: dir.where, message: 'is given on the server', fix: `sh FILE --dir ${dir.value}` });
+    problems.push({
+      where: dir.where,
+      message: 'is given on the server',
+      fix: shellLine('sh', ['FILE', '--dir', String(dir.value)]),
+    });
   if (problems.length > 0) throw new InputError(problems);
 }
 

@@ -27,8 +27,9 @@ import { type Context, isOn, mayAsk } from '../context.ts';
 import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
+import { mustAgree } from '../resources/hosts.ts';
 import { clearText } from '../resources/login.ts';
-import { providerNamed, type Resource } from '../resources/resource.ts';
+import { providerNamed, type ResourceOf } from '../resources/resource.ts';
 import { answersFile } from '../settings/answers-file.ts';
 import { mergeAnswers } from '../settings/resolve.ts';
 import { undoClient } from './client-undo.ts';
@@ -73,9 +74,10 @@ export async function client(context: Context): Promise<void> {
     ...(inPlain && wish.mirror ? mirrorInClear(paint) : []),
   );
 
-  const hosts: Resource[] = wish.address
+  const hosts: ResourceOf<'hosts'>[] = wish.address
     ? [{ kind: 'hosts', path: '/etc/hosts', name: wish.host, address: wish.address }]
     : [];
+  for (const line of hosts) await mustAgree(line, host);
   const all: Joining = { wish, found, trust, targets, credentials: undefined, base, blocked, made, hosts };
   const { doable, lines } = await separate(all, context, person);
   // Finds out what each target needs, and so whether it can work at all: asks and reports that before the password.

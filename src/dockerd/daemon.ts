@@ -2,7 +2,7 @@
 // trusts, reloads and restarts it.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { scopeWords, systemctl, systemctlLine } from '../host/systemd.ts';
+import { hasRead, scopeWords, systemctl, systemctlLine } from '../host/systemd.ts';
 import type { Daemon, Directive } from './types.ts';
 
 export interface DaemonInfo {
@@ -104,6 +104,19 @@ export function adviceFor(said: string): string[] {
 }
 
 const STARTS_WITHIN = 60_000;
+
+/** Returns what identifies this start of dockerd among all others; undefined if systemd does not say. (systemd.exec(5), $INVOCATION_ID) */
+export async function startOf(host: Host, daemon: Daemon): Promise<string | undefined> {
+  const words = ['show', '--property=InvocationID', '--value', daemon.unit];
+  const { code, stdout } = await systemctl(host, scopeOf(daemon), ...words);
+  return code === 0 ? stdout.trim() || undefined : undefined;
+}
+
+/** Makes systemd read the unit of dockerd again, if its files changed. Restarts nothing. */
+export async function reread(host: Host, daemon: Daemon): Promise<void> {
+  if (await hasRead(host, scopeOf(daemon), daemon.unit)) return;
+  await systemctl(host, scopeOf(daemon), 'daemon-reload');
+}
 
 /** Restarts dockerd, and waits until it answers. @throws CliError with dockerd's log lines if it does not within 60 seconds */
 export async function restartDocker(host: Host, daemon: Daemon): Promise<void> {

@@ -35,10 +35,14 @@ export async function mayWriteHosts(host: Host): Promise<boolean> {
   return !mounts.split('\n').some((line) => line.split(' ')[4] === HOSTS);
 }
 
+/** Returns the names in a line of a hosts file, in lower case. (hosts(5)) */
+export const namesIn = (line: string): string[] =>
+  line.toLowerCase().replace(/#.*/, '').trim().split(/\s+/).slice(1);
+
 /** Tells whether the hosts file has the name already: a second line would only contradict it. */
 export async function isInHosts(host: Host, name: string): Promise<boolean> {
   const lines = (await host.read(HOSTS))?.toString().split('\n') ?? [];
-  return lines.some((line) => line.toLowerCase().replace(/#.*/, '').split(/\s+/).slice(1).includes(name));
+  return lines.some((line) => namesIn(line).includes(name));
 }
 
 /** Returns what to offer the user; `good`: the default answer (Enter). Undefined if nothing is missing, or nothing can be done. */

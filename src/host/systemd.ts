@@ -1,4 +1,4 @@
-// systemd: whether it runs this machine, and its command line.
+// systemd: whether it runs this machine, its command line, and words for its unit files.
 import { CliError } from '../errors.ts';
 import type { Host, RunResult } from './host.ts';
 
@@ -24,6 +24,33 @@ export const systemctlLine = (scope: Scope, ...words: string[]): string[] => [
   ...words,
 ];
 
+/** Returns a text for a unit file: systemd gives `%` a meaning of its own. (systemd.unit(5), Specifiers) */
+export const unitValue = (text: string): string => text.replaceAll('%', '%%');
+
+/** Quotes a path as one word of a unit, if it needs quotes. (systemd.syntax(7), Quoting) */
+export const unitWord = (path: string): string => {
+  const plain = unitValue(path);
+  return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `"${plain.replace(/["\\]/g, '\\$&')}"`;
+};
+
+/** Returns the value of ExecStart. systemd replaces variables in the arguments, and not in the program. (systemd.service(5), Command lines) */
+export const execLine = (program: string, args: string[]): string =>
+  [program, ...args.map((word) => word.replaceAll('$', '$$$$'))].map(unitWord).join(' ');
+
+/** Returns the text of a unit with its words as they were before unitValue, unitWord and execLine: to look for a path in it. */
+export const plainUnit = (text: string): string =>
+  text
+    .replace(/\\(["\\])/g, '$1')
+    .replaceAll('%%', '%')
+    .replaceAll('$$', '$');
+
+/** Returns the words of a value that execLine has written. */
+export const execWords = (value: string): string[] =>
+  [...value.matchAll(/"((?:[^"\\]|\\.)*)"|\S+/g)].map(([whole, inner = whole], index) => {
+    const word = inner.replace(/\\(.)/g, '$1').replaceAll('%%', '%');
+    return index === 0 ? word : word.replaceAll('$$', '$');
+  });
+
 /** Runs systemctl; the caller checks the exit code. */
 export const systemctl = (host: Host, scope: Scope, ...words: string[]): Promise<RunResult> =>
   host.run('systemctl', [...scopeWords(scope), ...words], { timeout: LIMIT });
@@ -40,6 +67,14 @@ export async function mustSystemctl(
     why: stderr.trim(),
     fix: `journalctl ${[...scopeWords({ own }), '-u', unit].join(' ')} -n 50`,
   });
+}
+
+/** Tells whether systemd has read the files of these units as they are. (org.freedesktop.systemd1(5), NeedDaemonReload) */
+export async function hasRead(host: Host, scope: Scope, ...units: string[]): Promise<boolean> {
+  const words = ['show', '--property=NeedDaemonReload', '--value', ...units];
+  const { code, stdout } = await systemctl(host, scope, ...words);
+  const said = stdout.split('\n').filter(Boolean);
+  return code === 0 && said.length === units.length && said.every((word) => word === 'no');
 }
 
 /** Tells whether a unit runs and starts at boot. */

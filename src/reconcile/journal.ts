@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { type Key, keyOfText, textOfKey } from '../resources/key.ts';
 import type { Oldest, Undo } from '../resources/undo.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type LockHolder, lockPath } from './lock.ts';
 
 /**
@@ -82,7 +83,7 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
     throw new CliError(`${path} is damaged: what was here before the setup is unknown.`, {
       fix: [
         'Move it aside. Then uninstall removes nothing that it recorded:',
-        `  mv ${path} ${path}.damaged`,
+        `  ${shellLine('mv', [path, `${path}.damaged`])}`,
       ],
     });
   }

@@ -12,6 +12,7 @@ import {
 } from '../resources/provider.ts';
 import { STEPS, type Undo, type UndoStep } from '../resources/undo.ts';
 import { isSomebodys } from '../resources/unit.ts';
+import { shellLine } from '../terminal/shell.ts';
 
 async function isAlready({ path, mode, uid, gid }: RestoreStep, content: Buffer, host: Host) {
   const [there, bytes] = await Promise.all([host.stat(path), host.read(path)]);
@@ -50,7 +51,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
     perform: async ({ path }, host) => ((await isSomebodys(path, host)) ? undefined : host.remove(path)),
     isLeft: async (step, host) => (await isThere(step, host)) && !(await isSomebodys(step.path, host)),
     inverse: ({ path }, host, vault) => inverseOfPath(path, host, vault),
-    words: ({ path }) => `rm ${path}`,
+    words: ({ path }) => shellLine('rm', [path]),
     deletes: true,
   },
   rmdir: {
@@ -61,17 +62,19 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
       const { steps } = await inverseOfPath(step.path, host, vault);
       return { steps, cleanup: steps[0]?.do === 'chmod' ? [step] : [] };
     },
-    words: ({ path }) => `rmdir ${path}      (if it is empty)`,
+    words: ({ path }) => `${shellLine('rmdir', [path])}      (if it is empty)`,
     deletes: true,
   },
   chmod: {
     async perform(step, host) {
-      if (!(await host.stat(step.path))) await host.mkdir(step.path, step.mode);
+      const there = await host.stat(step.path);
+      if (there && there.mode === step.mode && there.uid === step.uid && there.gid === step.gid) return;
+      if (!there) await host.mkdir(step.path, step.mode);
       await host.chmod(step.path, step.mode, step);
     },
     isLeft: async () => true,
     inverse: ({ path }, host, vault) => inverseOfPath(path, host, vault),
-    words: ({ path, mode }) => `chmod ${mode.toString(8)} ${path}`,
+    words: ({ path, mode }) => shellLine('chmod', [mode.toString(8), path]),
   },
   removeTree: {
     perform: ({ path }, host) => host.removeTree(path),
@@ -80,7 +83,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
       steps: [{ do: 'rename', from: `${path}${ASIDE}`, to: path }],
       cleanup: [{ do: 'removeTree', path: `${path}${ASIDE}` }],
     }),
-    words: ({ path }) => `rm -r ${path}`,
+    words: ({ path }) => shellLine('rm', ['-r', path]),
     deletes: true,
     performReversibly: async ({ path }, host) =>
       (await host.stat(path)) ? host.rename(path, `${path}${ASIDE}`) : undefined,
@@ -89,7 +92,7 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
     perform: async ({ from, to }, host) => ((await host.stat(from)) ? host.rename(from, to) : undefined),
     isLeft: async () => true,
     inverse: async () => ({ steps: [] }),
-    words: ({ from, to }) => `mv ${from} ${to}`,
+    words: ({ from, to }) => shellLine('mv', [from, to]),
   },
 };
 

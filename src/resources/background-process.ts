@@ -3,6 +3,7 @@ import { CliError } from '../errors.ts';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type Provider, serviceLines } from './provider.ts';
 
 /** A program that a shell script keeps running on a machine without systemd. `door`: the port that it listens on. */
@@ -14,7 +15,8 @@ export interface ProcessResource {
   door?: Door;
 }
 
-type ProcessStep = { do: 'process'; name: string; script: string; digest?: string };
+/** `digest`: of the process to start; `was`: of the process before the change, which stays if it still runs. */
+type ProcessStep = { do: 'process'; name: string; script: string; digest?: string; was?: string };
 
 /** Milliseconds; the registry finishes open requests first (http.draintimeout). */
 const STOPS_WITHIN = 40_000;
@@ -29,7 +31,9 @@ async function start(host: Host, script: string, digest: string): Promise<void> 
     if (await scriptProcess(host, script)) return;
     await sleep(20);
   }
-  throw new CliError(`${script} ended right after its start.`, { fix: `tail ${scriptFiles(script).log}` });
+  throw new CliError(`${script} ended right after its start.`, {
+    fix: shellLine('tail', [scriptFiles(script).log]),
+  });
 }
 
 async function stop(host: Host, script: string): Promise<void> {
@@ -37,8 +41,11 @@ async function stop(host: Host, script: string): Promise<void> {
   if (!there) return;
   for (let waited = 0; waited < STOPS_WITHIN; waited += 20) {
     // Repeats the signal every second: a shell may miss it between two commands.
-    if (waited % 1_000 === 0) await host.run('/bin/sh', ['-c', 'kill -TERM "$0"', String(there.pid)]);
+    const kill = ['-c', 'kill -TERM "$0"', String(there.pid)];
+    const said = waited % 1_000 === 0 ? await host.run('/bin/sh', kill) : undefined;
     if (!(await scriptProcess(host, script))) return;
+    if (said && said.code !== 0)
+      throw new CliError(`${script} could not be stopped.`, { why: said.stderr.trim() });
     await sleep(20);
   }
   throw new CliError(`${script} does not stop.`, { fix: `kill -9 ${there.pid}` });
@@ -54,13 +61,18 @@ export const background: Provider<ProcessResource, ProcessStep> = {
     const there = await scriptProcess(host, script);
     if (there?.digest === digest) return undefined;
     const what = there ? 'change' : 'create';
-    return { what, details: [`setsid sh ${script} &`, 'it does not start with the machine'] };
+    return {
+      what,
+      details: [`${shellLine('setsid', ['sh', script])} &`, 'it does not start with the machine'],
+    };
   },
 
   async undo({ name, script }, host) {
     const there = await scriptProcess(host, script);
     const off: ProcessStep = { do: 'process', name, script };
-    return { steps: [off], last: there ? [{ ...off, digest: there.digest }] : [] };
+    if (!there) return { steps: [off] };
+    const { digest } = there;
+    return { steps: [{ ...off, was: digest }], last: [{ ...off, digest }] };
   },
 
   async apply({ script, digest, door: at }, host) {
@@ -76,17 +88,20 @@ export const background: Provider<ProcessResource, ProcessStep> = {
     process: {
       perform: undoProcess,
       isLeft: async ({ script }, host) => (await scriptProcess(host, script)) !== undefined,
-      async inverse(step, host) {
+      async inverse({ was: _, ...step }, host) {
         const there = await scriptProcess(host, step.script);
         return { steps: [], last: there ? [{ ...step, digest: there.digest }] : [] };
       },
-      words: ({ script }) => `kill $(cat ${scriptFiles(script).pid})`,
+      words: ({ script }) => `kill $(${shellLine('cat', [scriptFiles(script).pid])})`,
+      asOldest: ({ was: _, ...step }) => step,
     },
   },
 };
 
-/** Stops the process; with a digest, starts it again as it was. */
-async function undoProcess({ script, digest }: ProcessStep, host: Host): Promise<void> {
+/** Stops the process; with a digest, starts it again as it was. One that was never stopped is left alone. */
+async function undoProcess({ script, digest, was = digest }: ProcessStep, host: Host): Promise<void> {
+  const there = await scriptProcess(host, script);
+  if (there && there.digest === was) return;
   await stop(host, script);
   if (digest !== undefined) await start(host, script, digest);
   else for (const path of Object.values(scriptFiles(script))) await host.remove(path);

@@ -72,7 +72,7 @@ async function ours(service: Service, host: Host) {
 export function notOurs(name: string, there: Container, base = name, engine: Program = 'docker'): CliError {
   const fix = there.owner
     ? [
-        `Change that one:       ${commandLine(`--dir ${there.owner}`)}`,
+        `Change that one:       ${commandLine(shellLine('--dir', [there.owner]))}`,
         `Use another name:      ${commandLine(`--name ${base}-2`)}`,
       ]
     : [
@@ -177,7 +177,9 @@ export const container: Provider<ContainerResource, Steps> = {
       },
     },
     start: {
-      perform: async ({ id, engine }, host) => void (await startContainer(host, id, engine)),
+      async perform({ id, engine }, host) {
+        if (!(await inspect(host, id, engine))?.running) await startContainer(host, id, engine);
+      },
       isLeft: async () => true,
       inverse: async () => ({ steps: [] }),
       words: ({ id, engine = 'docker' }) => `${engine} start ${id.slice(0, 12)}`,

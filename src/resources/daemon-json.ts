@@ -183,8 +183,8 @@ async function undoDaemonJson(step: DaemonJsonStep, host: Host): Promise<void> {
   const after = await former(step, bytes, host);
   // A reload does not notice a removed key, but an empty list: so dockerd reads the list first.
   const told = wanted(bytes, step) as Buffer;
-  if (step.quiet) await replace(host, config, told);
-  else if (told !== bytes || !(await follows(host, step))) await put(host, step, told);
+  if (step.quiet && told !== bytes) await replace(host, config, told);
+  else if (!step.quiet && (told !== bytes || !(await follows(host, step)))) await put(host, step, told);
   if (after === undefined) return host.remove(config);
   if (!after.equals((await host.read(config)) ?? Buffer.alloc(0))) await host.write(config, after, step);
 }

@@ -31,13 +31,19 @@ export const dir: Provider<DirResource> = {
 
   async check({ path, mode, keep, group }, host) {
     const there = await host.stat(path);
-    if (!there) return { what: 'create', details: [`mkdir -p -m ${octal(mode)} ${path}`] };
+    if (!there) return { what: 'create', details: [shellLine('mkdir', ['-p', '-m', octal(mode), path])] };
     if (there.type !== 'dir')
       throw new CliError(`${path} is there, and it is not a directory.`, { exitCode: 2 });
     if (!keep && group !== undefined && there.gid !== (await groupId(host, group)))
-      return { what: 'change', details: [`chgrp ${group} ${path}; chmod ${octal(mode)} ${path}`] };
+      return {
+        what: 'change',
+        details: [`${shellLine('chgrp', [group, path])}; ${shellLine('chmod', [octal(mode), path])}`],
+      };
     if (keep || there.mode === mode) return undefined;
-    return { what: 'change', details: [`chmod ${octal(mode)} ${path}      (is ${octal(there.mode)})`] };
+    return {
+      what: 'change',
+      details: [`${shellLine('chmod', [octal(mode), path])}      (is ${octal(there.mode)})`],
+    };
   },
 
   async undo({ path, shared = [] }, host) {

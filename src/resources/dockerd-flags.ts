@@ -1,7 +1,7 @@
 // Moves flags of dockerd into daemon.json: dockerd does not start with an option in both, and a reload cannot remove a flag. So this
 // restarts dockerd once, after all checks.
 import { dirname } from 'node:path';
-import { daemonInfo, hasEntry, restartCommand, restartDocker } from '../dockerd/daemon.ts';
+import { daemonInfo, hasEntry, reread, restartCommand, restartDocker, startOf } from '../dockerd/daemon.ts';
 import { parseDaemonJson } from '../dockerd/daemon-json.ts';
 import type { Daemon, Directive } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
@@ -22,8 +22,8 @@ export interface MovedResource {
   made?: boolean;
 }
 
-/** dockerd reads its flags only when it starts. */
-type RestartStep = { do: 'restart'; daemon: Daemon };
+/** dockerd reads its flags only when it starts. `start`: its start before the change; if it is still the same, nothing is restarted. */
+type RestartStep = { do: 'restart'; daemon: Daemon; start?: string };
 
 /** Returns daemon.json with every entry in it. */
 const merged = (
@@ -93,7 +93,8 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
         madeKey: list === undefined,
         ...{ mode, uid, gid },
       });
-    return { steps: [...steps, { do: 'restart', daemon }] };
+    const start = await startOf(host, daemon);
+    return { steps: [...steps, { do: 'restart', daemon, ...(start && { start }) }] };
   },
 
   async apply(resource, host, report) {
@@ -124,10 +125,14 @@ export const moved: Provider<MovedResource, RestartStep, DaemonJsonStep> = {
 
   steps: {
     restart: {
-      perform: ({ daemon }, host) => restartDocker(host, daemon),
+      async perform({ daemon, start }, host) {
+        const same = start !== undefined && start === (await startOf(host, daemon));
+        await (same ? reread(host, daemon) : restartDocker(host, daemon));
+      },
       isLeft: async () => true,
       // Last in both directions, when all files are in place.
-      inverse: async (step) => ({ steps: [], last: [step] }),
+      inverse: async ({ start: _, ...step }) => ({ steps: [], last: [step] }),
+      asOldest: ({ start: _, ...step }) => step,
       words: ({ daemon }) => `systemctl daemon-reload; systemctl restart ${daemon.unit}`,
       restarts: ({ daemon }) => daemon,
     },

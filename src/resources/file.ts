@@ -1,5 +1,6 @@
 // A file that the set-up writes: its content and its mode.
 import { type Mask, unifiedDiff } from '../terminal/diff.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { groupId } from './account.ts';
 import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
@@ -34,9 +35,10 @@ export const file: Provider<FileResource> = {
     if (!there || !bytes) return { what: 'create', details: unifiedDiff(path, undefined, content, mask) };
     const before = bytes.toString();
     const details = before === content ? [] : unifiedDiff(path, before, content, mask);
-    if (there.mode !== mode) details.push(`chmod ${octal(mode)} ${path}      (is ${octal(there.mode)})`);
+    if (there.mode !== mode)
+      details.push(`${shellLine('chmod', [octal(mode), path])}      (is ${octal(there.mode)})`);
     if (group !== undefined && there.gid !== (await groupId(host, group)))
-      details.push(`chgrp ${group} ${path}`);
+      details.push(shellLine('chgrp', [group, path]));
     return details.length > 0 ? { what: 'change', details } : undefined;
   },
 

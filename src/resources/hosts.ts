@@ -1,6 +1,7 @@
 // A name in the hosts file, in one line with the mark of this program.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { namesIn } from '../host/resolution.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { sha256 } from './daemon-json.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
@@ -35,6 +36,24 @@ function wanted(text: string, line: Line): string {
 
 const has = (text: string, line: string) => text.split(/\r?\n/).includes(line);
 
+/** Returns the addresses that others gave the name in the file. A second line would contradict theirs. (hosts(5)) */
+const othersIn = (text: string, line: Line): string[] =>
+  text
+    .split('\n')
+    .filter((other) => !isOurs(other, line) && namesIn(other).includes(line.name.toLowerCase()))
+    .map((other) => other.trim().split(/\s+/)[0] ?? '');
+
+/** @throws CliError (exit 2) if a line that others wrote leads the name to another address */
+export async function mustAgree(resource: HostsResource, host: Host): Promise<void> {
+  const { path, name, address } = resource;
+  const found = othersIn((await host.read(path))?.toString('latin1') ?? '', resource);
+  if (found.length === 0 || found.includes(address)) return;
+  throw new CliError(`${path} leads ${name} to ${found.join(' and ')}, not to ${address}.`, {
+    fix: [`Change that line:   ${address} ${name}`, 'Or go without:      leave --address out'],
+    exitCode: 2,
+  });
+}
+
 export const hosts: Provider<HostsResource, LineStep> = {
   title: ({ name, address, path }) => `line "${address} ${name}" in ${path}`,
   id: ({ name }) => name,
@@ -46,7 +65,7 @@ export const hosts: Provider<HostsResource, LineStep> = {
 
   async check(resource, host) {
     const before = (await host.read(resource.path))?.toString('latin1') ?? '';
-    if (has(before, lineOf(resource))) return undefined;
+    if (has(before, lineOf(resource)) || othersIn(before, resource).length > 0) return undefined;
     const what = before.split('\n').some((other) => isOurs(other, resource)) ? 'change' : 'create';
     return { what, details: unifiedDiff(resource.path, before, wanted(before, resource)) };
   },
@@ -95,5 +114,7 @@ async function undoLine(step: LineStep, host: Host): Promise<void> {
   if (untouched && copy && !kept) throw new CliError(`The copy of ${path} is gone.`);
   const text = bytes.toString('latin1');
   const rest = text.split('\n').filter((other) => other.trimEnd() !== line);
-  await host.write(path, kept ?? Buffer.from(rest.join('\n'), 'latin1'), step);
+  const former = kept ?? Buffer.from(rest.join('\n'), 'latin1');
+  // The line was never written: it may be impossible here, as where a container engine mounts the file.
+  if (!former.equals(bytes)) await host.write(path, former, step);
 }

@@ -3,6 +3,7 @@ import { mayHold } from '../engines/images/bundled.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import * as images from '../engines/images/store.ts';
 import type { Program } from '../settings/settings.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
 
 export interface ImageResource {
@@ -24,7 +25,7 @@ export const image: Provider<ImageResource, ImageStep> = {
   async check({ ref, archive, engine = 'docker' }, host) {
     if (await images.imageId(host, ref, engine)) return undefined;
     const from = archive && mayHold(archive, ref) ? archive : undefined;
-    return { what: 'create', details: [from ? `${engine} load -i ${from}` : `${engine} pull ${ref}`] };
+    return { what: 'create', details: [shellLine(engine, from ? ['load', '-i', from] : ['pull', ref])] };
   },
 
   // A roll-back keeps the image: it does no harm, and the next try saves the wait. Only uninstall removes it.

@@ -7,6 +7,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { runAs } from '../host/run-as.ts';
 import type { Secret } from '../secret.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
 /** Programs that store a login. */
@@ -42,7 +43,7 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
     return text.trim() ? (JSON.parse(text) as AuthFile) : {};
   } catch {
     throw new CliError(`${path} is not valid JSON, so no login can be kept in it.`, {
-      fix: `Look at it:   cat ${path}`,
+      fix: `Look at it:   ${shellLine('cat', [path])}`,
       exitCode: 2,
     });
   }
@@ -146,8 +147,8 @@ async function undoLogin(step: LoginStep, host: Host): Promise<void> {
   const { auths = {}, ...rest } = after;
   if (made && !former && Object.keys({ ...auths, ...rest }).length === 0) return host.remove(path);
   const others = ({ auths = {}, ...more }: AuthFile) => ({ ...more, auths: { ...auths, [registry]: null } });
-  if (kept && isDeepStrictEqual(others(after), others(before))) return host.write(path, kept, step);
-  if (!former) return;
-  const bytes = setKeys(await host.read(path), { auths: { ...after.auths, [registry]: former } }, path);
-  await host.write(path, bytes, step);
+  const there = await host.read(path);
+  const put = async (bytes: Buffer) => (there?.equals(bytes) ? undefined : host.write(path, bytes, step));
+  if (kept && isDeepStrictEqual(others(after), others(before))) return put(kept);
+  if (former) await put(setKeys(there, { auths: { ...after.auths, [registry]: former } }, path));
 }

@@ -85,7 +85,9 @@ export const pack: Provider<PackageResource, PackageStep> = {
     const [{ stdout }, users] = await Promise.all([host.run(program, args), userNames(host)]);
     const before = { packages: stdout.split('\n').filter(Boolean), users };
     const brings = engine && { engine: { program: engine, ...(await beforeEngine(host)) } };
-    const masked = { ...(service && { service }), ...(runtime && { runtime }) };
+    // A mask that was there before stays.
+    const held = service && (await host.stat(maskPath(service, runtime)))?.size === 0;
+    const masked = { ...(service && !held && { service }), ...(runtime && { runtime }) };
     return { steps: [{ do: 'package', manager, name, before, ...masked, ...brings }] };
   },
 
@@ -189,7 +191,8 @@ async function undoPackage(step: PackageStep, host: Host): Promise<void> {
   if (!service || !systemd) return;
   // A mask is empty, or a link to /dev/null. A service that a user has written there since stays. (systemctl(1), mask)
   const mask = maskPath(service, runtime);
-  if ((await host.stat(mask))?.size === 0) await host.remove(mask);
+  if ((await host.stat(mask))?.size !== 0) return;
+  await host.remove(mask);
   await systemctl(host, {}, 'daemon-reload');
 }
 
@@ -230,7 +233,8 @@ async function sweepEngine(
   if (!group && GROUP.test((await host.read('/etc/group'))?.toString() ?? ''))
     await host.run('groupdel', ['docker']);
   // Docker's bridge stays until the next boot.
-  if (empty.includes('/var/lib/docker')) await host.run('ip', ['link', 'delete', 'docker0']);
+  if (empty.includes('/var/lib/docker') && (await host.stat('/sys/class/net/docker0')))
+    await host.run('ip', ['link', 'delete', 'docker0']);
 }
 
 /** Packages that others merely recommend or suggest do not count as needed. (apt.conf(5)) */

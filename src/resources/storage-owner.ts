@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { userIds } from './account.ts';
 import type { Provider } from './provider.ts';
 
@@ -18,15 +19,28 @@ const LIMIT = 30 * 60_000;
 /** The one directory that a registry makes in its storage. Anything else there belongs to others. */
 const OURS = 'docker';
 
-async function give(host: Host, path: string, uid: number, gid: number): Promise<void> {
-  const there = await host.stat(path);
-  if (!there) return;
-  await host.chmod(path, there.mode, { uid, gid });
+async function giveImages(host: Host, path: string, uid: number, gid: number): Promise<void> {
   if (!(await host.stat(join(path, OURS)))) return;
   const words = ['-R', '-h', `${uid}:${gid}`, join(path, OURS)];
   const { code, stderr } = await host.run('chown', words, { timeout: LIMIT });
   if (code !== 0)
     throw new CliError(`The owner of the images in ${path} could not be changed.`, { why: stderr.trim() });
+}
+
+/** Gives the directory first and then the images, so that the owner of the directory tells whether anything was given. */
+async function give(host: Host, path: string, uid: number, gid: number): Promise<void> {
+  const there = await host.stat(path);
+  if (!there) return;
+  await host.chmod(path, there.mode, { uid, gid });
+  await giveImages(host, path, uid, gid);
+}
+
+/** Does nothing if the directory was never given, or is back already: it comes last. */
+async function giveBack({ path, uid, gid }: OwnerStep, host: Host): Promise<void> {
+  const there = await host.stat(path);
+  if (!there || (there.uid === uid && there.gid === gid)) return;
+  await giveImages(host, path, uid, gid);
+  await host.chmod(path, there.mode, { uid, gid });
 }
 
 export const owner: Provider<OwnerResource, OwnerStep> = {
@@ -38,7 +52,13 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
   async check({ path, user }, host) {
     const [there, ids] = await Promise.all([host.stat(path), userIds(host, user)]);
     if (there && ids && there.uid === ids.uid) return undefined;
-    return { what: 'create', details: [`chown ${user}: ${path}`, `chown -R ${user}: ${join(path, OURS)}`] };
+    return {
+      what: 'create',
+      details: [
+        shellLine('chown', [`${user}:`, path]),
+        shellLine('chown', ['-R', `${user}:`, join(path, OURS)]),
+      ],
+    };
   },
 
   async undo({ path }, host) {
@@ -54,7 +74,7 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
 
   steps: {
     owner: {
-      perform: ({ path, uid, gid }, host) => give(host, path, uid, gid),
+      perform: giveBack,
       async isLeft({ path, uid }, host) {
         const there = await host.stat(path);
         return there !== undefined && there.uid !== uid;
@@ -63,7 +83,7 @@ export const owner: Provider<OwnerResource, OwnerStep> = {
         const { uid, gid } = (await host.stat(step.path)) ?? step;
         return { steps: [{ ...step, uid, gid }] };
       },
-      words: ({ path, uid }) => `chown -R ${uid} ${path}`,
+      words: ({ path, uid }) => shellLine('chown', ['-R', String(uid), path]),
     },
   },
 };

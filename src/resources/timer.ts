@@ -1,13 +1,13 @@
-// A systemd timer of the set-up: its two units, enabled and running.
+// A systemd timer of the set-up: its two units, both enabled, and the timer running.
 import { dirname } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
+import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
 import { foldersOf, unitPath } from './unit.ts';
 
-/** A systemd timer and the service that it starts, as the texts of both units; `own`: in the user's own systemd. */
+/** A systemd timer and the service that it starts, as the texts of both units. The service starts with the machine, too; `own`: in the user's own systemd. */
 export interface TimerResource {
   kind: 'timer';
   name: string;
@@ -16,7 +16,8 @@ export interface TimerResource {
   own?: true;
 }
 
-type TimerStep = { do: 'timer'; name: string; on: boolean; own?: true };
+/** `boot`: the service starts with the machine afterwards; it did not in older versions. */
+type TimerStep = { do: 'timer'; name: string; on: boolean; own?: true; boot?: boolean };
 
 type Timer = Pick<TimerResource, 'name' | 'own'>;
 
@@ -26,13 +27,39 @@ export const unitPaths = ({ name, own }: Timer) => {
   return { service, timer: service.replace(/\.service$/, '.timer') };
 };
 
-/** Switches a timer on or off. systemd reloads its files before it starts the timer. */
-async function switchTimer(host: Host, timer: Timer, on: boolean): Promise<void> {
-  const unit = `${timer.name}.timer`;
+/** Tells whether systemd has read both units as they are. */
+const isRead = (host: Host, { name, own }: Timer) =>
+  hasRead(host, { own }, `${name}.timer`, `${name}.service`);
+
+/** Tells whether the service starts with the machine. */
+const atBoot = async (host: Host, { name, own }: Timer): Promise<boolean> =>
+  (await systemctl(host, { own }, 'is-enabled', '--quiet', `${name}.service`)).code === 0;
+
+/** Tells whether a timer is fully on, or fully off, and systemd has read its files: there is nothing to switch. */
+async function isSwitched(host: Host, { name, own, on, boot = false }: TimerStep): Promise<boolean> {
+  const timer = { name, ...(own && { own }) };
+  const asks = ['is-active', 'is-enabled'].map((word) =>
+    systemctl(host, timer, word, '--quiet', `${name}.timer`),
+  );
+  const answers = (await Promise.all(asks)).map(({ code }) => code === 0);
+  if (answers.some((answer) => answer !== on) || (await atBoot(host, timer)) !== boot) return false;
+  return isRead(host, timer);
+}
+
+/** Switches a timer on or off, and its service at boot. systemd reloads its files before it starts the timer. */
+async function switchTimer(
+  host: Host,
+  timer: Timer,
+  { on, boot }: Pick<TimerStep, 'on' | 'boot'>,
+): Promise<void> {
+  const [unit, service] = [`${timer.name}.timer`, `${timer.name}.service`];
   if (on && !(await host.stat(unitPaths(timer).timer))) return;
   const at = { own: timer.own, unit };
   if (!on) await systemctl(host, timer, 'disable', '--now', unit);
-  if (on) await mustSystemctl(host, at, 'enable', '--no-reload', unit);
+  // Does not stop it: this program may run in it.
+  if (!boot && (await atBoot(host, timer))) await systemctl(host, timer, 'disable', service);
+  const wanted = [...(on ? [unit] : []), ...(boot ? [service] : [])];
+  if (wanted.length > 0) await mustSystemctl(host, at, 'enable', '--no-reload', ...wanted);
   await mustSystemctl(host, at, 'daemon-reload');
   if (on) await mustSystemctl(host, at, 'restart', unit);
 }
@@ -56,9 +83,12 @@ export const timer: Provider<TimerResource, TimerStep> = {
     ];
     if (!serviceThere && !timerThere) return { what: 'create', details };
     if (details.length > 0) return { what: 'change', details };
-    if (await isOn(host, resource, `${name}.timer`)) return undefined;
-    const line = systemctlLine(resource, 'enable', '--now', `${name}.timer`).join(' ');
-    return { what: 'start', details: [`it is switched off: ${line}`] };
+    const [on, boot] = await Promise.all([isOn(host, resource, `${name}.timer`), atBoot(host, resource)]);
+    if (on && boot) return undefined;
+    const line = on
+      ? systemctlLine(resource, 'enable', `${name}.service`)
+      : systemctlLine(resource, 'enable', '--now', `${name}.timer`);
+    return { what: 'start', details: [`it is switched off: ${line.join(' ')}`] };
   },
 
   async undo(resource, host, vault) {
@@ -67,7 +97,12 @@ export const timer: Provider<TimerResource, TimerStep> = {
     for (const path of Object.values(unitPaths(resource))) steps.push(await wayBackOfFile(path, host, vault));
     const on = await isOn(host, resource, `${name}.timer`);
     // Switches off while the files still exist, and on when they are restored.
-    const turn = (way: boolean): TimerStep => ({ do: 'timer', name, on: way, ...(own && { own }) });
+    const boot = await atBoot(host, resource);
+    const turn = (way: boolean): TimerStep => ({
+      ...{ do: 'timer', name, on: way },
+      ...(own && { own }),
+      ...(boot && { boot }),
+    });
     const folders = await foldersOf(unitPaths(resource).timer, host);
     return { steps: on ? [...steps, turn(true)] : [turn(false), ...steps, turn(false), ...folders] };
   },
@@ -78,14 +113,18 @@ export const timer: Provider<TimerResource, TimerStep> = {
       await host.mkdir(folder, 0o755);
     await host.write(paths.service, resource.service, { mode: 0o644 });
     await host.write(paths.timer, resource.timer, { mode: 0o644 });
-    await switchTimer(host, resource, true);
+    await switchTimer(host, resource, { on: true, boot: true });
   },
 
   steps: {
     timer: {
-      perform: (step, host) => switchTimer(host, step, step.on),
+      perform: async (step, host) =>
+        (await isSwitched(host, step)) ? undefined : switchTimer(host, step, step),
       isLeft: async (step, host) => (await host.stat(unitPaths(step).timer)) !== undefined,
-      inverse: async (step) => ({ steps: [{ ...step, on: !step.on }] }),
+      async inverse({ boot: _, ...step }, host) {
+        const boot = !step.on && (await atBoot(host, step));
+        return { steps: [{ ...step, on: !step.on, ...(boot && { boot }) }] };
+      },
       words: ({ name, on, own }) =>
         systemctlLine({ own }, on ? 'enable' : 'disable', '--now', `${name}.timer`).join(' '),
     },

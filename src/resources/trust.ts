@@ -9,13 +9,29 @@ import { type Provider, teeLines, wayBackOfFile } from './provider.ts';
 
 /** Where each kind of system reads CAs from, and the command that rebuilds its bundle. The first whose directory exists is used. */
 export const STORES = {
-  debian: { dir: '/usr/local/share/ca-certificates', ending: 'crt', update: ['update-ca-certificates'] },
-  redhat: { dir: '/etc/pki/ca-trust/source/anchors', ending: 'pem', update: ['update-ca-trust', 'extract'] },
-  suse: { dir: '/usr/share/pki/trust/anchors', ending: 'pem', update: ['update-ca-certificates'] },
+  debian: {
+    dir: '/usr/local/share/ca-certificates',
+    ending: 'crt',
+    update: ['update-ca-certificates'],
+    bundle: '/etc/ssl/certs/ca-certificates.crt',
+  },
+  redhat: {
+    dir: '/etc/pki/ca-trust/source/anchors',
+    ending: 'pem',
+    update: ['update-ca-trust', 'extract'],
+    bundle: '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  },
+  suse: {
+    dir: '/usr/share/pki/trust/anchors',
+    ending: 'pem',
+    update: ['update-ca-certificates'],
+    bundle: '/var/lib/ca-certificates/ca-bundle.pem',
+  },
   arch: {
     dir: '/etc/ca-certificates/trust-source/anchors',
     ending: 'crt',
     update: ['trust', 'extract-compat'],
+    bundle: '/etc/ca-certificates/extracted/tls-ca-bundle.pem',
   },
 } as const;
 
@@ -28,7 +44,8 @@ export interface TrustResource {
   restart?: Daemon;
 }
 
-type TrustStep = { do: 'trustStore'; store: keyof typeof STORES };
+/** `name`, `pem`: the CA that was put there. */
+type TrustStep = { do: 'trustStore'; store: keyof typeof STORES; name?: string; pem?: string };
 
 /** Returns the store of this machine; undefined if it has none of these. */
 export async function findStore(host: Host): Promise<keyof typeof STORES | undefined> {
@@ -49,6 +66,26 @@ async function updateStore(host: Host, store: keyof typeof STORES, removed = fal
   if (removed && store === 'debian') args.push('--fresh');
   const { code, stderr } = await host.run(command, args);
   if (code !== 0) throw new CliError(`${command} failed.`, { why: stderr.trim() });
+}
+
+const base64 = (pem: string) => pem.replace(/-----[^-]*-----|\s/g, '');
+/** Debian's links to the CAs, by the names of their files. (update-ca-certificates(8)) */
+const LINKS = '/etc/ssl/certs';
+
+/** Tells whether the bundle of the system has the CA as its file says: then there is nothing to rebuild. */
+async function isAsFiles({ store, name, pem }: TrustStep, host: Host): Promise<boolean> {
+  if (name === undefined || pem === undefined) return false;
+  const [bundle, file] = await Promise.all([
+    host.read(STORES[store].bundle),
+    host.read(pathOf({ store, name })),
+  ]);
+  if (!bundle) return false;
+  const all = base64(bundle.toString());
+  const added = base64(pem);
+  const now = file && base64(file.toString());
+  if (now === undefined && store === 'debian' && (await host.list(LINKS)).includes(`${name}.pem`))
+    return false;
+  return (now === undefined || all.includes(now)) && (now === added || !all.includes(added));
 }
 
 export const trust: Provider<TrustResource, TrustStep> = {
@@ -76,7 +113,8 @@ export const trust: Provider<TrustResource, TrustStep> = {
 
   async undo(resource, host, vault) {
     const file = await wayBackOfFile(pathOf(resource), host, vault);
-    return { steps: [file, { do: 'trustStore', store: resource.store }] };
+    const { store, name, pem } = resource;
+    return { steps: [file, { do: 'trustStore', store, name, pem }] };
   },
 
   async apply(resource, host, report) {
@@ -97,7 +135,8 @@ export const trust: Provider<TrustResource, TrustStep> = {
 
   steps: {
     trustStore: {
-      perform: ({ store }, host) => updateStore(host, store, true),
+      perform: async (step, host) =>
+        (await isAsFiles(step, host)) ? undefined : updateStore(host, step.store, true),
       // The undo step of the file tells whether the CA is left.
       isLeft: async () => false,
       // Last in both directions, when all files are in place.

@@ -2,8 +2,9 @@
 import { dirname, join } from 'node:path';
 import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
-import { isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
+import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
+import { sha256 } from './daemon-json.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, serviceLines, wayBackOfFile } from './provider.ts';
 
@@ -16,7 +17,8 @@ export interface UnitResource {
   door?: Door;
 }
 
-type UnitStep = { do: 'unit'; name: string; on: boolean; own?: true };
+/** `was`: the state before the change, as stateOf returns it. */
+type UnitStep = { do: 'unit'; name: string; on: boolean; own?: true; was?: string };
 
 type Unit = Pick<UnitResource, 'name' | 'own'>;
 
@@ -55,12 +57,28 @@ async function switchUnit(
   if (!on && there) await systemctl(host, unit, 'disable', '--now', file);
   // Without --no-reload it would reload all units, which takes time and is done below.
   if (on) await mustSystemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
-  await mustSystemctl(host, unit, 'daemon-reload');
+  if (on || !(await hasRead(host, unit, file))) await mustSystemctl(host, unit, 'daemon-reload');
   if (!on) return;
   await whileTheyWait(host, door ? [door] : [], async () => {
     await mustSystemctl(host, unit, 'restart', file);
     if (door) await untilListening(host, door.port);
   });
+}
+
+/** Returns the state of a service as text: the digest of its file, whether it runs, whether it starts at boot. */
+async function stateOf({ name, own }: Unit, host: Host): Promise<string> {
+  const asks = ['is-active', 'is-enabled'].map((word) =>
+    systemctl(host, { own }, word, '--quiet', `${name}.service`),
+  );
+  const [text, ...answers] = await Promise.all([host.read(unitPath({ name, ...(own && { own }) })), ...asks]);
+  return [text ? sha256(text) : '', ...answers.map(({ code }) => code === 0)].join(' ');
+}
+
+/** Tells whether a step finds the service as it leaves it: the change was never made, or is undone already. */
+async function isUndone(step: UnitStep, host: Host): Promise<boolean> {
+  const file = `${step.name}.service`;
+  if (step.on) return (await isOn(host, step, file)) && hasRead(host, step, file);
+  return step.was !== undefined && step.was === (await stateOf(step, host));
 }
 
 /** Returns the way back from folders that are made for a unit, as in the home of a user. */
@@ -95,10 +113,11 @@ export const unit: Provider<UnitResource, UnitStep> = {
     const on = await isOn(host, resource, `${name}.service`);
     const step = { do: 'unit' as const, name, ...(own && { own }) };
     const off = { ...step, on: false };
+    const first = { ...off, was: await stateOf(resource, host) };
     const file = await wayBackOfFile(path, host, vault);
     // Switches off while the file still exists; systemd forgets the service when the file is removed.
-    if (file.do === 'remove') return { steps: [off, file, off, ...(await foldersOf(path, host))] };
-    return { steps: [off, file], last: on ? [{ ...step, on }] : [] };
+    if (file.do === 'remove') return { steps: [first, file, off, ...(await foldersOf(path, host))] };
+    return { steps: [first, file], last: on ? [{ ...step, on }] : [] };
   },
 
   async apply(resource, host) {
@@ -111,12 +130,13 @@ export const unit: Provider<UnitResource, UnitStep> = {
 
   steps: {
     unit: {
-      perform: (step, host) => switchUnit(host, step),
+      perform: async (step, host) => ((await isUndone(step, host)) ? undefined : switchUnit(host, step)),
       isLeft: isOurs,
-      inverse: async (step, host) => ({
+      inverse: async ({ was: _, ...step }, host) => ({
         steps: [],
         last: (await isOurs(step, host)) ? [{ ...step, on: !step.on }] : [],
       }),
+      asOldest: ({ was: _, ...step }) => step,
       words: ({ name, on, own }) =>
         systemctlLine({ own }, on ? 'enable' : 'disable', '--now', `${name}.service`).join(' '),
     },

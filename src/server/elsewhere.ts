@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { OWNER_LABEL } from '../engines/containers.ts';
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { execWords } from '../host/systemd.ts';
 import { MARK } from '../resources/unit.ts';
 import { shellLine } from '../terminal/shell.ts';
 
@@ -47,7 +48,8 @@ async function services(host: Host): Promise<Named[]> {
     names.map(async (name): Promise<Named[]> => {
       const text = (await host.read(`${UNITS}/${name}`).catch(() => undefined))?.toString() ?? '';
       if (!text.startsWith(`# ${MARK}`)) return [];
-      const dir = /^ExecStart=\S+ serve (\/\S+)\/config\/config\.yml$/m.exec(text)?.[1];
+      const [, word, config = ''] = execWords(/^ExecStart=(.*)$/m.exec(text)?.[1] ?? '');
+      const dir = word === 'serve' && /^(\/.+)\/config\/config\.yml$/.exec(config)?.[1];
       return dir ? [[dir, name.replace(/\.service$/, '')]] : [];
     }),
   );

@@ -98,7 +98,9 @@ const SYSTEM = [
 export function checkDirectory(value: string): Wrong | undefined {
   if (value === '') return wrong('a directory is needed');
   const path = resolve(value);
-  if (/[\n\r:]/.test(path)) return wrong('a directory with a colon or a line break cannot be mounted');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u001f\u007f:]/.test(path))
+    return wrong('a directory with a colon, a line break or the like cannot be mounted');
   if (SYSTEM.includes(path))
     return wrong(`${path} belongs to the system`, `${join(path, 'registry')} would do`);
   const inside = ['/proc', '/sys', '/dev', '/etc', '/boot', '/run'].find((dir) => path.startsWith(`${dir}/`));

@@ -27,12 +27,18 @@ export interface Prompts {
 }
 
 /**
- * Returns prompts on standard error: standard output carries only what the user asked for. Each throws Interrupted on Ctrl-C.
- * @param signal once it is aborted, an answer throws Interrupted too
+ * Returns prompts on standard error: standard output carries only what the user asked for. Each throws Interrupted on Ctrl-C, and when
+ * no answer can come any more: the terminal is gone.
+ * @param signal once it is aborted, every question throws Interrupted too
  */
 export async function terminalPrompts(signal: AbortSignal, dim: (text: string) => string): Promise<Prompts> {
   const { createPromptModule } = await import('inquirer');
-  const prompt = createPromptModule({ input: process.stdin, output: process.stderr });
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  for (const event of ['end', 'close', 'error']) process.stdin.on(event, end);
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  const prompt = createPromptModule({ input: process.stdin, output: process.stderr, signal: ended.signal });
   // biome-ignore lint/suspicious/noExplicitAny: inquirer's types follow the literal list of questions; ours is built here
   async function one(question: Record<string, unknown>): Promise<any> {
     try {
@@ -40,7 +46,7 @@ export async function terminalPrompts(signal: AbortSignal, dim: (text: string) =
       if (signal.aborted) throw new Interrupted('Nothing was changed.');
       return answer;
     } catch (error) {
-      if ((error as Error).name !== 'ExitPromptError') throw error;
+      if (!['ExitPromptError', 'AbortPromptError'].includes((error as Error).name)) throw error;
       throw new Interrupted('Nothing was changed.');
     }
   }

@@ -69,6 +69,8 @@ export function fakeSystemd(
   flag(host, enabled, state.enabled);
   on(host, `systemctl is-active --quiet ${name}.service`, () => ({ code: flag(host, active) ? 0 : 3 }));
   on(host, `systemctl is-enabled --quiet ${name}.service`, () => ({ code: flag(host, enabled) ? 0 : 1 }));
+  // Whether it has read its files is unknown: it reads them again.
+  host.commands['systemctl show --property=NeedDaemonReload'] = {};
   on(host, 'systemctl daemon-reload', () => undefined);
   on(host, `systemctl mask ${name}.service`, () => {
     host.put(`/etc/systemd/system/${name}.service`, '');

@@ -185,3 +185,20 @@ test('--quiet says nothing but errors; --verbose shows each command', async () =
   const { stderr } = await run(`--yes --tls insecure --host a --dry-run --verbose ${DIR}`);
   expect(stderr).toContain('$ docker info --format {{json .}}\n');
 });
+
+test.each([
+  ['--yes --tls insecure --host localhost', 'DOCKER_HOST', 'tcp://x3:2375'],
+  ['--yes --tls insecure --host localhost --engine podman', 'CONTAINER_HOST', 'ssh://x3/run/podman.sock'],
+])(
+  '%s with an engine of another machine (%s): nothing is done here or there',
+  async (line, name, address) => {
+    const { code, stderr } = await run(`${line} ${DIR}`, (machine) =>
+      Object.assign(machine.env, { [name]: address }),
+    );
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`leads to another machine: ${name} is ${address}.`),
+    ]);
+    expect(stderr).toContain(`unset ${name}`);
+  },
+);

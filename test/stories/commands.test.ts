@@ -468,7 +468,7 @@ describe('uninstall', () => {
     ]);
     expect(strayVariables('rotate', { REGISTRY_SETUP_CUT_OFF: '1', REGISTRY_SETUP_CUT_OF: '1' }, {})).toEqual(
       [
-        'REGISTRY_SETUP_CUT_OF means nothing; did you mean REGISTRY_SETUP_CUT_OFF?',
+        'REGISTRY_SETUP_CUT_OF is not known; did you mean REGISTRY_SETUP_CUT_OFF?',
         'REGISTRY_SETUP_CUT_OFF is not taken from the environment: give --cut-off on the command line.',
       ],
     );

@@ -191,3 +191,12 @@ test('warns if clients may reach something other than this machine', async () =>
     'registry-setup --client --host http://reg.example:5000 --address 10.0.3.17',
   );
 });
+
+test('a name that the hosts file has already gets no second line, though one is wanted', async () => {
+  const host = server(DEBIAN);
+  const debian = `${BEFORE}127.0.1.1 Reg.example reg\n`;
+  host.put('/etc/hosts', debian);
+  await runCommand(host, `${SETUP} --hosts-line`);
+  expect(host.text('/etc/hosts')).toBe(debian);
+  expect((await runCommand(host, 'status')).code).toBe(0);
+});

@@ -2,6 +2,7 @@
 import { inspect } from '../../engines/containers.ts';
 import { staysOff } from '../../engines/docker-service.ts';
 import type { Host } from '../../host/host.ts';
+import { plainUnit } from '../../host/systemd.ts';
 import { notOurs } from '../../resources/container.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
@@ -37,14 +38,12 @@ export const name: Check = async (settings, facts, host) => {
   return found.flat();
 };
 
-/** The words in every service file of this set-up; DIR stands for its directory. */
-const OURS = [MARK, 'DIR'];
-
 /** Reports a service of that name that this set-up did not make: it is never overwritten. */
 async function unitFree({ name: unit, dir }: Settings, host: Host): Promise<Finding[]> {
   const path = unitPath({ name: unit, ...(host.machine.uid !== 0 && { own: true }) });
   const text = (await host.read(path))?.toString();
-  if (text === undefined || OURS.every((word) => text.includes(word.replace('DIR', dir)))) return [];
+  const all = plainUnit(text ?? '');
+  if (text === undefined || (all.includes(MARK) && all.includes(dir))) return [];
   const fix = [`Use another name:      ${commandLine(`--name ${unit}-2`)}`];
   return fail(`The service ${unit} was not made by this setup (${path}).`, fix, { flag: '--name' });
 }

@@ -9,7 +9,7 @@ import { firewallFindings } from './firewall.ts';
 import { addressed, lineFindings, nameFindings } from './names.ts';
 import { lowPort, port } from './ports.ts';
 import { labels } from './selinux.ts';
-import { moved, permission, storage } from './storage.ts';
+import { loadable, moved, permission, storage } from './storage.ts';
 
 /** A clock that is behind this date is wrong: this program was written later. */
 const WRITTEN = Date.UTC(2026, 0, 1);
@@ -24,7 +24,7 @@ const clock: Check = async () =>
 /** Checks that need a running engine. */
 export const INSIDE: Check[] = [port, name, boot];
 const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
-const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock];
+const CHECKS: Check[] = [engine, permission, loadable, lowPort, ...INSIDE, ...OUTSIDE, clock];
 
 /** Runs the checks side by side. Returns the findings in the order of the checks. */
 export async function preflight(

@@ -13,6 +13,7 @@ import { Secret } from '../../secret.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
+import { shellLine } from '../../terminal/shell.ts';
 import type { Material } from '../plan/secrets.ts';
 import { checkRoles, untilAuthServes, withCause } from './roles.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, type Remember, sweepImage } from './test-image.ts';
@@ -31,10 +32,14 @@ function knownCause(log: string, { storage }: Settings): { message: string; fix:
     [
       /(mkdir|open|stat) .*\/docker(\/registry)?\b.*permission denied/,
       `it cannot write to ${storage}`,
-      [`chown root ${storage}`],
+      [shellLine('chown', ['root', storage])],
     ],
-    [/no space left on device/, `the disk of ${storage} is full`, [`df -h ${storage}`]],
-    [/read-only file system/, `${storage} is on a read-only file system`, [`findmnt -T ${storage}`]],
+    [/no space left on device/, `the disk of ${storage} is full`, [shellLine('df', ['-h', storage])]],
+    [
+      /read-only file system/,
+      `${storage} is on a read-only file system`,
+      [shellLine('findmnt', ['-T', storage])],
+    ],
     [/exec format error/, 'its image was made for another kind of processor', [commandLine('--image REF')]],
   ];
   const hit = causes.find(([pattern]) => pattern.test(log));

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
+import { shellLine } from '../../terminal/shell.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Bytes. With less, a registry is full after a few images. */
@@ -25,7 +26,10 @@ export const storage: Check = async ({ storage: path, engine: kind }, { last }, 
   if (there && !mayWrite && kind !== 'native' && !handedOver)
     return fail(
       `${path} belongs to uid ${there.uid}, and the registry could not write to it.`,
-      [`chown ${uid === 0 ? 'root' : uid} ${path}`, `Or use another one:   ${commandLine('--storage DIR')}`],
+      [
+        shellLine('chown', [uid === 0 ? 'root' : String(uid), path]),
+        `Or use another one:   ${commandLine('--storage DIR')}`,
+      ],
       flag,
     );
   const { free } = await host.space(path);
@@ -55,6 +59,16 @@ export const permission: Check = async ({ dir }, _, host) => {
       );
 };
 
+/** Refuses a directory from which Node.js could not run the copy of this program that renews. (nodejs.org/api/errors.html, ERR_INVALID_MODULE_SPECIFIER) */
+export const loadable: Check = async ({ dir }) =>
+  dir.includes('\\')
+    ? fail(
+        `${dir} has a backslash in its name, and Node.js runs no program below such a directory.`,
+        [commandLine(shellLine('--dir', [dir.replaceAll('\\', '-')]))],
+        { flag: '--dir' },
+      )
+    : [];
+
 /** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
 export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
   const before = last?.storage?.value as string | undefined;
@@ -63,7 +77,7 @@ export const moved: Check = async ({ storage: path, name: container }, { last },
   if (!(await images(before)) || (await images(path))) return [];
   const fix = [
     'Move them first, then run this again:',
-    `  docker stop ${container} && mkdir -p ${path} && cp -a ${before}/docker ${path}/`,
+    `  docker stop ${container} && ${shellLine('mkdir', ['-p', path])} && ${shellLine('cp', ['-a', `${before}/docker`, `${path}/`])}`,
   ];
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };

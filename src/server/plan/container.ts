@@ -1,5 +1,6 @@
 // Plans the registry and docker_auth as containers: what they mount, and with which rights they run.
 import type { Service } from '../../engines/types.ts';
+import { unitValue } from '../../host/systemd.ts';
 import type { Resource } from '../../resources/resource.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { templateText } from '../../templates.ts';
@@ -26,7 +27,7 @@ export function containerOf(service: Service, digest: string, { keeper }: PlanFa
   if (engine !== 'podman' || keeper === undefined || keeper === 'script') return [container];
   const own = keeper === 'own systemd' ? { own: true as const } : {};
   const text = withLines(templateText('podman.service'), {
-    Description: `Private image registry in ${owner}: ${name}`,
+    Description: unitValue(`Private image registry in ${owner}: ${name}`),
     ExecStart: `/usr/bin/podman start ${name}`,
     ExecStop: `-/usr/bin/podman stop ${name}`,
     WantedBy: own.own ? 'default.target' : 'multi-user.target',

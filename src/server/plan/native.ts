@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { NativeInfo } from '../../engines/native.ts';
 import { scriptFiles, scriptPath } from '../../host/service-manager.ts';
+import { execLine, unitWord } from '../../host/systemd.ts';
 import type { Resource } from '../../resources/resource.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { digestOf, templateText } from '../../templates.ts';
@@ -73,12 +74,6 @@ export function withLines(text: string, values: Record<string, string | undefine
   );
 }
 
-/** Quotes a path as one word of a unit. systemd gives % a meaning of its own. (systemd.unit(5)) */
-const unitWord = (path: string) => {
-  const plain = path.replaceAll('%', '%%');
-  return /^[\w@%+=:,./-]+$/.test(plain) ? plain : `"${plain.replace(/["\\]/g, '\\$&')}"`;
-};
-
 /** The capability to use ports below 1024, which else only root may use. */
 const LOW = 'CAP_NET_BIND_SERVICE';
 
@@ -86,10 +81,9 @@ function unitText(settings: Settings, { binary, keeper, user }: Native, digest: 
   const { dir, storage, port } = settings;
   const home = [dir, storage].some((path) => /^\/(home|root|run\/user)(\/|$)/.test(path));
   const low = user && port < 1024 ? LOW : '';
-  const config = unitWord(join(dir, 'config/config.yml'));
   const text = withLines(templateText('registry.service'), {
     User: user,
-    ExecStart: `${unitWord(binary)} serve ${config}`,
+    ExecStart: execLine(binary, ['serve', join(dir, 'config/config.yml')]),
     ReadWritePaths: unitWord(storage),
     ProtectHome: home ? 'no' : 'yes',
     CapabilityBoundingSet: low,

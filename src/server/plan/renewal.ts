@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { keeperOf } from '../../host/service-manager.ts';
+import { execLine } from '../../host/systemd.ts';
 import { carried } from '../../program/bundled.ts';
 import { programFiles } from '../../program/files.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
 import { digestOf, templateText } from '../../templates.ts';
-import { shellLine } from '../../terminal/shell.ts';
+import { cronLine, shellLine } from '../../terminal/shell.ts';
 import { withLines } from './native.ts';
 
 /** A certificate is renewed this many days before it expires. */
@@ -41,12 +42,16 @@ export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   };
 }
 
-/** Returns the command that renews; the user pastes it if nothing on this machine can run it every day. */
-export function renewLine({ dir }: Settings, { node, files }: Renewal): string {
+/** Returns the words of the command that renews. */
+function renewWords({ dir }: Settings, { node, files }: Renewal): [program: string, args: string[]] {
   const cli = join(programDir(dir, files), 'dist/cli.js');
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
-  return shellLine(node, [cli, 'rotate', '--if-expiring', String(RENEW_WITHIN), '--yes', ...where]);
+  return [node, [cli, 'rotate', '--if-expiring', String(RENEW_WITHIN), '--yes', ...where]];
 }
+
+/** Returns the command that renews; the user pastes it if nothing on this machine can run it every day. */
+export const renewLine = (settings: Settings, renewal: Renewal): string =>
+  shellLine(...renewWords(settings, renewal));
 
 const programDir = (dir: string, files: Record<string, string>) =>
   join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
@@ -58,7 +63,7 @@ const unitName = ({ name }: Settings) =>
 /** Returns the resources of renewal. Not called for plain HTTP, nor after --no-renew. */
 export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
   const { dir } = settings;
-  const line = renewLine(settings, renewal);
+  const [node, args] = renewWords(settings, renewal);
   const program: Resource[] = [
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
     ...(renewal.nodeFrom
@@ -69,9 +74,9 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
   if (renewal.schedule === 'systemd' || renewal.schedule === 'own systemd') {
     const own = renewal.schedule === 'own systemd';
     const service = withLines(templateText('renew.service'), {
-      ExecStart: line,
+      ExecStart: execLine(node, args),
       // The user's own systemd does not know the units of the machine.
-      ...(own && { After: undefined, Wants: undefined }),
+      ...(own && { After: undefined, Wants: undefined, WantedBy: 'default.target' }),
     });
     const timer = templateText('renew.timer');
     return [
@@ -80,6 +85,7 @@ export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
     ];
   }
   if (renewal.schedule === 'none') return program;
-  const content = templateText('renew.cron').replace(/ root .*$/m, () => ` root ${line} --quiet`);
+  const line = cronLine(shellLine(node, [...args, '--quiet']));
+  const content = templateText('renew.cron').replace(/\/usr\/bin\/node .*$/gm, () => line);
   return [...program, { kind: 'file', path: `/etc/cron.d/${unitName(settings)}`, content, mode: 0o644 }];
 }

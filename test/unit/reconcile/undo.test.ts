@@ -57,7 +57,8 @@ async function untouched() {
   fakeSystemd(host, 'registry', { active: false, enabled: false });
   fakeUfw(host, true);
   for (const word of ['is-active', 'is-enabled'])
-    host.commands[`systemctl ${word} --quiet docker.service`] = { code: 3 };
+    for (const unit of ['docker.service', 'registry-renew.timer', 'registry-renew.service'])
+      host.commands[`systemctl ${word} --quiet ${unit}`] = { code: 3 };
   host.commands['systemctl disable --now registry-renew.timer'] = { code: 1 };
   host.commands['update-ca-certificates'] = {};
   host.docker.images['other:1'] = imageIdOf('other:1');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
 import { timer, unitPaths } from '../../../src/resources/timer.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
-import { fiveCases } from '../../helpers/provider-cases.ts';
+import { fiveCases, undoNow, vaultOn } from '../../helpers/provider-cases.ts';
 
 const name = 'registry-setup-renew';
 const paths = unitPaths({ name });
@@ -13,7 +13,7 @@ const own: ResourceOf<'timer'> = { ...resource, own: true };
 
 /** A systemd that knows a timer when it has read its file, and says what is on. */
 function withSystemd(host: FakeHost): FakeHost {
-  const on = { enabled: false, active: false };
+  const on = { enabled: false, active: false, boot: false };
   let read = false;
   const { run, snapshot } = host;
   host.snapshot = () => ({ ...snapshot(), on: { ...on } });
@@ -21,13 +21,17 @@ function withSystemd(host: FakeHost): FakeHost {
     if (command !== 'systemctl') return run(command, args, options);
     const [word = ''] = args.filter((arg) => arg !== '--user');
     const is = (yes: boolean) => ({ code: yes ? 0 : 1, stdout: '', stderr: '' });
+    const service = args.at(-1)?.endsWith('.service');
     if (word === 'is-active') return is(on.active);
-    if (word === 'is-enabled') return is(on.enabled);
+    if (word === 'is-enabled') return is(service ? on.boot : on.enabled);
     if (word === 'daemon-reload')
       read = [paths, unitPaths(own)].some(({ timer: path }) => host.text(path) !== undefined);
+    else if (word === 'disable' && service) on.boot = false;
     else if (word === 'disable') on.enabled = on.active = false;
-    else if (word === 'enable') on.enabled = true;
-    else if (!read) return { ...is(false), stderr: `Unit ${name}.timer not found.` };
+    else if (word === 'enable') {
+      if (args.includes(`${name}.timer`)) on.enabled = true;
+      if (service) on.boot = true;
+    } else if (!read) return { ...is(false), stderr: `Unit ${name}.timer not found.` };
     else if (word === 'restart') on.active = true;
     return is(true);
   };
@@ -96,4 +100,17 @@ describe('a timer of the user', () => {
     expect(words.every(([first]) => first === '--user')).toBe(true);
     expect(host.text(`${process.env.HOME ?? '/root'}/.config/systemd/user/${name}.timer`)).toBe('[Timer]\n');
   });
+});
+
+test('one of an older version, whose service did not start with the machine, gets that, and loses it when it is undone', async () => {
+  const host = fakeHost();
+  await switchedOn(host);
+  await host.run('systemctl', ['disable', `${name}.service`]);
+  const before = host.snapshot();
+  expect(await timer.check(resource, host)).toMatchObject({ what: 'start' });
+  const undo = await timer.undo(resource, host, vaultOn(host));
+  await timer.apply(resource, host);
+  expect(await timer.check(resource, host)).toBeUndefined();
+  await undoNow(undo, host);
+  expect(host.snapshot()).toEqual(before);
 });

@@ -1,0 +1,30 @@
+// Renewal runs every day, and when the machine has started: a change that a power cut ended is put back before anybody waits for it.
+import { expect, test } from 'vitest';
+import { type Renewal, renewalPlan } from '../../../../src/server/plan/renewal.ts';
+import type { Settings } from '../../../../src/settings/settings.ts';
+
+const settings = { dir: '/opt/registry', name: 'registry' } as Settings;
+const files = { 'dist/cli.js': '' };
+const planned = (schedule: Renewal['schedule']) =>
+  renewalPlan(settings, { schedule, node: '/usr/bin/node', files }).at(-1);
+
+test.each([
+  ['systemd', 'multi-user.target'],
+  ['own systemd', 'default.target'],
+] as const)('%s: with the machine, after Docker, and daily', (schedule, target) => {
+  const timer = planned(schedule);
+  if (timer?.kind !== 'timer') throw new Error('no timer');
+  expect(timer.timer).toMatch(/^OnCalendar=daily$/m);
+  expect(/^WantedBy=(.*)$/m.exec(timer.service)?.[1]).toBe(target);
+  expect(/^After=docker\.service/m.test(timer.service)).toBe(schedule === 'systemd');
+});
+
+test('cron: the same words at the start of the machine, and daily', () => {
+  const file = planned('cron');
+  if (file?.kind !== 'file') throw new Error('no file');
+  const lines = file.content.split('\n').filter((line) => / root /.test(line) && !line.startsWith('#'));
+  const [daily = '', boot = ''] = lines.map((line) => line.replace(/^.* root (sleep 60; )?/, ''));
+  expect(lines[1]).toMatch(/^@reboot root sleep 60; \/usr\/bin\/node /);
+  expect(daily).toMatch(/rotate --if-expiring 30 --yes --quiet$/);
+  expect(boot).toBe(daily);
+});
