@@ -44,7 +44,7 @@ async function livingHolder(host: Host, path: string): Promise<LockHolder | unde
 }
 
 /** Returns the error that names the holder of the lock. */
-export const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
+const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
   new CliError(`Another run is at work here: "${command}" (pid ${pid}), since ${since}.`, {
     fix: ['Wait for it, or look at it:', `  ps -fp ${pid}`],
   });

@@ -23,8 +23,10 @@ async function standardInput(): Promise<string> {
 
 /** Returns the source of the passwords, and their text; undefined if none were given. */
 async function given(answers: Answers, env: NodeJS.ProcessEnv, host: Host) {
-  if (answers['password-stdin']?.value)
-    return { where: '--password-stdin', text: await (piped ??= standardInput()) };
+  if (answers['password-stdin']?.value) {
+    piped ??= standardInput();
+    return { where: '--password-stdin', text: await piped };
+  }
   const file = answers['password-file'];
   if (file) {
     const bytes = await host.read(String(file.value));
