@@ -10,6 +10,8 @@ import { localEndpoint } from '../registry/endpoint.ts';
 import { ask } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
+import type { Finding as Taken } from './checks/finding.ts';
+import { port } from './checks/ports.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
@@ -50,6 +52,8 @@ export interface ServerStatus extends Glance {
   takesTokens: boolean;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** What holds the registry's port in its place. */
+  taken: Pick<Taken, 'message' | 'why' | 'fix'> | undefined;
   /** What the next run would change. */
   changes: Change[];
 }
@@ -83,14 +87,20 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
     tokens,
   ]);
   const unfinished = left?.command;
+  // Another container or program may have taken the port while the registry was off.
+  const [taken] =
+    seen.answer.ok && changes.length === 0 ? [] : await port(settings, wanted.facts, context.host);
   return {
     ...seen,
     certificates: site && certificateFacts(site),
     takesTokens: takes,
     unfinished,
+    taken,
     changes,
     findings: [
-      finding('answer', seen.answer.ok, { cause: `The registry ${answerText(seen.answer)}.` }),
+      finding('answer', seen.answer.ok && !taken, {
+        cause: [`The registry ${answerText(seen.answer)}.`, taken?.message ?? []].flat().join(' '),
+      }),
       finding('tokens', takes, {
         cause: 'It does not take the tokens of docker_auth: nobody can log in.',
       }),

@@ -179,7 +179,7 @@ describe('preflight', () => {
       '',
       (host) => host.docker.foreign('old', 'old:1', [5000]),
       'Port 5000 is taken by the container "old" (old:1, up 3 days).',
-      'docker stop old',
+      'docker update --restart=no old && docker stop old',
       '--port',
     ],
     [
