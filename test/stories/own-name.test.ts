@@ -191,3 +191,23 @@ test('what clients will reach is said where it is not plainly this machine', asy
     'registry-setup --client --host http://reg.example:5000 --address 10.0.3.17',
   );
 });
+
+test.each(['localhost', 'reg.localhost', '127.0.0.9', '[::1]', '[0:0::1]'])(
+  '%s is each machine itself: said once, and not again for the same name',
+  async (name) => {
+    const host = server({ stdout: '127.0.0.1 STREAM localhost\n' });
+    const facts = await gatherFacts(host, '/opt/registry');
+    const settings = { host: name } as Settings;
+    expect(await nameFindings(settings, facts, host)).toMatchObject([
+      { level: 'warning', message: expect.stringContaining(`${name} is each machine itself`) },
+    ]);
+    const last = { host: { value: name, where: 'settings.yml', last: true as const } };
+    expect(await nameFindings(settings, { ...facts, last }, host)).toEqual([]);
+  },
+);
+
+test('the name of a public registry gets no line by itself, though nobody knows it here', async () => {
+  const host = server(NOWHERE);
+  await runCommand(host, '--yes --tls insecure --host docker.io');
+  expect(host.text('/etc/hosts')).toBe(BEFORE);
+});
