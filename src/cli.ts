@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-// The program's start: reads the user's words and runs one command. Only this file sets exit codes and handles signals.
+// Reads the user's words and runs one command. Only this file sets exit codes and handles signals.
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, InputError, Interrupted } from './errors.ts';
@@ -9,6 +8,7 @@ import { invocation } from './program/invocation.ts';
 import { readArguments, readEnvironment } from './settings/arguments.ts';
 import type { Command } from './settings/flags.ts';
 import { strayVariables } from './settings/variables.ts';
+import { inWords, mustAllowFiles } from './surroundings.ts';
 import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
 
@@ -75,6 +75,13 @@ async function main(argv: string[]): Promise<number> {
       output.say(`${paint('yellow', SYMBOL.warning)} ${line}`);
     const { signal } = onSignals();
     const { realHost } = await import('./host/this-host.ts');
+    mustAllowFiles(
+      (
+        await realHost()
+          .read('/proc/self/limits')
+          .catch(() => undefined)
+      )?.toString(),
+    );
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
@@ -92,7 +99,7 @@ async function main(argv: string[]): Promise<number> {
     });
     return typeof code === 'number' ? code : 0;
   } catch (caught) {
-    const error = await withRegistries(caught);
+    const error = await withRegistries(inWords(caught));
     output.json(errorDocument(error));
     output.fail(error, verbose);
     if (error instanceof Interrupted) return 130;
