@@ -12,15 +12,25 @@ import { inWords, mustAllowFiles } from './surroundings.ts';
 import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
 
+type Run = (context: Context) => Promise<unknown>;
+
+/** Returns a command on a server, which first verifies that it may work in the directory. */
+const onServer =
+  (run: Run): Run =>
+  async (context) => {
+    await (await import('./commands/guard.ts')).guard(context);
+    return run(context);
+  };
+
 /** A command that returns a number sets the exit code. */
-const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
-  setup: async (context) => (await import('./commands/setup.ts')).setup(context),
+const COMMANDS: Partial<Record<Command, Run>> = {
+  setup: onServer(async (context) => (await import('./commands/setup.ts')).setup(context)),
   client: async (context) => (await import('./commands/client.ts')).client(context),
-  status: async (context) => (await import('./commands/status.ts')).status(context),
-  rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
-  user: async (context) => (await import('./commands/user.ts')).user(context),
+  status: onServer(async (context) => (await import('./commands/status.ts')).status(context)),
+  rotate: onServer(async (context) => (await import('./commands/rotate.ts')).rotate(context)),
+  user: onServer(async (context) => (await import('./commands/user.ts')).user(context)),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
-  uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
+  uninstall: onServer(async (context) => (await import('./commands/uninstall.ts')).uninstall(context)),
 };
 
 /** Signals within this time are one: npm and timeout(1) send again what the terminal has sent already; milliseconds. */

@@ -31,8 +31,9 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: seen.certificates ?? null,
     answers: answer.ok,
-    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens }),
+    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    outdated: seen.outdated,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
     findings,
   });
@@ -61,7 +62,9 @@ export async function status(context: Context): Promise<number> {
   if (changes.length > 0)
     output.out(
       '',
-      `${mark(false)} Differs from the plan; ${commandLine('--yes')} puts it right:`,
+      seen.outdated
+        ? `${output.paint('yellow', SYMBOL.warning)} An older version set this up; ${commandLine('--yes')} brings it up to date:`
+        : `${mark(false)} Differs from the plan; ${commandLine('--yes')} puts it right:`,
       '',
       ...changeDetails(changes, output.paint),
     );

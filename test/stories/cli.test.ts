@@ -1,6 +1,6 @@
 // The built program: words in, streams and exit code out. Nothing is touched in any of these.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BUILT } from '../../src/commands/help.ts';
@@ -209,4 +209,25 @@ describe('surroundings that do not do', () => {
     expect(status).toBe(2);
     expect(stderr).toContain('✖ The directory that you are in does not exist any more.\n');
   });
+});
+
+test.each([
+  '--yes --tls insecure --host a',
+  'status',
+  'rotate --yes',
+  'user list',
+  'user add x --yes',
+  'uninstall --yes',
+])('what a newer version set up is refused before anything else: %s', async (line) => {
+  const machine = temporaryMachine();
+  const oldest = join(machine.dir, '.state/oldest.json');
+  mkdirSync(join(machine.dir, '.state'), { recursive: true });
+  writeFileSync(oldest, '{"format":1,"by":"7.1.0","oldest":[]}');
+  writeFileSync(join(machine.dir, 'settings.yml'), 'novelty: yes\n');
+  const { code, stderr } = await runProgram([...line.split(' '), '--dir', machine.dir], machine);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`✖ ${oldest} was written by a newer registry-setup (7.1.0).`);
+  expect(stderr).not.toContain('novelty');
+  expect(machine.told()).toEqual([]);
+  expect(readdirSync(machine.dir).sort()).toEqual(['.state', 'settings.yml']);
 });
