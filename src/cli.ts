@@ -11,6 +11,7 @@ import { strayVariables } from './settings/variables.ts';
 import { inWords, mustAllowFiles } from './surroundings.ts';
 import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
+import { shellLine } from './terminal/shell.ts';
 
 type Run = (context: Context) => Promise<unknown>;
 
@@ -98,7 +99,7 @@ async function main(argv: string[]): Promise<number> {
     const code = await run({
       answers,
       operands,
-      line: ['registry-setup', ...argv].join(' '),
+      line: shellLine('registry-setup', argv),
       host: realHost(signal, trace),
       calm: realHost(undefined, trace),
       output,
