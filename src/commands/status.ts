@@ -40,15 +40,15 @@ export async function status(context: Context): Promise<number> {
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok && !seen.taken)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
     ...(seen.certificates ? certificateLines(seen.certificates) : ['  Encryption  none']),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
-  if (seen.taken) {
-    const { message, why, fix } = seen.taken;
+  if (seen.obstacle) {
+    const { message, why, fix } = seen.obstacle;
     output.out(
       '',
       `${mark(false)} ${[message, why ?? []].flat().join(' ')}`,

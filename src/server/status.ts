@@ -13,7 +13,8 @@ import { ask } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
-import type { Finding as Taken } from './checks/finding.ts';
+import type { Finding as Obstacle } from './checks/finding.ts';
+import { bound } from './checks/names.ts';
 import { port } from './checks/ports.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { preview } from './run.ts';
@@ -57,8 +58,8 @@ export interface ServerStatus extends Glance {
   unfinished: string | undefined;
   /** An older version set this up, and the changes are what this version does in another way. */
   outdated: boolean;
-  /** What holds the registry's port in its place. */
-  taken: Pick<Taken, 'message' | 'why' | 'fix'> | undefined;
+  /** What holds the registry's port in its place, or that its address is gone. */
+  obstacle: Pick<Obstacle, 'message' | 'why' | 'fix'> | undefined;
   /** What the next run would change. */
   changes: Change[];
 }
@@ -97,21 +98,23 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   ]);
   const unfinished = left?.command;
   // Another container or program may have taken the port while the registry was off.
-  const [taken] =
-    seen.answer.ok && changes.length === 0 ? [] : await port(settings, wanted.facts, context.host);
-  const well = seen.answer.ok && !taken && takes !== false && !left;
+  const isWell = seen.answer.ok && changes.length === 0;
+  const [taken] = isWell ? [] : await port(settings, wanted.facts, context.host);
+  const [away] = seen.answer.ok ? [] : await bound(settings, wanted.facts, context.host);
+  const obstacle = taken ?? away;
+  const well = seen.answer.ok && !obstacle && takes !== false && !left;
   const outdated = well && (await byVersion(changes, settings, context.host));
   return {
     ...seen,
     certificates: site && certificateFacts(site),
     takesTokens: takes,
     unfinished,
-    taken,
+    obstacle,
     changes,
     outdated,
     findings: [
-      finding('answer', seen.answer.ok && !taken, {
-        cause: [`The registry ${answerText(seen.answer)}.`, taken?.message ?? []].flat().join(' '),
+      finding('answer', seen.answer.ok && !obstacle, {
+        cause: [`The registry ${answerText(seen.answer)}.`, obstacle?.message ?? []].flat().join(' '),
       }),
       finding('tokens', takes !== false, {
         cause: 'It does not take the tokens of docker_auth: nobody can log in.',

@@ -55,6 +55,17 @@ export async function addressed(
   ];
 }
 
+/** Warns of an address to listen on that this machine does not have, or has lost: most likely nothing can start. */
+export async function bound({ bind }: Settings, _: Facts, host: Host): Promise<Finding[]> {
+  const wanted = ipText(ipBytes(bind));
+  // Loopback, link-local and unspecified addresses are not among those of a machine.
+  if (/^(0\.0\.0\.0$|::1?$|127\.|169\.254\.|fe80:)/.test(wanted)) return [];
+  if (host.machine.addresses.some(({ address }) => ipText(ipBytes(address)) === wanted)) return [];
+  return warn(`This machine has no address ${bind} to listen on.`, [
+    `On all addresses:   ${commandLine('--bind 0.0.0.0')}`,
+  ]);
+}
+
 /** Tells whether a name is the machine on which it is used. (RFC 6761, 6.3; 127.0.0.0/8; ::1) */
 const isSelf = (name: string) => {
   const ip = bare(name);
