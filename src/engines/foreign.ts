@@ -9,6 +9,8 @@ import { ANSWERS_WITHIN } from './types.ts';
 const IMAGES = '/var/lib/registry';
 
 export interface Foreign {
+  /** A unit of systemd starts it: under a new name it would come back with the old one. */
+  unit: boolean;
   /** The command that stops it and keeps it stopped, ready to paste. */
   stop: string;
   /** Where its files are, as one sentence. */
@@ -37,6 +39,7 @@ export async function foreign(host: Host, name: string, program: Program): Promi
   const unit = c.Config?.Labels?.PODMAN_SYSTEMD_UNIT as string | undefined;
   const policy = String(c.HostConfig?.RestartPolicy?.Name ?? '');
   return {
+    unit: unit !== undefined,
     stop: unit ? await stopUnit(host, unit) : await stopContainer(host, name, program, { policy, mounts }),
     files: filesOf(name, mounts, program),
   };

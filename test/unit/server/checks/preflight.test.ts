@@ -289,6 +289,15 @@ describe('preflight', () => {
     expect(await findings(host)).toEqual([]);
   });
 
+  test('the name is taken by a container of a unit, which comes back under it: the unit is stopped', async () => {
+    const host = machine();
+    host.docker.foreign('registry', 'registry:2').labels = { PODMAN_SYSTEMD_UNIT: 'registry.service' };
+    host.commands['systemctl is-enabled registry.service'] = { stdout: 'generated\n' };
+    const [found] = await findings(host);
+    expect(found?.fix[1]).toBe('Or stop that one for good: systemctl mask --now registry.service');
+    expect(found?.why).toContain('It has no volume');
+  });
+
   test("a directory that everybody may write to is fine, whoever's it is", async () => {
     const host = machine();
     await host.mkdir('/srv/x', 0o777);
