@@ -90,7 +90,7 @@ describe('bad input names the flag and the way out', () => {
     ['--host a-.b', /^--host: .* is not a host name/],
     ['--host Bücher.example', /is xn--bcher-kva.example there/, '--host xn--bcher-kva.example'],
     ['--san *.bücher.example', /is xn--bcher-kva.example there/, /^--san \*\.xn--bcher-kva.example$/],
-    ['--host \u{1f4a9}_.example', /^--host: an underscore/],
+    ['--host \u{1f4a9}_.example', /^--host: .*underscore/],
     ['--host 0xAC12000c', /programs read it as an IPv4 address/, '--host 172.18.0.12'],
     ['--host 0x7f.1', /programs read it as an IPv4 address/, '--host 127.0.0.1'],
     ['--host a.0x1', /programs read it as an IPv4 address/],
