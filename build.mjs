@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 const { metafile } = await build({
-  entryPoints: ['src/cli.ts'],
+  entryPoints: { cli: 'src/start.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

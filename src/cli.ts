@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-// The program's start: reads the user's words and runs one command. Only this file sets exit codes and handles signals.
+// Reads the user's words and runs one command. Only this file sets exit codes and handles signals.
 import { setMaxListeners } from 'node:events';
 import type { Context } from './context.ts';
 import { CliError, InputError, Interrupted } from './errors.ts';
@@ -10,18 +9,30 @@ import { invocation } from './program/invocation.ts';
 import { readArguments, readEnvironment } from './settings/arguments.ts';
 import type { Command } from './settings/flags.ts';
 import { strayVariables } from './settings/variables.ts';
+import { inWords, mustAllowFiles } from './surroundings.ts';
 import { calledAs } from './terminal/command.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
+import { shellLine } from './terminal/shell.ts';
+
+type Run = (context: Context) => Promise<unknown>;
+
+/** Returns a command on a server, which first verifies that it may work in the directory. */
+const onServer =
+  (run: Run): Run =>
+  async (context) => {
+    await (await import('./commands/guard.ts')).guard(context);
+    return run(context);
+  };
 
 /** A command that returns a number sets the exit code. */
-const COMMANDS: Partial<Record<Command, (context: Context) => Promise<unknown>>> = {
-  setup: async (context) => (await import('./commands/setup.ts')).setup(context),
+const COMMANDS: Partial<Record<Command, Run>> = {
+  setup: onServer(async (context) => (await import('./commands/setup.ts')).setup(context)),
   client: async (context) => (await import('./commands/client.ts')).client(context),
-  status: async (context) => (await import('./commands/status.ts')).status(context),
-  rotate: async (context) => (await import('./commands/rotate.ts')).rotate(context),
-  user: async (context) => (await import('./commands/user.ts')).user(context),
+  status: onServer(async (context) => (await import('./commands/status.ts')).status(context)),
+  rotate: onServer(async (context) => (await import('./commands/rotate.ts')).rotate(context)),
+  user: onServer(async (context) => (await import('./commands/user.ts')).user(context)),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
-  uninstall: async (context) => (await import('./commands/uninstall.ts')).uninstall(context),
+  uninstall: onServer(async (context) => (await import('./commands/uninstall.ts')).uninstall(context)),
 };
 
 /** Signals within this time are one: npm and timeout(1) send again what the terminal has sent already; milliseconds. */
@@ -86,6 +97,13 @@ async function main(argv: string[]): Promise<number> {
       output.say(`${paint('yellow', SYMBOL.warning)} ${line}`);
     const { signal } = onSignals();
     const { realHost } = await import('./host/this-host.ts');
+    mustAllowFiles(
+      (
+        await realHost()
+          .read('/proc/self/limits')
+          .catch(() => undefined)
+      )?.toString(),
+    );
     const trace = verbose
       ? (line: string) => process.stderr.write(`${paint('dim', `$ ${line}`)}\n`)
       : undefined;
@@ -94,7 +112,7 @@ async function main(argv: string[]): Promise<number> {
     const code = await untilUnchanged(run, {
       answers,
       operands,
-      line: ['registry-setup', ...argv].join(' '),
+      line: shellLine('registry-setup', argv),
       ...machine,
       output,
       signal,
@@ -104,7 +122,7 @@ async function main(argv: string[]): Promise<number> {
     });
     return typeof code === 'number' ? code : 0;
   } catch (caught) {
-    const error = await withRegistries(caught);
+    const error = await withRegistries(inWords(caught));
     output.json(errorDocument(error));
     output.fail(error, verbose);
     if (error instanceof Interrupted) return 130;

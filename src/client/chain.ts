@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { bare } from '../host/names.ts';
 import type { Endpoint } from '../registry/http.ts';
+import { onceMore } from '../registry/once-more.ts';
 import { tlsOptions } from '../registry/server-identity.ts';
 
 const LIMIT = 5_000;
@@ -63,13 +64,13 @@ function linked(socket: TLSSocket): Buffer[] {
 }
 
 /**
- * Returns the chain that a server sends, its own certificate first.
+ * Returns the chain that a server sends, its own certificate first. Asks once more if the connection breaks.
  * @throws the socket's own error if the server does not speak TLS
  */
 export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
   const host = bare(at.connectTo ?? at.host);
   const options = tlsOptions({ host: at.host, unverified: true });
-  const shake = (maxVersion: 'TLSv1.2' | 'TLSv1.3') =>
+  const once = (maxVersion: 'TLSv1.2' | 'TLSv1.3') =>
     new Promise<Buffer[]>((resolve, reject) => {
       const seen: Buffer[] = [];
       const transport =
@@ -84,6 +85,7 @@ export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
       );
       socket.on('error', reject);
     });
+  const shake = (maxVersion: 'TLSv1.2' | 'TLSv1.3') => onceMore(() => once(maxVersion));
   // A server may require TLS 1.3: then Node's own list must do.
   const found = await shake('TLSv1.2').catch((error) => {
     if (/protocol version/i.test(error.message)) return shake('TLSv1.3');

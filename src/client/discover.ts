@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { CliError } from '../errors.ts';
 import { ask, type Endpoint, type Reply } from '../registry/http.ts';
+import { isBroken } from '../registry/once-more.ts';
 import { servedChain } from './chain.ts';
 import type { Wish } from './options.ts';
 
@@ -18,7 +19,7 @@ export interface Found {
   ahead: number;
 }
 
-const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
+const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 
 /** Returns the certificates; undefined if the server does not speak TLS. @throws CliError if the handshake fails otherwise */
 async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | undefined> {
@@ -27,9 +28,28 @@ async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | un
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
-    if (code === 'ETIMEDOUT') throw notARegistry(wish, 'it accepts the connection and then sends nothing');
+    if (isBroken(error)) {
+      // A user who says http:// expects no TLS.
+      if (code !== 'ETIMEDOUT' && wish.scheme === 'http') return undefined;
+      throw broken(wish, code);
+    }
     throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
   }
+}
+
+/** Returns the error for a connection that broke twice: it does not tell what the server speaks. */
+function broken({ name }: Wish, code = ''): CliError {
+  const silent = code === 'ETIMEDOUT';
+  return new CliError(
+    silent
+      ? `${name} accepts the connection and then sends nothing.`
+      : `The connection to ${name} is broken off (${code}), also at a second try.`,
+    {
+      why: 'The server is overloaded or another one, or something on the way holds the connection.',
+      fix: ['Try it again in a while.', 'Is the port another one?   --port PORT'],
+      exitCode: silent ? 2 : 1,
+    },
+  );
 }
 
 function notARegistry({ name }: Wish, what: string): CliError {
@@ -48,9 +68,7 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
     .slice(0, 60);
   if (first?.startsWith('SSH-')) return `an SSH server answers there (${first})`;
   if (first) return `it answers "${first}"`;
-  return error.code === 'ETIMEDOUT'
-    ? 'it accepts the connection and then sends nothing'
-    : `it does not speak HTTP (${error.message})`;
+  return `it does not speak HTTP (${error.message})`;
 }
 
 /** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well. */
@@ -91,6 +109,7 @@ export async function discover(wish: Wish, ip: string): Promise<Found> {
   try {
     reply = await ask({ ...at, unverified: true }, 'GET', '/v2/');
   } catch (error) {
+    if (isBroken(error)) throw broken(wish, (error as NodeJS.ErrnoException).code);
     throw notARegistry(wish, protocolOf(error as NodeJS.ErrnoException));
   }
   const theirs = Date.parse(String(reply.headers.date ?? ''));

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../errors.ts';
 import type { Answers } from '../settings/answers.ts';
+import { isPublicRegistry } from '../settings/public-registries.ts';
 import { checkHost, checkPort, checkUser, type Wrong, wrong } from '../settings/validation.ts';
 
 export interface Address {
@@ -92,6 +93,8 @@ export function readWish(answers: Answers, targets: readonly string[]): Wish {
   check('address', ip === undefined || isIP(ip) ? undefined : wrong(`"${ip}" is not an IP address`));
   if (ip && isIP(address.host.replace(/[[\]]/g, '')))
     check('address', wrong(`${address.host} is an address already`, 'Leave --address out.'));
+  if (ip && isPublicRegistry(address.host))
+    check('address', wrong(`would lead every pull from ${address.host} on this machine to ${ip}`));
   if (problems.length > 0) throw new InputError(problems);
   const [user] = users;
   const ca = text('ca');

@@ -1,5 +1,6 @@
 // One file a command: reads the words, calls one function, tells what came of it.
 // `registry-setup`: sets the registry up, or changes the one that is here.
+import { availableParallelism } from 'node:os';
 import { certificateFacts } from '../certificates/description.ts';
 import { type Context, isOn } from '../context.ts';
 import { refuseForeign } from '../engines/images/bundled.ts';
@@ -14,6 +15,11 @@ import { review } from '../server/wizard/review.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { everyone } from '../settings/readers.ts';
 import { address, type Settings } from '../settings/settings.ts';
+
+/** From so many passwords on, the user is told how long their hashes take. */
+const MANY = 50;
+/** How long one bcrypt hash takes on one processor. (server/auth/htpasswd.ts) */
+const HASH_SECONDS = 0.1;
 
 /** @returns the exit code, if the user chose something else in the menu of a registry that is here */
 export async function setup(context: Context): Promise<number | undefined> {
@@ -32,6 +38,10 @@ export async function setup(context: Context): Promise<number | undefined> {
   };
   let wanted = await firstWish(context, collected, want);
   const given = await givenPasswords(asking.answers, env, host, everyone(wanted.settings));
+  if (given.size >= MANY) {
+    const seconds = Math.ceil((given.size * HASH_SECONDS) / availableParallelism());
+    context.output.say(`${given.size} passwords are hashed, which takes about ${seconds} s.`);
+  }
   asking.passwords = new Map([...given, ...asking.passwords]);
   wanted = { ...wanted, passwords: asking.passwords };
 

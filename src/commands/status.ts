@@ -32,15 +32,16 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: seen.certificates ?? null,
     answers: answer.ok,
-    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens }),
+    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    outdated: seen.outdated,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
     findings,
   });
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
     ...(seen.certificates
@@ -49,6 +50,14 @@ export async function status(context: Context): Promise<number> {
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
   );
+  if (seen.obstacle) {
+    const { message, why, fix } = seen.obstacle;
+    output.out(
+      '',
+      `${mark(false)} ${[message, why ?? []].flat().join(' ')}`,
+      ...fix.map((line) => `  ${line}`),
+    );
+  }
   // The first line shows the answer. Refused tokens are no news if the registry does not answer.
   for (const { name, ok, cause, fix } of findings) {
     if (ok || !cause) continue;
@@ -59,7 +68,9 @@ export async function status(context: Context): Promise<number> {
   if (changes.length > 0)
     output.out(
       '',
-      `${mark(false)} Differs from the plan; ${commandLine('--yes')} puts it right:`,
+      seen.outdated
+        ? `${output.paint('yellow', SYMBOL.warning)} An older version set this up; ${commandLine('--yes')} brings it up to date:`
+        : `${mark(false)} Differs from the plan; ${commandLine('--yes')} puts it right:`,
       '',
       ...changeDetails(changes, output.paint),
     );

@@ -30,6 +30,8 @@ function fileError(error: unknown, doing: string, path: string): CliError {
     EISDIR: 'it is a directory',
     ENOTDIR: 'a part of that path is not a directory',
     ELOOP: 'too many links',
+    EMFILE: 'too many files are open (ulimit -n 1024 allows more)',
+    ENFILE: 'too many files are open on this machine (sysctl fs.file-max)',
   };
   return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
 }

@@ -55,14 +55,45 @@ interface Head {
   by?: string;
 }
 
-/** @throws CliError if a newer version wrote the file: this version cannot read it, and touches nothing */
+/** @throws CliError if a newer version wrote the file: this version may misread it, and would put older files in place of newer ones */
 function mustBeKnown({ format = 0, by }: Head, path: string): void {
-  if (format <= FORMAT) return;
+  if (format <= FORMAT && (by === undefined || !isNewer(by, VERSION))) return;
   throw new CliError(`${path} was written by a newer registry-setup${by ? ` (${by})` : ''}.`, {
-    why: 'This version cannot read what was done here.',
+    why: `This version (${VERSION}) cannot read what was done here.`,
     fix: `Use registry-setup ${by ? `${by} or newer` : 'of a newer version'}.`,
     exitCode: 2,
   });
+}
+
+/** Tells whether a version is newer than another one; a preview (`-rc.1`) counts as its version. (semver.org, 11) */
+export function isNewer(version: string, than: string): boolean {
+  const plain = (text: string) => String(text).replace(/[-+].*$/s, '');
+  return plain(version).localeCompare(plain(than), 'en', { numeric: true }) > 0;
+}
+
+/** Returns the first fields of a file; of oldest.json all, of the journal those of its first line. Nothing of what cannot be read. */
+async function headOf(host: Host, path: string): Promise<Head> {
+  const text = (await host.read(path).catch(() => undefined))?.toString() ?? '';
+  for (const part of [text, text.split('\n')[0] ?? '']) {
+    try {
+      return (JSON.parse(part) as Head | null) ?? {};
+    } catch {
+      // The journal has an object in each line; a damaged file is told of when it is needed.
+    }
+  }
+  return {};
+}
+
+/** Verifies that no newer version has worked in a directory, before anything else is read there. @throws CliError if one has */
+export async function refuseNewer(host: Host, dir: string): Promise<void> {
+  const { journal, oldest } = paths(dir);
+  for (const path of [oldest, journal]) mustBeKnown(await headOf(host, path), path);
+}
+
+/** Returns the version that changed something last in a directory, '0' if it was one that did not say; undefined if there was none. */
+export async function lastVersion(host: Host, dir: string): Promise<string | undefined> {
+  const { oldest } = paths(dir);
+  return (await host.stat(oldest)) ? ((await headOf(host, oldest)).by ?? '0') : undefined;
 }
 
 const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);

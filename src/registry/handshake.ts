@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { bare } from '../host/names.ts';
 import type { Endpoint } from './http.ts';
+import { onceMore } from './once-more.ts';
 import { tlsOptions } from './server-identity.ts';
 
 const LIMIT = 5_000;
@@ -18,10 +19,14 @@ export interface Handshake {
 }
 
 /**
- * Makes one handshake as a client that calls the registry `name` and trusts `ca` alone. Waits 5 seconds at most without an answer.
+ * Makes a handshake as a client that calls the registry `name` and trusts `ca` alone; another one if that is broken off.
+ * Waits 5 seconds at most without an answer.
  * @throws the socket's own error if the server does not speak TLS, or does not answer
  */
-export function handshake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> {
+export const handshake = (at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> =>
+  onceMore(() => shake(at, name, ca));
+
+function shake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> {
   return new Promise((resolve, reject) => {
     // Connects even if the certificate is not trusted: a refusal is an answer here.
     const options = {

@@ -5,6 +5,7 @@ import { connect, rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
 import { bare } from '../host/names.ts';
 import { Secret } from '../secret.ts';
+import { onceMore } from './once-more.ts';
 import { tlsOptions } from './server-identity.ts';
 
 export interface Endpoint {
@@ -47,15 +48,15 @@ export interface Ask {
 }
 
 /**
- * Sends one request and returns the whole reply.
+ * Sends one request and returns the whole reply. Sends a GET once more if its connection breaks. (RFC 9110, 9.2.2)
  * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, ETIMEDOUT, a certificate's code); never for a status
  */
-export async function ask(
-  endpoint: Endpoint,
-  method: string,
-  path: string,
-  options: Ask = {},
-): Promise<Reply> {
+export function ask(endpoint: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
+  const work = () => send(endpoint, method, path, options);
+  return method === 'GET' || method === 'HEAD' ? onceMore(work, options.signal) : work();
+}
+
+async function send(endpoint: Endpoint, method: string, path: string, options: Ask): Promise<Reply> {
   const { tls, host, port, connectTo, proxy } = endpoint;
   const { credentials, headers = {}, body, timeout = 10_000, signal } = options;
   const basic =

@@ -1,17 +1,24 @@
 // Finds out the state of the registry, as data; `status` and the menu print it.
+import { join } from 'node:path';
 import { type CertificateFacts, certificateFacts } from '../certificates/description.ts';
 import { describeCertificate } from '../certificates/fields.ts';
 import { type Site, siteOnDisk } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
 import { dateFault } from '../certificates/validity.ts';
 import type { Context } from '../context.ts';
-import { readUnfinished } from '../reconcile/journal.ts';
+import type { Host } from '../host/host.ts';
+import { VERSION } from '../package.ts';
+import { isNewer, lastVersion, readUnfinished } from '../reconcile/journal.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
+import { authConfigLogins } from './auth/docker-auth.ts';
+import type { Finding as Obstacle } from './checks/finding.ts';
+import { bound } from './checks/names.ts';
+import { port } from './checks/ports.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
@@ -60,10 +67,14 @@ export interface ServerStatus extends Glance {
   /** The certificate that is served, and not one that the next run would make; undefined if none is. */
   served: Site | undefined;
   certificates: CertificateFacts | undefined;
-  /** The registry accepts the tokens of docker_auth; true without docker_auth. */
-  takesTokens: boolean;
+  /** The registry accepts the tokens of docker_auth; true without docker_auth, undefined if that cannot be asked. */
+  takesTokens: boolean | undefined;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** An older version set this up, and the changes are what this version does in another way. */
+  outdated: boolean;
+  /** What holds the registry's port in its place, or that its address is gone. */
+  obstacle: Pick<Obstacle, 'message' | 'why' | 'fix'> | undefined;
   /** What the next run would change. */
   changes: Change[];
 }
@@ -110,9 +121,13 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const { settings, certificates } = wanted;
   const { site } = certificates;
   const planned = preview(wanted, context);
-  const tokens = planned.then(({ material: { witness } }) =>
-    witness ? takesTokens(endpointOf(wanted), witness).catch(() => false) : true,
-  );
+  // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
+  const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
+  const tokens = planned.then(({ material: { witness } }) => {
+    if (!witness) return true;
+    const isKnown = logins.some(({ name, hash }) => name === witness.name && hash === witness.hash);
+    return isKnown ? takesTokens(endpointOf(wanted), witness).catch(() => false) : undefined;
+  });
   const [seen, served, left, { changes }, takes] = await Promise.all([
     glance(context, wanted),
     site && siteOnDisk(context.host, settings.dir, site),
@@ -121,29 +136,69 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
     tokens,
   ]);
   const unfinished = left?.command;
+  // Another container or program may have taken the port while the registry was off.
+  const isWell = seen.answer.ok && changes.length === 0;
+  const [taken] = isWell ? [] : await port(settings, wanted.facts, context.host);
+  const [away] = seen.answer.ok ? [] : await bound(settings, wanted.facts, context.host);
+  const obstacle = taken ?? away;
+  const well = seen.answer.ok && !obstacle && takes !== false && !left;
+  const outdated = well && (await byVersion(changes, settings, context.host));
   return {
     ...seen,
     served,
     certificates: served && certificateFacts(served),
     takesTokens: takes,
     unfinished,
+    obstacle,
     changes,
+    outdated,
     findings: [
-      finding('answer', seen.answer.ok, { cause: `The registry ${answerText(seen.answer)}.` }),
+      finding('answer', seen.answer.ok && !obstacle, {
+        cause: [`The registry ${answerText(seen.answer)}.`, obstacle?.message ?? []].flat().join(' '),
+      }),
       finding('certificate', seen.fault === undefined, seen.fault ?? {}),
-      finding('tokens', takes, {
+      finding('tokens', takes !== false, {
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
         cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done.`,
         fix: commandLine('--yes'),
       }),
-      finding('drift', changes.length === 0, {
+      finding('drift', changes.length === 0 || outdated, {
         cause: 'The machine differs from the plan.',
         fix: commandLine('--yes'),
       }),
     ],
   };
+}
+
+/** Kinds that another version plans in another way. The rest is what a run has made on this machine, or a state of it. */
+const PLANNED: Change['resource']['kind'][] = [
+  'program',
+  'timer',
+  'file',
+  'dir',
+  'unit',
+  'container',
+  'removal',
+];
+
+/**
+ * Tells whether the changes come from another version alone: an older one worked here last, or its copy is here and not that of this
+ * version, and all of them are files and what is made from them.
+ */
+async function byVersion(changes: Change[], { dir }: Settings, host: Host): Promise<boolean> {
+  if (changes.length === 0) return false;
+  const newer = ({ drift, resource: { kind } }: Change) =>
+    PLANNED.includes(kind) && drift.what !== 'start' && !(kind === 'container' && drift.what === 'create');
+  if (!changes.every(newer)) return false;
+  const by = await lastVersion(host, dir);
+  if (by !== undefined && isNewer(VERSION, by)) return true;
+  const copies = await host.list(join(dir, 'program'));
+  return (
+    changes.some(({ drift, resource: { kind } }) => kind === 'program' && drift.what === 'create') &&
+    copies.length > 0
+  );
 }
 
 /** Returns the answer as words: `answers`, `does not answer`, `answers with HTTP 503`. */

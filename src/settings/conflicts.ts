@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
 import type { FlagName } from './flags.ts';
+import { isPublicRegistry } from './public-registries.ts';
 import type { Auth, EngineKind, Tls } from './settings.ts';
 
 /** Returns a problem for each answer that needs a container engine, if there is none. */
@@ -48,9 +49,15 @@ export function fileProblems(answers: Answers, tls: Tls): Problem[] {
 const isAddress = (host: Answer | undefined): boolean =>
   host === undefined || isIP(String(host.value).replace(/^\[(.*)\]$/, '$1')) !== 0;
 
-/** Returns a problem if a hosts line is wanted without a name. Ignores a decision of the last run, which was for a former name. */
+/**
+ * Returns a problem if a hosts line is wanted without a name, or for the name of a public registry. Ignores a decision of the last
+ * run, which was for a former name.
+ */
 export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
-  if (!line?.value || line.last || !isAddress(host)) return [];
-  const message = `goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`;
-  return [{ where: line.where, message, fix: '--host NAME' }];
+  if (!line?.value || (line.last && (!host || host.last))) return [];
+  const problem = (message: string) => [{ where: line.where, message, fix: '--host NAME' }];
+  if (host && isPublicRegistry(String(host.value).toLowerCase()))
+    return problem(`would lead every pull from ${host.value} on this machine to this registry`);
+  if (line.last || !isAddress(host)) return [];
+  return problem(`goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`);
 }

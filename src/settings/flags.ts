@@ -123,7 +123,7 @@ export const FLAGS = {
     'IP',
     'listen on this address only ({default}: on all)',
     server,
-    setting('bind', { default: '0.0.0.0', check: checkBind }),
+    setting('bind', { default: '0.0.0.0', check: checkBind, becomes: bare }),
   ),
   storage: text(
     'DIR',

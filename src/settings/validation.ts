@@ -1,6 +1,8 @@
 // Checks answers: each check returns what is wrong with a value, and the way out. The prompts use the same checks.
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
+import { domainToASCII } from 'node:url';
+import { ipBytes, bare as withoutBrackets } from '../host/names.ts';
 
 /** bcrypt reads 72 bytes and no more; a library cuts or refuses longer passwords. */
 const PASSWORD_BYTES = 72;
@@ -28,17 +30,32 @@ export function checkHost(value: string): Wrong | undefined {
   if (/\s/.test(value)) return wrong('an address has no spaces');
   const inner = /^\[(.*)\]$/.exec(host)?.[1];
   if (inner !== undefined)
-    return isIP(inner) === 6 ? unspecified(inner) : wrong(`"${inner}" is not an IPv6 address`);
-  if (isIP(host) === 6) return wrong('an IPv6 address is written in brackets', `--host [${host}]`);
-  if (isIP(host) === 4) return unspecified(host);
+    return isIP(inner) === 6 ? nobodys(inner) : wrong(`"${inner}" is not an IPv6 address`);
+  if (isIP(host) === 6)
+    return nobodys(host) ?? wrong('an IPv6 address is written in brackets', `--host [${host}]`);
+  if (isIP(host) === 4) return nobodys(host);
   if (/:\d*$/.test(host)) return wrong('the port has a flag of its own', suggestHost(host));
   if (host.includes('_'))
     return wrong(
       'an image name cannot contain an underscore, so no client could use it',
       `--host ${host.replaceAll('_', '-')}`,
     );
+  if (/[^.]\.$/.test(host))
+    return wrong('an image name has no dot at its end', suggestHost(host.slice(0, -1)));
   const labels = host.split('.');
-  if (/^\d+$/.test(labels.at(-1) ?? '')) return wrong(`"${value}" is neither a name nor an IPv4 address`);
+  const ascii = domainToASCII(host);
+  const [last = ''] = labels.slice(-1);
+  // `0xac12000c` is 172.18.0.12 to curl, browsers and getaddrinfo. (url.spec.whatwg.org, "ends in a number")
+  if (/(^|\.)0x/.test(host) && /^(\d+|0x[0-9a-f]*)$/.test(last)) {
+    const fix = ascii ? `--host ${ascii}` : undefined;
+    return wrong(`"${value}" is no name: programs read it as an IPv4 address`, fix);
+  }
+  if (/^\d+$/.test(last)) return wrong(`"${value}" is neither a name nor an IPv4 address`);
+  if (/[^\x20-\x7e]/.test(host) && ascii !== '' && !checkHost(ascii))
+    return wrong(
+      `an image name has no other letters than a to z; "${value}" is ${ascii} there`,
+      `--host ${ascii}`,
+    );
   if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
     return wrong(
       `"${value}" is not a host name: letters, digits, hyphens and dots, at most 63 characters a part`,
@@ -46,10 +63,14 @@ export function checkHost(value: string): Wrong | undefined {
   return undefined;
 }
 
-const unspecified = (ip: string) =>
-  ['0.0.0.0', '::'].includes(ip)
-    ? wrong(`no client can call ${ip}; give an address of this machine`, '--host 10.0.0.1 --bind 0.0.0.0')
+/** Refuses an address that no client can call: the unspecified one, and one with a zone, which is an interface of one machine. */
+function nobodys(ip: string): Wrong | undefined {
+  if (ip.includes('%'))
+    return wrong(`no client can call ${ip}: the part after % is an interface of one machine`, '--host NAME');
+  return ipBytes(ip).every((byte) => byte === 0)
+    ? wrong(`no client can call ${ip}; give an address of this machine`, '--host IP --bind 0.0.0.0')
     : undefined;
+}
 
 function suggestHost(text: string): string {
   const [, host = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
@@ -63,9 +84,12 @@ export function checkPort(value: number): Wrong | undefined {
     : wrong(`a port is a number from 1 to 65535, not ${value}`);
 }
 
-/** Accepts an IPv4 or IPv6 address, without brackets. */
+/** Accepts an IPv4 or IPv6 address; the latter also in brackets, as --host has it. */
 export function checkBind(value: string): Wrong | undefined {
-  return isIP(value) ? undefined : wrong(`"${value}" is not an IP address`, '--bind 127.0.0.1');
+  const ip = withoutBrackets(value);
+  return isIP(ip) && (ip === value || isIP(ip) === 6)
+    ? undefined
+    : wrong(`"${value}" is not an IP address`, '--bind 127.0.0.1');
 }
 
 /** Directories of the system: a registry's files do not belong right in them. */
@@ -130,7 +154,10 @@ export function checkPassword(value: string): Wrong | undefined {
 
 /** Accepts what checkHost does, and a wildcard or a bare IPv6 address, since no image name holds them. */
 export function checkSan(value: string): Wrong | undefined {
-  return isIP(value) ? undefined : checkHost(value.replace(/^\*\./, ''));
+  if (isIP(value)) return undefined;
+  const [, star = '', name = ''] = /^(\*\.)?(.*)$/s.exec(value) ?? [];
+  const found = checkHost(name);
+  return found && wrong(found.message, found.fix?.replace(/^--host /, `--san ${star}`));
 }
 
 /** Accepts 1 to 3650 days. */

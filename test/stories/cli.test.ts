@@ -1,10 +1,11 @@
 // The built program: words in, streams and exit code out. Nothing is touched in any of these.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BUILT } from '../../src/commands/help.ts';
 import { type Machine, runProgram, SCRIPT, startProgram, temporaryMachine } from '../helpers/program.ts';
+import { temporaryDirectory } from '../helpers/tmp.ts';
 
 /** Runs it in a place of its own, and sees to it that nothing was written there and nothing was done. */
 async function run(line: string, prepare: (machine: Machine) => void = () => {}) {
@@ -202,3 +203,47 @@ test.each([
     expect(stderr).toContain(`unset ${name}`);
   },
 );
+describe('surroundings that do not do', () => {
+  /** Runs lines of a shell in an empty directory; `registry-setup` is the program. */
+  const inShell = (lines: string) =>
+    spawnSync('sh', ['-c', lines.replaceAll('registry-setup', `"${process.execPath}" "${SCRIPT}"`)], {
+      cwd: temporaryDirectory(),
+      encoding: 'utf8',
+    });
+
+  test.each([24, 64])('ulimit -n %i: told, also where the program cannot be loaded whole', (limit) => {
+    const { status, stdout, stderr } = inShell(
+      `ulimit -n ${limit}; registry-setup --yes --dry-run --dir "$PWD/registry"`,
+    );
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^✖ \w+ files may be open at once here, and registry-setup needs up to 256\.\n/);
+    expect(stderr).toContain('\n    ulimit -n 1024\n');
+  });
+
+  test('a current directory that is gone', () => {
+    const { status, stderr } = inShell('mkdir gone; cd gone; rmdir ../gone; registry-setup status');
+    expect(status).toBe(2);
+    expect(stderr).toContain('✖ The directory that you are in does not exist any more.\n');
+  });
+});
+
+test.each([
+  '--yes --tls insecure --host a',
+  'status',
+  'rotate --yes',
+  'user list',
+  'user add x --yes',
+  'uninstall --yes',
+])('what a newer version set up is refused before anything else: %s', async (line) => {
+  const machine = temporaryMachine();
+  const oldest = join(machine.dir, '.state/oldest.json');
+  mkdirSync(join(machine.dir, '.state'), { recursive: true });
+  writeFileSync(oldest, '{"format":1,"by":"7.1.0","oldest":[]}');
+  writeFileSync(join(machine.dir, 'settings.yml'), 'novelty: yes\n');
+  const { code, stderr } = await runProgram([...line.split(' '), '--dir', machine.dir], machine);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`✖ ${oldest} was written by a newer registry-setup (7.1.0).`);
+  expect(stderr).not.toContain('novelty');
+  expect(machine.told()).toEqual([]);
+  expect(readdirSync(machine.dir).sort()).toEqual(['.state', 'settings.yml']);
+});

@@ -322,6 +322,23 @@ describe('status', () => {
     expect((await runCommand(host, 'status')).code).toBe(0);
   });
 
+  test('a container that has taken its port is named, with what stops it for good, even if it answers as well', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    await host.run('docker', ['stop', 'registry']);
+    host.docker.foreign('old', 'registry:2', [5000]);
+    const { code, heard, documents } = await runCommand(host, 'status');
+    expect(code).toBe(1);
+    const said = heard.join('\n');
+    expect(said).toContain('✖ Port 5000 is taken by the container "old" (registry:2, up 3 days).');
+    expect(said).toContain('docker update --restart=no old && docker stop old');
+    expect(documents[0]?.findings).toContainEqual({
+      name: 'answer',
+      ok: false,
+      cause: expect.stringContaining('"old"'),
+    });
+  });
+
   test('a registry that does not answer: 1', async () => {
     const host = server();
     await runCommand(host, SETUP);

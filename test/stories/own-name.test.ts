@@ -2,7 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { whereLeads } from '../../src/host/resolution.ts';
-import { addressed, nameFindings } from '../../src/server/checks/names.ts';
+import { addressed, bound, nameFindings } from '../../src/server/checks/names.ts';
 import { type Facts, gatherFacts } from '../../src/server/plan/facts.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { runCommand } from '../helpers/context.ts';
@@ -199,4 +199,39 @@ test('a name that the hosts file has already gets no second line, though one is 
   await runCommand(host, `${SETUP} --hosts-line`);
   expect(host.text('/etc/hosts')).toBe(debian);
   expect((await runCommand(host, 'status')).code).toBe(0);
+});
+
+test.each(['localhost', 'reg.localhost', '127.0.0.9', '[::1]', '[0:0::1]'])(
+  '%s is each machine itself: said once, and not again for the same name',
+  async (name) => {
+    const host = server({ stdout: '127.0.0.1 STREAM localhost\n' });
+    const facts = await gatherFacts(host, '/opt/registry');
+    const settings = { host: name } as Settings;
+    expect(await nameFindings(settings, facts, host)).toMatchObject([
+      { level: 'warning', message: expect.stringContaining(`${name} is each machine itself`) },
+    ]);
+    const last = { host: { value: name, where: 'settings.yml', last: true as const } };
+    expect(await nameFindings(settings, { ...facts, last }, host)).toEqual([]);
+  },
+);
+
+test('the name of a public registry gets no line by itself, though nobody knows it here', async () => {
+  const host = server(NOWHERE);
+  await runCommand(host, '--yes --tls insecure --host docker.io');
+  expect(host.text('/etc/hosts')).toBe(BEFORE);
+});
+
+test('an address to listen on that the machine has lost is named, before a run and by status', async () => {
+  const host = server(NOWHERE);
+  await runCommand(host, '--yes --tls insecure --auth none --bind 10.0.3.17');
+  const facts = await gatherFacts(host, '/opt/registry');
+  const said = async (bind: string) =>
+    (await bound({ bind } as Settings, facts, host)).map(({ message }) => message);
+  for (const bind of ['10.0.3.17', '0.0.0.0', '::', '0:0::1', '127.0.0.1', 'fe80::1'])
+    expect(await said(bind)).toEqual([]);
+  const none = 'This machine has no address 10.0.3.17 to listen on.';
+  host.machine = { ...host.machine, addresses: [] };
+  expect(await said('10.0.3.17')).toEqual([none]);
+  const { heard } = await runCommand(host, 'status');
+  expect(heard.join('\n')).toContain(`${none}\n  On all addresses:   registry-setup --bind 0.0.0.0`);
 });

@@ -1,6 +1,8 @@
 // Passwords and rights, as the registry and docker_auth read them.
 // Reads and writes an htpasswd file. The only door to bcryptjs. (The registry takes only bcrypt, and re-reads the file when it changes.)
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { parentPort, Worker, workerData } from 'node:worker_threads';
 import bcrypt from 'bcryptjs';
 import { Secret } from '../../secret.ts';
 
@@ -26,14 +28,72 @@ export function generatePassword(): Secret {
   return new Secret(Array.from({ length: GROUPS }, group).join('-'));
 }
 
-/** Returns the bcrypt hash. @param generated the password is from `generatePassword`, not chosen by a user */
-export async function hashPassword(password: Secret, generated: boolean): Promise<string> {
-  return bcrypt.hash(password.reveal(), generated ? GENERATED_COST : CHOSEN_COST);
-}
+/** Returns the bcrypt hash of a password from `generatePassword`. */
+export const hashGenerated = (password: Secret): Promise<string> =>
+  bcrypt.hash(password.reveal(), GENERATED_COST);
 
 /** Tells whether a bcrypt hash is of this password. */
 export const passwordFits = (password: Secret, hash: string): Promise<boolean> =>
   bcrypt.compare(password.reveal(), hash);
+
+/** A chosen password, and the hash that its user has already. */
+export interface Chosen {
+  password: Secret;
+  before?: string | undefined;
+}
+type Job = [password: string, before: string | undefined];
+
+/** So many are faster in this thread than a thread's start. */
+const FEW = 8;
+
+const made = new WeakMap<Secret, { before: string | undefined; hash: string }>();
+
+/**
+ * Returns a bcrypt hash for each chosen password: that of before if it fits, so that a run that changes nothing writes nothing.
+ * Each takes about 0.1 s, so many are spread over the processors. The same password object gets the same hash again.
+ */
+export async function hashesOf(chosen: Chosen[]): Promise<string[]> {
+  const open = chosen.filter(({ password, before }) => {
+    const known = made.get(password);
+    return !known || known.before !== before;
+  });
+  const threads = Math.max(1, Math.min(availableParallelism(), Math.ceil(open.length / FEW)));
+  const slices = Array.from({ length: threads }, (_, i) => open.filter((_, at) => at % threads === i));
+  await Promise.all(
+    slices.map(async (slice) => {
+      const jobs = slice.map(({ password, before }): Job => [password.reveal(), before]);
+      const hashes = await (threads === 1 ? work(jobs) : inThread(jobs).catch(() => work(jobs)));
+      slice.forEach(({ password, before }, i) => {
+        made.set(password, { before, hash: hashes[i] as string });
+      });
+    }),
+  );
+  return chosen.map(({ password }) => made.get(password)?.hash as string);
+}
+
+async function work(jobs: Job[]): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const [password, before] of jobs)
+    hashes.push(
+      before && (await bcrypt.compare(password, before)) ? before : await bcrypt.hash(password, CHOSEN_COST),
+    );
+  return hashes;
+}
+
+/** Does the work in a thread of its own, which runs this very file. @throws Error if the thread cannot run it, as from TypeScript */
+const inThread = (jobs: Job[]): Promise<string[]> =>
+  new Promise((resolve, reject) => {
+    const thread = new Worker(new URL(import.meta.url), { workerData: { jobs } satisfies Task });
+    thread.once('message', resolve);
+    thread.once('error', reject);
+    thread.once('exit', () => reject(new Error('the thread ended')));
+  });
+
+interface Task {
+  jobs: Job[];
+}
+const task = workerData as Task | null;
+if (parentPort && Array.isArray(task?.jobs)) parentPort.postMessage(await work(task.jobs));
 
 /** Returns the logins in a file. Ignores, as the registry does, blank lines, comments and lines without a bcrypt hash. */
 export function readHtpasswd(text: string): Login[] {

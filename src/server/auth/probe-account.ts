@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { Secret } from '../../secret.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { generatePassword, hashPassword, type Login, passwordFits } from './htpasswd.ts';
+import { generatePassword, hashGenerated, type Login, passwordFits } from './htpasswd.ts';
 
 /** No user has this name: a user's name begins with a letter or a digit. */
 const NAME = '_proof';
@@ -22,5 +22,5 @@ export async function loadWitness(settings: Settings, host: Host): Promise<Witne
   const password = new Secret(kept);
   if (kept && hash && (await passwordFits(password, hash))) return { name: NAME, password, hash };
   const made = generatePassword();
-  return { name: NAME, password: made, hash: await hashPassword(made, true) };
+  return { name: NAME, password: made, hash: await hashGenerated(made) };
 }

@@ -1,6 +1,7 @@
 // Checks that the engine is ready, that it starts with the machine, and that the names of containers and units are free.
 import { inspect } from '../../engines/containers.ts';
 import { staysOff } from '../../engines/docker-service.ts';
+import { foreign } from '../../engines/foreign.ts';
 import type { Host } from '../../host/host.ts';
 import { plainUnit } from '../../host/systemd.ts';
 import { notOurs } from '../../resources/container.ts';
@@ -32,7 +33,9 @@ export const name: Check = async (settings, facts, host) => {
       const there = await inspect(host, wanted, program);
       if (!there || there.owner === settings.dir) return [];
       const { message, fix } = notOurs(wanted, there, settings.name, program);
-      return fail(message, fix, { flag: '--name' });
+      const other = there.owner ? undefined : await foreign(host, wanted, program);
+      const ways = other?.unit ? [...fix.slice(0, 1), `Or stop that one for good: ${other.stop}`] : fix;
+      return fail(message, ways, { flag: '--name', why: other?.files });
     }),
   );
   return found.flat();

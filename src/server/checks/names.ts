@@ -2,14 +2,14 @@
 import { isIP } from 'node:net';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
-import { bare } from '../../host/names.ts';
+import { bare, ipBytes, ipText } from '../../host/names.ts';
 import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
 import { clientFlags } from '../../settings/resolve.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Facts } from '../plan/facts.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, warn } from './finding.ts';
 
 /** Reports a line of the hosts file that the user asked for and that cannot be written. */
 export async function lineFindings(
@@ -55,10 +55,31 @@ export async function addressed(
   ];
 }
 
+/** Warns of an address to listen on that this machine does not have, or has lost: most likely nothing can start. */
+export async function bound({ bind }: Settings, _: Facts, host: Host): Promise<Finding[]> {
+  const wanted = ipText(ipBytes(bind));
+  // Loopback, link-local and unspecified addresses are not among those of a machine.
+  if (/^(0\.0\.0\.0$|::1?$|127\.|169\.254\.|fe80:)/.test(wanted)) return [];
+  if (host.machine.addresses.some(({ address }) => ipText(ipBytes(address)) === wanted)) return [];
+  return warn(`This machine has no address ${bind} to listen on.`, [
+    `On all addresses:   ${commandLine('--bind 0.0.0.0')}`,
+  ]);
+}
+
+/** Tells whether a name is the machine on which it is used. (RFC 6761, 6.3; 127.0.0.0/8; ::1) */
+const isSelf = (name: string) => {
+  const ip = bare(name);
+  return isIP(ip) === 0 ? /(^|\.)localhost$/.test(name) : /^127\.|^::1$/.test(ipText(ipBytes(ip)));
+};
+
 /** Warns about what clients will reach under the name if that is not plainly this machine. Warns once for each name. */
 export async function nameFindings(settings: Settings, { last }: Facts, host: Host): Promise<Finding[]> {
   const name = settings.host;
   if (last?.host?.value === name) return [];
+  if (isSelf(name))
+    return warn(`${name} is each machine itself: the line for developer machines works on this one alone.`, [
+      commandLine('--host NAME'),
+    ]);
   const leads = await whereLeads(host, name);
   if (!leads || leads.to === 'here') return [];
   if (leads.to === 'elsewhere') {

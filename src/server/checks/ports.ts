@@ -1,6 +1,7 @@
 // Checks that the ports are free, and that this user may use them.
 import { inspect } from '../../engines/containers.ts';
 import { isRunning } from '../../engines/engine.ts';
+import { foreign } from '../../engines/foreign.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
 import { portHolder } from '../../host/ports.ts';
@@ -47,8 +48,9 @@ async function portFree(
     : await portHolder(host, wanted);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
   const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
-  if (publisher) fix.push(`Or stop that one:          ${program} stop ${publisher.name}`);
-  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag });
+  const there = publisher && program && (await foreign(host, publisher.name, program));
+  if (there) fix.push(`Or stop that one for good: ${there.stop}`);
+  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag, why: there?.files });
 }
 
 /** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */

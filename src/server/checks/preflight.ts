@@ -6,7 +6,7 @@ import type { Facts } from '../plan/facts.ts';
 import { boot, engine, name } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
 import { firewallFindings } from './firewall.ts';
-import { addressed, lineFindings, nameFindings } from './names.ts';
+import { addressed, bound, lineFindings, nameFindings } from './names.ts';
 import { lowPort, port } from './ports.ts';
 import { labels } from './selinux.ts';
 import { loadable, moved, permission, storage } from './storage.ts';
@@ -23,7 +23,16 @@ const clock: Check = async () =>
 
 /** Checks that need a running engine. */
 export const INSIDE: Check[] = [port, name, boot];
-const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
+const OUTSIDE: Check[] = [
+  storage,
+  moved,
+  labels,
+  addressed,
+  bound,
+  lineFindings,
+  firewallFindings,
+  nameFindings,
+];
 const CHECKS: Check[] = [engine, permission, loadable, lowPort, ...INSIDE, ...OUTSIDE, clock];
 
 /** Runs the checks side by side. Returns the findings in the order of the checks. */

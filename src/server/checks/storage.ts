@@ -1,6 +1,9 @@
 // Checks the directory of the images before anything is touched: permissions, free space, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { keeperOf, scriptFiles, scriptPath } from '../../host/service-manager.ts';
+import { systemctlLine } from '../../host/systemd.ts';
+import type { EngineKind } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -70,14 +73,23 @@ export const loadable: Check = async ({ dir }) =>
     : [];
 
 /** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
-export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
+export const moved: Check = async ({ storage: path, name, dir }, { last }, host) => {
   const before = last?.storage?.value as string | undefined;
   if (before === undefined || before === path) return [];
   const images = (dir: string) => host.stat(join(dir, 'docker/registry/v2/repositories'));
   if (!(await images(before)) || (await images(path))) return [];
+  const stop = await stopLine(last?.engine?.value as EngineKind | undefined, { dir, name }, host);
   const fix = [
     'Move them first, then run this again:',
-    `  docker stop ${container} && ${shellLine('mkdir', ['-p', path])} && ${shellLine('cp', ['-a', `${before}/docker`, `${path}/`])}`,
+    `  ${stop} && ${shellLine('mkdir', ['-p', path])} && ${shellLine('cp', ['-a', `${before}/docker`, `${path}/`])}`,
   ];
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
+
+/** Returns the command that stops the registry. podman and the machine itself run it as a unit, which would start it again. */
+async function stopLine(engine: EngineKind = 'docker', at: { dir: string; name: string }, host: Host) {
+  const keeper = engine === 'docker' ? 'script' : await keeperOf(host);
+  if (keeper !== 'script')
+    return systemctlLine({ own: keeper === 'own systemd' }, 'stop', `${at.name}.service`).join(' ');
+  return engine === 'native' ? `kill $(cat ${scriptFiles(scriptPath(at)).pid})` : `${engine} stop ${at.name}`;
+}

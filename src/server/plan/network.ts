@@ -7,6 +7,7 @@ import { HOSTS, hostsOffer } from '../../host/resolution.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Resource, ResourceOf } from '../../resources/resource.ts';
 import type { Oldest } from '../../resources/undo.ts';
+import { isPublicRegistry } from '../../settings/public-registries.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import type { Facts } from './facts.ts';
 
@@ -62,7 +63,7 @@ export async function aroundDefaults(
 ): Promise<Pick<Settings, 'openPort' | 'hostsLine'>> {
   const { openPort, hostsLine: line, host: name } = settings;
   const shut = openPort === undefined && (await shutOpenings(settings, engine, host)).length > 0;
-  const isNew = line === undefined && last?.host?.value !== name;
+  const isNew = line === undefined && last?.host?.value !== name && !isPublicRegistry(name);
   const lost = isNew && (await hostsOffer(host, name))?.good === true;
   return { ...(shut && { openPort: true }), ...(lost && { hostsLine: true }) };
 }

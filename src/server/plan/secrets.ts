@@ -63,24 +63,28 @@ async function makeLogins(settings: Settings, passwords: Map<string, Secret | 'n
   const known = new Map([...passwords].filter((entry): entry is [string, Secret] => entry[1] !== 'new'));
   const users = everyone(settings);
   if (users.length === 0) return { logins: [], generated, known };
-  const { readHtpasswd, hashPassword, passwordFits, generatePassword } = await import('../auth/htpasswd.ts');
+  const { readHtpasswd, hashGenerated, hashesOf, generatePassword } = await import('../auth/htpasswd.ts');
   const { dir } = settings;
   const text = (await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '';
   const kept = [...readHtpasswd(text), ...(await authConfigLogins(host, dir))];
+  const hashOf = (name: string) => kept.find((login) => login.name === name)?.hash;
+  const chosen = users.flatMap((name) => {
+    const given = passwords.get(name);
+    return given && given !== 'new' ? [{ name, password: given, before: hashOf(name) }] : [];
+  });
+  const hashes = await hashesOf(chosen);
+  const byName = new Map(chosen.map(({ name }, i) => [name, hashes[i] as string]));
   const logins = await Promise.all(
     users.map(async (name): Promise<Login> => {
       const before = kept.find((login) => login.name === name);
       const given = passwords.get(name);
-      if (given && given !== 'new') {
-        // The same password keeps its line: a run that changes nothing writes nothing.
-        if (before && (await passwordFits(given, before.hash))) return before;
-        return { name, hash: await hashPassword(given, false) };
-      }
+      const hash = byName.get(name);
+      if (hash) return { name, hash };
       if (before && given !== 'new') return before;
       const made = generatePassword();
       generated.set(name, made);
       known.set(name, made);
-      return { name, hash: await hashPassword(made, true) };
+      return { name, hash: await hashGenerated(made) };
     }),
   );
   return { logins, generated, known };

@@ -34,13 +34,17 @@ describe('a container of somebody else', () => {
     expect(await server.changes()).toEqual(changes);
   });
 
-  it('has the port: it is named, and another port works', async () => {
-    await server.sh('docker run -d --name old-reg -p 5000:5000 registry:3');
+  it('has the port: it is named, another port works, and so does stopping it for good', async () => {
+    await server.sh('docker run -d --restart=always --name old-reg -p 5000:5000 registry:3');
     const before = await running(server, 'old-reg');
     const said = await refused(server, 2, SET_UP);
     expect(said).toMatch(/Port 5000 is taken by the container "old-reg" \(registry:3, up .*\)\./);
     await server.sh(`${advice(said, /registry-setup --port \d+/)} ${SET_UP}`);
     expect(await running(server, 'old-reg')).toBe(before);
+    await server.sh(advice(said, /docker update .*/));
+    await server.sh('systemctl restart docker');
+    expect((await server.sh("docker ps --format '{{.Names}}'")).stdout.trim()).toBe('registry');
+    expect(said).toContain('Its images are in /var/lib/docker/volumes/');
   });
 
   it('takes the name of our container that was removed by hand: it is left alone, also by uninstall', async () => {

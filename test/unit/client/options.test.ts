@@ -82,6 +82,18 @@ test('every problem at once, each with its flag', () => {
   );
 });
 
+test('an --address for a public registry would go into the hosts file: refused', () => {
+  const said = (host: string) => () =>
+    readWish(
+      { host: { value: host, where: '--host' }, address: { value: '10.0.3.17', where: '--address' } },
+      TARGETS,
+    );
+  expect(said('docker.io')).toThrow(
+    '--address: would lead every pull from docker.io on this machine to 10.0.3.17',
+  );
+  expect(said('mydocker.io')).not.toThrow();
+});
+
 describe('NO_PROXY, by the rules of Go', () => {
   test.each([
     ['10.0.3.17', '10.0.3.17', true],

@@ -7,7 +7,7 @@ import { realHost } from '../../../src/host/this-host.ts';
 import { catalog, refusal } from '../../../src/registry/api.ts';
 import { ask, type Endpoint } from '../../../src/registry/http.ts';
 import { Secret } from '../../../src/secret.ts';
-import { hashPassword, htpasswdText } from '../../../src/server/auth/htpasswd.ts';
+import { hashGenerated, htpasswdText } from '../../../src/server/auth/htpasswd.ts';
 import { liveChecks } from '../../../src/server/checks/proof.ts';
 import {
   deleteImage,
@@ -26,7 +26,7 @@ import { freePort, noRegistry, startRegistry } from '../../helpers/registry-prog
 
 const PASSWORD = new Secret('pass:wörd');
 const credentials = { user: 'admin', password: PASSWORD };
-const htpasswd = async () => htpasswdText([{ name: 'admin', hash: await hashPassword(PASSWORD, true) }]);
+const htpasswd = async () => htpasswdText([{ name: 'admin', hash: await hashGenerated(PASSWORD) }]);
 
 /** Real files, and no engine: this machine has one, and it is nobody's for a test to ask. */
 function onRealFiles() {

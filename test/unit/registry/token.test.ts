@@ -139,8 +139,8 @@ test('a proxy that is called https:// is sent its password over TLS alone', asyn
   const port = await listening(proxy as unknown as Server);
   const at = { tls: true, host: 'reg.example', port: 443, proxy: `https://ann:pw@127.0.0.1:${port}` };
   await expect(ask(at, 'GET', '/v2/')).rejects.toThrow();
-  expect(heard).toHaveLength(1);
-  expect(heard[0]).not.toMatch(/CONNECT|Basic/);
+  expect(heard.length).toBeGreaterThan(0);
+  expect(heard.join('')).not.toMatch(/CONNECT|Basic/);
 });
 
 describe('a token that the registry does not accept', () => {

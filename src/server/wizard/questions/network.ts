@@ -1,5 +1,6 @@
 // Asks how clients reach the registry: whether to open the firewall, and to add its name to /etc/hosts.
 import { hostsOffer } from '../../../host/resolution.ts';
+import { isPublicRegistry } from '../../../settings/public-registries.ts';
 import { resolveSettings } from '../../../settings/resolve.ts';
 import { shutOpenings } from '../../plan/network.ts';
 import { type Asking, current, put, type Question } from './question.ts';
@@ -45,7 +46,8 @@ export const openPort: Question = {
 
 const offer = async (asking: Asking) => {
   const name = current(asking, 'host');
-  return typeof name === 'string' ? hostsOffer(asking.host, name.toLowerCase()) : undefined;
+  if (typeof name !== 'string' || isPublicRegistry(name.toLowerCase())) return undefined;
+  return hostsOffer(asking.host, name.toLowerCase());
 };
 
 export const hostsLine: Question = {

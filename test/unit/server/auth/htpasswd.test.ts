@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../../src/secret.ts';
 import {
   generatePassword,
-  hashPassword,
+  hashesOf,
+  hashGenerated,
   htpasswdText,
   passwordFits,
   readHtpasswd,
@@ -31,12 +32,29 @@ const withoutApache =
 
 describe('a hash', () => {
   test('costs 10 for a chosen password, 5 for a generated one', async () => {
-    expect(cost(await hashPassword(new Secret('x'), false))).toBe(10);
-    expect(cost(await hashPassword(generatePassword(), true))).toBe(5);
+    expect((await hashesOf([{ password: new Secret('x') }])).map(cost)).toEqual([10]);
+    expect(cost(await hashGenerated(generatePassword()))).toBe(5);
+  });
+
+  test('many at once: each fits its own password; one that fits already stays, and so does one of this run', async () => {
+    const chosen = PASSWORDS.map((text) => ({ password: new Secret(text), before: undefined }));
+    const hashes = await hashesOf(chosen);
+    for (const [i, { password }] of chosen.entries())
+      expect(await passwordFits(password, hashes[i] as string)).toBe(true);
+    expect(await hashesOf(chosen)).toEqual(hashes);
+    const again = PASSWORDS.map((text, i) => ({
+      password: new Secret(text),
+      before: hashes[(i + (i % 2)) % 10],
+    }));
+    const kept = await hashesOf(again);
+    for (const [i, { password }] of again.entries()) {
+      expect(kept[i] === hashes[i]).toBe(i % 2 === 0);
+      expect(await passwordFits(password, kept[i] as string)).toBe(true);
+    }
   });
 
   test.each(PASSWORDS)('fits its password %s and no other', async (text) => {
-    const hash = await hashPassword(new Secret(text), true);
+    const hash = await hashGenerated(new Secret(text));
     expect(await passwordFits(new Secret(text), hash)).toBe(true);
     expect(await passwordFits(new Secret(`${text.slice(1)}y`), hash)).toBe(false);
   });
@@ -45,7 +63,7 @@ describe('a hash', () => {
     if (withoutApache) return context.skip(withoutApache);
     const file = join(temporaryDirectory(), 'htpasswd');
     const logins = await Promise.all(
-      PASSWORDS.map(async (text, i) => ({ name: `u${i}`, hash: await hashPassword(new Secret(text), true) })),
+      PASSWORDS.map(async (text, i) => ({ name: `u${i}`, hash: await hashGenerated(new Secret(text)) })),
     );
     writeFileSync(file, htpasswdText(logins));
     const verify = (name: string, text: string) =>

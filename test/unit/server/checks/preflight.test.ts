@@ -179,7 +179,7 @@ describe('preflight', () => {
       '',
       (host) => host.docker.foreign('old', 'old:1', [5000]),
       'Port 5000 is taken by the container "old" (old:1, up 3 days).',
-      'docker stop old',
+      'docker update --restart=no old && docker stop old',
       '--port',
     ],
     [
@@ -273,6 +273,15 @@ describe('preflight', () => {
     await follow(host, smallPlan());
     host.put('/proc/net/tcp', tcp(row(5000)));
     expect(await findings(host)).toEqual([]);
+  });
+
+  test('the name is taken by a container of a unit, which comes back under it: the unit is stopped', async () => {
+    const host = machine();
+    host.docker.foreign('registry', 'registry:2').labels = { PODMAN_SYSTEMD_UNIT: 'registry.service' };
+    host.commands['systemctl is-enabled registry.service'] = { stdout: 'generated\n' };
+    const [found] = await findings(host);
+    expect(found?.fix[1]).toBe('Or stop that one for good: systemctl mask --now registry.service');
+    expect(found?.why).toContain('It has no volume');
   });
 
   test('a world-writable directory is accepted, whoever owns it', async () => {
