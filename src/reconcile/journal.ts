@@ -6,6 +6,7 @@ import { VERSION } from '../package.ts';
 import { type Key, keyOfText, textOfKey } from '../resources/key.ts';
 import type { Oldest, Undo } from '../resources/undo.ts';
 import { type LockHolder, lockPath } from './lock.ts';
+import { isKnownStep } from './undo.ts';
 
 /**
  * The format of both files. Raise it if an older version would misread a change: a new kind of undo step, another meaning of a word.
@@ -29,6 +30,8 @@ export interface Unfinished {
   entries: Entry[];
   /** Only tidying up was left to do. */
   committed: boolean;
+  /** Lines that nobody can read: a crash, or a hand, has damaged them. What they told of cannot be put back. */
+  unreadable: number;
 }
 
 /** Returns the paths of the files in the .state of a directory. */
@@ -60,6 +63,21 @@ function mustBeKnown({ format = 0, by }: Head, path: string): void {
   });
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isKey = (key: unknown): key is Key | string =>
+  typeof key === 'string' || (isObject(key) && typeof key.kind === 'string' && typeof key.id === 'string');
+
+const isStep = (step: unknown): boolean =>
+  isObject(step) && typeof step.do === 'string' && isKnownStep(step as { do: string });
+
+/** Tells whether this version can go that way back: every step in it has a name that is known here. */
+const isUndo = (undo: unknown): undo is Undo =>
+  isObject(undo) &&
+  Array.isArray(undo.steps) &&
+  [undo.steps, undo.last ?? [], undo.cleanup ?? []].every((list) => Array.isArray(list) && list.every(isStep));
+
 const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);
 
 /** Returns the text of oldest.json. */
@@ -71,52 +89,71 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   const path = paths(dir).oldest;
   const bytes = await host.read(path);
   if (!bytes) return new Map();
-  let found: Head & { oldest?: Omit<Entry, 'removed'>[] };
+  let found: unknown;
   try {
     found = JSON.parse(bytes.toString());
   } catch {
-    throw new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
-      fix: ['Put it aside; then uninstall removes nothing that it told of:', `  mv ${path} ${path}.damaged`],
-    });
+    throw damaged(path);
   }
-  mustBeKnown(found, path);
-  const entries = found.oldest ?? formerEntries(found as FormerOldest);
+  // A list without anything in it remembers nothing, as a file that is not there.
+  if (Array.isArray(found) && found.length === 0) return new Map();
+  if (!isObject(found)) throw damaged(path);
+  mustBeKnown(found as Head, path);
+  const entries = found.oldest ?? formerEntries(found);
+  if (!Array.isArray(entries) || !entries.every(isEntry)) throw damaged(path);
   return new Map(entries.map((entry) => [textOfKey(entry.key), entry]));
 }
 
-/** oldest.json before it had a format. */
-interface FormerOldest {
-  [key: string]: { title: string; undo: Undo };
-}
-const formerEntries = (former: FormerOldest) =>
-  Object.entries(former).map(([key, { title, undo }]) => ({ key: keyOfText(key), title, undo }));
+type OldestEntry = Omit<Entry, 'removed'>;
+const isEntry = (entry: unknown): entry is OldestEntry =>
+  isObject(entry) && isObject(entry.key) && isKey(entry.key) && isUndo(entry.undo);
+
+const damaged = (path: string) =>
+  new CliError(`${path} is damaged: what was here before the set-up is not known any more.`, {
+    fix: [
+      'Put it aside; then uninstall removes what it recognizes by its marks:',
+      `  mv ${path} ${path}.damaged`,
+    ],
+  });
+
+/** Returns the entries of oldest.json as it was before it had a format: by the text of the key. */
+const formerEntries = (former: Record<string, unknown>): unknown[] =>
+  Object.entries(former).map(([key, value]) =>
+    isObject(value) ? { key: keyOfText(key), title: value.title, undo: value.undo } : undefined,
+  );
 
 type JournalLine = Head & Partial<LockHolder> & Partial<Entry> & { committed?: true };
 
 /**
- * Returns the run that was cut off, if there was one. A truncated last line is ignored: its change was never made.
+ * Returns the run that was cut off, if there was one. A truncated last line is ignored: its change was never made. Any other line that
+ * cannot be read is counted: the comparison with the plan finds what it told of.
  * @throws CliError if a newer version wrote the journal
  */
 export async function readUnfinished(host: Host, dir: string): Promise<Unfinished | undefined> {
   const path = paths(dir).journal;
   const bytes = await host.read(path);
   if (!bytes) return undefined;
-  const lines = bytes.toString().split('\n').filter(Boolean);
+  const text = bytes.toString();
+  const lines = text.split('\n').filter(Boolean);
   const records = lines.flatMap((line): JournalLine[] => {
     try {
-      return [JSON.parse(line)];
+      const record: unknown = JSON.parse(line);
+      return isObject(record) ? [record as JournalLine] : [];
     } catch {
       return [];
     }
   });
-  mustBeKnown(records[0] ?? {}, path);
+  const [head = {}] = records;
+  mustBeKnown(head, path);
+  const entries = records.filter((record) => record.key !== undefined);
+  const readable = entries.filter(({ key, undo }) => isKey(key) && isUndo(undo));
+  const torn = !text.endsWith('\n') && lines.length > records.length ? 1 : 0;
   return {
-    command: records[0]?.command ?? 'registry-setup',
-    since: records[0]?.since ?? 'an unknown time',
-    entries: records.flatMap(({ key, ...entry }) =>
-      key ? [{ ...(entry as Entry), key: readKey(key) }] : [],
-    ),
+    command: typeof head.command === 'string' ? head.command : 'registry-setup',
+    since: typeof head.since === 'string' ? head.since : 'an unknown time',
+    entries: readable.map((record) => ({ ...(record as Entry), key: readKey(record.key as Key) })),
     committed: records.some((record) => record.committed),
+    unreadable: lines.length - records.length - torn + (entries.length - readable.length),
   };
 }
 

@@ -16,13 +16,24 @@ async function startTicks(host: Host, pid: number): Promise<string | undefined> 
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-/** Waits a moment if the lock is created but not yet filled. Returns undefined if there is no lock, or its creator died before filling it. */
+/** Tells whether the content of a lock names a process: a crash, or a hand, can leave anything in it. */
+function isHolder(found: unknown): found is LockHolder {
+  const { pid, ticks } = (found ?? {}) as Partial<LockHolder>;
+  return Number.isInteger(pid) && typeof ticks === 'string' && ticks !== '';
+}
+
+/**
+ * Waits a moment if the lock is created but not yet filled. Returns undefined if there is no lock, if its creator died before filling
+ * it, or if it names no process.
+ */
 async function readLock(host: Host, path: string): Promise<LockHolder | undefined> {
   for (let tries = 0; ; tries++) {
+    if ((await host.stat(path))?.type === 'dir') return undefined;
     const bytes = await host.read(path);
     if (!bytes) return undefined;
     try {
-      return JSON.parse(bytes.toString());
+      const found: unknown = JSON.parse(bytes.toString());
+      return isHolder(found) ? found : undefined;
     } catch {
       if (tries === 5) return undefined;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -59,6 +70,7 @@ export async function takeLock(host: Host, dir: string, me: LockHolder): Promise
   while (!(await host.create(lockPath(dir), JSON.stringify(me)))) {
     const holder = await lockHolder(host, dir);
     if (holder) throw lockedBy(holder);
-    await host.remove(lockPath(dir));
+    // A directory by that name is no lock either.
+    await host.removeTree(lockPath(dir));
   }
 }
