@@ -3,8 +3,11 @@
 /** 1: failed, and undone · 2: usage or bad input, nothing changed · 130: interrupted, and undone. */
 export type ExitCode = 1 | 2 | 130;
 
-/** What code asks about an error; nobody but code reads it. `not installed`: of a program; `forbidden`: this user may not use it. */
-export type ErrorCode = 'not installed' | 'forbidden';
+/**
+ * What code asks about an error; nobody but code reads it. `not installed`: of a program; `forbidden`: this user may not use it;
+ * `disk full`: there is no room for a file.
+ */
+export type ErrorCode = 'not installed' | 'forbidden' | 'disk full';
 
 export interface ErrorParts {
   /** Why: the engine's own words, a log line, the owner of a port. Shown unchanged below the message. */

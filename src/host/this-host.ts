@@ -31,7 +31,11 @@ function fileError(error: unknown, doing: string, path: string): CliError {
     ENOTDIR: 'a part of that path is not a directory',
     ELOOP: 'too many links',
   };
-  return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return new CliError(
+    `Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`,
+    full ? { code: 'disk full' } : {},
+  );
 }
 
 const throwing = (doing: string, path: string) => (error: unknown) => {
@@ -253,14 +257,23 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       if (owner) await fs.chown(path, owner.uid, owner.gid).catch(fail);
       await fs.chmod(path, mode).catch(fail);
     },
-    remove: (path) => fs.rm(path, { force: true }).catch(throwing('remove', path)),
+    // Not rm: it takes a file that it may not remove for a directory, and reports that. (EPERM, as for an immutable file: unlink(2))
+    remove: (path) =>
+      fs.unlink(path).catch((error) => {
+        if (!isMissing(error)) throw fileError(error, 'remove', path);
+      }),
     rmdir: (path) =>
       fs.rmdir(path).then(
         () => true,
         (error) => isMissing(error),
       ),
     rename: (from, to) => fs.rename(from, to).catch(throwing('move', from)),
-    removeTree: (path) => fs.rm(path, { recursive: true, force: true }).catch(throwing('remove', path)),
+    removeTree: (path) =>
+      fs.rm(path, { recursive: true, force: true }).catch((error: NodeJS.ErrnoException) => {
+        // What rm may not remove it takes for a directory (see remove).
+        const code = error.code === 'ENOTDIR' ? 'EPERM' : error.code;
+        throw fileError({ message: error.message, code }, 'remove', error.path ?? path);
+      }),
     inside: (root) => inside(root, fileError),
   };
 }
