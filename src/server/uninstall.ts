@@ -5,9 +5,11 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
+import { beginRun, type Run } from '../reconcile/run.ts';
+import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
+import { seenHere } from './plan/seen.ts';
 
 /** The directory of the images in the storage of a registry. */
 const IMAGES = 'docker/registry';
@@ -34,6 +36,38 @@ export async function mayPurge(storage: string, host: Host): Promise<void> {
   if (barred) throw barredBy(barred, 2);
 }
 
+/** Tells whether a set-up made that directory: images in any other may have been there before. */
+export const madeHere = (storage: string, oldest: Oldest): boolean =>
+  [...oldest.values()].some(({ undo }) =>
+    undo.steps.some((step) => step.do === 'rmdir' && step.path === storage),
+  );
+
+/**
+ * Takes the lock. On a full disk it removes the copy of this program first, which goes anyway, to make room for the way back.
+ * @throws as beginRun; CliError that tells how to make room
+ */
+async function beginWithRoom({ host, output, line }: Context, dir: string): Promise<Run> {
+  const isFull = (error: unknown) => error instanceof CliError && error.code === 'disk full';
+  const copy = join(dir, 'program');
+  try {
+    return await beginRun(host, dir, line);
+  } catch (error) {
+    if (!isFull(error) || !(await host.stat(copy))) throw isFull(error) ? noRoom(error as CliError, dir) : error;
+  }
+  output.say(`The disk is full. Removed ${copy} first, to make room for the way back.`);
+  await host.removeTree(copy);
+  return beginRun(host, dir, line).catch((error) => {
+    throw isFull(error) ? noRoom(error, dir) : error;
+  });
+}
+
+const noRoom = ({ message }: CliError, dir: string) =>
+  new CliError(message, {
+    why: 'The way back of a removal needs some 100 kB, in case that a step fails.',
+    fix: ['See what is large on that disk:', `  ${shellLine('du', ['-xh', '-d', '2', dir])}`],
+    code: 'disk full',
+  });
+
 export interface Removal {
   /** The directory of the set-up. */
   dir: string;
@@ -53,9 +87,10 @@ export async function removeRegistry(
   context: Context,
 ): Promise<void> {
   const { host, output, signal, calm } = context;
-  const run = await beginRun(host, dir, context.line);
+  const run = await beginWithRoom(context, dir);
   try {
     await recoverFirst(context, dir, run);
+    for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });

@@ -1,8 +1,11 @@
 // Checks the directory of the images before anything is touched: permissions, free space, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { readOldest } from '../../reconcile/journal.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
+import { shellLine } from '../../terminal/shell.ts';
+import { servedStorage } from '../plan/seen.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Bytes. With less, a registry is full after a few images. */
@@ -55,15 +58,27 @@ export const permission: Check = async ({ dir }, _, host) => {
       );
 };
 
-/** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
-export const moved: Check = async ({ storage: path, name: container }, { last }, host) => {
-  const before = last?.storage?.value as string | undefined;
-  if (before === undefined || before === path) return [];
-  const images = (dir: string) => host.stat(join(dir, 'docker/registry/v2/repositories'));
-  if (!(await images(before)) || (await images(path))) return [];
+/**
+ * Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty.
+ * What runs knows the former directory, and so does the record; settings.yml may have been edited.
+ */
+export const moved: Check = async ({ dir, storage: path, name: container, engine }, { last }, host) => {
+  const images = async (at: string) =>
+    (await host.stat(join(at, 'docker/registry/v2/repositories'))) !== undefined;
+  if (await images(path)) return [];
+  const made = [...(await readOldest(host, dir)).values()].flatMap(({ key }) =>
+    key.kind === 'dir' ? key.id : [],
+  );
+  const known = [await servedStorage(host, dir), last?.storage?.value as string | undefined, ...made];
+  let before: string | undefined;
+  for (const at of known) if (at !== undefined && at !== path) before ??= (await images(at)) ? at : undefined;
+  if (before === undefined) return [];
+  const stop = engine === 'native' ? `systemctl stop ${container}` : `${engine} stop ${container}`;
+  const [to, from] = [shellLine('mkdir', ['-p', path]), shellLine('cp', ['-a', `${before}/docker`, `${path}/`])];
   const fix = [
     'Move them first, then run this again:',
-    `  docker stop ${container} && mkdir -p ${path} && cp -a ${before}/docker ${path}/`,
+    `  ${stop} && ${to} && ${from}`,
+    `Or leave them there:   ${commandLine(shellLine('--yes', ['--storage', before]))}`,
   ];
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };
