@@ -1,7 +1,7 @@
 // The records of each registry that this machine was set up for: the way back. They are outside /etc, in one directory each.
 import { dirname, join } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { isLockLeft, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import type { Oldest } from '../resources/undo.ts';
 import type { Person } from './target.ts';
 
@@ -17,13 +17,16 @@ export const memoryBase = (person: Person, env: NodeJS.ProcessEnv): string =>
 export const memoryOf = (base: string, address: string): string =>
   join(base, address.replace(/:(\d+)$/, '_$1'));
 
-/** Returns the registries that this machine was set up for, as `host:port`. */
+/** Returns the registries that this machine was set up for, as `host:port`; also those of a run that was killed at its very start. */
 export async function remembered(host: Host, base: string): Promise<string[]> {
   const names = await host.list(base);
   const all = await Promise.all(
     names.map(async (name) => {
       const dir = join(base, name);
-      const some = (await readOldest(host, dir)).size > 0 || (await readUnfinished(host, dir)) !== undefined;
+      const some =
+        (await readOldest(host, dir)).size > 0 ||
+        (await readUnfinished(host, dir)) !== undefined ||
+        (await isLockLeft(host, dir));
       return some ? [name.replace(/_(\d+)$/, ':$1')] : [];
     }),
   );

@@ -1,10 +1,10 @@
 // `registry-setup uninstall`: undoes all that was done here; the images stay unless --purge.
 import { type Context, dirOf, isOn } from '../context.ts';
 import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
-import { readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { isLockLeft, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { diff, wayBack } from '../reconcile/reconcile.ts';
 import { elsewhereLines, registriesHere } from '../server/elsewhere.ts';
-import { isLockLeft, seenHere } from '../server/plan/seen.ts';
+import { seenHere } from '../server/plan/seen.ts';
 import { imagesIn, madeHere, mayPurge, removeRegistry } from '../server/uninstall.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
@@ -81,7 +81,11 @@ export async function uninstall(context: Context): Promise<void> {
           'its record was lost.',
         ]
       : []),
-    ...(imagesKept ? keptLines(storage, purge) : forgotten ? [] : [`Everything is as it was before${butEngine}.`]),
+    ...(imagesKept
+      ? keptLines(storage, purge)
+      : forgotten
+        ? []
+        : [`Everything is as it was before${butEngine}.`]),
     ...(await engineLines(engine, withEngine, host)),
   );
 }

@@ -76,7 +76,9 @@ const isStep = (step: unknown): boolean =>
 const isUndo = (undo: unknown): undo is Undo =>
   isObject(undo) &&
   Array.isArray(undo.steps) &&
-  [undo.steps, undo.last ?? [], undo.cleanup ?? []].every((list) => Array.isArray(list) && list.every(isStep));
+  [undo.steps, undo.last ?? [], undo.cleanup ?? []].every(
+    (list) => Array.isArray(list) && list.every(isStep),
+  );
 
 const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);
 
@@ -155,6 +157,13 @@ export async function readUnfinished(host: Host, dir: string): Promise<Unfinishe
     committed: records.some((record) => record.committed),
     unreadable: lines.length - records.length - torn + (entries.length - readable.length),
   };
+}
+
+/** Tells whether a run was killed that left its lock, or the empty directory for it, and perhaps nothing else. */
+export async function isLockLeft(host: Host, dir: string): Promise<boolean> {
+  const { state, lock } = paths(dir);
+  if (await host.stat(lock)) return true;
+  return (await host.stat(state)) !== undefined && (await host.list(state)).length === 0;
 }
 
 /** Writes the journal of a run: who runs, a line for each change before it is made, and that the run is over. */

@@ -94,7 +94,8 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
 };
 
 /** Tells whether this version knows how to do the step. */
-export const isKnownStep = (step: { do: string }): boolean => Object.hasOwn({ ...STEPS, ...FILE_STEPS }, step.do);
+export const isKnownStep = (step: { do: string }): boolean =>
+  Object.hasOwn({ ...STEPS, ...FILE_STEPS }, step.do);
 
 /** Returns how a step is done. @throws CliError for a step that this version does not know */
 export function stepKindOf(step: UndoStep): StepKind<UndoStep, UndoStep> {

@@ -4,14 +4,18 @@ import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
+import type { Host } from '../host/host.ts';
 import { keeperOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
-import { beginRun } from '../reconcile/run.ts';
+import { beginRun, type Run } from '../reconcile/run.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { findingsError } from './checks/finding.ts';
+import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { liveChecks } from './checks/proof.ts';
+import { moved } from './checks/storage.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
 import { brought } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
@@ -20,6 +24,7 @@ import { nativeOf } from './plan/native.ts';
 import { around } from './plan/network.ts';
 import { renewalFacts, renewLine } from './plan/renewal.ts';
 import { loadMaterial } from './plan/secrets.ts';
+import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, Wanted } from './wanted.ts';
 
@@ -63,13 +68,32 @@ export async function preview(wanted: Wanted, context: Context): Promise<Prepare
   return prepare(wanted, context, await readOldest(context.host, wanted.settings.dir));
 }
 
+/** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
+async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
+  const failed = findingsError(await moved(wanted.settings, wanted.facts, context.host));
+  if (failed) throw failed;
+  await mayReplaceTrust(wanted, context);
+}
+
+/** Takes what is here into the record again, if the record was lost: uninstall and later runs rest on it. */
+async function rememberAgain(run: Run, host: Host, dir: string): Promise<void> {
+  if (run.oldest.size > 0 || run.unfinished) return;
+  const seen = await seenHere(host, dir, run.oldest);
+  if (seen.size === 0) return;
+  for (const [key, entry] of seen) run.oldest.set(key, entry);
+  // Nothing to undo: the entry makes the end of this run write the record.
+  await run.record({ kind: 'dir', id: dir }, dir, { steps: [] }, false);
+}
+
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
 export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
   const { settings, passwords } = wanted;
   const { host, output, signal, calm } = context;
+  await mayBegin(wanted, context);
   const run = await beginRun(host, settings.dir, context.line);
   try {
     await recoverFirst(context, settings.dir, run);
+    await rememberAgain(run, host, settings.dir);
     let now = wanted;
     // Only the directory for the lock exists so far: a failure here removes it.
     let prepared = await prepare(now, context, run.oldest).catch(async (error) => {

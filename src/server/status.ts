@@ -4,19 +4,22 @@ import { describeCertificate } from '../certificates/fields.ts';
 import { readServed } from '../certificates/site.ts';
 import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
-import { readUnfinished } from '../reconcile/journal.ts';
+import { readOldest, readUnfinished } from '../reconcile/journal.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
 import { ask } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
+import { handedOut, lostTrust } from './checks/lost-trust.ts';
+import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
+import { seenHere } from './plan/seen.ts';
 import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
 
 /** The result of one check. */
 interface Finding {
-  name: 'answer' | 'tokens' | 'unfinished' | 'drift';
+  name: 'answer' | 'tokens' | 'unfinished' | 'trust' | 'storage' | 'record' | 'drift';
   ok: boolean;
   /** One sentence, if the check failed. */
   cause?: string;
@@ -60,8 +63,9 @@ const PATIENCE = 3_000;
 /** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
 export async function glance({ host }: Context, { settings, certificates }: Wanted): Promise<Glance> {
   const { site } = certificates;
+  const endpoint = await endpointOf({ settings, certificates }, host);
   const [answer, space, served] = await Promise.all([
-    answerOf(settings, endpointOf({ settings, certificates })),
+    answerOf(settings, endpoint),
     host.space(settings.storage),
     site ? servedDays(host, settings.dir) : undefined,
   ]);
@@ -73,15 +77,19 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const { settings, certificates } = wanted;
   const { site } = certificates;
   const planned = preview(wanted, context);
-  const tokens = planned.then(({ material: { witness } }) =>
-    witness ? takesTokens(endpointOf(wanted), witness).catch(() => false) : true,
+  const tokens = planned.then(async ({ material: { witness } }) =>
+    witness ? takesTokens(await endpointOf(wanted, context.host), witness).catch(() => false) : true,
   );
-  const [seen, left, { changes }, takes] = await Promise.all([
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten] = await Promise.all([
     glance(context, wanted),
     readUnfinished(context.host, settings.dir),
     planned,
     tokens,
+    lostTrust(wanted, context.host),
+    moved(settings, wanted.facts, context.host),
+    unrecorded(context.host, settings.dir),
   ]);
+  const whole = forgotten.length === 0;
   const unfinished = left?.command;
   return {
     ...seen,
@@ -96,6 +104,16 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
       }),
       finding('unfinished', left === undefined, {
         cause: `The run "${unfinished}" was cut off; the next one puts back what it had done.`,
+        fix: commandLine('--yes'),
+      }),
+      finding('trust', lost === undefined, {
+        ...(lost && { cause: lost.message, fix: lost.fix.join('\n') }),
+      }),
+      finding('storage', elsewhere === undefined, {
+        ...(elsewhere && { cause: elsewhere.message, fix: elsewhere.fix.join('\n') }),
+      }),
+      finding('record', whole, {
+        cause: `No record tells of ${forgotten.join(', ')}: what was here before is not known.`,
         fix: commandLine('--yes'),
       }),
       finding('drift', changes.length === 0, {
@@ -113,8 +131,23 @@ export const answerText = ({ ok, status }: Answer): string =>
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };
 
-const endpointOf = ({ settings, certificates: { site } }: Pick<Wanted, 'settings' | 'certificates'>) =>
-  localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+/** Returns the endpoint as clients know it: with the roots that were handed out, not with those that a run would make. */
+async function endpointOf(
+  { settings, certificates: { site } }: Pick<Wanted, 'settings' | 'certificates'>,
+  host: Host,
+) {
+  const roots = site && ((await handedOut(host, settings.dir)) ?? site.roots);
+  return localEndpoint(settings, site?.publicCa ? undefined : roots);
+}
+
+/** Returns what is here of the registry and in no record, in words; a run that was cut off has a record of its own. */
+async function unrecorded(host: Host, dir: string): Promise<string[]> {
+  if (await readUnfinished(host, dir)) return [];
+  const seen = await seenHere(host, dir, await readOldest(host, dir));
+  return [...seen.values()]
+    .filter(({ key }) => ['container', 'unit', 'timer'].includes(key.kind))
+    .map(({ title }) => title);
+}
 
 const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Promise<Answer> =>
   ask(at, 'GET', '/v2/', { timeout: PATIENCE }).then(

@@ -52,7 +52,8 @@ async function beginWithRoom({ host, output, line }: Context, dir: string): Prom
   try {
     return await beginRun(host, dir, line);
   } catch (error) {
-    if (!isFull(error) || !(await host.stat(copy))) throw isFull(error) ? noRoom(error as CliError, dir) : error;
+    if (!isFull(error) || !(await host.stat(copy)))
+      throw isFull(error) ? noRoom(error as CliError, dir) : error;
   }
   output.say(`The disk is full. Removed ${copy} first, to make room for the way back.`);
   await host.removeTree(copy);

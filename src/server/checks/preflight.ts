@@ -11,6 +11,7 @@ import { addressed, lineFindings, nameFindings } from './names.ts';
 import { lowPort, port } from './ports.ts';
 import { labels } from './selinux.ts';
 import { moved, permission, storage } from './storage.ts';
+import { formerUsers, renamed } from './strangers.ts';
 
 /** A clock that is behind this date is wrong: this program was written later. */
 const WRITTEN = Date.UTC(2026, 0, 1);
@@ -30,8 +31,17 @@ const lock: Check = async ({ dir }, _, host) => {
 };
 
 /** Checks that need a running engine. */
-export const INSIDE: Check[] = [port, name, boot];
-const OUTSIDE: Check[] = [storage, moved, labels, addressed, lineFindings, firewallFindings, nameFindings];
+export const INSIDE: Check[] = [renamed, port, name, boot];
+const OUTSIDE: Check[] = [
+  storage,
+  moved,
+  formerUsers,
+  labels,
+  addressed,
+  lineFindings,
+  firewallFindings,
+  nameFindings,
+];
 const CHECKS: Check[] = [engine, permission, lowPort, ...INSIDE, ...OUTSIDE, clock, lock];
 
 /** Runs the checks side by side. Returns the findings in the order of the checks. */

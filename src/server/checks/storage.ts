@@ -74,7 +74,10 @@ export const moved: Check = async ({ dir, storage: path, name: container, engine
   for (const at of known) if (at !== undefined && at !== path) before ??= (await images(at)) ? at : undefined;
   if (before === undefined) return [];
   const stop = engine === 'native' ? `systemctl stop ${container}` : `${engine} stop ${container}`;
-  const [to, from] = [shellLine('mkdir', ['-p', path]), shellLine('cp', ['-a', `${before}/docker`, `${path}/`])];
+  const [to, from] = [
+    shellLine('mkdir', ['-p', path]),
+    shellLine('cp', ['-a', `${before}/docker`, `${path}/`]),
+  ];
   const fix = [
     'Move them first, then run this again:',
     `  ${stop} && ${to} && ${from}`,

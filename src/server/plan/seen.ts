@@ -3,12 +3,11 @@
 import { basename, join } from 'node:path';
 import { type Container, inspect, ownedContainers } from '../../engines/containers.ts';
 import type { Host } from '../../host/host.ts';
-import { paths } from '../../reconcile/journal.ts';
 import type { Key } from '../../resources/key.ts';
+import { textOfKey } from '../../resources/key.ts';
 import { unitPaths } from '../../resources/timer.ts';
 import type { Oldest, UndoStep } from '../../resources/undo.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
-import { textOfKey } from '../../resources/key.ts';
 import type { Program } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { INSIDE } from './container.ts';
@@ -39,14 +38,24 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
   };
   const timer = (name: string): Entry => {
     const off: UndoStep = { do: 'timer', name, on: false, ...own };
-    const files = Object.values(unitPaths({ name, ...own })).map((path): UndoStep => ({ do: 'remove', path }));
-    return { key: { kind: 'timer', id: name }, title: `timer ${name}`, undo: { steps: [off, ...files, off] } };
+    const files = Object.values(unitPaths({ name, ...own })).map(
+      (path): UndoStep => ({ do: 'remove', path }),
+    );
+    return {
+      key: { kind: 'timer', id: name },
+      title: `timer ${name}`,
+      undo: { steps: [off, ...files, off] },
+    };
   };
   return [
     ...containers.flat().map(({ name, program }): Entry => {
       const by = program === 'podman' ? { engine: program } : {};
       const key: Key = { kind: 'container', id: name, ...by };
-      return { key, title: `container ${name}`, undo: { steps: [{ do: 'container', name, owner: dir, ...by }] } };
+      return {
+        key,
+        title: `container ${name}`,
+        undo: { steps: [{ do: 'container', name, owner: dir, ...by }] },
+      };
     }),
     ...units.filter((name) => !timers.includes(name)).map(service),
     ...timers.map(timer),
@@ -88,7 +97,11 @@ async function speaksOf(host: Host, path: string, dir: string): Promise<boolean>
   const text = (await host.read(path).catch(() => undefined))?.toString() ?? '';
   if (!text.startsWith(`# ${MARK}`)) return false;
   const words = spellings(dir).flatMap((path) => [
-    ...[`${path}/config/config.yml`, `${path}/program/`].flatMap((file) => [` ${file}`, `"${file}`, `'${file}`]),
+    ...[`${path}/config/config.yml`, `${path}/program/`].flatMap((file) => [
+      ` ${file}`,
+      `"${file}`,
+      `'${file}`,
+    ]),
     // templates/podman.service
     ` in ${path}: `,
   ]);
@@ -134,13 +147,6 @@ export async function seenHere(host: Host, dir: string, oldest: Oldest): Promise
 export const servingHere = async (host: Host, dir: string): Promise<string[]> =>
   (await services(host, dir)).map(({ title }) => title);
 
-/** Tells whether a run was killed that left nothing but the directory of its lock. */
-export async function isLockLeft(host: Host, dir: string): Promise<boolean> {
-  const { state, lock } = paths(dir);
-  if (await host.stat(lock)) return true;
-  return (await host.stat(state)) !== undefined && (await host.list(state)).length === 0;
-}
-
 /** Returns the registry's own container; undefined if there is none. Reads only. */
 export async function registryContainer(
   host: Host,
@@ -158,7 +164,9 @@ export async function registryContainer(
 export async function presentConfig(host: Host, dir: string): Promise<Config | undefined> {
   try {
     const text = (await host.read(join(dir, 'config/config.yml')))?.toString();
-    return text === undefined ? undefined : ((readYaml(text, 'config.yml') ?? undefined) as Config | undefined);
+    return text === undefined
+      ? undefined
+      : ((readYaml(text, 'config.yml') ?? undefined) as Config | undefined);
   } catch {
     return undefined;
   }

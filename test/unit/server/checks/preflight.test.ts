@@ -140,8 +140,8 @@ test('who holds a port', async () => {
     stdout: 'LISTEN 0 511 *:80 *:* users:(("nginx",pid=812,fd=6),("nginx",pid=9,fd=6))',
   };
   host.commands['ss -Hltnp sport = :81'] = { code: 127 };
-  expect(await portHolder(host, 80)).toBe('the program "nginx" (pid 812)');
-  expect(await portHolder(host, 81)).toBe('another program');
+  expect(await portHolder(host, 80)).toEqual({ program: 'nginx', pid: 812 });
+  expect(await portHolder(host, 81)).toBeUndefined();
 });
 
 test('what was answered last time; a file that cannot be read is bad input', async () => {
