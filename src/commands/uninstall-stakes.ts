@@ -1,7 +1,7 @@
 // Tells what a removal is about: which registry, what of it is lost for good, what is kept.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { servedStorage } from '../server/plan/seen.ts';
+import { findImages, servedStorage } from '../server/plan/seen.ts';
 import { readYaml } from '../templates.ts';
 
 /** What settings.yml of the last run says, as far as it is known; a registry can be removed without it. */
@@ -31,10 +31,11 @@ export async function lastSettings(host: Host, dir: string): Promise<LastSetting
     servedStorage(host, dir),
   ]);
   const word = (name: string) => (typeof known[name] === 'string' ? known[name] : undefined);
+  const said = word('storage') ?? join(dir, 'data');
   return {
     host: word('host') ?? 'registry',
     port: Number(known.port) || undefined,
-    storage: served ?? word('storage') ?? join(dir, 'data'),
+    storage: served ?? (await findImages(host, dir, [said, join(dir, 'data')])) ?? said,
     tls: word('tls'),
     users: [...names(known.user), ...new Set(names(known.reader).map((name) => name.split(':')[0] ?? ''))],
   };

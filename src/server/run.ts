@@ -16,6 +16,7 @@ import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
+import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
 import { brought } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
@@ -70,7 +71,9 @@ export async function preview(wanted: Wanted, context: Context): Promise<Prepare
 
 /** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
 async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
-  const failed = findingsError(await moved(wanted.settings, wanted.facts, context.host));
+  const { settings, facts } = wanted;
+  const found = await Promise.all([moved, renamed].map((check) => check(settings, facts, context.host)));
+  const failed = findingsError(found.flat());
   if (failed) throw failed;
   await mayReplaceTrust(wanted, context);
 }

@@ -8,6 +8,7 @@ import { silent } from './run.ts';
 const commands = {
   setup: async () => (await import('../../src/commands/setup.ts')).setup,
   client: async () => (await import('../../src/commands/client.ts')).client,
+  rotate: async () => (await import('../../src/commands/rotate.ts')).rotate,
   status: async () => (await import('../../src/commands/status.ts')).status,
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
   user: async () => (await import('../../src/commands/user.ts')).user,

@@ -1,11 +1,10 @@
 // Checks the directory of the images before anything is touched: permissions, free space, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
-import { readOldest } from '../../reconcile/journal.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
-import { servedStorage } from '../plan/seen.ts';
+import { findImages } from '../plan/seen.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Bytes. With less, a registry is full after a few images. */
@@ -63,15 +62,8 @@ export const permission: Check = async ({ dir }, _, host) => {
  * What runs knows the former directory, and so does the record; settings.yml may have been edited.
  */
 export const moved: Check = async ({ dir, storage: path, name: container, engine }, { last }, host) => {
-  const images = async (at: string) =>
-    (await host.stat(join(at, 'docker/registry/v2/repositories'))) !== undefined;
-  if (await images(path)) return [];
-  const made = [...(await readOldest(host, dir)).values()].flatMap(({ key }) =>
-    key.kind === 'dir' ? key.id : [],
-  );
-  const known = [await servedStorage(host, dir), last?.storage?.value as string | undefined, ...made];
-  let before: string | undefined;
-  for (const at of known) if (at !== undefined && at !== path) before ??= (await images(at)) ? at : undefined;
+  if (await host.stat(join(path, 'docker/registry/v2/repositories'))) return [];
+  const before = await findImages(host, dir, [last?.storage?.value as string | undefined]);
   if (before === undefined) return [];
   const stop = engine === 'native' ? `systemctl stop ${container}` : `${engine} stop ${container}`;
   const [to, from] = [

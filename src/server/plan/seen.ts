@@ -3,6 +3,7 @@
 import { basename, join } from 'node:path';
 import { type Container, inspect, ownedContainers } from '../../engines/containers.ts';
 import type { Host } from '../../host/host.ts';
+import { readOldest } from '../../reconcile/journal.ts';
 import type { Key } from '../../resources/key.ts';
 import { textOfKey } from '../../resources/key.ts';
 import { unitPaths } from '../../resources/timer.ts';
@@ -186,4 +187,24 @@ export async function servedStorage(host: Host, dir: string): Promise<string | u
   if (mount) return mount.source;
   const place = (await presentConfig(host, dir))?.storage?.filesystem?.rootdirectory;
   return typeof place === 'string' && place.startsWith('/') && place !== INSIDE.data ? place : undefined;
+}
+
+/**
+ * Returns the directory with the registry's images: that of what runs, else the first with images among the one that is expected and those
+ * of the record, else undefined. Reads only.
+ * @param expected directories to look at first, such as that of settings.yml, which may have been edited
+ */
+export async function findImages(
+  host: Host,
+  dir: string,
+  expected: (string | undefined)[],
+): Promise<string | undefined> {
+  const served = await servedStorage(host, dir);
+  const made = [...(await readOldest(host, dir)).values()].map(({ key }) =>
+    key.kind === 'dir' ? key.id : undefined,
+  );
+  for (const place of [served, ...expected, ...made])
+    if (place !== undefined && (await host.stat(join(place, 'docker/registry/v2/repositories'))))
+      return place;
+  return undefined;
 }
