@@ -168,6 +168,20 @@ describe('preflight', () => {
   }
   const stranger = { uid: 1001, gid: 1001 };
 
+  test.each([
+    ['docker-proxy', true, []],
+    ['docker-proxy', false, ['Port 5000 is taken by the program "docker-proxy" (pid 8).']],
+    ['nginx', true, ['Port 5000 is taken by the program "nginx" (pid 8).']],
+  ])('a port that %s holds without a container, and gives back: %s', async (program, givesBack, expected) => {
+    const host = machine();
+    host.put('/proc/net/tcp', tcp(row(5000)));
+    host.commands['ss -Hltnp sport = :5000'] = { stdout: `users:(("${program}",pid=8,fd=6))` };
+    const facts = await gatherFacts(host, DIR);
+    if (givesBack) host.put('/proc/net/tcp', tcp());
+    const found = await preflight(settings(), facts, host);
+    expect(found.map(({ message }) => message)).toEqual(expected);
+  });
+
   test('nothing in the way', async () => {
     expect(await findings(machine())).toEqual([]);
     expect(findingsError([])).toBeUndefined();
