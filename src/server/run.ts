@@ -11,6 +11,8 @@ import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
 import { recoverFirst } from '../reconcile/recover.ts';
 import { beginRun, type Run } from '../reconcile/run.ts';
+import { textOfKey } from '../resources/key.ts';
+import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
@@ -30,7 +32,11 @@ import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, Wanted } from './wanted.ts';
 
 /** Makes the plan and compares it with the machine. Reads only. */
-async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
+async function prepare(
+  wanted: Wanted,
+  context: Context,
+  oldest: Oldest,
+): Promise<Prepared & { plan: Resource[] }> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
@@ -61,7 +67,7 @@ async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promis
     diff(engineResources(engine), context.host),
     diff([...plan, ...orphans(plan, oldest)], host),
   ]);
-  return { engine: first, changes: [...first, ...rest], material, renewByHand };
+  return { engine: first, changes: [...first, ...rest], material, renewByHand, plan };
 }
 
 /** Returns what a run would change, for the review and --dry-run. Takes no lock. Reads only. */
@@ -78,12 +84,17 @@ async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
   await mayReplaceTrust(wanted, context);
 }
 
-/** Takes what is here into the record again, if the record was lost: uninstall and later runs rest on it. */
-async function rememberAgain(run: Run, host: Host, dir: string): Promise<void> {
+/**
+ * Takes what is here and in the plan into the record again, if the record was lost: uninstall and later runs rest on it. What is not in
+ * the plan stays out of it: a record would make this run remove it.
+ */
+async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string): Promise<void> {
   if (run.oldest.size > 0 || run.unfinished) return;
+  const planned = new Set(plan.map((resource) => textOfKey(keyOf(resource))));
   const seen = await seenHere(host, dir, run.oldest);
-  if (seen.size === 0) return;
-  for (const [key, entry] of seen) run.oldest.set(key, entry);
+  const ours = [...seen].filter(([text, { key }]) => key.kept || planned.has(text));
+  if (ours.length === 0) return;
+  for (const [text, entry] of ours) run.oldest.set(text, entry);
   // Nothing to undo: the entry makes the end of this run write the record.
   await run.record({ kind: 'dir', id: dir }, dir, { steps: [] }, false);
 }
@@ -96,13 +107,13 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
   const run = await beginRun(host, settings.dir, context.line);
   try {
     await recoverFirst(context, settings.dir, run);
-    await rememberAgain(run, host, settings.dir);
     let now = wanted;
     // Only the directory for the lock exists so far: a failure here removes it.
     let prepared = await prepare(now, context, run.oldest).catch(async (error) => {
       await run.rollBack(calm);
       throw error;
     });
+    await rememberAgain(run, prepared.plan, host, settings.dir);
     const { engine } = prepared;
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {

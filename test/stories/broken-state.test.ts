@@ -33,7 +33,7 @@ const state = (name: string) => at(`.state/${name}`);
 /** A registry with settings of its own, and an image. */
 async function registry(more = ''): Promise<FakeHost> {
   const host = machine();
-  await runCommand(host, `--yes --no-renew --port 5443 --bind 127.0.0.1 --user dev ${more}`.trim());
+  await runCommand(host, `--yes --port 5443 --bind 127.0.0.1 --user dev ${more}`.trim());
   host.put(at(`data/${IMAGE}`), 'sha256:1');
   return host;
 }
@@ -95,6 +95,7 @@ const below = (host: FakeHost) =>
 async function mustBe(after: After, host: FakeHost, found: FakeHost, good: FakeHost, users: boolean) {
   if (after === 'as it was found') return expect(host.snapshot()).toEqual(found.snapshot());
   const image = host.text(at(`data/${IMAGE}`));
+  const copies = await good.list(at('program'));
   if (after === 'removed' || after === 'purged') {
     expect(own(host)).toEqual([]);
     expect(image).toBe(after === 'removed' ? 'sha256:1' : undefined);
@@ -106,6 +107,10 @@ async function mustBe(after: After, host: FakeHost, found: FakeHost, good: FakeH
   ]);
   expect(own(host)[0]?.args).toContain('127.0.0.1:5443:5000');
   expect(own(host)[0]?.args).toContain(`${DIR}/data:/var/lib/registry`);
+  // The timer calls it.
+  expect(copies).toHaveLength(1);
+  expect(await host.list(at('program'))).toEqual(copies);
+  if (users) expect(host.text(at('generated-passwords'))).toContain(good.text(at('generated-passwords')));
   expect(host.text(at('ca/ca.crt'))).toBe(good.text(at('ca/ca.crt')));
   if (users) expect(host.text(at('auth/htpasswd'))).toContain(good.text(at('auth/htpasswd')));
   expect(await tried(host, '--yes')).toMatchObject({

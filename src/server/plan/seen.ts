@@ -20,9 +20,9 @@ const PROGRAMS: Program[] = ['docker', 'podman'];
 const FILES = [
   ...['config/config.yml', 'config/token.crt', 'certs/site.crt', 'certs/site.key', 'certs/ca.crt'],
   ...['ca/ca.crt', 'ca/ca.key', 'ca/cross.crt', 'auth/htpasswd', 'auth/auth_config.yml'],
-  ...['auth/token.crt', 'auth/token.key', 'bin/registry', 'generated-passwords', 'settings.yml'],
+  ...['auth/token.crt', 'auth/token.key', 'settings.yml'],
 ];
-const FOLDERS = ['config', 'certs', 'ca', 'auth', 'bin', 'run'];
+const FOLDERS = ['config', 'certs', 'ca', 'auth', 'bin', 'run', 'program'];
 
 /** Returns the containers, units and timers of this directory that serve or renew, in the order in which a set-up makes them. */
 async function services(host: Host, dir: string): Promise<Entry[]> {
@@ -115,13 +115,29 @@ const removal = (kind: string, path: string, ...steps: UndoStep[]): Entry => ({
   undo: { steps },
 });
 
-/** Returns the files and directories that a set-up makes, as far as they are there. Directories are removed only if they are empty. */
+/**
+ * Returns the files and directories that a set-up makes, as far as they are there, under the keys that the plan gives them. Directories
+ * are removed only if they are empty.
+ */
 async function filesIn(host: Host, dir: string): Promise<Entry[]> {
+  const at = (name: string) => join(dir, name);
+  const passwords = removal('file', at('generated-passwords'), {
+    do: 'remove',
+    path: at('generated-passwords'),
+  });
+  const copies = (await host.list(at('program'))).map((name) => at(`program/${name}`));
   const all = [
     removal('dir', dir, { do: 'rmdir', path: dir }),
-    ...FOLDERS.map((name) => removal('dir', join(dir, name), { do: 'rmdir', path: join(dir, name) })),
-    ...FILES.map((name) => removal('file', join(dir, name), { do: 'remove', path: join(dir, name) })),
-    removal('program', join(dir, 'program'), { do: 'removeTree', path: join(dir, 'program') }),
+    ...FOLDERS.map((name) => removal('dir', at(name), { do: 'rmdir', path: at(name) })),
+    ...FILES.map((name) => removal('file', at(name), { do: 'remove', path: at(name) })),
+    removal('binary', at('bin/registry'), { do: 'remove', path: at('bin/registry') }),
+    ...copies.map((path) =>
+      basename(path) === 'node'
+        ? removal('copy', path, { do: 'remove', path })
+        : removal('program', path, { do: 'removeTree', path }),
+    ),
+    // server/password-file.ts
+    { ...passwords, key: { ...passwords.key, kept: true as const } },
   ];
   const there = await Promise.all(all.map(({ key }) => host.stat(key.id)));
   return all.filter((_, i) => there[i] !== undefined);
