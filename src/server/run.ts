@@ -1,5 +1,6 @@
 // A registry on this machine: settle the settings, plan, lock, apply, prove.
 // Does one run on a server, from settled settings to a machine that follows them: plan, lock, apply, prove, remember.
+import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
@@ -87,16 +88,18 @@ async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
 /**
  * Takes what is here and in the plan into the record again, if the record was lost: uninstall and later runs rest on it. What is not in
  * the plan stays out of it: a record would make this run remove it.
+ * @returns whether it was lost
  */
-async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string): Promise<void> {
-  if (run.oldest.size > 0 || run.unfinished) return;
+async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string): Promise<boolean> {
+  if (run.oldest.size > 0 || run.unfinished) return false;
   const planned = new Set(plan.map((resource) => textOfKey(keyOf(resource))));
   const seen = await seenHere(host, dir, run.oldest);
   const ours = [...seen].filter(([text, { key }]) => key.kept || planned.has(text));
-  if (ours.length === 0) return;
+  if (ours.length === 0) return false;
   for (const [text, entry] of ours) run.oldest.set(text, entry);
   // Nothing to undo: the entry makes the end of this run write the record.
   await run.record({ kind: 'dir', id: dir }, dir, { steps: [] }, false);
+  return true;
 }
 
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
@@ -113,7 +116,10 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       await run.rollBack(calm);
       throw error;
     });
-    await rememberAgain(run, prepared.plan, host, settings.dir);
+    if (await rememberAgain(run, prepared.plan, host, settings.dir))
+      output.say(
+        `The record in ${join(settings.dir, '.state')} was lost: what is here is remembered again, what was here before is not.`,
+      );
     const { engine } = prepared;
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {
