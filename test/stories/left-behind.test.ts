@@ -182,7 +182,13 @@ describe('without a record', () => {
     host.put(`${DIR}/notes.txt`, 'of the user');
     host.put(`${DIR}/data/${IMAGE}`, 'precious');
 
-    await expect(runCommand(host, 'status')).rejects.toThrow('service registry, timer registry-setup-renew');
+    await host.remove(`${DIR}/settings.yml`);
+    await expect(runCommand(host, 'status')).rejects.toMatchObject({
+      message: expect.stringContaining(
+        'is gone, and a registry is here: service registry, timer registry-setup-renew',
+      ),
+      fix: expect.arrayContaining(['engine: "native"', 'name: "registry"']),
+    });
     await runCommand(host, 'uninstall --yes');
     expect(await host.list('/etc/systemd/system')).toEqual(
       ['.keep', 'longer.service', 'second.service', 'theirs.service'].sort(),

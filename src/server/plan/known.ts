@@ -13,7 +13,7 @@ import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { authConfigPath } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
-import { presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
+import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
 
 /**
  * Verifies that no registry is here, for a directory whose settings.yml is gone or says nothing: a run would make everything default,
@@ -40,8 +40,9 @@ export async function mayBeNew(host: Host, dir: string, file: string): Promise<v
 
 /** Returns the text of a settings.yml with what is known. The values are written as JSON, which YAML reads. */
 async function knownSettings(host: Host, dir: string): Promise<string> {
-  const [container, storage, config, logins, certificate] = await Promise.all([
+  const [container, service, storage, config, logins, certificate] = await Promise.all([
     registryContainer(host, dir),
+    nativeService(host, dir),
     servedStorage(host, dir),
     presentConfig(host, dir),
     whoMay(host, dir),
@@ -66,8 +67,8 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,
-    engine: container?.program,
-    name: container?.name,
+    engine: container?.program ?? (service === undefined ? undefined : 'native'),
+    name: container?.name ?? service,
     image: container?.image,
   };
   const lines = Object.entries(known).flatMap(([key, value]) =>

@@ -177,6 +177,16 @@ export async function registryContainer(
   return undefined;
 }
 
+/** Returns the name of the service that runs the registry without an engine; undefined if there is none. Reads only. */
+export async function nativeService(host: Host, dir: string): Promise<string | undefined> {
+  const own = host.machine.uid === 0 ? {} : { own: true as const };
+  for (const name of await unitsIn(host, dir, '.service', own)) {
+    const text = (await host.read(unitPath({ name, ...own })))?.toString() ?? '';
+    if (/^ExecStart=.* serve /m.test(text)) return name;
+  }
+  return undefined;
+}
+
 /** Returns the registry's configuration as it is; undefined if there is none that can be read. */
 export async function presentConfig(host: Host, dir: string): Promise<Config | undefined> {
   try {
