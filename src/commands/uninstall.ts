@@ -36,7 +36,8 @@ export async function uninstall(context: Context): Promise<void> {
   const images = imagesIn(settings.storage);
   const imagesThere = (await host.stat(images)) !== undefined;
   // Images that may have been there before the first set-up stay.
-  const purges = purge && madeHere(settings.storage, remembered);
+  const made = await madeHere(settings.storage, remembered, host);
+  const purges = purge && made;
   if (purges) await mayPurge(settings.storage, host);
   const engine = engineOf(oldest);
   const before = new Map([...oldest].filter(([key]) => !engine.has(key)));
@@ -63,7 +64,7 @@ export async function uninstall(context: Context): Promise<void> {
     if (withEngine) changes = await diff(wayBack(oldest), host);
   }
   const { storage } = settings;
-  await removeRegistry({ dir, storage, purge: purges, keep: withEngine ? [] : engine.keys() }, context);
+  await removeRegistry({ dir, storage, made, purge: purges, keep: withEngine ? [] : engine.keys() }, context);
   const imagesKept = imagesThere && !purges;
   output.json({
     ok: true,

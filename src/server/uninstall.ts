@@ -36,11 +36,16 @@ export async function mayPurge(storage: string, host: Host): Promise<void> {
   if (barred) throw barredBy(barred, 2);
 }
 
-/** Tells whether a set-up made that directory: images in any other may have been there before. */
-export const madeHere = (storage: string, oldest: Oldest): boolean =>
+/** The file in a directory of images that a set-up made and a removal left: the next registry there may remove them. */
+const KEPT = '.left-by-registry-setup';
+const KEPT_TEXT =
+  'A set-up of registry-setup made this directory. `registry-setup uninstall --purge` may remove its images.\n';
+
+/** Tells whether a set-up made that directory, this one or an earlier one: images in any other may have been there before. */
+export const madeHere = async (storage: string, oldest: Oldest, host: Host): Promise<boolean> =>
   [...oldest.values()].some(({ undo }) =>
     undo.steps.some((step) => step.do === 'rmdir' && step.path === storage),
-  );
+  ) || (await host.stat(join(storage, KEPT)))?.type === 'file';
 
 /**
  * Takes the lock. On a full disk it removes the copy of this program first, which goes anyway, to make room for the way back.
@@ -73,7 +78,9 @@ export interface Removal {
   /** The directory of the set-up. */
   dir: string;
   storage: string;
-  /** Removes the images, too. */
+  /** A set-up made the directory of the images. */
+  made: boolean;
+  /** Removes the images, too: only if a set-up made their directory. */
   purge: boolean;
   /** Keys of resources that stay, such as an engine that others may use by now. */
   keep: Iterable<string>;
@@ -84,7 +91,7 @@ export interface Removal {
  * @throws as applyOrUndo; CliError if a link or a file is in place of the images' directory
  */
 export async function removeRegistry(
-  { dir, storage, purge, keep }: Removal,
+  { dir, storage, made, purge, keep }: Removal,
   context: Context,
 ): Promise<void> {
   const { host, output, signal, calm } = context;
@@ -99,6 +106,8 @@ export async function removeRegistry(
     run.oldest.clear();
     // Removing the images cannot be undone: it comes last, when nothing else can fail.
     if (purge) await purgeImages(storage, host);
+    else if (made && (await host.stat(imagesIn(storage))))
+      await host.create(join(storage, KEPT), KEPT_TEXT).catch(() => {});
   } finally {
     await run.release();
   }
@@ -109,5 +118,6 @@ async function purgeImages(storage: string, host: Host): Promise<void> {
   if (!(await inside.removeTree(IMAGES)))
     throw barredBy((await inside.barred(IMAGES)) ?? imagesIn(storage), 1);
   await inside.rmdir(dirname(IMAGES));
+  await inside.remove(KEPT);
   await host.rmdir(storage);
 }

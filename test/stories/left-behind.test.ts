@@ -52,6 +52,19 @@ describe('images that were there before the first set-up', () => {
     if (!what.startsWith('not yet')) expect(host.snapshot()).toEqual(before);
   });
 
+  test('are those of an earlier registry, which left them: --purge of the next one takes them, and its mark', async () => {
+    const host = machine();
+    await runCommand(host, SETUP);
+    host.put(`${DIR}/data/${IMAGE}`, 'precious');
+    await runCommand(host, 'uninstall --yes');
+    expect(host.text(`${DIR}/data/${IMAGE}`)).toBe('precious');
+    await runCommand(host, SETUP);
+    await runCommand(host, 'uninstall --yes');
+    await runCommand(host, SETUP);
+    await runCommand(host, 'uninstall --yes --purge');
+    expect(await host.stat(`${DIR}/data`)).toBeUndefined();
+  });
+
   test('nobody is asked to type a name for images that stay', async () => {
     const host = machine();
     host.put(`${DIR}/data/${IMAGE}`, 'precious');
