@@ -91,6 +91,9 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   ]);
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
+  const unreadable = left?.unreadable
+    ? `, but for what ${left.unreadable} damaged ${left.unreadable > 1 ? 'lines' : 'line'} of its journal told of`
+    : '';
   return {
     ...seen,
     certificates: site && certificateFacts(site),
@@ -103,7 +106,7 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
         cause: 'It does not take the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
-        cause: `The run "${unfinished}" was cut off; the next one puts back what it had done.`,
+        cause: `The run "${unfinished}" was cut off; the next one puts back what it had done${unreadable}.`,
         fix: commandLine('--yes'),
       }),
       finding('trust', lost === undefined, {

@@ -275,7 +275,11 @@ const TABLE: [what: string, broken: (host: FakeHost) => unknown, Row][] = [
     },
     HEALS,
   ],
-  ['the journal has a line without its way back', journal({ key: { kind: 'file', id: '/srv/x' } }), CUT_OFF],
+  [
+    'the journal has a line without its way back',
+    journal({ key: { kind: 'file', id: '/srv/x' } }),
+    { ...CUT_OFF, status: [1, 'as it was found', 'but for what 1 damaged line of its journal told of'] },
+  ],
   ['the journal has a way back without steps', journal({ key: 'file:/srv/x', undo: {} }), CUT_OFF],
   ['the journal is NULs', put('journal', '\0'.repeat(512)), CUT_OFF],
   ['the journal is empty', put('journal', ''), CUT_OFF],
