@@ -45,6 +45,13 @@ function namesIn(cert: string): string[] {
   return names.map((name) => canonical(name.replace(/^(DNS|IP Address):/, '')));
 }
 
+/** Returns the names that the user asked for (--host, --san), as the certificate's order tells them. @param hostname this machine's own */
+export function askedIn(cert: string, hostname: string): string[] {
+  const names = namesIn(cert);
+  const end = names.indexOf(LOCAL);
+  return names.slice(0, Math.max(0, end)).filter((name) => name !== canonical(hostname));
+}
+
 /** Returns the addresses of this machine that the certificate lacks. */
 export const lacking = (cert: string, { more }: SiteNames): string[] => {
   const there = namesIn(cert);

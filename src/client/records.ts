@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
-import { paths, readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { isLockLeft, paths, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { type LockHolder, takeLock, thisProcess } from '../reconcile/lock.ts';
 import { makeDirectories } from '../reconcile/run.ts';
 import type { Oldest } from '../resources/undo.ts';
@@ -24,12 +24,15 @@ export const memoryOf = (base: string, address: string): string =>
 const registriesIn = async (host: Host, base: string): Promise<string[]> =>
   (await host.list(base)).filter((name) => !name.startsWith('.'));
 
-/** Returns the registries that this machine was set up for, as `host:port`. */
+/** Returns the registries that this machine was set up for, as `host:port`; also those of a run that was killed at its very start. */
 export async function remembered(host: Host, base: string): Promise<string[]> {
   const all = await Promise.all(
     (await registriesIn(host, base)).map(async (name) => {
       const dir = join(base, name);
-      const some = (await readOldest(host, dir)).size > 0 || (await readUnfinished(host, dir)) !== undefined;
+      const some =
+        (await readOldest(host, dir)).size > 0 ||
+        (await readUnfinished(host, dir)) !== undefined ||
+        (await isLockLeft(host, dir));
       return some ? [name.replace(/_(\d+)$/, ':$1')] : [];
     }),
   );

@@ -59,7 +59,9 @@ export async function rotate(context: Context): Promise<void> {
   const what = ca ? 'the CA and the certificate' : 'the certificate';
   const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
   await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
-  const result = await carryOut(wanted, context);
+  // The timer asks for nothing: what it finds lost is not replaced.
+  const newTrust = ca || (tls === 'self-signed' && within === undefined);
+  const result = await carryOut({ ...wanted, newTrust }, context);
   const { site } = wanted.certificates;
   const facts = site && certificateFacts(site);
   output.json({

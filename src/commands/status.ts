@@ -10,6 +10,9 @@ import { address } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes, SYMBOL } from '../terminal/output.ts';
 
+/** Findings that no other line shows. */
+const TOLD = ['unfinished', 'trust', 'storage', 'record'];
+
 /** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
   const { output } = context;
@@ -61,9 +64,14 @@ export async function status(context: Context): Promise<number> {
   // The first line shows the answer. Refused tokens are no news if the registry does not answer.
   for (const { name, ok, cause, fix } of findings) {
     if (ok || !cause) continue;
-    if (name === 'unfinished' || (name === 'tokens' && answer.ok)) output.out('', `${mark(false)} ${cause}`);
     if (name === 'certificate')
       output.out('', `${mark(false)} ${cause}`, `  Where the clock is right (timedatectl):   ${fix}`);
+    if (TOLD.includes(name) || (name === 'tokens' && answer.ok))
+      output.out(
+        '',
+        `${mark(false)} ${cause}`,
+        ...(fix && name !== 'unfinished' ? fix.split('\n') : []).map((line) => `  ${line}`),
+      );
   }
   if (changes.length > 0)
     output.out(

@@ -1,6 +1,7 @@
 // Tells what a removal is about: which registry, what of it is lost for good, what is kept.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
+import { findImages, servedStorage } from '../server/plan/seen.ts';
 import { readYaml } from '../templates.ts';
 
 /** What settings.yml of the last run says, as far as it is known; a registry can be removed without it. */
@@ -13,16 +14,28 @@ export interface LastSettings {
   users: string[];
 }
 
-/** Reads settings.yml; uses defaults for what is missing. */
+/** Returns what settings.yml says; nothing if it cannot be read, or is not a list of settings: the registry is removed all the same. */
+async function readable(host: Host, file: string): Promise<Record<string, unknown>> {
+  try {
+    const found = readYaml((await host.read(file))?.toString() ?? '', file);
+    return typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Reads settings.yml; uses defaults for what is missing. What runs knows better where the images are: the file may have been edited. */
 export async function lastSettings(host: Host, dir: string): Promise<LastSettings> {
-  const file = join(dir, 'settings.yml');
-  const text = (await host.read(file))?.toString() ?? '';
-  const known = (readYaml(text, file) ?? {}) as Record<string, unknown>;
+  const [known, served] = await Promise.all([
+    readable(host, join(dir, 'settings.yml')),
+    servedStorage(host, dir),
+  ]);
   const word = (name: string) => (typeof known[name] === 'string' ? known[name] : undefined);
+  const said = word('storage') ?? join(dir, 'data');
   return {
     host: word('host') ?? 'registry',
     port: Number(known.port) || undefined,
-    storage: word('storage') ?? join(dir, 'data'),
+    storage: served ?? (await findImages(host, dir, [said, join(dir, 'data')])) ?? said,
     tls: word('tls'),
     users: [...names(known.user), ...new Set(names(known.reader).map((name) => name.split(':')[0] ?? ''))],
   };

@@ -20,6 +20,10 @@ export interface Container {
   error: string;
   /** The id of its first process; 0 if it does not run. */
   pid: number;
+  /** Directories of the machine that it sees, and their names inside. */
+  mounts: { source: string; target: string }[];
+  /** Ports of the machine that lead to it: `to` is the port inside. */
+  publish: { bind: string; port: number; to: number }[];
 }
 
 /** Runs the engine's command line; `timeout` in milliseconds. @throws CliError with what the engine says if it fails */
@@ -105,7 +109,47 @@ export async function inspect(
     exitCode: c.State.ExitCode,
     error: c.State.Error,
     pid: c.State.Pid,
+    mounts: ((c.Mounts ?? []) as EngineMount[]).map(({ Source, Destination }) => ({
+      source: Source,
+      target: Destination,
+    })),
+    publish: Object.entries((c.HostConfig?.PortBindings ?? {}) as EnginePorts).flatMap(([to, list]) =>
+      (list ?? []).map(({ HostIp, HostPort }) => ({
+        bind: HostIp || '0.0.0.0',
+        port: Number(HostPort),
+        to: Number.parseInt(to, 10),
+      })),
+    ),
   };
+}
+
+interface EngineMount {
+  Source: string;
+  Destination: string;
+}
+/** By port and protocol inside: `5000/tcp`. */
+interface EnginePorts {
+  [inside: string]: { HostIp?: string; HostPort: string }[] | null;
+}
+
+/** How long to wait for an engine that is only asked what it holds; milliseconds. */
+const WITHIN = 3_000;
+
+/** Returns every container that a set-up made, with the directory of that set-up; none if the engine does not answer. Reads only. */
+export async function ownedContainers(
+  host: Host,
+  program: Program,
+): Promise<{ owner: string; name: string }[]> {
+  const format = `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`;
+  const words = ['ps', '-a', '--filter', `label=${OWNER_LABEL}`, '--format', format];
+  const { code, stdout } = await host
+    .run(program, words, { timeout: WITHIN })
+    .catch(() => ({ code: 1, stdout: '' }));
+  if (code !== 0) return [];
+  return stdout.split('\n').flatMap((line) => {
+    const [owner = '', name = ''] = line.split('\t');
+    return owner.startsWith('/') ? [{ owner, name }] : [];
+  });
 }
 
 export const runContainer = (host: Host, service: Service, digest: string) => {

@@ -1,11 +1,17 @@
 // Which ports something listens on, from the kernel's own tables, and which program it is.
 import type { Host } from './host.ts';
 
-/** Returns which program holds a port, in words that help to find it. */
-export async function portHolder(host: Host, port: number): Promise<string> {
+/** A program that listens on a port. */
+export interface PortHolder {
+  program: string;
+  pid: number;
+}
+
+/** Returns which program holds a port; undefined if that is unknown. */
+export async function portHolder(host: Host, port: number): Promise<PortHolder | undefined> {
   const { stdout } = await host.run('ss', ['-Hltnp', `sport = :${port}`], { timeout: 5_000 });
   const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
-  return program ? `the program "${program}" (pid ${pid})` : 'another program';
+  return program === undefined ? undefined : { program, pid: Number(pid) };
 }
 
 /**

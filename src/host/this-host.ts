@@ -33,7 +33,11 @@ function fileError(error: unknown, doing: string, path: string): CliError {
     EMFILE: 'too many files are open (ulimit -n 1024 allows more)',
     ENFILE: 'too many files are open on this machine (sysctl fs.file-max)',
   };
-  return new CliError(`Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`);
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return new CliError(
+    `Cannot ${doing} ${path}: ${words[code ?? ''] ?? message}.`,
+    full ? { code: 'disk full' } : {},
+  );
 }
 
 const throwing = (doing: string, path: string) => (error: unknown) => {
@@ -255,14 +259,23 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       if (owner) await fs.chown(path, owner.uid, owner.gid).catch(fail);
       await fs.chmod(path, mode).catch(fail);
     },
-    remove: (path) => fs.rm(path, { force: true }).catch(throwing('remove', path)),
+    // Not rm: it takes a file that it may not remove for a directory, and reports that. (EPERM, as for an immutable file: unlink(2))
+    remove: (path) =>
+      fs.unlink(path).catch((error) => {
+        if (!isMissing(error)) throw fileError(error, 'remove', path);
+      }),
     rmdir: (path) =>
       fs.rmdir(path).then(
         () => true,
         (error) => isMissing(error),
       ),
     rename: (from, to) => fs.rename(from, to).catch(throwing('move', from)),
-    removeTree: (path) => fs.rm(path, { recursive: true, force: true }).catch(throwing('remove', path)),
+    removeTree: (path) =>
+      fs.rm(path, { recursive: true, force: true }).catch((error: NodeJS.ErrnoException) => {
+        // What rm may not remove it takes for a directory (see remove).
+        const code = error.code === 'ENOTDIR' ? 'EPERM' : error.code;
+        throw fileError({ message: error.message, code }, 'remove', error.path ?? path);
+      }),
     inside: (root) => inside(root, fileError),
   };
 }

@@ -1,5 +1,5 @@
 // Reads and writes the files of DIR/.state: the journal of a run, and the oldest undo of every resource.
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
@@ -7,6 +7,7 @@ import { type Key, keyOfText, textOfKey } from '../resources/key.ts';
 import type { Oldest, Undo } from '../resources/undo.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type LockHolder, lockPath } from './lock.ts';
+import { isKnownStep } from './undo.ts';
 
 /**
  * The format of both files. Raise it if an older version would misread a change: a new kind of undo step, another meaning of a word.
@@ -34,6 +35,8 @@ export interface Unfinished {
   committed: boolean;
   /** The user was told of every entry already. */
   told: boolean;
+  /** Lines that nobody can read: a crash, or a hand, has damaged them. What they told of cannot be put back. */
+  unreadable: number;
 }
 
 /** Returns the paths of the files in the .state of a directory. */
@@ -95,6 +98,22 @@ export async function lastVersion(host: Host, dir: string): Promise<string | und
   const { oldest } = paths(dir);
   return (await host.stat(oldest)) ? ((await headOf(host, oldest)).by ?? '0') : undefined;
 }
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isKey = (key: unknown): key is Key | string =>
+  typeof key === 'string' || (isObject(key) && typeof key.kind === 'string' && typeof key.id === 'string');
+
+const isStep = (step: unknown): boolean =>
+  isObject(step) && typeof step.do === 'string' && isKnownStep(step as { do: string });
+
+/** Tells whether this version can go that way back: every step in it has a name that is known here. */
+const isUndo = (undo: unknown): undo is Undo =>
+  isObject(undo) &&
+  Array.isArray(undo.steps) &&
+  [undo.steps, undo.last ?? [], undo.cleanup ?? []].every(
+    (list) => Array.isArray(list) && list.every(isStep),
+  );
 
 const readKey = (key: Key | string): Key => (typeof key === 'string' ? keyOfText(key) : key);
 
@@ -107,58 +126,81 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   const path = paths(dir).oldest;
   const bytes = await host.read(path);
   if (!bytes) return new Map();
-  let found: Head & { oldest?: Omit<Entry, 'removed'>[] };
+  let found: unknown;
   try {
     found = JSON.parse(bytes.toString());
   } catch {
-    throw new CliError(`${path} is damaged: what was here before the setup is unknown.`, {
-      fix: [
-        'Move it aside. Then uninstall removes nothing that it recorded:',
-        `  ${shellLine('mv', [path, `${path}.damaged`])}`,
-      ],
-    });
+    throw damaged(path);
   }
-  mustBeKnown(found, path);
-  const entries = found.oldest ?? formerEntries(found as FormerOldest);
+  // A list without anything in it remembers nothing, as a file that is not there.
+  if (Array.isArray(found) && found.length === 0) return new Map();
+  if (!isObject(found)) throw damaged(path);
+  mustBeKnown(found as Head, path);
+  const entries = found.oldest ?? formerEntries(found);
+  if (!Array.isArray(entries) || !entries.every(isEntry)) throw damaged(path);
   return new Map(entries.map((entry) => [textOfKey(entry.key), entry]));
 }
 
-/** oldest.json before it had a format. */
-interface FormerOldest {
-  [key: string]: { title: string; undo: Undo };
-}
-const formerEntries = (former: FormerOldest) =>
-  Object.entries(former).map(([key, { title, undo }]) => ({ key: keyOfText(key), title, undo }));
+type OldestEntry = Omit<Entry, 'removed'>;
+const isEntry = (entry: unknown): entry is OldestEntry =>
+  isObject(entry) && isObject(entry.key) && isKey(entry.key) && isUndo(entry.undo);
+
+const damaged = (path: string) =>
+  new CliError(`${path} is damaged: what was here before the setup is unknown.`, {
+    fix: [
+      'Move it aside. Then uninstall removes what it recognizes by its marks:',
+      `  ${shellLine('mv', [path, `${path}.damaged`])}`,
+    ],
+  });
+
+/** Returns the entries of oldest.json as it was before it had a format: by the text of the key. */
+const formerEntries = (former: Record<string, unknown>): unknown[] =>
+  Object.entries(former).map(([key, value]) =>
+    isObject(value) ? { key: keyOfText(key), title: value.title, undo: value.undo } : undefined,
+  );
 
 type JournalLine = Head & Partial<LockHolder> & Partial<Entry> & { committed?: true };
 
 /**
- * Returns the run that was cut off, if there was one. A truncated last line is ignored: its change was never made.
+ * Returns the run that was cut off, if there was one. A truncated last line is ignored: its change was never made. Any other line that
+ * cannot be read is counted: the comparison with the plan finds what it told of.
  * @throws CliError if a newer version wrote the journal
  */
 export async function readUnfinished(host: Host, dir: string): Promise<Unfinished | undefined> {
   const path = paths(dir).journal;
   const bytes = await host.read(path);
   if (!bytes) return undefined;
-  const lines = bytes.toString().split('\n').filter(Boolean);
+  const text = bytes.toString();
+  const lines = text.split('\n').filter(Boolean);
   const records = lines.flatMap((line): JournalLine[] => {
     try {
-      return [JSON.parse(line)];
+      const record: unknown = JSON.parse(line);
+      return isObject(record) ? [record as JournalLine] : [];
     } catch {
       return [];
     }
   });
-  mustBeKnown(records[0] ?? {}, path);
-  const entries = records.flatMap(({ key, ...entry }) =>
-    key ? [{ ...(entry as Entry), key: readKey(key) }] : [],
-  );
+  const [head = {}] = records;
+  mustBeKnown(head, path);
+  const entries = records.filter((record) => record.key !== undefined);
+  const readable = entries.filter(({ key, undo }) => isKey(key) && isUndo(undo));
+  const torn = !text.endsWith('\n') && lines.length > records.length ? 1 : 0;
   return {
-    command: records[0]?.command ?? 'registry-setup',
-    since: records[0]?.since ?? 'an unknown time',
-    entries,
+    command: typeof head.command === 'string' ? head.command : 'registry-setup',
+    since: typeof head.since === 'string' ? head.since : 'an unknown time',
+    entries: readable.map((record) => ({ ...(record as Entry), key: readKey(record.key as Key) })),
     committed: records.some((record) => record.committed),
     told: entries.length > 0 && entries.every(({ told }) => told),
+    unreadable: lines.length - records.length - torn + (entries.length - readable.length),
   };
+}
+
+/** Tells whether a run was killed that left its lock, or the empty directory for it, and perhaps nothing else. */
+export async function isLockLeft(host: Host, dir: string): Promise<boolean> {
+  const { state, lock } = paths(dir);
+  if (await host.stat(lock)) return true;
+  const ofLocks = (name: string) => name.startsWith(basename(lock));
+  return (await host.stat(state)) !== undefined && (await host.list(state)).every(ofLocks);
 }
 
 /** Writes the journal of a run: who runs, a line for each change before it is made, and that the run is over. */

@@ -17,13 +17,24 @@ async function startTicks(host: Host, pid: number): Promise<string | undefined> 
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
-/** Waits a moment if the lock is created but not yet filled. Returns undefined if there is no lock, or its creator died before filling it. */
+/** Tells whether the content of a lock names a process: a crash, or a hand, can leave anything in it. */
+function isHolder(found: unknown): found is LockHolder {
+  const { pid, ticks } = (found ?? {}) as Partial<LockHolder>;
+  return Number.isInteger(pid) && typeof ticks === 'string' && ticks !== '';
+}
+
+/**
+ * Waits a moment if the lock is created but not yet filled. Returns undefined if there is no lock, if its creator died before filling
+ * it, or if it names no process.
+ */
 async function readLock(host: Host, path: string): Promise<LockHolder | undefined> {
   for (let tries = 0; ; tries++) {
+    if ((await host.stat(path))?.type === 'dir') return undefined;
     const bytes = await host.read(path);
     if (!bytes) return undefined;
     try {
-      return JSON.parse(bytes.toString());
+      const found: unknown = JSON.parse(bytes.toString());
+      return isHolder(found) ? found : undefined;
     } catch {
       if (tries === 5) return undefined;
       await sleep(20);
@@ -119,7 +130,7 @@ async function removeDead(host: Host, dir: string, me: LockHolder): Promise<void
   }
   try {
     // The holder of a lock that is gone has released it: the next one may be another starter's.
-    if ((await host.stat(path)) && !(await livingHolder(host, path))) await host.remove(path);
+    if ((await host.stat(path)) && !(await livingHolder(host, path))) await host.removeTree(path);
   } finally {
     await host.remove(guard);
   }

@@ -96,6 +96,10 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
   },
 };
 
+/** Tells whether this version knows how to do the step. */
+export const isKnownStep = (step: { do: string }): boolean =>
+  Object.hasOwn({ ...STEPS, ...FILE_STEPS }, step.do);
+
 /** Returns how a step is done. @throws CliError for a step that this version does not know */
 export function stepKindOf(step: UndoStep): StepKind<UndoStep, UndoStep> {
   const found = { ...STEPS, ...FILE_STEPS }[step.do] as unknown;

@@ -60,10 +60,18 @@ export async function readFile(host: Host, path: string): Promise<Buffer | undef
   return host.read(path);
 }
 
+/** Returns the path of the copy that dockerd validates before the file is replaced. */
+const trialOf = (path: string) => join(dirname(path), '.daemon.json.registry-setup');
+
+/** Removes the copy for dockerd, which a killed run may have left. */
+async function dropTrial(host: Host, path: string): Promise<void> {
+  if (await host.stat(trialOf(path))) await host.remove(trialOf(path));
+}
+
 /** Replaces the file after dockerd has validated the bytes; keeps its mode and owner. @throws CliError if dockerd refuses them */
 export async function replace(host: Host, path: string, bytes: Buffer): Promise<void> {
   const there = await host.stat(path);
-  const trial = join(dirname(path), '.daemon.json.registry-setup');
+  const trial = trialOf(path);
   try {
     await host.write(trial, bytes, { mode: 0o600 });
     const refusal = await validate(host, trial);
@@ -178,6 +186,7 @@ async function former(step: DaemonJsonStep, bytes: Buffer, host: Host): Promise<
 /** Undoes the entry: restores the former bytes if nobody changed the file since, else changes that entry alone. */
 async function undoDaemonJson(step: DaemonJsonStep, host: Host): Promise<void> {
   const { config } = step.daemon;
+  await dropTrial(host, config);
   const bytes = await host.read(config);
   if (!bytes) return step.copy && step.wrote === undefined ? restore(step, host) : undefined;
   const after = await former(step, bytes, host);

@@ -1,14 +1,12 @@
 // Finds the registries in all directories of this machine, so that an error can name the one that the user meant.
 import { basename } from 'node:path';
-import { OWNER_LABEL } from '../engines/containers.ts';
+import { ownedContainers } from '../engines/containers.ts';
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { execWords } from '../host/systemd.ts';
 import { MARK } from '../resources/unit.ts';
 import { shellLine } from '../terminal/shell.ts';
 
-/** How long to wait for an engine, only for the text of an error; milliseconds. */
-const WITHIN = 3_000;
 const UNITS = '/etc/systemd/system';
 
 /** The names of each registry's containers and units, by its directory. */
@@ -30,16 +28,8 @@ export async function registriesHere(host: Host): Promise<Registries> {
 type Named = [dir: string, name: string];
 
 async function containers(host: Host, program: 'docker' | 'podman'): Promise<Named[]> {
-  const format = `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`;
-  const words = ['ps', '-a', '--filter', `label=${OWNER_LABEL}`, '--format', format];
-  const { code, stdout } = await host.run(program, words, { timeout: WITHIN }).catch(() => NOTHING);
-  if (code !== 0) return [];
-  return stdout.split('\n').flatMap((line): Named[] => {
-    const [dir = '', name = ''] = line.split('\t');
-    return dir.startsWith('/') ? [[dir, name]] : [];
-  });
+  return (await ownedContainers(host, program)).map(({ owner, name }) => [owner, name]);
 }
-const NOTHING = { code: 1, stdout: '' };
 
 /** Returns the registries that run without an engine (templates/registry.service). */
 async function services(host: Host): Promise<Named[]> {

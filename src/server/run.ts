@@ -1,17 +1,26 @@
 // A registry on this machine: settle the settings, plan, lock, apply, prove.
 // Does one run on a server, from settled settings to a machine that follows them: plan, lock, apply, prove, remember.
+import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
+import type { Host } from '../host/host.ts';
 import { keeperOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
 import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
 import { asRecovered } from '../reconcile/recovered-host.ts';
+import type { Run } from '../reconcile/run.ts';
+import { textOfKey } from '../resources/key.ts';
+import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { findingsError } from './checks/finding.ts';
+import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { liveChecks } from './checks/proof.ts';
+import { moved } from './checks/storage.ts';
+import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
 import { brought } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
@@ -20,11 +29,16 @@ import { nativeOf } from './plan/native.ts';
 import { around } from './plan/network.ts';
 import { renewalFacts, renewLine } from './plan/renewal.ts';
 import { loadMaterial } from './plan/secrets.ts';
+import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, Wanted } from './wanted.ts';
 
 /** Makes the plan and compares it with the machine. Reads only. */
-async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promise<Prepared> {
+async function prepare(
+  wanted: Wanted,
+  context: Context,
+  oldest: Oldest,
+): Promise<Prepared & { plan: Resource[] }> {
   const { settings, facts, engine, passwords, archive, certificates } = wanted;
   const material = await loadMaterial(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
@@ -55,7 +69,7 @@ async function prepare(wanted: Wanted, context: Context, oldest: Oldest): Promis
     diff(engineResources(engine), context.host),
     diff([...plan, ...orphans(plan, oldest)], host),
   ]);
-  return { engine: first, changes: [...first, ...rest], material, renewByHand };
+  return { engine: first, changes: [...first, ...rest], material, renewByHand, plan };
 }
 
 /** Returns what a run would change, for the review and --dry-run. Takes no lock. Reads only. */
@@ -65,10 +79,37 @@ export async function preview(wanted: Wanted, context: Context): Promise<Prepare
   return prepare(wanted, { ...context, host }, await readOldest(host, dir));
 }
 
+/** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
+async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
+  const { settings, facts } = wanted;
+  const found = await Promise.all([moved, renamed].map((check) => check(settings, facts, context.host)));
+  const failed = findingsError(found.flat());
+  if (failed) throw failed;
+  await mayReplaceTrust(wanted, context);
+}
+
+/**
+ * Takes what is here and in the plan into the record again, if the record was lost: uninstall and later runs rest on it. What is not in
+ * the plan stays out of it: a record would make this run remove it.
+ * @returns whether it was lost
+ */
+async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string): Promise<boolean> {
+  if (run.oldest.size > 0 || run.unfinished) return false;
+  const planned = new Set(plan.map((resource) => textOfKey(keyOf(resource))));
+  const seen = await seenHere(host, dir, run.oldest);
+  const ours = [...seen].filter(([text, { key }]) => key.kept || planned.has(text));
+  if (ours.length === 0) return false;
+  for (const [text, entry] of ours) run.oldest.set(text, entry);
+  // Nothing to undo: the entry makes the end of this run write the record.
+  await run.record({ kind: 'dir', id: dir }, dir, { steps: [] }, false);
+  return true;
+}
+
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
 export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
   const { settings, passwords } = wanted;
   const { host, output, signal, calm } = context;
+  await mayBegin(wanted, context);
   const run = await openRun(context, settings.dir);
   try {
     let now = wanted;
@@ -81,6 +122,10 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       await run.rollBack(calm);
       throw error;
     });
+    if (await rememberAgain(run, prepared.plan, host, settings.dir))
+      output.say(
+        `The record in ${join(settings.dir, '.state')} was lost: what is here is remembered again, what was here before is not.`,
+      );
     const { engine } = prepared;
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {

@@ -8,7 +8,7 @@ import { dateFault } from '../certificates/validity.ts';
 import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
-import { isNewer, lastVersion, readUnfinished } from '../reconcile/journal.ts';
+import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
 import { handshake } from '../registry/handshake.ts';
@@ -17,15 +17,18 @@ import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
+import { lostTrust } from './checks/lost-trust.ts';
 import { bound } from './checks/names.ts';
 import { port } from './checks/ports.ts';
+import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
+import { seenHere } from './plan/seen.ts';
 import { preview } from './run.ts';
 import type { Wanted } from './wanted.ts';
 
 /** The result of one check. */
 interface Finding {
-  name: 'answer' | 'certificate' | 'tokens' | 'unfinished' | 'drift';
+  name: 'answer' | 'certificate' | 'tokens' | 'unfinished' | 'trust' | 'storage' | 'record' | 'drift';
   ok: boolean;
   /** One sentence, if the check failed. */
   cause?: string;
@@ -121,20 +124,25 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const { settings, certificates } = wanted;
   const { site } = certificates;
   const planned = preview(wanted, context);
+  const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
+  const at = endpointOf({ settings, certificates: { ...certificates, site: onDisk ?? site } });
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
   const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
   const tokens = planned.then(({ material: { witness } }) => {
     if (!witness) return true;
     const isKnown = logins.some(({ name, hash }) => name === witness.name && hash === witness.hash);
-    return isKnown ? takesTokens(endpointOf(wanted), witness).catch(() => false) : undefined;
+    return isKnown ? takesTokens(at, witness).catch(() => false) : undefined;
   });
-  const [seen, served, left, { changes }, takes] = await Promise.all([
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten] = await Promise.all([
     glance(context, wanted),
-    site && siteOnDisk(context.host, settings.dir, site),
     readUnfinished(context.host, settings.dir),
     planned,
     tokens,
+    lostTrust(wanted, context.host),
+    moved(settings, wanted.facts, context.host),
+    unrecorded(context.host, settings.dir),
   ]);
+  const whole = forgotten.length === 0;
   const unfinished = left?.command;
   // Another container or program may have taken the port while the registry was off.
   const isWell = seen.answer.ok && changes.length === 0;
@@ -143,10 +151,13 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
   const obstacle = taken ?? away;
   const well = seen.answer.ok && !obstacle && takes !== false && !left;
   const outdated = well && (await byVersion(changes, settings, context.host));
+  const unreadable = left?.unreadable
+    ? `, but for what ${left.unreadable} damaged ${left.unreadable > 1 ? 'lines' : 'line'} of its journal told of`
+    : '';
   return {
     ...seen,
-    served,
-    certificates: served && certificateFacts(served),
+    served: onDisk,
+    certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,
     unfinished,
     obstacle,
@@ -161,7 +172,17 @@ export async function look(context: Context, wanted: Wanted): Promise<ServerStat
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
-        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done.`,
+        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.`,
+        fix: commandLine('--yes'),
+      }),
+      finding('trust', lost === undefined, {
+        ...(lost && { cause: lost.message, fix: lost.fix.join('\n') }),
+      }),
+      finding('storage', elsewhere === undefined, {
+        ...(elsewhere && { cause: elsewhere.message, fix: elsewhere.fix.join('\n') }),
+      }),
+      finding('record', whole, {
+        cause: `No record tells of ${forgotten.join(', ')}: what was here before is not known.`,
         fix: commandLine('--yes'),
       }),
       finding('drift', changes.length === 0 || outdated, {
@@ -216,6 +237,15 @@ const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause
 
 const endpointOf = ({ settings, certificates: { site } }: Pick<Wanted, 'settings' | 'certificates'>) =>
   localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+
+/** Returns what is here of the registry and in no record, in words; a run that was cut off has a record of its own. */
+async function unrecorded(host: Host, dir: string): Promise<string[]> {
+  if (await readUnfinished(host, dir)) return [];
+  const seen = await seenHere(host, dir, await readOldest(host, dir));
+  return [...seen.values()]
+    .filter(({ key }) => ['container', 'unit', 'timer'].includes(key.kind))
+    .map(({ title }) => title);
+}
 
 const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Promise<Answer> =>
   ask(at, 'GET', '/v2/', { timeout: PATIENCE }).then(

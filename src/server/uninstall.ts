@@ -5,8 +5,11 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
 import { openRun } from '../reconcile/recover.ts';
+import type { Run } from '../reconcile/run.ts';
+import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
+import { seenHere } from './plan/seen.ts';
 
 /** The directory of the images in the storage of a registry. */
 const IMAGES = 'docker/registry';
@@ -33,11 +36,52 @@ export async function mayPurge(storage: string, host: Host): Promise<void> {
   if (barred) throw barredBy(barred, 2);
 }
 
+/** The file in a directory of images that a set-up made and a removal left: the next registry there may remove them. */
+const KEPT = '.left-by-registry-setup';
+const KEPT_TEXT =
+  'A set-up of registry-setup made this directory. `registry-setup uninstall --purge` may remove its images.\n';
+
+/** Tells whether a set-up made that directory, this one or an earlier one: images in any other may have been there before. */
+export const madeHere = async (storage: string, oldest: Oldest, host: Host): Promise<boolean> =>
+  [...oldest.values()].some(({ undo }) =>
+    undo.steps.some((step) => step.do === 'rmdir' && step.path === storage),
+  ) || (await host.stat(join(storage, KEPT)))?.type === 'file';
+
+/**
+ * Takes the lock and recovers a killed run. On a full disk it removes the copy of this program first, which goes anyway, to make room for the way back.
+ * @throws as openRun; CliError that tells how to make room
+ */
+async function beginWithRoom(context: Context, dir: string): Promise<Run> {
+  const { host, output } = context;
+  const isFull = (error: unknown) => error instanceof CliError && error.code === 'disk full';
+  const copy = join(dir, 'program');
+  try {
+    return await openRun(context, dir);
+  } catch (error) {
+    if (!isFull(error) || !(await host.stat(copy)))
+      throw isFull(error) ? noRoom(error as CliError, dir) : error;
+  }
+  output.say(`The disk is full. Removed ${copy} first, to make room for the way back.`);
+  await host.removeTree(copy);
+  return openRun(context, dir).catch((error) => {
+    throw isFull(error) ? noRoom(error, dir) : error;
+  });
+}
+
+const noRoom = ({ message }: CliError, dir: string) =>
+  new CliError(message, {
+    why: 'The way back of a removal needs some 100 kB, in case that a step fails.',
+    fix: ['See what is large on that disk:', `  ${shellLine('du', ['-xh', '-d', '2', dir])}`],
+    code: 'disk full',
+  });
+
 export interface Removal {
   /** The directory of the set-up. */
   dir: string;
   storage: string;
-  /** Removes the images, too. */
+  /** A set-up made the directory of the images. */
+  made: boolean;
+  /** Removes the images, too: only if a set-up made their directory. */
   purge: boolean;
   /** Keys of resources that stay, such as an engine that others may use by now. */
   keep: Iterable<string>;
@@ -48,12 +92,13 @@ export interface Removal {
  * @throws as applyOrUndo; CliError if a link or a file is in place of the images' directory
  */
 export async function removeRegistry(
-  { dir, storage, purge, keep }: Removal,
+  { dir, storage, made, purge, keep }: Removal,
   context: Context,
 ): Promise<void> {
   const { host, output, signal, calm } = context;
-  const run = await openRun(context, dir);
+  const run = await beginWithRoom(context, dir);
   try {
+    for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
     await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
@@ -61,6 +106,8 @@ export async function removeRegistry(
     run.oldest.clear();
     // Removing the images cannot be undone: it comes last, when nothing else can fail.
     if (purge) await purgeImages(storage, host);
+    else if (made && (await host.stat(imagesIn(storage))))
+      await host.create(join(storage, KEPT), KEPT_TEXT).catch(() => {});
   } finally {
     await run.release();
   }
@@ -71,5 +118,6 @@ async function purgeImages(storage: string, host: Host): Promise<void> {
   if (!(await inside.removeTree(IMAGES)))
     throw barredBy((await inside.barred(IMAGES)) ?? imagesIn(storage), 1);
   await inside.rmdir(dirname(IMAGES));
+  await inside.remove(KEPT);
   await host.rmdir(storage);
 }

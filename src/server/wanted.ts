@@ -16,6 +16,8 @@ export interface Wanted {
   passwords: Map<string, Secret | 'new'>;
   archive?: string | undefined;
   certificates: Certificates;
+  /** The user asked for a new CA, or for a new certificate that clients trust itself. */
+  newTrust?: boolean;
 }
 
 export interface Prepared {

@@ -134,7 +134,21 @@ export function fakeDocker(): FakeDocker {
           if (!c) return { code: 1, stdout: '[]\n', stderr: `Error: No such container: ${last}` };
           const State = { Running: c.running, Restarting: false, ExitCode: c.running ? 0 : 1, Error: '' };
           const Config = { Image: c.image, Labels: c.labels };
-          return said(JSON.stringify([{ Id: c.id, Name: `/${c.name}`, Image: c.imageId, State, Config }]));
+          const values = (word: string) => c.args.filter((_, i) => c.args[i - 1] === word);
+          const Mounts = values('-v').map((mount) => {
+            const [Source, Destination] = mount.split(':');
+            return { Source, Destination };
+          });
+          const bindings = values('-p').map((published) => {
+            const [to = '', HostPort, HostIp = ''] = published.split(':').reverse();
+            return [`${to}/tcp`, [{ HostIp, HostPort }]];
+          });
+          const HostConfig = { PortBindings: Object.fromEntries(bindings) };
+          return said(
+            JSON.stringify([
+              { Id: c.id, Name: `/${c.name}`, Image: c.imageId, State, Config, Mounts, HostConfig },
+            ]),
+          );
         }
         case 'image': {
           const id = engine.images[last];

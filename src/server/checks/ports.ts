@@ -4,7 +4,7 @@ import { isRunning } from '../../engines/engine.ts';
 import { foreign } from '../../engines/foreign.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
-import { portHolder } from '../../host/ports.ts';
+import { listeningPorts, type PortHolder, portHolder } from '../../host/ports.ts';
 import type { EngineKind, Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
@@ -43,15 +43,34 @@ async function portFree(
     const owner = (await inspect(host, publisher.name, program))?.owner;
     if (owner === dir) return [];
   }
+  const held = publisher ? undefined : await portHolder(host, wanted);
+  // Without a container that publishes the port, the engine is about to give it back, as after a run that was killed.
+  if (held && PROXIES.includes(held.program) && (await isGivenBack(host, wanted))) return [];
   const holder = publisher
     ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
-    : await portHolder(host, wanted);
+    : holderWords(held);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
   const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
   const there = publisher && program && (await foreign(host, publisher.name, program));
   if (there) fix.push(`Or stop that one for good: ${there.stop}`);
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag, why: there?.files });
 }
+
+/** What listens on a port for a container: of Docker, of podman, of both without root. */
+const PROXIES = ['docker-proxy', 'conmon', 'rootlessport'];
+/** How long an engine may need to give a port back; milliseconds. */
+const PATIENCE = 1_000;
+
+async function isGivenBack(host: Host, wanted: number): Promise<boolean> {
+  for (let waited = 0; waited < PATIENCE; waited += 100) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (!(await listeningPorts(host)).has(wanted)) return true;
+  }
+  return false;
+}
+
+const holderWords = (held: PortHolder | undefined): string =>
+  held ? `the program "${held.program}" (pid ${held.pid})` : 'another program';
 
 /** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
 export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {

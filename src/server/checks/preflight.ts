@@ -10,6 +10,7 @@ import { addressed, bound, lineFindings, nameFindings } from './names.ts';
 import { lowPort, port } from './ports.ts';
 import { labels } from './selinux.ts';
 import { loadable, moved, permission, storage } from './storage.ts';
+import { formerUsers, renamed } from './strangers.ts';
 
 /** A clock that is behind this date is wrong: this program was written later. */
 const WRITTEN = Date.UTC(2026, 0, 1);
@@ -22,10 +23,11 @@ const clock: Check = async () =>
       ]);
 
 /** Checks that need a running engine. */
-export const INSIDE: Check[] = [port, name, boot];
+export const INSIDE: Check[] = [renamed, port, name, boot];
 const OUTSIDE: Check[] = [
   storage,
   moved,
+  formerUsers,
   labels,
   addressed,
   bound,

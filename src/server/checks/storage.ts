@@ -7,6 +7,7 @@ import type { EngineKind } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
+import { findImages } from '../plan/seen.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Bytes. With less, a registry is full after a few images. */
@@ -72,16 +73,19 @@ export const loadable: Check = async ({ dir }) =>
       )
     : [];
 
-/** Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty. */
+/**
+ * Refuses another directory while the images are in the former one: this program does not move them, so the registry would be empty.
+ * What runs knows the former directory, and so does the record; settings.yml may have been edited.
+ */
 export const moved: Check = async ({ storage: path, name, dir }, { last }, host) => {
-  const before = last?.storage?.value as string | undefined;
-  if (before === undefined || before === path) return [];
-  const images = (dir: string) => host.stat(join(dir, 'docker/registry/v2/repositories'));
-  if (!(await images(before)) || (await images(path))) return [];
+  if (await host.stat(join(path, 'docker/registry/v2/repositories'))) return [];
+  const before = await findImages(host, dir, [last?.storage?.value as string | undefined]);
+  if (before === undefined) return [];
   const stop = await stopLine(last?.engine?.value as EngineKind | undefined, { dir, name }, host);
   const fix = [
     'Move them first, then run this again:',
     `  ${stop} && ${shellLine('mkdir', ['-p', path])} && ${shellLine('cp', ['-a', `${before}/docker`, `${path}/`])}`,
+    `Or leave them there:   ${commandLine(shellLine('--yes', ['--storage', before]))}`,
   ];
   return fail(`The images are in ${before}, and would not be found in ${path}.`, fix, { flag: '--storage' });
 };

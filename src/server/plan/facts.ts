@@ -1,8 +1,9 @@
 // Reads the facts about this machine: once, side by side, before the first question.
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { findEngine } from '../../engines/engine.ts';
 import type { Supply } from '../../engines/native.ts';
 import type { EngineState } from '../../engines/types.ts';
+import { InputError } from '../../errors.ts';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts } from '../../host/ports.ts';
@@ -13,6 +14,7 @@ import type { Answers } from '../../settings/answers.ts';
 import { readAnswers } from '../../settings/arguments.ts';
 import type { EngineWish } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
+import { mayBeNew } from './known.ts';
 
 /**
  * Returns the answers in the bundle. They count only if no registry is set up yet: on a later run the settings of this server are
@@ -47,7 +49,7 @@ export interface Facts {
  * @param dir the directory of the set-up, with the settings of the last run
  * @param wish the engine that the user asked for; by default that of the last run
  * @param archive images come out of a file, and without an engine the registry's program does
- * @throws CliError (exit 2) if the settings file cannot be read
+ * @throws CliError (exit 2) if the settings file cannot be read; CliError if it is gone or empty while a registry is here
  */
 export async function gatherFacts(
   machine: Host,
@@ -59,7 +61,10 @@ export async function gatherFacts(
   const file = join(dir, 'settings.yml');
   const settingsText = (await host.read(file))?.toString();
   const last =
-    settingsText === undefined ? undefined : lastAnswers(readAnswers(file, readYaml(settingsText, file)));
+    settingsText === undefined
+      ? undefined
+      : lastAnswers(readAnswers(file, readYaml(settingsText, file)), file);
+  if (Object.keys(last ?? {}).length === 0) await mayBeNew(host, dir, file);
   const before = (last ?? carriedAnswers()).engine?.value as EngineWish | undefined;
   // A program that runs here already is not replaced by the one in the bundle.
   const kept = last?.engine?.value === 'native';
@@ -86,8 +91,16 @@ export async function gatherFacts(
   };
 }
 
-/** Marks answers as those of the last run. Drops an empty list of users: it does not answer who may log in once logins are on again. */
-function lastAnswers(answers: Answers): Answers {
+/**
+ * Marks answers as those of the last run. Drops an empty list of users: it does not answer who may log in once logins are on again.
+ * @throws InputError if the directory of the images is not a path from the root: it would depend on where the program is called
+ */
+function lastAnswers(answers: Answers, file: string): Answers {
+  const { storage } = answers;
+  if (storage && !isAbsolute(String(storage.value)))
+    throw new InputError([
+      { where: `${file}: storage`, message: `takes a path that begins with /, not "${storage.value}"` },
+    ]);
   const kept = Object.entries(answers).filter(
     ([name, { value }]) => name !== 'user' || !Array.isArray(value) || value.length > 0,
   );

@@ -214,6 +214,18 @@ function tinyDisk(): string | undefined {
   return dir;
 }
 
+test('an immutable file is named as one, alone and in a directory that goes with everything in it', async (context) => {
+  const at = temporaryDirectory();
+  mkdirSync(join(at, 'tree/deep'), { recursive: true });
+  const files = [join(at, 'file'), join(at, 'tree/deep/file')];
+  for (const path of files) writeFileSync(path, 'x');
+  if (spawnSync('chattr', ['+i', ...files]).status !== 0) return context.skip();
+  onTestFinished(() => void spawnSync('chattr', ['-i', ...files]));
+  const words = (path?: string) => `Cannot remove ${path}: not permitted (an immutable file? lsattr tells).`;
+  await expect(host.remove(join(at, 'file'))).rejects.toThrow(words(files[0]));
+  await expect(host.removeTree(join(at, 'tree'))).rejects.toThrow(words(files[1]));
+});
+
 test('a full disk: nothing is torn, nothing is left, and the words are plain', async (context) => {
   const disk = tinyDisk();
   if (!disk) return context.skip('no tmpfs can be mounted here (that needs root)');

@@ -140,8 +140,8 @@ test('names the program that holds a port', async () => {
     stdout: 'LISTEN 0 511 *:80 *:* users:(("nginx",pid=812,fd=6),("nginx",pid=9,fd=6))',
   };
   host.commands['ss -Hltnp sport = :81'] = { code: 127 };
-  expect(await portHolder(host, 80)).toBe('the program "nginx" (pid 812)');
-  expect(await portHolder(host, 81)).toBe('another program');
+  expect(await portHolder(host, 80)).toEqual({ program: 'nginx', pid: 812 });
+  expect(await portHolder(host, 81)).toBeUndefined();
 });
 
 test('reads the answers of the last run; an unreadable file is bad input', async () => {
@@ -167,6 +167,20 @@ describe('preflight', () => {
     return found;
   }
   const stranger = { uid: 1001, gid: 1001 };
+
+  test.each([
+    ['docker-proxy', true, []],
+    ['docker-proxy', false, ['Port 5000 is taken by the program "docker-proxy" (pid 8).']],
+    ['nginx', true, ['Port 5000 is taken by the program "nginx" (pid 8).']],
+  ])('a port that %s holds without a container, and gives back: %s', async (program, givesBack, expected) => {
+    const host = machine();
+    host.put('/proc/net/tcp', tcp(row(5000)));
+    host.commands['ss -Hltnp sport = :5000'] = { stdout: `users:(("${program}",pid=8,fd=6))` };
+    const facts = await gatherFacts(host, DIR);
+    if (givesBack) host.put('/proc/net/tcp', tcp());
+    const found = await preflight(settings(), facts, host);
+    expect(found.map(({ message }) => message)).toEqual(expected);
+  });
 
   test('a machine without problems has no findings', async () => {
     expect(await findings(machine())).toEqual([]);
