@@ -1,6 +1,6 @@
 // `registry-setup rotate`: makes a new certificate, and a new CA with --ca. No client of a CA has to do anything.
 import { certificateFacts } from '../certificates/description.ts';
-import { readServed, type Site } from '../certificates/site.ts';
+import { readOwnCa, readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
 import { dateFault, datesOf } from '../certificates/validity.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
@@ -55,7 +55,8 @@ export async function rotate(context: Context): Promise<void> {
   const cutOff = ca && !outdated ? lostRoots(before, wanted) : [];
   warn(context, outdated, cutOff);
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off')) throw unspoken(cutOff);
+  if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off'))
+    throw unspoken(cutOff, (await readOwnCa(context.host, before.settings.dir)) === undefined);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
   const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
   await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
@@ -200,13 +201,19 @@ function warn({ output }: Context, outdated: CliError | undefined, cutOff: LostR
     );
 }
 
-/** Returns the error for a --yes that does not say that clients may be cut off. */
-function unspoken(cutOff: LostRoot[]): CliError {
+/** Returns the error for a --yes that does not say that clients may be cut off. @param isLost nobody can certify the new CA */
+function unspoken(cutOff: LostRoot[], isLost: boolean): CliError {
   const names = cutOff.map(({ subject }) => subject).join(', ');
   return new CliError(`A new CA cuts off every client that trusts only ${names}. Nothing was changed.`, {
-    why: 'The chain would be too long: a CA of a former version permits one other CA below it, and Java takes ten certificates.',
+    why: isLost
+      ? 'The CA of today is lost, and cannot certify the new one.'
+      : 'The chain would be too long: a CA of a former version permits one other CA below it, and Java takes ten certificates.',
     fix: [
-      'First give those clients the CA of today: run on each the line that "registry-setup status" shows.',
+      ...(isLost
+        ? []
+        : [
+            'First give those clients the CA of today: run on each the line that "registry-setup status" shows.',
+          ]),
       `Or cut them off:   ${commandLine('rotate --ca --cut-off')}`,
     ],
     exitCode: 2,

@@ -109,6 +109,7 @@ async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string
 export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
   const { settings, passwords } = wanted;
   const { host, output, signal, calm } = context;
+  await mustBeUnchanged(context, settings.dir, wanted.facts.seen);
   await mayBegin(wanted, context);
   const run = await openRun(context, settings.dir);
   try {

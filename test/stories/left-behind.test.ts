@@ -160,7 +160,8 @@ describe('a set-up that was killed between its lock and its journal', () => {
       JSON.stringify({ pid: 4711, ticks: '12345', command: 'x', since: 'noon' }),
     );
     const before = host.snapshot();
-    await expect(runCommand(host, 'uninstall --yes')).rejects.toThrow('Another run is at work here');
+    const refused = runCommand(host, 'uninstall', { prompts: scripted() });
+    await expect(refused).rejects.toThrow('Another run is at work here');
     expect(host.snapshot()).toEqual(before);
   });
 });
@@ -172,7 +173,11 @@ describe('without a record', () => {
   test('a service and a timer are seen by their marks, and removed; those of others stay', async () => {
     const host = machine();
     fakeSystemd(host, 'registry', { active: true, enabled: true });
-    on(host, 'systemctl disable --now registry-setup-renew.timer', () => undefined);
+    fakeSystemd(host, 'registry-setup-renew', { active: false, enabled: true });
+    for (const line of ['disable --now registry-setup-renew.timer', 'disable registry-setup-renew.service'])
+      on(host, `systemctl ${line}`, () => undefined);
+    for (const word of ['is-active', 'is-enabled'])
+      on(host, `systemctl ${word} --quiet registry-setup-renew.timer`, () => ({ code: 0 }));
     host.put(
       unit('registry.service'),
       `${MARKED}[Service]\nExecStart=/usr/bin/registry serve ${DIR}/config/config.yml\n`,
@@ -275,7 +280,11 @@ describe('a CA that is gone from the disk', () => {
 
   test('is replaced by rotate --ca, which says so', async () => {
     const host = await withoutCa();
-    await runCommand(host, 'rotate --ca --yes');
+    await expect(runCommand(host, 'rotate --ca --yes')).rejects.toMatchObject({
+      exitCode: 2,
+      why: 'The CA of today is lost, and cannot certify the new one.',
+    });
+    await runCommand(host, 'rotate --ca --cut-off --yes');
     expect(host.text(`${DIR}/ca/ca.crt`)).toContain('BEGIN CERTIFICATE');
     expect((await runCommand(host, 'status')).code).toBe(0);
   });

@@ -2,7 +2,6 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { readServed } from '../../certificates/site.ts';
-import { splitPem } from '../../certificates/split.ts';
 import { type Context, mayAsk } from '../../context.ts';
 import { CliError, Declined } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -65,17 +64,4 @@ export async function mayReplaceTrust(wanted: Request, context: Context): Promis
   context.output.say(found.message, ...found.fix.slice(0, 1));
   const { confirm } = await context.prompts();
   if (!(await confirm({ message: 'Make a new one?', default: false }))) throw new Declined();
-}
-
-/** Returns the roots that clients have: those in certs/ca.crt; undefined if the file is gone or holds something else. */
-export async function handedOut(host: Host, dir: string): Promise<string[] | undefined> {
-  const roots = splitPem(
-    (await host.read(join(dir, 'certs/ca.crt')).catch(() => undefined))?.toString() ?? '',
-  );
-  try {
-    for (const pem of roots) new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
-  return roots.length > 0 ? roots : undefined;
 }

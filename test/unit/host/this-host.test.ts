@@ -221,7 +221,7 @@ test('an immutable file is named as one, alone and in a directory that goes with
   for (const path of files) writeFileSync(path, 'x');
   if (spawnSync('chattr', ['+i', ...files]).status !== 0) return context.skip();
   onTestFinished(() => void spawnSync('chattr', ['-i', ...files]));
-  const words = (path?: string) => `Cannot remove ${path}: not permitted (an immutable file? lsattr tells).`;
+  const words = (path?: string) => `Cannot remove ${path}: not permitted (an immutable file? see lsattr).`;
   await expect(host.remove(join(at, 'file'))).rejects.toThrow(words(files[0]));
   await expect(host.removeTree(join(at, 'tree'))).rejects.toThrow(words(files[1]));
 });
