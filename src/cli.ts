@@ -136,11 +136,11 @@ const ELSEWHERE: Command[] = ['client', 'bundle'];
 /** Returns the machine for a command. A registry's own commands use an engine of this machine alone. */
 async function machineFor(
   command: Command,
-  [host, calm]: [Host, Host],
-): Promise<Pick<Context, 'host' | 'calm'>> {
-  if (ELSEWHERE.includes(command)) return { host, calm };
+  [host, uninterruptible]: [Host, Host],
+): Promise<Pick<Context, 'host' | 'uninterruptible'>> {
+  if (ELSEWHERE.includes(command)) return { host, uninterruptible };
   const { hereAlone } = await import('./engines/remote.ts');
-  return { host: hereAlone(host, process.env), calm: hereAlone(calm, process.env) };
+  return { host: hereAlone(host, process.env), uninterruptible: hereAlone(uninterruptible, process.env) };
 }
 
 /** Returns the error; if an unknown word names another registry, the error says so. */

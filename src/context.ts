@@ -17,7 +17,7 @@ export interface Context {
   line: string;
   host: Host;
   /** The same machine without the abort signal, for undoing. */
-  calm: Host;
+  uninterruptible: Host;
   output: Output;
   signal: AbortSignal;
   env: NodeJS.ProcessEnv;

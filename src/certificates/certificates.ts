@@ -2,12 +2,12 @@
 import type { Host } from '../host/host.ts';
 import {
   type AskPassphrase,
+  type CertificateRequest,
   type OwnCa,
   ownCaSite,
   readOwnCa,
   type Site,
   selfSignedSite,
-  type Wish,
 } from './site.ts';
 import { type TokenPair, tokenPair } from './token-pair.ts';
 
@@ -24,24 +24,28 @@ export interface Certificates {
  * Loads each certificate that still fits, and makes the others. Writes nothing.
  * @throws InputError (exit 2) for what is wrong with a file that the user gave
  */
-export async function loadCertificates(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Certificates> {
-  const { settings, keys, renew } = wish;
+export async function loadCertificates(
+  request: CertificateRequest,
+  host: Host,
+  askFor: AskPassphrase,
+): Promise<Certificates> {
+  const { settings, keys, renew } = request;
   const token = settings.auth === 'token' ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;
-  const served = await servedCertificates(wish, host, askFor);
+  const served = await servedCertificates(request, host, askFor);
   return { ...served, token: await token };
 }
 
 async function servedCertificates(
-  wish: Wish,
+  request: CertificateRequest,
   host: Host,
   askFor: AskPassphrase,
 ): Promise<Omit<Certificates, 'token'>> {
-  const { tls, dir, cert, caCert } = wish.settings;
+  const { tls, dir, cert, caCert } = request.settings;
   const kept = () => readOwnCa(host, dir);
   if (tls === 'insecure') return { site: undefined, ca: await kept() };
-  if (tls === 'self-signed') return { site: await selfSignedSite(wish, host), ca: await kept() };
-  if (!cert && !caCert) return ownCaSite(wish, host);
+  if (tls === 'self-signed') return { site: await selfSignedSite(request, host), ca: await kept() };
+  if (!cert && !caCert) return ownCaSite(request, host);
   const { readySite, givenCaSite } = await import('./given/site.ts');
-  const site = cert ? readySite(wish, host, askFor) : givenCaSite(wish, host, askFor);
+  const site = cert ? readySite(request, host, askFor) : givenCaSite(request, host, askFor);
   return { site: await site, ca: await kept() };
 }

@@ -129,7 +129,7 @@ function isPair(cert: string, key: string): boolean {
   }
 }
 
-export interface Wish {
+export interface CertificateRequest {
   settings: Settings;
   names: SiteNames;
   keys: Keys;
@@ -139,7 +139,7 @@ export interface Wish {
 
 /** Returns a certificate that signs itself: the served one while it fits, else a new one. */
 export async function selfSignedSite(
-  { settings, names, keys, renew, now = new Date() }: Wish,
+  { settings, names, keys, renew, now = new Date() }: CertificateRequest,
   host: Host,
 ): Promise<Site> {
   const served = await readServed(host, settings.dir);
@@ -176,7 +176,7 @@ function isSelfSigned(cert: string): boolean {
  *   `tail` is what is served after the certificate: issuers and roots
  */
 export async function signedSite(
-  { settings, names, keys, renew, now = new Date() }: Wish,
+  { settings, names, keys, renew, now = new Date() }: CertificateRequest,
   host: Host,
   ca: { cert: string; tail: string[]; key(): Promise<string> },
 ): Promise<Omit<Site, 'roots' | 'warnings'>> {
@@ -210,7 +210,10 @@ export async function signedSite(
 }
 
 /** Makes a CA, certified by the one before it. @throws CliError (exit 2) if the former CA must sign without its key */
-async function newCa({ settings, keys, now = new Date() }: Wish, before: OwnCa | undefined): Promise<OwnCa> {
+async function newCa(
+  { settings, keys, now = new Date() }: CertificateRequest,
+  before: OwnCa | undefined,
+): Promise<OwnCa> {
   const oldCa = before && { certPem: before.cert, keyPem: keyOf(before, settings) };
   const { makeCa, crossSign } = await import('./pki.ts');
   const key = await keys.ca(typeFor(settings, before?.key));
@@ -261,8 +264,8 @@ async function unchangedSite(host: Host, { dir }: Settings, ca: OwnCa, fault: st
  * Returns the certificate of `ca-signed` with this registry's own CA: made if there is none, replaced by `rotate --ca` alone.
  * @throws CliError (exit 2) if the CA's files do not belong together, or if it must sign without its key
  */
-export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; ca: OwnCa }> {
-  const { settings, renew, now = new Date() } = wish;
+export async function ownCaSite(request: CertificateRequest, host: Host): Promise<{ site: Site; ca: OwnCa }> {
+  const { settings, renew, now = new Date() } = request;
   const before = await readOwnCa(host, settings.dir);
   const place = join(settings.dir, 'ca');
   // Refuses to replace it silently: every client would have to trust a new CA.
@@ -272,13 +275,13 @@ export async function ownCaSite(wish: Wish, host: Host): Promise<{ site: Site; c
   if (before && fault && !renew.ca)
     return { ca: before, site: await unchangedSite(host, settings, before, fault) };
   // A CA that clients refuse now certifies no other.
-  const ca = before && !renew.ca ? before : await newCa(wish, fault ? undefined : before);
+  const ca = before && !renew.ca ? before : await newCa(request, fault ? undefined : before);
   const { tail, roots } =
     ca.cross.length > 0
       ? (await import('./succession.ts')).succession(ca.cert, ca.cross, now)
       : { tail: [ca.cert], roots: [ca.cert] };
   const key = async () => keyOf(ca, settings);
-  const part = await signedSite(wish, host, { cert: ca.cert, tail, key });
+  const part = await signedSite(request, host, { cert: ca.cert, tail, key });
   return { ca, site: { ...part, roots, warnings: [] } };
 }
 

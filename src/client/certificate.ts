@@ -6,14 +6,14 @@ import { CliError } from '../errors.ts';
 import { isFor } from '../registry/server-identity.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1');
 /** Seconds by which two clocks may differ. */
 const CLOCKS = 300;
 
 /** Returns what is wrong with the server's certificate itself, whoever signed it; undefined if nothing, or without a certificate. */
-export function certificateFault(found: Found, wish: Wish): CliError | undefined {
+export function certificateFault(found: Found, request: ClientRequest): CliError | undefined {
   const [leaf] = found.chain;
   if (!leaf) return undefined;
   const { names, notBefore, notAfter, subject } = describeCertificate(leaf.toString());
@@ -38,7 +38,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
         fix: ['On the server:   registry-setup rotate'],
       },
     );
-  const name = bare(wish.host);
+  const name = bare(request.host);
   if (isFor(leaf, name)) return undefined;
   const own = [...names.dns, ...names.ip];
   if (own.length === 0)
@@ -56,7 +56,7 @@ export function certificateFault(found: Found, wish: Wish): CliError | undefined
         .slice(0, 3)
         .map(
           (other) =>
-            `Call it by that name:     ${commandLine(`--client --host ${spelled(other)}:${wish.port}`)}`,
+            `Call it by that name:     ${commandLine(`--client --host ${spelled(other)}:${request.port}`)}`,
         ),
       `Or, on the server:        registry-setup --yes --san ${name}`,
     ],

@@ -45,7 +45,7 @@ async function editsFor(host: Host, conflicts: Conflict[], directive: Directive,
  * @returns undefined if no flag is; nothing if a flag has the entry already; else the move of the flags, which restarts Docker
  * @throws CliError (exit 2) that names the line, if the user did not allow the restart, or this program cannot move the flags
  */
-export async function aroundFlags(
+export async function moveFlags(
   { host, made, mayRestart }: Look,
   daemon: Daemon,
   directive: Directive,

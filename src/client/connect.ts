@@ -3,7 +3,7 @@ import { connect, isIP } from 'node:net';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { commandLine } from '../terminal/command.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 const LIMIT = 6_000;
 
@@ -11,7 +11,10 @@ const LIMIT = 6_000;
 export class UnknownName extends CliError {}
 
 /** Returns the IP address of the registry: the user's, else what this machine resolves. @throws UnknownName if it resolves nothing */
-export async function whereIs({ host, port, scheme, address }: Wish, machine: Host): Promise<string> {
+export async function whereIs(
+  { host, port, scheme, address }: ClientRequest,
+  machine: Host,
+): Promise<string> {
   if (address) return address;
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(bare)) return bare;
@@ -58,7 +61,7 @@ const causes: Record<string, (at: string, port: number) => { message: string; wh
   };
 
 /** Opens and closes a connection. @throws CliError that tells what stands in the way */
-export async function verifyReachable(ip: string, { name, port }: Wish): Promise<void> {
+export async function verifyReachable(ip: string, { name, port }: ClientRequest): Promise<void> {
   const code = await new Promise<string | undefined>((resolve) => {
     const socket = connect({ host: ip, port, timeout: LIMIT });
     const end = (found: string | undefined) => {

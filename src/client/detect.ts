@@ -62,7 +62,7 @@ export async function findPerson(host: Host, env: NodeJS.ProcessEnv): Promise<Pe
 
 /** Returns the targets. @throws CliError if there is none, or if one that the user named is missing (exit 2) */
 export async function findTargets(look: Look): Promise<Target[]> {
-  const wanted = look.wish.targets as TargetName[];
+  const wanted = look.request.targets as TargetName[];
   const names = wanted.length > 0 ? wanted : TARGETS.filter((name) => name !== 'system');
   const found = await Promise.all(names.map(async (name) => ({ name, target: await FINDERS[name](look) })));
   const absent = wanted.length > 0 ? found.filter(({ target }) => !target) : [];

@@ -4,7 +4,7 @@ import { CliError } from '../errors.ts';
 import { ask, type Endpoint, type Reply } from '../registry/http.ts';
 import { isBroken } from '../registry/once-more.ts';
 import { servedChain } from './chain.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 export type Login = { kind: 'none' } | { kind: 'basic' } | { kind: 'token'; realm: string; service: string };
 
@@ -22,7 +22,7 @@ export interface Found {
 const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 
 /** Returns the certificates; undefined if the server does not speak TLS. @throws CliError if the handshake fails otherwise */
-async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | undefined> {
+async function chainOf(at: Endpoint, request: ClientRequest): Promise<X509Certificate[] | undefined> {
   try {
     return await servedChain(at);
   } catch (error) {
@@ -30,15 +30,15 @@ async function chainOf(at: Endpoint, wish: Wish): Promise<X509Certificate[] | un
     if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
     if (isBroken(error)) {
       // A user who says http:// expects no TLS.
-      if (code !== 'ETIMEDOUT' && wish.scheme === 'http') return undefined;
-      throw broken(wish, code);
+      if (code !== 'ETIMEDOUT' && request.scheme === 'http') return undefined;
+      throw broken(request, code);
     }
     throw new CliError(`The TLS handshake with ${at.host}:${at.port} failed.`, { why: message.trim() });
   }
 }
 
 /** Returns the error for a connection that broke twice: it does not tell what the server speaks. */
-function broken({ name }: Wish, code = ''): CliError {
+function broken({ name }: ClientRequest, code = ''): CliError {
   const silent = code === 'ETIMEDOUT';
   return new CliError(
     silent
@@ -52,7 +52,7 @@ function broken({ name }: Wish, code = ''): CliError {
   );
 }
 
-function notARegistry({ name }: Wish, what: string): CliError {
+function notARegistry({ name }: ClientRequest, what: string): CliError {
   return new CliError(`${name} is not a registry: ${what}.`, {
     fix: 'Is it another port?   --port PORT',
     exitCode: 2,
@@ -72,7 +72,7 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
 }
 
 /** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well. */
-function loginOf(reply: Reply, wish: Wish): Login {
+function loginOf(reply: Reply, request: ClientRequest): Login {
   const { status, headers } = reply;
   const marked = headers['docker-distribution-api-version'] !== undefined;
   const challenge = String(headers['www-authenticate'] ?? '');
@@ -82,7 +82,7 @@ function loginOf(reply: Reply, wish: Wish): Login {
     return { kind: 'token', realm: part('realm'), service: part('service') };
   if (status === 401 && marked && /^basic/i.test(challenge)) return { kind: 'basic' };
   const server = headers.server ? ` (${headers.server})` : '';
-  throw notARegistry(wish, `/v2/ answers ${status}${server}, as a web page does`);
+  throw notARegistry(request, `/v2/ answers ${status}${server}, as a web page does`);
 }
 
 /**
@@ -90,29 +90,29 @@ function loginOf(reply: Reply, wish: Wish): Login {
  * sent: anybody on the way could have named their own token server.
  * @throws CliError if the registry does not answer to a client with this trust
  */
-export async function askLogin(wish: Wish, at: Endpoint): Promise<Login> {
+export async function askLogin(request: ClientRequest, at: Endpoint): Promise<Login> {
   const reply = await ask(at, 'GET', '/v2/').catch((error) => {
-    throw new CliError(`${wish.name} does not answer over a trusted connection.`, {
+    throw new CliError(`${request.name} does not answer over a trusted connection.`, {
       why: (error as Error).message,
     });
   });
-  return loginOf(reply, wish);
+  return loginOf(reply, request);
 }
 
 /** Looks at a server without trusting it. @param ip its address @throws CliError if it is not a registry */
-export async function discover(wish: Wish, ip: string): Promise<Found> {
-  const { host, port } = wish;
+export async function discover(request: ClientRequest, ip: string): Promise<Found> {
+  const { host, port } = request;
   const base = { host, port, connectTo: ip };
-  const chain = await chainOf({ ...base, tls: true }, wish);
+  const chain = await chainOf({ ...base, tls: true }, request);
   const at: Endpoint = { ...base, tls: chain !== undefined };
   let reply: Reply;
   try {
     reply = await ask({ ...at, unverified: true }, 'GET', '/v2/');
   } catch (error) {
-    if (isBroken(error)) throw broken(wish, (error as NodeJS.ErrnoException).code);
-    throw notARegistry(wish, protocolOf(error as NodeJS.ErrnoException));
+    if (isBroken(error)) throw broken(request, (error as NodeJS.ErrnoException).code);
+    throw notARegistry(request, protocolOf(error as NodeJS.ErrnoException));
   }
   const theirs = Date.parse(String(reply.headers.date ?? ''));
   const ahead = Number.isNaN(theirs) ? 0 : Math.round((Date.now() - theirs) / 1000);
-  return { at, ip, chain: chain ?? [], login: loginOf(reply, wish), ahead };
+  return { at, ip, chain: chain ?? [], login: loginOf(reply, request), ahead };
 }

@@ -26,7 +26,7 @@ export interface Former {
   forget: string[];
 }
 
-type Asking = Pick<Look, 'host' | 'env' | 'person' | 'wish'>;
+type Asking = Pick<Look, 'host' | 'env' | 'person' | 'request'>;
 
 /** The key of a mark among the ways back: the last run reached the registry by plain HTTP. The mark has no undo steps. */
 const PLAIN: Key = { kind: 'plain-http', id: '', kept: true };
@@ -48,7 +48,7 @@ async function lastWay(host: Host, dir: string): Promise<Way | undefined> {
 }
 
 /** Returns every directory in which a program could store CAs for the registry, whether the program is here or not. */
-function directoriesOf({ env, person, wish: { name } }: Asking, buildkit: string): string[] {
+function directoriesOf({ env, person, request: { name } }: Asking, buildkit: string): string[] {
   const own = env.XDG_CONFIG_HOME || join(person.home, '.config');
   const folders = [
     '/etc/containers',
@@ -82,7 +82,7 @@ async function foldersOf(asking: Asking): Promise<string[]> {
 }
 
 /** Returns the files of containerd and k3s that use TLS for the registry. */
-async function filesOf({ host, wish: { name } }: Asking): Promise<string[]> {
+async function filesOf({ host, request: { name } }: Asking): Promise<string[]> {
   const paths = [join(CONTAINERD, name, 'hosts.toml'), K3S_FILE];
   const texts = await Promise.all(paths.map((path) => host.read(path).catch(silently)));
   return paths.filter((_, i) => callsItTls(texts[i]?.toString() ?? '', name));
@@ -93,21 +93,21 @@ async function filesOf({ host, wish: { name } }: Asking): Promise<string[]> {
  * @param base the directory of this user's records
  */
 export async function formerOf(asking: Asking, base: string): Promise<Former> {
-  const { host, person, wish } = asking;
+  const { host, person, request } = asking;
   const asRoot = person.uid === 0;
   const [way, folders, files, ofRoot] = await Promise.all([
-    lastWay(host, memoryOf(base, wish.name)),
+    lastWay(host, memoryOf(base, request.name)),
     foldersOf(asking),
     filesOf(asking),
-    asRoot ? undefined : host.stat(memoryOf(ROOT_MEMORY, wish.name)).catch(silently),
+    asRoot ? undefined : host.stat(memoryOf(ROOT_MEMORY, request.name)).catch(silently),
   ]);
-  const undo = commandLine(`--client --host ${wish.host}:${wish.port} --undo`);
+  const undo = commandLine(`--client --host ${request.host}:${request.port} --undo`);
   const byHand = [
     ...folders.map((path) => {
       const sudo = asRoot || path.startsWith(`${person.home}/`) ? '' : 'sudo ';
       return sudo + shellLine('rm', ['-r', path]);
     }),
-    ...files.map((path) => `remove ${wish.name} from ${path}`),
+    ...files.map((path) => `remove ${request.name} from ${path}`),
   ];
   const places = [...folders, ...files];
   const forget = way === 'tls' ? [undo] : ofRoot && places.length > 0 ? [`sudo ${undo}`] : byHand;

@@ -34,14 +34,14 @@ export const leave = (context: Context, base: string, address: string): Promise<
   oneAtATime(context, base, () => leaveAlone(context, base, address));
 
 async function leaveAlone(context: Context, base: string, address: string): Promise<void> {
-  const { host, output, signal, calm } = context;
+  const { host, output, signal, uninterruptible } = context;
   const run = await openRun(context, memoryOf(base, address));
   try {
     const changes = await diff(wayBack(run.oldest), host);
     const steps = grouped(changes).map(([first, ...rest]) =>
       stepOf(removalTitle(first as Change), [first as Change, ...rest], host, run),
     );
-    await applyOrUndo({ steps, run, output, signal, calm });
+    await applyOrUndo({ steps, run, output, signal, uninterruptible });
     // Something else removed the rest: forget its undo.
     run.oldest.clear();
   } finally {

@@ -12,8 +12,8 @@ import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkUser } from '../settings/validation.ts';
 import type { Found } from './discover.ts';
 import type { Former } from './former.ts';
-import type { Wish } from './options.ts';
-import { type Joining, trusted } from './plan.ts';
+import type { ClientRequest } from './options.ts';
+import { type JoinInputs, trusted } from './plan.ts';
 import type { Target } from './target.ts';
 
 /** Tells whether the registry accepts a login. @throws CliError if it refuses its own tokens, or says neither yes nor no */
@@ -38,7 +38,7 @@ async function isWelcome({ login }: Found, at: Endpoint, credentials: Credential
 }
 
 /** Tells whether a program reaches the registry in the wanted way already, before this run changes anything. */
-const isSo = async ({ resources }: Target, { trust, found }: Joining, host: Host): Promise<boolean> =>
+const isSo = async ({ resources }: Target, { trust, found }: JoinInputs, host: Host): Promise<boolean> =>
   (await diff(await resources(trust, found), host)).length === 0;
 
 /** Tells whether the password is sent to the registry's own host, and not to another one that the registry names. */
@@ -49,19 +49,19 @@ const staysThere = ({ at, login }: Found): boolean =>
  * Tells whether a login that a program stores may be sent. Over TLS, yes. In clear only if it was sent in clear before: an earlier
  * run reached the registry by plain HTTP, and the program does so already.
  */
-async function mayBeSent(target: Target, joining: Joining, former: Former, host: Host): Promise<boolean> {
-  if (joining.trust.kind !== 'http') return true;
-  return former.way === 'http' && staysThere(joining.found) && isSo(target, joining, host);
+async function mayBeSent(target: Target, inputs: JoinInputs, former: Former, host: Host): Promise<boolean> {
+  if (inputs.trust.kind !== 'http') return true;
+  return former.way === 'http' && staysThere(inputs.found) && isSo(target, inputs, host);
 }
 
 /** Returns a login that a program stores as plain text and that may be sent; undefined if there is none. */
-async function kept(host: Host, joining: Joining, former: Former, user: string | undefined) {
-  for (const target of joining.targets) {
+async function kept(host: Host, inputs: JoinInputs, former: Former, user: string | undefined) {
+  for (const target of inputs.targets) {
     if (!target.login) continue;
-    const auth = (await readAuthFile(host, target.login.file)).auths?.[joining.wish.name]?.auth;
+    const auth = (await readAuthFile(host, target.login.file)).auths?.[inputs.request.name]?.auth;
     const [, who = '', word = ''] =
       /^([^:]+):(.*)$/s.exec(Buffer.from(auth ?? '', 'base64').toString()) ?? [];
-    if (who && (user === undefined || user === who) && (await mayBeSent(target, joining, former, host)))
+    if (who && (user === undefined || user === who) && (await mayBeSent(target, inputs, former, host)))
       return { user: who, password: new Secret(word) };
   }
   return undefined;
@@ -69,26 +69,29 @@ async function kept(host: Host, joining: Joining, former: Former, user: string |
 
 /**
  * Verifies that no program starts to send a stored login in clear.
- * @param joining with the login that this run makes; it replaces a stored one
+ * @param inputs with the login that this run makes; it replaces a stored one
  * @throws CliError (exit 2) that names the files
  */
-export async function verifyNoneExposed(joining: Joining, host: Host): Promise<void> {
-  const { wish, trust, targets, credentials } = joining;
+export async function verifyNoneExposed(inputs: JoinInputs, host: Host): Promise<void> {
+  const { request, trust, targets, credentials } = inputs;
   if (trust.kind !== 'http') return;
   const found: { file: string; tool: string }[] = [];
   for (const target of targets) {
     const { login, reads = [] } = target;
-    if ((credentials && login) || (await isSo(target, joining, host))) continue;
+    if ((credentials && login) || (await isSo(target, inputs, host))) continue;
     for (const file of reads)
-      if (await keepsLogin(host, file, wish.name))
+      if (await keepsLogin(host, file, request.name))
         found.push({ file, tool: file === login?.file ? login.tool : 'docker' });
   }
   if (found.length === 0) return;
   const files = [...new Set(found.map(({ file }) => file))];
   const tools = [...new Set(found.map(({ tool }) => tool))];
-  throw new CliError(`A login for ${wish.name} is kept here and would travel in clear from now on.`, {
+  throw new CliError(`A login for ${request.name} is kept here and would travel in clear from now on.`, {
     why: `Kept in ${files.join(', ')}; nothing shows that it was ever meant for plain HTTP.`,
-    fix: ['Remove the login, then run this again:', ...tools.map((tool) => `  ${tool} logout ${wish.name}`)],
+    fix: [
+      'Remove the login, then run this again:',
+      ...tools.map((tool) => `  ${tool} logout ${request.name}`),
+    ],
     exitCode: 2,
   });
 }
@@ -100,17 +103,17 @@ export async function verifyNoneExposed(joining: Joining, host: Host): Promise<v
  */
 export async function chooseLogin(
   context: Context,
-  joining: Joining,
+  inputs: JoinInputs,
   former: Former,
 ): Promise<Credentials | undefined> {
   const { answers, env, host, output } = context;
-  const { wish, found, trust, targets } = joining;
+  const { request, found, trust, targets } = inputs;
   const at = trusted(found, trust);
   const dry = isOn(context, 'dry-run');
   const interactive = mayAsk(context);
   const welcome = async (credentials: Credentials) => dry || (await isWelcome(found, at, credentials));
   if (found.login.kind === 'none' || !targets.some(({ login }) => login)) return undefined;
-  const users = [wish.user ?? 'admin'];
+  const users = [request.user ?? 'admin'];
   const given = await givenPasswords(answers, env, host, users);
   const [entry] = [...given];
   if (entry) {
@@ -121,27 +124,27 @@ export async function chooseLogin(
       exitCode: 2,
     });
   }
-  const before = await kept(host, joining, former, wish.user);
+  const before = await kept(host, inputs, former, request.user);
   if (before && (await welcome(before))) return before;
   if (dry) return undefined;
-  if (!output.terminal || (!interactive && !wish.user)) {
-    if (!wish.user) return undefined;
-    throw new CliError(`Missing: the password of ${wish.user}.`, {
+  if (!output.terminal || (!interactive && !request.user)) {
+    if (!request.user) return undefined;
+    throw new CliError(`Missing: the password of ${request.user}.`, {
       fix: ['--password-stdin < FILE, --password-file FILE, or REGISTRY_SETUP_PASSWORD'],
       exitCode: 2,
     });
   }
-  return askUntilWelcome(context, wish, found, at);
+  return askUntilWelcome(context, request, found, at);
 }
 
 async function askUntilWelcome(
   context: Context,
-  wish: Wish,
+  request: ClientRequest,
   found: Found,
   at: Endpoint,
 ): Promise<Credentials> {
   const prompts = await context.prompts();
-  let user = wish.user;
+  let user = request.user;
   for (;;) {
     user ??= await prompts.input({
       message: 'Log in as',
@@ -160,6 +163,6 @@ async function askUntilWelcome(
     context.output.say(
       `  ${context.output.paint('red', '✖')} The registry refuses ${credentials.user} with this password.`,
     );
-    user = wish.user;
+    user = request.user;
   }
 }

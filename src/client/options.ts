@@ -13,7 +13,7 @@ export interface Address {
   scheme?: 'http' | 'https';
 }
 
-export interface Wish extends Address {
+export interface ClientRequest extends Address {
   /** The registry as in an image's name, and as every tool calls it. */
   name: string;
   /** Its directory in certs.d, if that cannot be its name. */
@@ -56,7 +56,7 @@ export function parseFingerprint(text: string): string | undefined {
 }
 
 /** Reads the flags; the user was asked for `host` before. @throws InputError with every problem */
-export function readWish(answers: Answers, targets: readonly string[]): Wish {
+export function readWish(answers: Answers, targets: readonly string[]): ClientRequest {
   const problems: Problem[] = [];
   const text = (name: 'host' | 'ca' | 'ca-fingerprint' | 'address') =>
     answers[name]?.value as string | undefined;

@@ -3,12 +3,12 @@ import { dirname } from 'node:path';
 import type { Credentials, Endpoint } from '../registry/http.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 import { doneTitle } from './screens.ts';
 import type { Target, TargetName, Trust } from './target.ts';
 
-export interface Joining {
-  wish: Wish;
+export interface JoinInputs {
+  request: ClientRequest;
   found: Found;
   trust: Trust;
   targets: Target[];
@@ -30,7 +30,7 @@ export function trusted({ at }: Found, trust: Trust): Endpoint {
 
 function loginResource(
   { login }: Target,
-  { name }: Wish,
+  { name }: ClientRequest,
   { user, password }: Credentials,
   made: Set<string>,
 ): Resource[] {
@@ -49,21 +49,21 @@ interface Part {
 
 /** Returns the plan for this machine. Reads only. @throws CliError as Target.resources does */
 export async function clientPlan({
-  wish,
+  request,
   found,
   trust,
   targets,
   credentials,
   hosts,
   made,
-}: Joining): Promise<Part[]> {
+}: JoinInputs): Promise<Part[]> {
   const parts: Part[] =
-    hosts.length > 0 ? [{ title: `${wish.host} is in the hosts file`, resources: hosts }] : [];
+    hosts.length > 0 ? [{ title: `${request.host} is in the hosts file`, resources: hosts }] : [];
   for (const target of targets)
     parts.push({ title: doneTitle(target, trust), resources: await target.resources(trust, found) });
   if (!credentials) return parts;
   for (const target of targets) {
-    const resources = loginResource(target, wish, credentials, made);
+    const resources = loginResource(target, request, credentials, made);
     // Two engines may share one command line, and with it the login.
     const twice = parts.some((part) => JSON.stringify(part.resources) === JSON.stringify(resources));
     const title = `Logged in as ${credentials.user} (${target.login?.tool})`;

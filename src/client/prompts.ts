@@ -9,7 +9,7 @@ import type { Answers } from '../settings/answers.ts';
 import { describeRoot } from './certificate.ts';
 import { UnknownName, verifyReachable, whereIs } from './connect.ts';
 import { discover, type Found } from './discover.ts';
-import { parseAddress, type Wish } from './options.ts';
+import { type ClientRequest, parseAddress } from './options.ts';
 
 /** Asks for the registry and adds it to the answers. @throws CliError (exit 2) if there is no terminal */
 export async function askHost(context: Context, answers: Answers, interactive: boolean): Promise<void> {
@@ -30,21 +30,21 @@ export async function askHost(context: Context, answers: Answers, interactive: b
 }
 
 /** Looks at the registry. At a terminal, asks for the address of a name that does not resolve. */
-export async function look(wish: Wish, context: Context, interactive: boolean): Promise<Found> {
+export async function look(request: ClientRequest, context: Context, interactive: boolean): Promise<Found> {
   try {
-    const ip = await whereIs(wish, context.host);
-    await verifyReachable(ip, wish);
-    return await discover(wish, ip);
+    const ip = await whereIs(request, context.host);
+    await verifyReachable(ip, request);
+    return await discover(request, ip);
   } catch (error) {
     if (!(error instanceof UnknownName) || !interactive) throw error;
     context.output.say(`  ${error.message}`);
     const prompts = await context.prompts();
     const address = await prompts.input({
-      message: `The IP address of ${wish.host} (for a line in /etc/hosts)`,
+      message: `The IP address of ${request.host} (for a line in /etc/hosts)`,
       validate: (text) => isIP(text.trim()) > 0 || `"${text}" is not an IP address.`,
     });
-    wish.address = address.trim();
-    return look(wish, context, interactive);
+    request.address = address.trim();
+    return look(request, context, interactive);
   }
 }
 

@@ -1,7 +1,7 @@
 // Proof by use: a program pulls an image that exists, or the registry itself answers that an image does not exist.
 import { digest } from '../registry/api.ts';
 import { ask, type Credentials, type Endpoint } from '../registry/http.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 import type { Pull } from './target.ts';
 
 const MANY = 5;
@@ -31,7 +31,7 @@ async function sizeOf(
 /** Chooses what to pull: the smallest of a few small images, or one that cannot exist. */
 export async function choosePull(
   at: Endpoint,
-  { name }: Wish,
+  { name }: ClientRequest,
   credentials: Credentials | undefined,
 ): Promise<Pull> {
   const none = `${name}/registry-setup/probe:none`;

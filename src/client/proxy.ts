@@ -1,11 +1,11 @@
 // Finds proxies that would catch the registry: a company's proxy does not know a machine in the next room.
 import { leftOut } from '../registry/no-proxy.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 /** Returns a warning if a daemon, or a command line, would ask a proxy for the registry. */
 export function proxyWarnings(
   proxy: { http: string; https: string; no: string },
-  { host, port }: Wish,
+  { host, port }: ClientRequest,
 ): string[] {
   const used = proxy.https || proxy.http;
   if (!used || leftOut(proxy.no, host, port)) return [];

@@ -68,7 +68,7 @@ const PATIENCE = 120;
  * @throws CliError that names the run that does not end in time; Interrupted
  */
 export async function oneAtATime<T>(context: Context, base: string, work: () => Promise<T>): Promise<T> {
-  const { host, calm, signal, output } = context;
+  const { host, uninterruptible, signal, output } = context;
   const { state, lock } = paths(base);
   const me = await thisProcess(host, context.line);
   const tell = ({ command, pid }: LockHolder) => output.say(`Waiting for "${command}" (pid ${pid}) …`);
@@ -85,7 +85,7 @@ export async function oneAtATime<T>(context: Context, base: string, work: () => 
   try {
     return await work();
   } finally {
-    await calm.remove(lock);
-    for (const path of [state, base, dirname(base)]) if (!(await calm.rmdir(path))) break;
+    await uninterruptible.remove(lock);
+    for (const path of [state, base, dirname(base)]) if (!(await uninterruptible.rmdir(path))) break;
   }
 }

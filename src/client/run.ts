@@ -10,7 +10,7 @@ import { openRun } from '../reconcile/recover.ts';
 import { ask } from '../registry/http.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { rememberWay } from './former.ts';
-import { clientPlan, type Joining, trusted } from './plan.ts';
+import { clientPlan, type JoinInputs, trusted } from './plan.ts';
 import { choosePull } from './proof.ts';
 import { madeForOthers, memoryOf, oneAtATime } from './records.ts';
 
@@ -20,9 +20,9 @@ export interface Prepared {
 }
 
 /** Compares the plan with the machine; what is no longer served or wanted is to be removed. Reads only. */
-export async function prepare(joining: Joining, context: Context, oldest: Oldest): Promise<Prepared> {
-  const plan = await clientPlan(joining);
-  const owned = (id: string) => joining.targets.some(({ owns }) => owns.some((path) => id.startsWith(path)));
+export async function prepare(inputs: JoinInputs, context: Context, oldest: Oldest): Promise<Prepared> {
+  const plan = await clientPlan(inputs);
+  const owned = (id: string) => inputs.targets.some(({ owns }) => owns.some((path) => id.startsWith(path)));
   const all = plan.flatMap(({ resources }) => resources);
   const old = orphans(all, oldest).filter(({ of }) => owned(of.id));
   const removals: { title: string; resources: Planned[] } = {
@@ -40,8 +40,8 @@ export async function prepare(joining: Joining, context: Context, oldest: Oldest
 }
 
 /** Returns what `join` would change. Reads only. */
-export async function preview(joining: Joining, context: Context): Promise<Prepared> {
-  return prepare(joining, context, await readOldest(context.host, memoryOf(joining.base, joining.wish.name)));
+export async function preview(inputs: JoinInputs, context: Context): Promise<Prepared> {
+  return prepare(inputs, context, await readOldest(context.host, memoryOf(inputs.base, inputs.request.name)));
 }
 
 /** How long a program in Go, such as dockerd, goes on with a hosts file that it has read (package net, hosts.go); milliseconds. */
@@ -60,7 +60,7 @@ const triedAgain = ({ title, run }: Step, signal: AbortSignal): Step => ({
 
 /** Returns a pull by every target that can pull now; without a login, only a request to the registry. */
 function proofSteps(
-  { wish, found, trust, targets, credentials, blocked }: Joining,
+  { request, found, trust, targets, credentials, blocked }: JoinInputs,
   proven: string[],
 ): Step[] {
   const at = trusted(found, trust);
@@ -68,9 +68,9 @@ function proofSteps(
     title: 'The registry answers over a trusted connection',
     run: async () => {
       const { status } = await ask(at, 'GET', '/v2/', {}).catch((error) => {
-        throw new CliError(`${wish.name} is not trusted.`, { why: (error as Error).message });
+        throw new CliError(`${request.name} is not trusted.`, { why: (error as Error).message });
       });
-      return `${wish.name} answers${at.tls ? ' over TLS' : ''}${status === 401 ? ', and asks for a login' : ''}`;
+      return `${request.name} answers${at.tls ? ' over TLS' : ''}${status === 401 ? ', and asks for a login' : ''}`;
     },
   };
   // Without a login nothing may be pulled.
@@ -82,7 +82,7 @@ function proofSteps(
         title: `${label}: a pull`,
         run: async (report) => {
           report('looking for a small image');
-          const pull = await choosePull(at, wish, credentials);
+          const pull = await choosePull(at, request, credentials);
           report(`pulling ${pull.name}`);
           await prove(pull);
           proven.push(label);
@@ -96,42 +96,42 @@ function proofSteps(
 }
 
 /** Takes the lock, applies the plan and proves it, or restores everything. Returns the changes, and the labels of targets that pulled. */
-export const join = (joining: Joining, context: Context): Promise<Joined> =>
-  oneAtATime(context, joining.base, () => joinAlone(joining, context));
+export const join = (inputs: JoinInputs, context: Context): Promise<Joined> =>
+  oneAtATime(context, inputs.base, () => joinAlone(inputs, context));
 
 interface Joined {
   changes: Change[];
   proven: string[];
 }
 
-async function joinAlone(joining: Joining, context: Context): Promise<Joined> {
-  const { host, output, signal, calm } = context;
-  const dir = memoryOf(joining.base, joining.wish.name);
+async function joinAlone(inputs: JoinInputs, context: Context): Promise<Joined> {
+  const { host, output, signal, uninterruptible } = context;
+  const dir = memoryOf(inputs.base, inputs.request.name);
   const proven: string[] = [];
   const run = await openRun(context, dir);
   try {
     // Another run may have made some of it, or taken it back, since the targets were found.
-    const made = await madeForOthers(host, joining.base, dir);
-    joining.made.clear();
-    for (const path of made) joining.made.add(path);
-    const { parts, changes } = await prepare(joining, context, run.oldest);
+    const made = await madeForOthers(host, inputs.base, dir);
+    inputs.made.clear();
+    for (const path of made) inputs.made.add(path);
+    const { parts, changes } = await prepare(inputs, context, run.oldest);
     const done = parts.map(({ title, changes: own }) => ({ own, step: stepOf(title, own, host, run) }));
     const isLogin = (own: Change[]) => own.some(({ resource }) => resource.kind === 'login');
     // Programs ask for the new name in these steps.
     const named = changes.some(({ resource }) => resource.kind === 'hosts');
     const asking = [
       ...done.filter(({ own }) => isLogin(own)).map(({ step }) => step),
-      ...proofSteps(joining, proven),
+      ...proofSteps(inputs, proven),
     ];
     const steps = [
       ...done.filter(({ own }) => !isLogin(own)).map(({ step }) => step),
       ...(named ? asking.map((step) => triedAgain(step, signal)) : asking),
     ];
     const remembered = async () => {
-      await rememberWay(run, joining.trust.kind === 'http' ? 'http' : 'tls');
+      await rememberWay(run, inputs.trust.kind === 'http' ? 'http' : 'tls');
       return [];
     };
-    await applyOrUndo({ steps, afterwards: [remembered], run, output, signal, calm });
+    await applyOrUndo({ steps, afterwards: [remembered], run, output, signal, uninterruptible });
     return { changes, proven };
   } finally {
     await run.release();

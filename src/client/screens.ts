@@ -3,7 +3,7 @@ import { describeCertificate } from '../certificates/fields.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import type { Paint } from '../terminal/output.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 import type { Target, TargetName, Trust } from './target.ts';
 
 const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
@@ -73,7 +73,7 @@ export const pasteScreen = (lines: string[]): string[] => [
 ];
 
 /** Returns the last lines: what the user can paste now, and what is left. */
-export function endLines({ name }: Wish, targets: Target[], loginLeft: boolean): string[] {
+export function endLines({ name }: ClientRequest, targets: Target[], loginLeft: boolean): string[] {
   const after = targets.flatMap((target) => target.after ?? []);
   const own: Partial<Record<TargetName, string>> = { podman: 'podman', containerd: 'nerdctl' };
   const tool = targets.every(({ name }) => own[name]) ? own[targets[0]?.name ?? 'docker'] : 'docker';

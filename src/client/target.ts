@@ -4,7 +4,7 @@ import type { Daemon } from '../dockerd/types.ts';
 import type { Host } from '../host/host.ts';
 import type { Resource, ResourceOf } from '../resources/resource.ts';
 import type { Found } from './discover.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 /** `public`: this machine trusts the server already, by its own roots. `known`: the CA is trusted already. */
 export type Trust =
@@ -36,7 +36,7 @@ export interface Person {
 export interface Look {
   host: Host;
   env: NodeJS.ProcessEnv;
-  wish: Wish;
+  request: ClientRequest;
   /** Tells whether a program is here, without starting it. */
   has(program: string): Promise<boolean>;
   person: Person;

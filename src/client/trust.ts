@@ -11,12 +11,12 @@ import { commandLine } from '../terminal/command.ts';
 import { certificateFault, describeRoot } from './certificate.ts';
 import type { Found } from './discover.ts';
 import type { Former } from './former.ts';
-import type { Wish } from './options.ts';
+import type { ClientRequest } from './options.ts';
 import { acceptPlain } from './plain.ts';
 import type { Trust } from './target.ts';
 
 export interface Trusting {
-  wish: Wish;
+  request: ClientRequest;
   found: Found;
   host: Host;
   /** Roots in the trust directories of this machine for the registry. */
@@ -83,7 +83,7 @@ function vouched(root: X509Certificate, chain: X509Certificate[]): X509Certifica
   return known;
 }
 
-async function fromFile({ wish, found, host }: Trusting, path: string): Promise<X509Certificate[]> {
+async function fromFile({ request, found, host }: Trusting, path: string): Promise<X509Certificate[]> {
   const where = `--ca ${path}`;
   const bytes = await host.read(path);
   if (!bytes) throw new InputError([{ where: '--ca', message: `there is no file ${path}` }]);
@@ -98,8 +98,8 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
       },
     ]);
   const given = (await readCertificates(file)).map((pem) => new X509Certificate(pem));
-  if (wish.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === wish.fingerprint))
-    throw wrongFingerprint(wish, given);
+  if (request.fingerprint && !given.some(({ fingerprint256 }) => fingerprint256 === request.fingerprint))
+    throw wrongFingerprint(request, given);
   const roots = given.map(String);
   const code = await refusal(found, roots);
   if (!code) return given;
@@ -117,7 +117,7 @@ async function fromFile({ wish, found, host }: Trusting, path: string): Promise<
 const line = (cert: X509Certificate | undefined) =>
   cert ? `${cert.subject.replaceAll('\n', ', ')}  ${cert.fingerprint256}` : 'nothing';
 
-function wrongFingerprint({ name, fingerprint }: Wish, roots: X509Certificate[]): CliError {
+function wrongFingerprint({ name, fingerprint }: ClientRequest, roots: X509Certificate[]): CliError {
   return new CliError(`${name} is not the registry with that fingerprint. Nothing was changed.`, {
     why: [`wanted: ${fingerprint}`, ...roots.map(({ fingerprint256 }) => `served: ${fingerprint256}`)].join(
       '\n',
@@ -143,15 +143,15 @@ async function servedRoots(found: Found): Promise<X509Certificate[]> {
  * @throws CliError (exit 2) if nobody decides, or the decision is no
  */
 export async function decideTrust(trusting: Trusting): Promise<Trust> {
-  const { wish, found, host, installed, confirm, former, confirmPlain } = trusting;
+  const { request, found, host, installed, confirm, former, confirmPlain } = trusting;
   if (!found.at.tls) {
-    await acceptPlain(wish, former, confirmPlain);
+    await acceptPlain(request, former, confirmPlain);
     return { kind: 'http' };
   }
-  const fault = certificateFault(found, wish);
+  const fault = certificateFault(found, request);
   if (fault) throw fault;
-  if (wish.ca) {
-    const roots = await fromFile(trusting, wish.ca);
+  if (request.ca) {
+    const roots = await fromFile(trusting, request.ca);
     return { kind: 'roots', roots, known: roots.every((root) => installed.some(sameAs(root))) };
   }
   const roots = await servedRoots(found);
@@ -161,13 +161,13 @@ export async function decideTrust(trusting: Trusting): Promise<Trust> {
     const all = [...vouched(root, found.chain), ...kept];
     return { kind: 'roots', roots: all.filter((cert, i) => all.findIndex(sameAs(cert)) === i), known };
   };
-  if (wish.fingerprint) {
-    const pinned = roots.find(({ fingerprint256 }) => fingerprint256 === wish.fingerprint);
+  if (request.fingerprint) {
+    const pinned = roots.find(({ fingerprint256 }) => fingerprint256 === request.fingerprint);
     if (pinned) return withOthers(pinned, installed.some(sameAs(pinned)));
-    if (roots.length > 0) throw wrongFingerprint(wish, roots);
+    if (roots.length > 0) throw wrongFingerprint(request, roots);
     const system = await publicTrust(found, host);
-    if (system && (await isPinned(found, system, wish.fingerprint))) return system;
-    throw withoutRoot(found, wish);
+    if (system && (await isPinned(found, system, request.fingerprint))) return system;
+    throw withoutRoot(found, request);
   }
   const old = roots.find((root) => installed.some(sameAs(root)));
   if (old) return withOthers(old, true);
@@ -176,12 +176,12 @@ export async function decideTrust(trusting: Trusting): Promise<Trust> {
   const system = await publicTrust(found, host);
   if (system) return system;
   const [root] = roots;
-  if (!root) throw withoutRoot(found, wish);
+  if (!root) throw withoutRoot(found, request);
   if (await confirm?.(root)) return withOthers(root, false);
-  throw undecided(root, wish, confirm !== undefined);
+  throw undecided(root, request, confirm !== undefined);
 }
 
-function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
+function withoutRoot({ chain }: Found, { name, port, host }: ClientRequest): CliError {
   const top = chain.at(-1);
   return new CliError(`The chain that ${name} sends ends without a root.`, {
     why: `It ends with ${line(top)},\nsigned by ${top?.issuer.replaceAll('\n', ', ') ?? 'nobody'}.`,
@@ -193,7 +193,7 @@ function withoutRoot({ chain }: Found, { name, port, host }: Wish): CliError {
   });
 }
 
-function undecided(root: X509Certificate, { host, port }: Wish, asked: boolean): CliError {
+function undecided(root: X509Certificate, { host, port }: ClientRequest, asked: boolean): CliError {
   if (asked)
     return new CliError('The registry is not trusted. Nothing was changed.', {
       fix: 'The right one:   registry-setup status      (on the server)',

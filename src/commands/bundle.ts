@@ -22,7 +22,7 @@ import { bytes } from '../terminal/output.ts';
 import { quoted, shellLine } from '../terminal/shell.ts';
 
 /** What goes into the file. */
-interface Wish {
+interface BundleRequest {
   refs: string[];
   /** The answers that count on the server unless the user gives others there. */
   answers: Record<string, unknown>;
@@ -39,12 +39,12 @@ interface Made {
 }
 
 export async function bundle(context: Context): Promise<void> {
-  const { host, calm, output, signal } = context;
+  const { host, uninterruptible, output, signal } = context;
   const file = await target(context);
-  const wish = await readWish(context);
-  const program = wish.archive ? undefined : await fetcher(host);
-  const absent = program ? await missingImages(host, wish.refs, program) : wish.refs;
-  if (isOn(context, 'dry-run')) return showPlan(context, file, wish, absent);
+  const request = await readWish(context);
+  const program = request.archive ? undefined : await fetcher(host);
+  const absent = program ? await missingImages(host, request.refs, program) : request.refs;
+  if (isOn(context, 'dry-run')) return showPlan(context, file, request, absent);
 
   await tryToWrite(context, file);
   // On disk, and not in memory as /tmp often is. Made without another program, so that no Ctrl-C comes before its name is known.
@@ -53,11 +53,11 @@ export async function bundle(context: Context): Promise<void> {
   await host.mkdir(folder, 0o700);
   const made: Made = { file, size: 0, sha256: '', architecture: '' };
   try {
-    await runSteps(steps(context, wish, made, { folder, program, absent }), output, signal);
+    await runSteps(steps(context, request, made, { folder, program, absent }), output, signal);
   } finally {
-    await calm.removeTree(folder);
+    await uninterruptible.removeTree(folder);
   }
-  tell(context, wish, made);
+  tell(context, request, made);
 }
 
 interface From {
@@ -68,11 +68,11 @@ interface From {
 
 function steps(
   { host, signal, env }: Context,
-  wish: Wish,
+  request: BundleRequest,
   made: Made,
   { folder, program, absent }: From,
 ): Step[] {
-  const { refs, answers, archive, node } = wish;
+  const { refs, answers, archive, node } = request;
   const saved = join(folder, 'images.tar');
   const write: Step = {
     title: made.file,
@@ -129,7 +129,7 @@ async function tryToWrite({ host }: Context, file: string): Promise<void> {
 }
 
 /** Reads the answers, and checks them here as the server would. @throws InputError with every problem */
-async function readWish({ answers: said, host }: Context): Promise<Wish> {
+async function readWish({ answers: said, host }: Context): Promise<BundleRequest> {
   const answers = mergeAnswers(said, await answersFile(said, host));
   const given = answers['image-archive'];
   const archive = given && resolve(String(given.value));
@@ -179,7 +179,7 @@ const told = (answers: Answers): Record<string, unknown> =>
 function showPlan(
   { output }: Context,
   file: string,
-  { refs, answers, archive, node }: Wish,
+  { refs, answers, archive, node }: BundleRequest,
   absent: string[],
 ): void {
   const images = refs.map((ref) => ({ ref, here: !absent.includes(ref) }));
@@ -197,7 +197,7 @@ function showPlan(
 
 const nodeText = (node: Buffer | undefined) => (node ? `, node ${process.versions.node}` : '');
 
-function tell({ output, operands }: Context, { refs, answers, node }: Wish, made: Made): void {
+function tell({ output, operands }: Context, { refs, answers, node }: BundleRequest, made: Made): void {
   const { file, size, sha256, architecture } = made;
   output.json({ ok: true, file, bytes: size, sha256, architecture, images: refs, answers });
   const name = quoted(basename(operands[0] ?? file));

@@ -5,7 +5,7 @@ import { askLogin } from '../client/discover.ts';
 import { formerOf } from '../client/former.ts';
 import { chooseLogin, verifyNoneExposed } from '../client/login.ts';
 import { readWish } from '../client/options.ts';
-import { type Joining, trusted } from '../client/plan.ts';
+import { type JoinInputs, trusted } from '../client/plan.ts';
 import { askHost, askRestart, confirmPlain, confirmRoot, look } from '../client/prompts.ts';
 import { madeForOthers, memoryBase, memoryOf } from '../client/records.ts';
 import { needsRoot, pasteLines } from '../client/root-commands.ts';
@@ -45,14 +45,14 @@ export async function client(context: Context): Promise<void> {
 
   const interactive = mayAsk(context);
   if (!answers.host) await askHost(context, answers, interactive);
-  const wish = readWish(answers, TARGETS);
-  await awaitTurn(context, memoryOf(base, wish.name));
-  const made = await madeForOthers(host, base, memoryOf(base, wish.name));
-  const blocked: Joining['blocked'] = new Map();
+  const request = readWish(answers, TARGETS);
+  await awaitTurn(context, memoryOf(base, request.name));
+  const made = await madeForOthers(host, base, memoryOf(base, request.name));
+  const blocked: JoinInputs['blocked'] = new Map();
   const mayRestart = askRestart(context, interactive);
   const [found, targets] = await Promise.all([
-    look(wish, context, interactive),
-    findTargets({ host, env, has: finderOf(host, env), wish, person, made, blocked, mayRestart }),
+    look(request, context, interactive),
+    findTargets({ host, env, has: finderOf(host, env), request, person, made, blocked, mayRestart }),
   ]);
   output.say(...foundLines(found));
   const installed = await installedRoots(
@@ -60,25 +60,35 @@ export async function client(context: Context): Promise<void> {
     targets.flatMap(({ certs }) => certs ?? []),
   );
   const confirm = interactive ? (root: (typeof installed)[number]) => confirmRoot(context, root) : undefined;
-  const former = await formerOf({ host, env, person, wish }, base);
+  const former = await formerOf({ host, env, person, request }, base);
   const trust = await decideTrust({
-    ...{ wish, found, host, installed, confirm, former },
+    ...{ request, found, host, installed, confirm, former },
     confirmPlain: interactive ? () => confirmPlain(context) : undefined,
   });
   const inPlain = trust.kind === 'http';
-  found.login = await askLogin(wish, trusted(found, trust));
+  found.login = await askLogin(request, trusted(found, trust));
   output.say(
     ...trustLine(trust),
     ...targetLines(targets, paint),
     ...(inPlain ? inClear(paint) : []),
-    ...(inPlain && wish.mirror ? mirrorInClear(paint) : []),
+    ...(inPlain && request.mirror ? mirrorInClear(paint) : []),
   );
 
-  const hosts: ResourceOf<'hosts'>[] = wish.address
-    ? [{ kind: 'hosts', path: '/etc/hosts', name: wish.host, address: wish.address }]
+  const hosts: ResourceOf<'hosts'>[] = request.address
+    ? [{ kind: 'hosts', path: '/etc/hosts', name: request.host, address: request.address }]
     : [];
   for (const line of hosts) await mustAgree(line, host);
-  const all: Joining = { wish, found, trust, targets, credentials: undefined, base, blocked, made, hosts };
+  const all: JoinInputs = {
+    request,
+    found,
+    trust,
+    targets,
+    credentials: undefined,
+    base,
+    blocked,
+    made,
+    hosts,
+  };
   const { doable, lines } = await separate(all, context, person);
   // Finds out what each target needs, and so whether it can work at all: asks and reports that before the password.
   if (doable.targets.length > 0) await preview(doable, context);
@@ -90,10 +100,10 @@ export async function client(context: Context): Promise<void> {
   const early = interactive && !dry && inPlain && needsLogin;
   if (early) await askToGoAhead(context, (await preview(doable, context)).changes);
   const credentials = await chooseLogin(context, doable, former);
-  const joining = { ...doable, credentials };
+  const inputs = { ...doable, credentials };
   // A dry run at a terminal has not asked for the password that would replace a stored one.
-  if (!(dry && interactive)) await verifyNoneExposed(joining, host);
-  const { changes } = await preview(joining, context);
+  if (!(dry && interactive)) await verifyNoneExposed(inputs, host);
+  const { changes } = await preview(inputs, context);
   if (dry) {
     if (needsLogin) output.say(...notTried);
     return showDryRun(context, { changes });
@@ -102,8 +112,8 @@ export async function client(context: Context): Promise<void> {
   if (interactive && shared && !early) await askToGoAhead(context, changes);
   // With nothing to do, nothing is locked or written, unless the registry is now reached in another way (TLS, plain HTTP).
   const other = former.way !== undefined && (former.way === 'http') !== inPlain;
-  const done = changes.length > 0 || other ? await join(joining, context) : { changes, proven: [] };
-  await tell(context, joining, done, lines);
+  const done = changes.length > 0 || other ? await join(inputs, context) : { changes, proven: [] };
+  await tell(context, inputs, done, lines);
 }
 
 async function askToGoAhead(context: Context, changes: Change[]): Promise<void> {
@@ -113,12 +123,12 @@ async function askToGoAhead(context: Context, changes: Change[]): Promise<void> 
 }
 
 /** Separates what this user can do from the commands that only root can run. A target that needs those is not used yet. */
-async function separate(all: Joining, context: Context, person: Person) {
+async function separate(all: JoinInputs, context: Context, person: Person) {
   if (person.uid === 0) return { doable: all, lines: [] };
   const { host } = context;
   const lines: string[] = [];
-  const targets: Joining['targets'] = [];
-  const pasted = async (part: Joining) => {
+  const targets: JoinInputs['targets'] = [];
+  const pasted = async (part: JoinInputs) => {
     const { changes } = await prepare(part, context, new Map());
     const theirs = changes.filter((change) => needsRoot(change, person));
     for (const change of theirs) lines.push(...(await pasteLines(change, host)));
@@ -132,14 +142,14 @@ async function separate(all: Joining, context: Context, person: Person) {
 
 async function tell(
   { host, output }: Context,
-  { wish, found, trust, targets, credentials, blocked }: Joining,
+  { request, found, trust, targets, credentials, blocked }: JoinInputs,
   { changes, proven }: Awaited<ReturnType<typeof join>>,
   lines: string[],
 ): Promise<void> {
   output.json({
     ok: true,
     changed: changed(changes),
-    registry: { address: wish.name, tls: found.at.tls, login: found.login.kind },
+    registry: { address: request.name, tls: found.at.tls, login: found.login.kind },
     trust: trust.kind === 'roots' ? trust.roots.map(({ fingerprint256 }) => fingerprint256) : trust.kind,
     targets: targets.map(({ name, label }) => ({ name, label, proven: proven.includes(label) })),
     user: credentials?.user ?? null,
@@ -152,15 +162,15 @@ async function tell(
   }
   if (changes.length === 0) {
     const login = credentials ? `, and is logged in as ${credentials.user}` : '';
-    return output.say(`Nothing to do: this machine trusts ${wish.name}${login}.`);
+    return output.say(`Nothing to do: this machine trusts ${request.name}${login}.`);
   }
   const places = changes.some(({ resource }) => resource.kind === 'login') ? targets : [];
   const files = places.flatMap(({ login }) => (login ? login.file : []));
   for (const file of new Set(files))
-    if (await clearText(host, { file, registry: wish.name }))
+    if (await clearText(host, { file, registry: request.name }))
       output.say(
         `  ${output.paint('yellow', '!')} The password is readable in ${file};`,
         '    a credential helper would keep it elsewhere.',
       );
-  output.say(...endLines(wish, targets, found.login.kind !== 'none' && !credentials));
+  output.say(...endLines(request, targets, found.login.kind !== 'none' && !credentials));
 }

@@ -1,18 +1,18 @@
 // The menu of a registry that is here: runs what the user chooses in it.
 import type { Context } from '../context.ts';
 import { Declined } from '../errors.ts';
-import { existing } from '../server/existing.ts';
+import { loadExisting } from '../server/existing.ts';
 import { askUser, type MenuChoice, openMenu } from '../server/wizard/menu.ts';
 import type { Settings } from '../settings/settings.ts';
 
 /** @returns the exit code of what the user chose; `change`: the set-up continues with its questions */
 export async function menu(context: Context): Promise<'change' | number> {
-  const wanted = await existing(context);
-  const ask = await openMenu(context, wanted);
+  const request = await loadExisting(context);
+  const ask = await openMenu(context, request);
   return untilDone(async () => {
     const choice = await ask();
     if (choice === 'change') return choice;
-    return (await act(context, choice, wanted.settings)) ?? 0;
+    return (await act(context, choice, request.settings)) ?? 0;
   });
 }
 

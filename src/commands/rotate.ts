@@ -7,11 +7,11 @@ import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
-import { asRecovered } from '../reconcile/recovered-host.ts';
-import { existing } from '../server/existing.ts';
+import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
+import { loadExisting } from '../server/existing.ts';
+import type { ServerRequest } from '../server/request.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { inDays } from '../server/screens/summary.ts';
-import type { Wanted } from '../server/wanted.ts';
 import type { Answers } from '../settings/answers.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { address } from '../settings/settings.ts';
@@ -33,7 +33,7 @@ export async function rotate(context: Context): Promise<void> {
   if (answers['token-key']?.value === true) return rotateTokenKey(context, change);
   const within = answers['if-expiring']?.value as number | undefined;
 
-  const before = await existing(context, change);
+  const before = await loadExisting(context, change);
   const { tls, cert, caCert } = before.settings;
   if (tls === 'insecure')
     throw new CliError('There is no certificate: this registry is plain HTTP.', {
@@ -50,41 +50,41 @@ export async function rotate(context: Context): Promise<void> {
   if (outdated && !ca) throw outdated;
 
   // A certificate that the user gave is not made here: only its file can be new.
-  const wanted = cert ? before : await rotated(context, change, before, { ca, within });
-  if (!wanted || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
-  const cutOff = ca && !outdated ? lostRoots(before, wanted) : [];
+  const request = cert ? before : await rotated(context, change, before, { ca, within });
+  if (!request || (cert && !before.certificates.site?.fresh)) return nothingToDo(context, before, within);
+  const cutOff = ca && !outdated ? lostRoots(before, request) : [];
   warn(context, outdated, cutOff);
-  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
   if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off'))
     throw unspoken(cutOff, (await readOwnCa(context.host, before.settings.dir)) === undefined);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
-  const message = `Replace ${what} of ${address(wanted.settings)}? The registry is down for a moment`;
+  const message = `Replace ${what} of ${address(request.settings)}? The registry is down for a moment`;
   await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
   // The timer asks for nothing: what it finds lost is not replaced.
   const newTrust = ca || (tls === 'self-signed' && within === undefined);
-  const result = await carryOut({ ...wanted, newTrust }, context);
-  const { site } = wanted.certificates;
+  const result = await carryOut({ ...request, newTrust }, context);
+  const { site } = request.certificates;
   const facts = site && certificateFacts(site);
   output.json({
     ok: true,
     changed: changed(result.changes),
     certificates: facts,
   });
-  if (facts) output.say('', ...outcome(wanted, facts, ca));
+  if (facts) output.say('', ...outcome(request, facts, ca));
 }
 
 /** Replaces the key for tokens. The registry knows both keys while tokens of the former one may live, so nothing under way ends. */
 async function rotateTokenKey(context: Context, change: Answers): Promise<void> {
   const { output } = context;
-  const wanted = await existing(context, change, { token: true });
-  if (wanted.settings.auth !== 'token')
+  const request = await loadExisting(context, change, { token: true });
+  if (request.settings.auth !== 'token')
     throw new CliError('--token-key: this registry has no tokens.', {
       fix: commandLine('--auth token'),
       exitCode: 2,
     });
-  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  await agree(context, `Replace the key for tokens of ${address(wanted.settings)}?`, true);
-  const { changes } = await carryOut(wanted, context);
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
+  await agree(context, `Replace the key for tokens of ${address(request.settings)}?`, true);
+  const { changes } = await carryOut(request, context);
   output.json({ ok: true, changed: changed(changes) });
   output.say(
     '',
@@ -95,7 +95,7 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
 
 type Facts = ReturnType<typeof certificateFacts>;
 
-function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): string[] {
+function outcome({ settings }: ServerRequest, { site, roots }: Facts, ca: boolean): string[] {
   const [root, ...former] = roots;
   return [
     `The new certificate ends on ${site.notAfter.slice(0, 10)}.`,
@@ -114,12 +114,12 @@ function outcome({ settings }: Wanted, { site, roots }: Facts, ca: boolean): str
 async function rotated(
   context: Context,
   change: Answers,
-  before: Wanted,
+  before: ServerRequest,
   { ca, within }: { ca: boolean; within: number | undefined },
-): Promise<Wanted | undefined> {
+): Promise<ServerRequest | undefined> {
   // Judges the served certificate: `before` holds a recreated one if that has expired.
   const { dir } = before.settings;
-  const [leaf] = (await readServed(await asRecovered(context.host, dir), dir))?.chain ?? [];
+  const [leaf] = (await readServed(await hostBeforeKilledRun(context.host, dir), dir))?.chain ?? [];
   if (within !== undefined && leaf && !ca && !dateFault(datesOf(leaf), new Date())) {
     const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
     const [root] = roots;
@@ -137,12 +137,12 @@ async function rotated(
     const life = (Date.parse(site.notAfter) - Date.parse(site.notBefore)) / DAY;
     if (site.daysLeft > Math.min(within, life / 3)) return undefined;
   }
-  return existing(context, change, { site: true, ca });
+  return loadExisting(context, change, { site: true, ca });
 }
 
 function nothingToDo(
   { output }: Context,
-  { settings, certificates }: Wanted,
+  { settings, certificates }: ServerRequest,
   within: number | undefined,
 ): void {
   const [leaf = ''] = splitPem(certificates.site?.chain ?? '');
@@ -173,8 +173,8 @@ interface LostRoot {
  * path length permits one CA below them and no more, and those past the length of chain that Java's clients take.
  */
 function lostRoots(
-  { certificates: { site: served } }: Wanted,
-  { certificates: { site } }: Wanted,
+  { certificates: { site: served } }: ServerRequest,
+  { certificates: { site } }: ServerRequest,
 ): LostRoot[] {
   if (!served || !site) return [];
   const { roots } = certificateFacts(served);

@@ -5,11 +5,11 @@ import { certificateFacts } from '../certificates/description.ts';
 import { type Context, isOn } from '../context.ts';
 import { refuseForeign } from '../engines/images/bundled.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
+import type { Outcome } from '../server/request.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { clientNews, formerTrust } from '../server/screens/client-changes.ts';
 import { clientLine, lacksLines, summaryLines } from '../server/screens/summary.ts';
 import { settle } from '../server/settle.ts';
-import type { Outcome } from '../server/wanted.ts';
 import { collect, firstWish } from '../server/wizard/collect.ts';
 import { review } from '../server/wizard/review.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
@@ -36,33 +36,33 @@ export async function setup(context: Context): Promise<number | undefined> {
     const { answers, dir, passwords } = asking;
     return settle(context, { answers, dir, passwords, facts, engine, keys, interactive });
   };
-  let wanted = await firstWish(context, collected, want);
-  const given = await givenPasswords(asking.answers, env, host, everyone(wanted.settings));
+  let request = await firstWish(context, collected, want);
+  const given = await givenPasswords(asking.answers, env, host, everyone(request.settings));
   if (given.size >= MANY) {
     const seconds = Math.ceil((given.size * HASH_SECONDS) / availableParallelism());
     context.output.say(`${given.size} passwords are hashed, which takes about ${seconds} s.`);
   }
   asking.passwords = new Map([...given, ...asking.passwords]);
-  wanted = { ...wanted, passwords: asking.passwords };
+  request = { ...request, passwords: asking.passwords };
 
   if (isOn(context, 'dry-run')) {
-    showDryRun(context, await preview(wanted, context));
+    showDryRun(context, await preview(request, context));
     return undefined;
   }
   if (interactive) {
-    const accepted = await review(context, asking, wanted, want);
+    const accepted = await review(context, asking, request, want);
     if (!accepted) return undefined;
-    wanted = accepted;
+    request = accepted;
   }
-  const former = await formerTrust(facts, host, wanted.settings.dir);
-  const outcome = await carryOut(wanted, context);
-  tell(context, wanted.settings, outcome, clientNews(former, wanted.settings, outcome.material.site));
+  const former = await formerTrust(facts, host, request.settings.dir);
+  const outcome = await carryOut(request, context);
+  tell(context, request.settings, outcome, clientNews(former, request.settings, outcome.secrets.site));
   return undefined;
 }
 
 function tell({ output }: Context, settings: Settings, outcome: Outcome, news: string[]): void {
-  const { changes, material, passwordFile } = outcome;
-  const { site } = material;
+  const { changes, secrets, passwordFile } = outcome;
+  const { site } = secrets;
   output.json({
     ok: true,
     changed: changed(changes),

@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
-import { existing } from '../server/existing.ts';
+import { loadExisting } from '../server/existing.ts';
 import { loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
@@ -16,9 +16,9 @@ const TOLD = ['unfinished', 'trust', 'storage', 'record'];
 /** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
   const { output } = context;
-  const wanted = await existing(context);
-  const { settings, engine, certificates } = wanted;
-  const seen = await look(context, wanted);
+  const request = await loadExisting(context);
+  const { settings, engine, certificates } = request;
+  const seen = await look(context, request);
   // What is served counts: clients can be given no certificate that a run has yet to make.
   const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings } = seen;

@@ -4,7 +4,7 @@ import { CliError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
 import type { Secret } from '../secret.ts';
-import { existing } from '../server/existing.ts';
+import { loadExisting } from '../server/existing.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { loginLines } from '../server/screens/summary.ts';
 import { askPassword } from '../server/wizard/questions/login.ts';
@@ -25,7 +25,7 @@ const usage = () => [
 export async function user(context: Context): Promise<void> {
   const [verb = 'list', ...names] = context.operands;
   if (verb !== 'list') await awaitTurn(context, dirOf(context.answers));
-  const { settings, facts } = await existing(context);
+  const { settings, facts } = await loadExisting(context);
   if (verb === 'list') return list(context, settings);
   const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
   const [name, ...more] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
@@ -157,14 +157,14 @@ async function change(
       await askPassword({ prompts: await context.prompts(), passwords: given }, name, false);
     passwords.set(name, given.get(name) ?? 'new');
   }
-  const found = await existing(context, answers);
+  const found = await loadExisting(context, answers);
   // The roles were decided before the password was asked for.
-  const wanted = { ...found, facts: { ...found.facts, seen }, passwords };
-  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(wanted, context));
-  const { settings } = wanted;
+  const request = { ...found, facts: { ...found.facts, seen }, passwords };
+  if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
+  const { settings } = request;
   if (verb === 'remove')
     await agree(context, `Remove ${name} from ${address(settings)}? ${name} cannot log in any more`, false);
-  const { changes, material, passwordFile } = await carryOut(wanted, context);
+  const { changes, secrets, passwordFile } = await carryOut(request, context);
   output.json({
     ok: true,
     changed: changed(changes),
@@ -176,5 +176,5 @@ async function change(
     remove: `${name} cannot log in any more.${settings.auth === 'token' ? ' A token from before is valid for up to 15 minutes.' : ''}`,
     password: `The password of ${name} is changed.`,
   };
-  output.say('', `${done[verb]}`, ...loginLines(material, passwordFile, output.paint));
+  output.say('', `${done[verb]}`, ...loginLines(secrets, passwordFile, output.paint));
 }

@@ -2,9 +2,9 @@
 // Asks any engine: which one is here, whether a service of the set-up runs, its last words.
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { keeperOf, scriptFiles, scriptPath, scriptProcess } from '../host/service-manager.ts';
+import { scriptFiles, scriptPath, scriptProcess, serviceManagerOf } from '../host/service-manager.ts';
 import { systemctl } from '../host/systemd.ts';
-import type { EngineWish, Settings } from '../settings/settings.ts';
+import type { EngineChoice, Settings } from '../settings/settings.ts';
 import { inspect, logs } from './containers.ts';
 import { dockerState } from './docker.ts';
 import { nativeInfo, type Supply } from './native.ts';
@@ -23,11 +23,11 @@ const nativeState = (host: Host, supply?: Supply): Promise<EngineState> =>
  * Returns the engine that the user wants; `auto`: a Docker that answers, else podman, else none at all, which is the smallest change.
  * Reports an engine that is here and does not answer: it may hold the port, and its user expects to find the registry in it.
  */
-export async function findEngine(host: Host, wish: EngineWish, supply?: Supply): Promise<EngineState> {
-  if (wish === 'native') return nativeState(host, supply);
-  if (wish === 'podman') return podmanState(host);
+export async function findEngine(host: Host, choice: EngineChoice, supply?: Supply): Promise<EngineState> {
+  if (choice === 'native') return nativeState(host, supply);
+  if (choice === 'podman') return podmanState(host);
   const docker = await dockerState(host);
-  if (docker.state === 'ready' || wish === 'docker') return docker;
+  if (docker.state === 'ready' || choice === 'docker') return docker;
   const podman = await podmanState(host);
   if (podman.state === 'ready') return podman;
   if (docker.state !== 'absent') return docker;
@@ -55,9 +55,9 @@ type Where = Pick<Settings, 'engine' | 'name' | 'dir'>;
 /** Tells whether a service of the set-up runs: the registry, or another one by its name. */
 export async function isRunning(host: Host, at: Where, name = at.name): Promise<boolean> {
   if (at.engine !== 'native') return (await inspect(host, name, at.engine))?.running === true;
-  const keeper = await keeperOf(host);
-  if (keeper === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
-  const scope = { own: keeper === 'own systemd' };
+  const serviceManager = await serviceManagerOf(host);
+  if (serviceManager === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
+  const scope = { own: serviceManager === 'own systemd' };
   const { code } = await systemctl(host, scope, 'is-active', '--quiet', `${name}.service`);
   return code === 0;
 }
@@ -69,11 +69,11 @@ export async function lastLines(
   { name = at.name, lines = 10, since }: { name?: string; lines?: number; since?: Date } = {},
 ): Promise<string[]> {
   if (at.engine !== 'native') return logs(host, name, lines, since, at.engine);
-  const keeper = await keeperOf(host);
+  const serviceManager = await serviceManagerOf(host);
   const all =
-    keeper === 'script'
+    serviceManager === 'script'
       ? ((await host.read(scriptFiles(scriptPath(at)).log))?.toString() ?? '')
-      : await journal(host, name, lines, keeper === 'own systemd');
+      : await journal(host, name, lines, serviceManager === 'own systemd');
   return all
     .split('\n')
     .filter((line) => line.trim() !== '')

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type Keeper, keeperOf } from '../host/service-manager.ts';
+import { type ServiceManager, serviceManagerOf } from '../host/service-manager.ts';
 import { commandLine } from '../terminal/command.ts';
 import { visibleLines } from '../terminal/visible.ts';
 import { MANAGERS, type Manager, managerOf, type RegistryPackage } from './packages.ts';
@@ -16,7 +16,7 @@ export interface NativeInfo extends EngineInfo {
   package?: { manager: Manager; name: string; service: string };
   /** The program comes, or came, out of an archive of images. */
   fromImage?: true;
-  keeper: Keeper;
+  serviceManager: ServiceManager;
 }
 
 /** Sources of the registry's program beside this machine and its packages. */
@@ -69,8 +69,8 @@ export async function registryVersion(
  * @throws CliError if there is none of them
  */
 export async function nativeInfo(host: Host, supply?: Supply): Promise<NativeInfo> {
-  const keeper = await keeperOf(host);
-  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, keeper } as const;
+  const serviceManager = await serviceManagerOf(host);
+  const rest = { kind: 'native', logDriver: '', userns: false, rootless: false, serviceManager } as const;
   const own = supply && { ...rest, binary: ownProgram(supply.dir), version: '', fromImage: true as const };
   const { version } = own ? await registryVersion(host, own.binary) : {};
   if (own && (version || supply?.archive === 'first')) return { ...own, version: version ?? '' };

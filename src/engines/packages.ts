@@ -191,10 +191,10 @@ export interface EnginePackage {
  * Returns the engine that the packages of this system provide: the wanted one; without a wish Docker, else podman.
  * @returns undefined if the manager is unknown, or has none of them
  */
-export async function enginePackage(host: Host, wish?: Program): Promise<EnginePackage | undefined> {
+export async function enginePackage(host: Host, choice?: Program): Promise<EnginePackage | undefined> {
   const manager = await managerOf(host);
   if (!manager) return undefined;
-  const programs: Program[] = wish ? [wish] : ['docker', 'podman'];
+  const programs: Program[] = choice ? [choice] : ['docker', 'podman'];
   for (const program of programs) {
     const name = MANAGERS[manager].engines[program];
     const version = name && (await candidate(host, manager, name));

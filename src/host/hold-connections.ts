@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import { listeningPorts } from './ports.ts';
 
 /** A port of this machine; `bind` as in Settings. */
-export interface Door {
+export interface Listener {
   bind: string;
   port: number;
 }
@@ -22,8 +22,8 @@ const isSix = (bind: string) => bind.includes(':');
  * Returns rules in a table of their own, so that no other rule changes. The port is an element that the kernel removes when it expires.
  * Matches packets for this machine itself, not those that it forwards to others. (nft(8): sets, fib)
  */
-function nftRules(doors: Door[]): string {
-  const rule = ({ bind }: Door) =>
+function nftRules(doors: Listener[]): string {
+  const rule = ({ bind }: Listener) =>
     `${isEverywhere(bind) ? '' : `${isSix(bind) ? 'ip6' : 'ip'} daddr ${bind} `}fib daddr type local tcp dport @ports tcp flags & (syn | ack) == syn drop`;
   const rules = doors.map(rule).join('; ');
   const chain = (hook: string) => `chain ${hook} { type filter hook ${hook} priority raw; ${rules}; }`;
@@ -38,7 +38,7 @@ function nftRules(doors: Door[]): string {
 }
 
 /** Returns the same for iptables: each rule has the time from which it matches nothing. (iptables-extensions(8): time, addrtype) */
-function iptablesRules(doors: Door[], six: boolean): string {
+function iptablesRules(doors: Listener[], six: boolean): string {
   const until = new Date(Date.now() + ENDS_AFTER * 1000).toISOString().slice(0, 19);
   const rules = doors
     .filter(({ bind }) => isEverywhere(bind) || isSix(bind) === six)
@@ -56,7 +56,7 @@ const FAMILIES = ['iptables', 'ip6tables'];
 type By = 'nft' | 'iptables';
 
 /** Drops the first packet of new connections. Returns undefined if this machine cannot: then connections are refused for a moment. */
-async function shut(host: Host, doors: Door[]): Promise<By | undefined> {
+async function shut(host: Host, doors: Listener[]): Promise<By | undefined> {
   if (host.machine.uid !== 0) return undefined;
   const { code } = await host.run('nft', ['-f', '-'], { input: nftRules(doors) });
   if (code === 0) return 'nft';
@@ -72,7 +72,7 @@ async function shut(host: Host, doors: Door[]): Promise<By | undefined> {
  * Removes the rules; missing rules are no error.
  * @param by undefined: rules of a killed run, which may have used either program
  */
-export async function letIn(host: Host, by?: By): Promise<void> {
+export async function releaseConnections(host: Host, by?: By): Promise<void> {
   if (host.machine.uid !== 0) return;
   const ours = async (tool: string) => {
     const { stdout } = await host.run(tool, ['-w', '5', '-t', 'raw', '-S']);
@@ -91,13 +91,13 @@ export async function letIn(host: Host, by?: By): Promise<void> {
  * Does some work while new connections to these ports wait.
  * @throws what the work throws
  */
-export async function whileTheyWait<T>(host: Host, doors: Door[], work: () => Promise<T>): Promise<T> {
+export async function holdConnections<T>(host: Host, doors: Listener[], work: () => Promise<T>): Promise<T> {
   const by = doors.length > 0 ? await shut(host, doors) : undefined;
   try {
     return await work();
   } finally {
     // After Ctrl-C this host runs no command: the roll-back removes the rules.
-    if (by && !host.signal?.aborted) await letIn(host, by);
+    if (by && !host.signal?.aborted) await releaseConnections(host, by);
   }
 }
 

@@ -4,10 +4,10 @@ import type { Host } from './host.ts';
 import { hasSystemd } from './systemd.ts';
 
 /** What keeps a program running. */
-export type Keeper = 'systemd' | 'own systemd' | 'script';
+export type ServiceManager = 'systemd' | 'own systemd' | 'script';
 
 /** Returns systemd if it runs this machine; without root, the user's own systemd if it runs; else a script. */
-export async function keeperOf(host: Host): Promise<Keeper> {
+export async function serviceManagerOf(host: Host): Promise<ServiceManager> {
   const { uid } = host.machine;
   if (uid === 0) return (await hasSystemd(host)) ? 'systemd' : 'script';
   return (await host.stat(`/run/user/${uid}/systemd`)) ? 'own systemd' : 'script';

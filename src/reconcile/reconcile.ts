@@ -134,14 +134,21 @@ export interface Apply {
   output: Output;
   signal: AbortSignal;
   /** The host without the abort signal: the same Ctrl-C must not interrupt the roll-back. */
-  calm: Host;
+  uninterruptible: Host;
 }
 
 /**
  * Does all steps, or nothing: if a step fails or the user presses Ctrl-C, undoes everything of this run.
  * @throws CliError with the step's error, and what was undone or must be undone by hand
  */
-export async function applyOrUndo({ steps, afterwards, run, output, signal, calm }: Apply): Promise<void> {
+export async function applyOrUndo({
+  steps,
+  afterwards,
+  run,
+  output,
+  signal,
+  uninterruptible,
+}: Apply): Promise<void> {
   try {
     if (steps.length > 0) await runSteps(steps, output, signal);
     for (const next of afterwards ?? []) {
@@ -149,11 +156,11 @@ export async function applyOrUndo({ steps, afterwards, run, output, signal, calm
       if (more.length > 0) await runSteps(more, output, signal);
     }
     if (signal.aborted) throw new Interrupted();
-    await run.commit(calm);
+    await run.commit(uninterruptible);
   } catch (error) {
     const cause = signal.aborted ? new Interrupted('Interrupted.') : error;
     output.say(output.paint('dim', 'Putting everything back …'));
-    const failures = await run.rollBack(calm);
+    const failures = await run.rollBack(uninterruptible);
     throw withOutcome(cause, failures);
   }
 }

@@ -23,10 +23,10 @@ const patienceOf = (context: Context): Patience | undefined =>
 async function recoverWith(context: Context, dir: string, run: Run): Promise<void> {
   const left = run.unfinished;
   if (!left) return;
-  const { output, calm } = context;
+  const { output, uninterruptible } = context;
   const rest = left.committed ? 'Only the cleanup was left.' : 'Undoing what it had done …';
   if (!left.told) output.say(`The run "${left.command}" of ${left.since} was interrupted. ${rest}`);
-  const failures = await recover(calm, dir, run, left);
+  const failures = await recover(uninterruptible, dir, run, left);
   if (failures.length === 0 || left.told) return;
   output.say('Not everything could be undone. Left to do by hand:', ...failures.map((line) => `  ${line}`));
 }
@@ -53,14 +53,14 @@ export async function openRun(context: Context, dir: string): Promise<Run> {
  * @throws as openRun
  */
 export async function awaitTurn(context: Context, dir: string): Promise<void> {
-  const { host, calm } = context;
+  const { host, uninterruptible } = context;
   await untilFree(host, dir, patienceOf(context));
   if (isOn(context, 'dry-run')) return;
   if (!(await host.stat(lockPath(dir))) && !(await readUnfinished(host, dir))) return;
   const run = await openRun(context, dir);
   try {
     // Of the killed run only directories are left, which the lock is in.
-    await run.rollBack(calm);
+    await run.rollBack(uninterruptible);
   } finally {
     await run.release();
   }

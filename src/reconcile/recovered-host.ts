@@ -3,7 +3,7 @@ import type { Host } from '../host/host.ts';
 import { readUnfinished } from './journal.ts';
 
 /** Returns a host that reads files as they were before a killed run. @throws CliError if a newer version wrote the journal */
-export async function asRecovered(host: Host, dir: string): Promise<Host> {
+export async function hostBeforeKilledRun(host: Host, dir: string): Promise<Host> {
   const left = await readUnfinished(host, dir);
   if (!left || left.committed) return host;
   // The last entry is undone first: of two ways back for one file, the older one counts.

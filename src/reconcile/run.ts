@@ -1,7 +1,7 @@
 // A run and its files in DIR/.state: its lock, its way back (journal), the way back to before the first set-up (oldest).
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { letIn } from '../host/hold-connections.ts';
+import { releaseConnections } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { type Key, textOfKey } from '../resources/key.ts';
 import type { Vault } from '../resources/provider.ts';
@@ -145,21 +145,21 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       if (left.length === 0) return host.remove(at.journal);
       await journal.replace(left);
     },
-    async commit(calm) {
+    async commit(uninterruptible) {
       if (entries.length > 0) {
         // Writes everything before the commit, so that a full disk shows while there is a way back.
         const next = oldestText(withEntries(oldest, entries));
         if (next !== (await textIn(at.oldest, host))) await host.write(at.next, next, { mode: 0o600 });
         await journal.commit();
       }
-      await finish(calm, dir, run, entries).catch(() => {});
+      await finish(uninterruptible, dir, run, entries).catch(() => {});
     },
-    async rollBack(calm) {
-      const { failures } = await rollBackEntries(calm, entries);
+    async rollBack(uninterruptible) {
+      const { failures } = await rollBackEntries(uninterruptible, entries);
       if (failures.length > 0) return failures;
-      await calm.remove(at.next);
-      await calm.remove(at.journal);
-      await dropCopies(calm, dir, oldest);
+      await uninterruptible.remove(at.next);
+      await uninterruptible.remove(at.journal);
+      await dropCopies(uninterruptible, dir, oldest);
       return [];
     },
     async release() {
@@ -221,7 +221,7 @@ async function rollBackEntries(
 ): Promise<{ failures: string[]; failed: Entry[] }> {
   const failures: string[] = [];
   const failed = new Set<Entry>();
-  await letIn(host);
+  await releaseConnections(host);
   const undo = async (entry: Entry, steps: UndoStep[]) => {
     const before = failures.length;
     for (const step of steps) await attempt(entry.title, step, host, failures);

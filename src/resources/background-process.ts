@@ -1,6 +1,6 @@
 // A program that runs in the background on a machine without systemd: a shell script starts it, and restarts it when it dies.
 import { CliError } from '../errors.ts';
-import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import { holdConnections, type Listener, untilListening } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptProcess } from '../host/service-manager.ts';
 import { shellLine } from '../terminal/shell.ts';
@@ -12,7 +12,7 @@ export interface ProcessResource {
   name: string;
   script: string;
   digest: string;
-  door?: Door;
+  door?: Listener;
 }
 
 /** `digest`: of the process to start; `was`: of the process before the change, which stays if it still runs. */
@@ -77,7 +77,7 @@ export const background: Provider<ProcessResource, ProcessStep> = {
 
   async apply({ script, digest, door: at }, host) {
     const door = (await scriptProcess(host, script)) && at;
-    await whileTheyWait(host, door ? [door] : [], async () => {
+    await holdConnections(host, door ? [door] : [], async () => {
       await stop(host, script);
       await start(host, script, digest);
       if (door) await untilListening(host, door.port);

@@ -13,7 +13,7 @@ import {
 import * as images from '../engines/images/store.ts';
 import type { Service } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
-import { untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import { holdConnections, untilListening } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -140,7 +140,7 @@ export const container: Provider<ContainerResource, Steps> = {
     await renameContainer(host, id, setAsideName(name, id), engine);
     await createContainer(host, service, digest);
     if (!running) return void (await startContainer(host, name, engine));
-    await whileTheyWait(host, publish, async () => {
+    await holdConnections(host, publish, async () => {
       await stopContainer(host, id, engine);
       await startContainer(host, name, engine);
       const { pid = 0 } = (await inspect(host, name, engine)) ?? {};

@@ -1,6 +1,6 @@
 // A systemd service of the set-up: its file, enabled, running. The file has the digest of what the service reads: a change restarts it.
 import { dirname, join } from 'node:path';
-import { type Door, untilListening, whileTheyWait } from '../host/hold-connections.ts';
+import { holdConnections, type Listener, untilListening } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
 import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
@@ -14,7 +14,7 @@ export interface UnitResource {
   name: string;
   text: string;
   own?: true;
-  door?: Door;
+  door?: Listener;
 }
 
 /** `was`: the state before the change, as stateOf returns it. */
@@ -47,7 +47,7 @@ const isOurs = async (unit: Unit, host: Host): Promise<boolean> =>
  */
 async function switchUnit(
   host: Host,
-  { name, own, on, door }: Unit & { on: boolean; door?: Door | undefined },
+  { name, own, on, door }: Unit & { on: boolean; door?: Listener | undefined },
 ): Promise<void> {
   const unit = { name, unit: name, ...(own && { own }) };
   const file = `${name}.service`;
@@ -59,7 +59,7 @@ async function switchUnit(
   if (on) await mustSystemctl(host, unit, 'enable', '--quiet', '--no-reload', file);
   if (on || !(await hasRead(host, unit, file))) await mustSystemctl(host, unit, 'daemon-reload');
   if (!on) return;
-  await whileTheyWait(host, door ? [door] : [], async () => {
+  await holdConnections(host, door ? [door] : [], async () => {
     await mustSystemctl(host, unit, 'restart', file);
     if (door) await untilListening(host, door.port);
   });

@@ -4,7 +4,7 @@ import { siteNames } from '../certificates/names.ts';
 import type { Keys, Renew } from '../certificates/site.ts';
 import type { Context } from '../context.ts';
 import { ownAddresses } from '../host/addresses.ts';
-import { asRecovered } from '../reconcile/recovered-host.ts';
+import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -19,7 +19,7 @@ export async function certificatesFor(
   renew: Renew,
 ): Promise<Certificates> {
   const { output, env } = context;
-  const host = await asRecovered(context.host, settings.dir);
+  const host = await hostBeforeKilledRun(context.host, settings.dir);
   const addresses = (await ownAddresses(host)).map(({ address }) => address);
   const names = siteNames(settings, host.machine.hostname, addresses);
   return loadCertificates({ settings, names, keys, renew }, host, async (path) => {

@@ -7,12 +7,12 @@ import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/answers.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
-import type { EngineWish } from '../settings/settings.ts';
+import type { EngineChoice } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { certificatesFor } from './certificates.ts';
 import { elsewhereLines, registriesHere } from './elsewhere.ts';
 import { gatherFacts } from './plan/facts.ts';
-import type { Wanted } from './wanted.ts';
+import type { ServerRequest } from './request.ts';
 
 /**
  * Returns the request for the registry of --dir, from the settings of its last run.
@@ -20,9 +20,13 @@ import type { Wanted } from './wanted.ts';
  * @param renew what to recreate although it still fits
  * @throws CliError if this directory holds no registry, or if the engine does not answer; InputError (exit 2) for a wrong answer
  */
-export async function existing(context: Context, change: Answers = {}, renew: Renew = {}): Promise<Wanted> {
+export async function loadExisting(
+  context: Context,
+  change: Answers = {},
+  renew: Renew = {},
+): Promise<ServerRequest> {
   const dir = dirOf(context.answers);
-  const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineWish | undefined);
+  const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineChoice | undefined);
   if (!facts.last) throw await noRegistry(context.host, dir);
   const engine = readyInfo(facts.engine);
   const defaults = { dir, engine: engine.kind };

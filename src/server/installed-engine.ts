@@ -12,7 +12,7 @@ import type { Facts } from './plan/facts.ts';
  * Returns the facts with those of the engine, which runs by now.
  * @throws CliError if the engine does not answer, or holds something that is in the way
  */
-export async function brought(
+export async function checkInstalledEngine(
   host: Host,
   settings: Settings,
   facts: Facts,

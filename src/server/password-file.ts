@@ -5,37 +5,37 @@ import type { Step } from '../reconcile/progress.ts';
 import type { Run } from '../reconcile/run.ts';
 import { type FileResource, file as fileProvider } from '../resources/file.ts';
 import { everyone } from '../settings/readers.ts';
-import type { Material } from './plan/secrets.ts';
-import type { Wanted } from './wanted.ts';
+import type { Secrets } from './plan/secrets.ts';
+import type { ServerRequest } from './request.ts';
 
-const placeOf = ({ settings: { dir } }: Wanted) => join(dir, 'generated-passwords');
+const placeOf = ({ settings: { dir } }: ServerRequest) => join(dir, 'generated-passwords');
 
 /** Returns the file for the passwords of this run; undefined if none was generated, or if a terminal shows them. */
 export const passwordFile = (
-  wanted: Wanted,
-  { generated }: Material,
+  request: ServerRequest,
+  { generated }: Secrets,
   { output }: Context,
-): string | undefined => (generated.size > 0 && !output.terminal ? placeOf(wanted) : undefined);
+): string | undefined => (generated.size > 0 && !output.terminal ? placeOf(request) : undefined);
 
 /** Returns the step that adds generated passwords to the file, and removes those that were changed or whose user was removed. */
 export async function passwordSteps(
-  wanted: Wanted,
-  material: Material,
+  request: ServerRequest,
+  secrets: Secrets,
   context: Context,
   run: Run,
 ): Promise<Step[]> {
   const { host } = context;
-  const path = placeOf(wanted);
+  const path = placeOf(request);
   // While logins are off, the hashes stay for a return to them, and so do the passwords.
-  const asleep = wanted.settings.auth === 'none';
-  const users = everyone(wanted.settings);
+  const asleep = request.settings.auth === 'none';
+  const users = everyone(request.settings);
   const before = (await host.read(path))?.toString().split('\n').filter(Boolean) ?? [];
   const kept = before.filter((line) => {
     const [name = ''] = line.split(':');
-    return (asleep || users.includes(name)) && !wanted.passwords.has(name) && !material.generated.has(name);
+    return (asleep || users.includes(name)) && !request.passwords.has(name) && !secrets.generated.has(name);
   });
-  const shown = passwordFile(wanted, material, context) === undefined;
-  const made = shown ? [] : [...material.generated].map(([name, word]) => `${name}:${word.reveal()}`);
+  const shown = passwordFile(request, secrets, context) === undefined;
+  const made = shown ? [] : [...secrets.generated].map(([name, word]) => `${name}:${word.reveal()}`);
   if (made.length === 0 && kept.length === before.length) return [];
   const lines = [...kept, ...made];
   const write = async () => {

@@ -6,12 +6,12 @@ import * as images from '../engines/images/store.ts';
 import type { NativeInfo } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
 import type { Host } from '../host/host.ts';
-import { keeperOf } from '../host/service-manager.ts';
+import { serviceManagerOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
 import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
-import { asRecovered } from '../reconcile/recovered-host.ts';
+import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
@@ -22,25 +22,25 @@ import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
-import { brought } from './installed-engine.ts';
+import { checkInstalledEngine } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
 import { engineResources } from './plan/engine.ts';
 import { nativeOf } from './plan/native.ts';
-import { around } from './plan/network.ts';
+import { networkResources } from './plan/network.ts';
 import { renewalFacts, renewLine } from './plan/renewal.ts';
-import { loadMaterial } from './plan/secrets.ts';
+import { loadSecrets } from './plan/secrets.ts';
 import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
-import type { Outcome, Prepared, Wanted } from './wanted.ts';
+import type { Outcome, Prepared, ServerRequest } from './request.ts';
 
 /** Makes the plan and compares it with the machine. Reads only. */
 async function prepare(
-  wanted: Wanted,
+  request: ServerRequest,
   context: Context,
   oldest: Oldest,
 ): Promise<Prepared & { plan: Resource[] }> {
-  const { settings, facts, engine, passwords, archive, certificates } = wanted;
-  const material = await loadMaterial(settings, certificates, passwords, context.host);
+  const { settings, facts, engine, passwords, archive, certificates } = request;
+  const secrets = await loadSecrets(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
   const { uid } = context.host.machine;
   const host = askableHost(context.host, engine);
@@ -52,7 +52,7 @@ async function prepare(
     settings.auth === 'token' && settings.engine !== 'native'
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
-  const plan = serverPlan(settings, material, {
+  const plan = serverPlan(settings, secrets, {
     logDriver,
     userns,
     archive,
@@ -61,31 +61,31 @@ async function prepare(
     settingsText,
     native,
     selinux: facts.selinux,
-    around: await around(settings, engine, context.host, oldest),
-    keeper: settings.engine === 'podman' ? await keeperOf(context.host) : undefined,
+    networkResources: await networkResources(settings, engine, context.host, oldest),
+    serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
   const [first, rest] = await Promise.all([
     diff(engineResources(engine), context.host),
     diff([...plan, ...orphans(plan, oldest)], host),
   ]);
-  return { engine: first, changes: [...first, ...rest], material, renewByHand, plan };
+  return { engine: first, changes: [...first, ...rest], secrets, renewByHand, plan };
 }
 
 /** Returns what a run would change, for the review and --dry-run. Takes no lock. Reads only. */
-export async function preview(wanted: Wanted, context: Context): Promise<Prepared> {
-  const { dir } = wanted.settings;
-  const host = await asRecovered(context.host, dir);
-  return prepare(wanted, { ...context, host }, await readOldest(host, dir));
+export async function preview(request: ServerRequest, context: Context): Promise<Prepared> {
+  const { dir } = request.settings;
+  const host = await hostBeforeKilledRun(context.host, dir);
+  return prepare(request, { ...context, host }, await readOldest(host, dir));
 }
 
 /** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
-async function mayBegin(wanted: Wanted, context: Context): Promise<void> {
-  const { settings, facts } = wanted;
+async function mayBegin(request: ServerRequest, context: Context): Promise<void> {
+  const { settings, facts } = request;
   const found = await Promise.all([moved, renamed].map((check) => check(settings, facts, context.host)));
   const failed = findingsError(found.flat());
   if (failed) throw failed;
-  await mayReplaceTrust(wanted, context);
+  await mayReplaceTrust(request, context);
 }
 
 /**
@@ -106,21 +106,21 @@ async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string
 }
 
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
-export async function carryOut(wanted: Wanted, context: Context): Promise<Outcome> {
-  const { settings, passwords } = wanted;
-  const { host, output, signal, calm } = context;
-  await mustBeUnchanged(context, settings.dir, wanted.facts.seen);
-  await mayBegin(wanted, context);
+export async function carryOut(request: ServerRequest, context: Context): Promise<Outcome> {
+  const { settings, passwords } = request;
+  const { host, output, signal, uninterruptible } = context;
+  await mustBeUnchanged(context, settings.dir, request.facts.seen);
+  await mayBegin(request, context);
   const run = await openRun(context, settings.dir);
   try {
-    let now = wanted;
+    let now = request;
     const begin = async () => {
-      await mustBeUnchanged(context, settings.dir, wanted.facts.seen);
+      await mustBeUnchanged(context, settings.dir, request.facts.seen);
       return prepare(now, context, run.oldest);
     };
     // Only the directory for the lock exists so far: a failure here removes it.
     let prepared = await begin().catch(async (error) => {
-      await run.rollBack(calm);
+      await run.rollBack(uninterruptible);
       throw error;
     });
     if (await rememberAgain(run, prepared.plan, host, settings.dir))
@@ -131,8 +131,8 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     let images: Change[] = [];
     const fetch = async (): Promise<Step[]> => {
       // The engine runs now: replaces what the plan assumed about it.
-      if (isPending(wanted.engine)) {
-        now = { ...now, ...(await brought(host, settings, now.facts)) };
+      if (isPending(request.engine)) {
+        now = { ...now, ...(await checkInstalledEngine(host, settings, now.facts)) };
         prepared = await prepare(now, context, run.oldest);
       }
       images = prepared.changes.filter(({ resource }) => resource.kind === 'image');
@@ -141,7 +141,7 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
     const others = async (): Promise<Step[]> => {
       // The configuration of docker_auth depends on the registry in the image: plans again with the image.
       if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
-      const { changes, material } = prepared;
+      const { changes, secrets } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
       const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
       // The proof removes its test image: only a roll-back, or the recovery of a killed run, needs this record.
@@ -152,18 +152,18 @@ export async function carryOut(wanted: Wanted, context: Context): Promise<Outcom
       };
       return [
         ...stepsOf(rest, settings.dir, host, run),
-        ...(proof ? liveChecks(settings, material, changes, host, remember) : []),
-        ...(await passwordSteps(wanted, material, context, run)),
+        ...(proof ? liveChecks(settings, secrets, changes, host, remember) : []),
+        ...(await passwordSteps(request, secrets, context, run)),
       ];
     };
     const steps = stepsOf(engine, settings.dir, host, run);
-    await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, calm });
-    const { changes, material, renewByHand } = prepared;
-    const written = passwordFile(wanted, material, context);
+    await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, uninterruptible });
+    const { changes, secrets, renewByHand } = prepared;
+    const written = passwordFile(request, secrets, context);
     return {
       renewByHand,
       changes: [...new Set([...engine, ...images, ...changes])],
-      material,
+      secrets,
       ...(written && { passwordFile: written }),
     };
   } finally {

@@ -10,7 +10,7 @@ import { askableHost } from '../engines/pending.ts';
 import { type EngineInfo, TITLE } from '../engines/types.ts';
 import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { keeperOf } from '../host/service-manager.ts';
+import { serviceManagerOf } from '../host/service-manager.ts';
 import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/answers.ts';
 import { resolveSettings } from '../settings/resolve.ts';
@@ -19,11 +19,11 @@ import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
 import { findingsError } from './checks/finding.ts';
 import { preflight } from './checks/preflight.ts';
-import { aroundDefaults } from './plan/network.ts';
-import type { Wanted } from './wanted.ts';
+import { networkDefaults } from './plan/network.ts';
+import type { ServerRequest } from './request.ts';
 
 /** The user's answers, and what is known of the machine. */
-export interface Answered extends Pick<Wanted, 'passwords' | 'facts' | 'engine'> {
+export interface Answered extends Pick<ServerRequest, 'passwords' | 'facts' | 'engine'> {
   answers: Answers;
   /** The directory of the set-up. */
   dir: string;
@@ -40,7 +40,7 @@ export interface Answered extends Pick<Wanted, 'passwords' | 'facts' | 'engine'>
 export async function settle(
   context: Context,
   { answers, dir, passwords, facts, engine, keys, interactive }: Answered,
-): Promise<Wanted> {
+): Promise<ServerRequest> {
   const { host, output } = context;
   const source = await imageSource(context, answers);
   const { archive } = source;
@@ -51,7 +51,7 @@ export async function settle(
     engine: engine.kind,
   });
   if ('problems' in result) throw new InputError(result.problems);
-  const settings = { ...result.settings, ...(await aroundDefaults(result.settings, engine, facts, host)) };
+  const settings = { ...result.settings, ...(await networkDefaults(result.settings, engine, facts, host)) };
   const findings = await preflight(settings, facts, askableHost(host, engine));
   const failed = findingsError(findings);
   if (failed) throw failed;
@@ -74,18 +74,21 @@ export async function settle(
 /** Returns warnings of what the user may not expect of the engine. */
 async function engineWarnings(engine: EngineInfo, answers: Answers, host: Host): Promise<string[]> {
   if (engine.kind === 'docker') return [];
-  const keeper = await keeperOf(host);
+  const serviceManager = await serviceManagerOf(host);
   const { package: pack, fromImage } = engine as NativeInfo;
   const chosen = answers.engine !== undefined && answers.engine.value !== 'auto';
   const from = pack ? `, from the package ${pack.name}` : fromImage ? ', out of the image' : '';
   const warnings: string[] = [];
   if (engine.kind === 'native' && !chosen)
     warnings.push(`No container engine is here: the registry runs as a program of this machine${from}.`);
-  if (keeper === 'script')
+  if (serviceManager === 'script')
     warnings.push(
       `There is no systemd: the registry does not come back after a restart of the machine. To start it:   ${commandLine('--yes')}`,
     );
-  if (keeper === 'own systemd' && !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`)))
+  if (
+    serviceManager === 'own systemd' &&
+    !(await host.stat(`/var/lib/systemd/linger/${userInfo().username}`))
+  )
     warnings.push(
       'The registry stops when you log out and starts when you log in, unless:   loginctl enable-linger',
     );

@@ -23,8 +23,8 @@ import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { seenHere } from './plan/seen.ts';
+import type { ServerRequest } from './request.ts';
 import { preview } from './run.ts';
-import type { Wanted } from './wanted.ts';
 
 /** The result of one check. */
 interface Finding {
@@ -86,7 +86,7 @@ export interface ServerStatus extends Glance {
 const PATIENCE = 3_000;
 
 /** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
-export async function glance({ host }: Context, { settings, certificates }: Wanted): Promise<Glance> {
+export async function glance({ host }: Context, { settings, certificates }: ServerRequest): Promise<Glance> {
   const { site } = certificates;
   const served = site && (await siteOnDisk(host, settings.dir, site));
   const at = endpointOf({ settings, certificates: { ...certificates, site: served ?? site } });
@@ -120,34 +120,34 @@ function certificateFault(served: Site, onWire: string | undefined): Certificate
 }
 
 /** Checks everything that `status` tells; `findings` has the result of each check. Reads only. */
-export async function look(context: Context, wanted: Wanted): Promise<ServerStatus> {
-  const { settings, certificates } = wanted;
+export async function look(context: Context, request: ServerRequest): Promise<ServerStatus> {
+  const { settings, certificates } = request;
   const { site } = certificates;
-  const planned = preview(wanted, context);
+  const planned = preview(request, context);
   const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
   const at = endpointOf({ settings, certificates: { ...certificates, site: onDisk ?? site } });
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
   const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
-  const tokens = planned.then(({ material: { witness } }) => {
-    if (!witness) return true;
-    const isKnown = logins.some(({ name, hash }) => name === witness.name && hash === witness.hash);
-    return isKnown ? takesTokens(at, witness).catch(() => false) : undefined;
+  const tokens = planned.then(({ secrets: { probeAccount } }) => {
+    if (!probeAccount) return true;
+    const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
+    return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
   const [seen, left, { changes }, takes, lost, [elsewhere], forgotten] = await Promise.all([
-    glance(context, wanted),
+    glance(context, request),
     readUnfinished(context.host, settings.dir),
     planned,
     tokens,
-    lostTrust(wanted, context.host),
-    moved(settings, wanted.facts, context.host),
+    lostTrust(request, context.host),
+    moved(settings, request.facts, context.host),
     unrecorded(context.host, settings.dir),
   ]);
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
   // Another container or program may have taken the port while the registry was off.
   const isWell = seen.answer.ok && changes.length === 0;
-  const [taken] = isWell ? [] : await port(settings, wanted.facts, context.host);
-  const [away] = seen.answer.ok ? [] : await bound(settings, wanted.facts, context.host);
+  const [taken] = isWell ? [] : await port(settings, request.facts, context.host);
+  const [away] = seen.answer.ok ? [] : await bound(settings, request.facts, context.host);
   const obstacle = taken ?? away;
   const well = seen.answer.ok && !obstacle && takes !== false && !left;
   const outdated = well && (await byVersion(changes, settings, context.host));
@@ -235,7 +235,7 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };
 
-const endpointOf = ({ settings, certificates: { site } }: Pick<Wanted, 'settings' | 'certificates'>) =>
+const endpointOf = ({ settings, certificates: { site } }: Pick<ServerRequest, 'settings' | 'certificates'>) =>
   localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
 
 /** Returns what is here of the registry and in no record, in words; a run that was cut off has a record of its own. */

@@ -95,13 +95,13 @@ export async function removeRegistry(
   { dir, storage, made, purge, keep }: Removal,
   context: Context,
 ): Promise<void> {
-  const { host, output, signal, calm } = context;
+  const { host, output, signal, uninterruptible } = context;
   const run = await beginWithRoom(context, dir);
   try {
     for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
-    await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, calm });
+    await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, uninterruptible });
     // Something else removed what is left in here: forget its undo.
     run.oldest.clear();
     // Removing the images cannot be undone: it comes last, when nothing else can fail.

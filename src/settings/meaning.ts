@@ -1,5 +1,5 @@
 // What a row of the table of flags says about its setting: the default, the check, and the conversion.
-import type { Defaults, EngineWish, Settings } from './settings.ts';
+import type { Defaults, EngineChoice, Settings } from './settings.ts';
 import type { Wrong } from './validation.ts';
 
 /** A value as the user types it, or as it is in a file. */
@@ -24,7 +24,7 @@ export interface Meaning<T, G> {
   below?: 1 | 2;
 }
 
-type Typed<K extends keyof Settings> = K extends 'engine' ? EngineWish : NonNullable<Settings[K]>;
+type Typed<K extends keyof Settings> = K extends 'engine' ? EngineChoice : NonNullable<Settings[K]>;
 /** A setting that always exists has a default. */
 type Row<K extends keyof Settings> = Meaning<NonNullable<Settings[K]>, Typed<K>> &
   (object extends Pick<Settings, K> ? unknown : { default: unknown });

@@ -7,7 +7,7 @@ export type EngineKind = Program | 'native';
 /** The ports of the registry and docker_auth in their containers. */
 export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 
-export type EngineWish = EngineKind | 'auto';
+export type EngineChoice = EngineKind | 'auto';
 
 export type Auth = 'none' | 'htpasswd' | 'token';
 /** The kind of a key that is made here: P-256, or RSA. */

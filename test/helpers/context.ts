@@ -36,7 +36,7 @@ export async function runCommand(
     operands,
     line: `registry-setup ${line}`,
     host,
-    calm: host,
+    uninterruptible: host,
     output,
     signal: new AbortController().signal,
     env,

@@ -34,7 +34,7 @@ export interface Options {
   /** One that tells the run what it is about to do. */
   prove?: (run: Run) => Step;
   /** The host for going back, and for tidying up. */
-  calm?: FakeHost;
+  uninterruptible?: FakeHost;
 }
 
 /** Makes the machine follow a plan; an empty one is a removal, none at all changes nothing. */
@@ -43,13 +43,19 @@ export async function follow(
   plan: Resource[] | undefined,
   options: Options = {},
 ): Promise<Change[]> {
-  const { dir = DIR, signal = new AbortController().signal, more = [], prove, calm = host } = options;
+  const {
+    dir = DIR,
+    signal = new AbortController().signal,
+    more = [],
+    prove,
+    uninterruptible = host,
+  } = options;
   const run = await beginRun(host, dir, 'registry-setup in a test');
   try {
-    if (run.unfinished) await recover(calm, dir, run, run.unfinished);
+    if (run.unfinished) await recover(uninterruptible, dir, run, run.unfinished);
     const changes = plan ? await diff([...plan, ...orphans(plan, run.oldest)], host) : [];
     const steps = [...stepsOf(changes, dir, host, run), ...(prove ? [prove(run)] : []), ...more];
-    await applyOrUndo({ steps, run, output: silent(), signal, calm });
+    await applyOrUndo({ steps, run, output: silent(), signal, uninterruptible });
     return changes;
   } finally {
     await run.release();

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import type { EngineInfo } from '../../src/engines/types.ts';
 import { openings } from '../../src/host/firewall/firewall.ts';
 import { firewallNews } from '../../src/server/checks/firewall.ts';
-import { around, served, shutOpenings } from '../../src/server/plan/network.ts';
+import { networkResources, served, shutOpenings } from '../../src/server/plan/network.ts';
 import { readArguments } from '../../src/settings/arguments.ts';
 import { resolveSettings } from '../../src/settings/resolve.ts';
 import type { Settings } from '../../src/settings/settings.ts';
@@ -154,7 +154,7 @@ test('without root the commands for root are shown, and nothing is planned', asy
   const [news] = await firewallNews(settings('--open-port'), info, host);
   expect(news?.fix).toEqual(['sudo ufw allow 5000/tcp']);
   expect(await shutOpenings(settings(), info, host)).toEqual([]);
-  expect(await around(settings('--open-port'), info, host, new Map())).toEqual([]);
+  expect(await networkResources(settings('--open-port'), info, host, new Map())).toEqual([]);
 });
 
 test('a rule that refuses the port is reported, and none is added behind it', async () => {

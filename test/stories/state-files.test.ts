@@ -7,7 +7,7 @@ import { guard } from '../../src/commands/guard.ts';
 import { VERSION } from '../../src/package.ts';
 import { FORMAT, readOldest, readUnfinished } from '../../src/reconcile/journal.ts';
 import { diff, wayBack } from '../../src/reconcile/reconcile.ts';
-import { asRecovered } from '../../src/reconcile/recovered-host.ts';
+import { hostBeforeKilledRun } from '../../src/reconcile/recovered-host.ts';
 import { removal } from '../../src/reconcile/removal.ts';
 import { beginRun } from '../../src/reconcile/run.ts';
 import { textOfKey } from '../../src/resources/key.ts';
@@ -121,7 +121,7 @@ describe('what was written before there was a format', () => {
 
   test('an interrupted run is put back', async () => {
     const { host, before } = await cutOff('killed', 'docker start registry');
-    const seen = await asRecovered(host, DIR);
+    const seen = await hostBeforeKilledRun(host, DIR);
     expect((await seen.read(`${DIR}/config/config.yml`))?.toString()).toBe('one');
     await follow(host, undefined);
     expect(await diff(smallPlan(), host)).toEqual([]);

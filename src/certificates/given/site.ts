@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InputError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { SiteNames } from '../names.ts';
-import { type AskPassphrase, readServed, type Site, signedSite, type Wish } from '../site.ts';
+import { type AskPassphrase, type CertificateRequest, readServed, type Site, signedSite } from '../site.ts';
 import { splitPem } from '../split.ts';
 
 async function file(host: Host, flag: string, path: string) {
@@ -46,7 +46,7 @@ async function readGiven(
  * @throws InputError (exit 2) with every fault
  */
 export async function readySite(
-  { settings, names, now }: Wish,
+  { settings, names, now }: CertificateRequest,
   host: Host,
   askFor: AskPassphrase,
 ): Promise<Site> {
@@ -84,9 +84,13 @@ export async function readySite(
  * Returns a certificate signed by the CA of `--ca-cert` and `--ca-key`. The key is read only to sign, and never copied.
  * @throws InputError (exit 2) with every fault
  */
-export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase): Promise<Site> {
+export async function givenCaSite(
+  request: CertificateRequest,
+  host: Host,
+  askFor: AskPassphrase,
+): Promise<Site> {
   const { verifyCa } = await import('./checks.ts');
-  const { settings, names } = wish;
+  const { settings, names } = request;
   const { dir, caCert = '', caKey, days } = settings;
   const warnings: string[] = [];
   const kept = await keptIssuers(host, dir, caCert);
@@ -103,7 +107,7 @@ export async function givenCaSite(wish: Wish, host: Host, askFor: AskPassphrase)
     );
   const tail = checked?.ca.chain ?? kept ?? [];
   const permitted = await permittedNames(tail, names);
-  const part = await signedSite({ ...wish, names: permitted }, host, {
+  const part = await signedSite({ ...request, names: permitted }, host, {
     cert: tail[0] ?? '',
     tail,
     key: async () => (checked ?? (await open())).pair.key,

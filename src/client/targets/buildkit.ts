@@ -13,16 +13,16 @@ export function buildkitdToml(name: string, trust: Trust, ca: string[]): string 
 }
 
 /** Returns the directory of the builders' files for the registry. */
-export const folderOf = ({ person, env, wish }: Pick<Look, 'person' | 'env' | 'wish'>) =>
-  join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'registry-setup', wish.name.replace(':', '_'));
+export const folderOf = ({ person, env, request }: Pick<Look, 'person' | 'env' | 'request'>) =>
+  join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'registry-setup', request.name.replace(':', '_'));
 
 async function resources(look: Look, trust: Trust): Promise<Resource[]> {
   if (trust.kind === 'public') return [];
-  const { made, wish } = look;
+  const { made, request } = look;
   const folder = folderOf(look);
   const files = trust.kind === 'roots' ? trustFiles(folder, 'ca', trust.roots, made) : [];
   const ca = files.flatMap((file) => (file.kind === 'file' ? file.path : []));
-  const content = buildkitdToml(wish.name, trust, ca);
+  const content = buildkitdToml(request.name, trust, ca);
   return [
     directory(folder, made),
     ...files,

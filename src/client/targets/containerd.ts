@@ -24,9 +24,9 @@ export function hostsToml(name: string, trust: Trust, ca: string[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-async function resources({ host, wish, made }: Look, trust: Trust): Promise<Resource[]> {
+async function resources({ host, request, made }: Look, trust: Trust): Promise<Resource[]> {
   if (trust.kind === 'public') return [];
-  const dir = join(BASE, wish.name);
+  const dir = join(BASE, request.name);
   const path = join(dir, 'hosts.toml');
   const before = (await host.read(path))?.toString();
   if (before !== undefined && !isOurs(before))
@@ -35,13 +35,13 @@ async function resources({ host, wish, made }: Look, trust: Trust): Promise<Reso
       exitCode: 2,
     });
   const files =
-    trust.kind === 'roots' ? trustFiles(BASE, wish.name, trust.roots, made) : [directory(dir, made)];
+    trust.kind === 'roots' ? trustFiles(BASE, request.name, trust.roots, made) : [directory(dir, made)];
   const ca = files.flatMap((file) => (file.kind === 'file' ? file.path : []));
-  return [...files, { kind: 'file', path, content: hostsToml(wish.name, trust, ca), mode: 0o644 }];
+  return [...files, { kind: 'file', path, content: hostsToml(request.name, trust, ca), mode: 0o644 }];
 }
 
 export const containerd: Finder = async (look) => {
-  const { host, has, wish } = look;
+  const { host, has, request } = look;
   const [nerdctl, crictl, config, base] = await Promise.all([
     has('nerdctl'),
     has('crictl'),
@@ -58,7 +58,7 @@ export const containerd: Finder = async (look) => {
     name: 'containerd',
     label: `containerd ${version}`,
     note: 'no restart',
-    certs: join(BASE, wish.name),
+    certs: join(BASE, request.name),
     owns: [`${BASE}/`],
     resources: (trust) => resources(look, trust),
     ...(nerdctl && {

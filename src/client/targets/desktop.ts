@@ -5,7 +5,7 @@ import type { Finder } from '../target.ts';
 import { askDefault, dockerLogin, dockerResources } from './docker.ts';
 
 export const desktop: Finder = async (look) => {
-  const { wish, person } = look;
+  const { request, person } = look;
   const info = await askDefault(look);
   if (info === 'absent' || info === 'forbidden' || info.system !== 'Docker Desktop') return undefined;
   const folder = join(person.home, '.docker');
@@ -18,12 +18,14 @@ export const desktop: Finder = async (look) => {
   };
   // A path on Windows cannot have a colon; Docker looks for the name without it.
   const here =
-    process.platform === 'win32' ? { ...look, wish: { ...wish, folder: wish.name.replace(':', '') } } : look;
+    process.platform === 'win32'
+      ? { ...look, request: { ...request, folder: request.name.replace(':', '') } }
+      : look;
   return {
     name: 'desktop',
     label: `Docker Desktop (${info.version})`,
     note: 'takes effect when the app is restarted',
-    certs: join(daemon.certs, here.wish.folder ?? wish.name),
+    certs: join(daemon.certs, here.request.folder ?? request.name),
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(here, daemon, trust, info),
     login: dockerLogin(look),

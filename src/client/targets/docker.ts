@@ -8,7 +8,7 @@ import { once } from '../../host/once.ts';
 import { runAs, type Who } from '../../host/run-as.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { brokenPairs, directory, trustFiles } from '../certs-dir.ts';
-import { activeConflicts, aroundFlags } from '../conflicts.ts';
+import { activeConflicts, moveFlags } from '../conflicts.ts';
 import type { Found } from '../discover.ts';
 import { proxyWarnings } from '../proxy.ts';
 import { listIn } from '../records.ts';
@@ -38,15 +38,15 @@ export async function askDaemon(
 export const askDefault = ({ host, has }: Look): ReturnType<typeof askDaemon> =>
   once(host, 'docker info', async () => ((await has('docker')) ? askDaemon(host, {}) : 'absent'));
 
-/** Returns the resources for the trust of any dockerd. @throws CliError as aroundFlags does */
+/** Returns the resources for the trust of any dockerd. @throws CliError as moveFlags does */
 export async function dockerResources(
   look: Look,
   daemon: Daemon,
   trust: Trust,
   info: DaemonInfo | undefined,
 ): Promise<Resource[]> {
-  const { host, wish, made } = look;
-  const { name, mirror } = wish;
+  const { host, request, made } = look;
+  const { name, mirror } = request;
   const entryOf = (directive: Directive, entry: string, present: boolean): Resource => ({
     kind: 'daemonJson',
     daemon,
@@ -58,14 +58,14 @@ export async function dockerResources(
   });
   const listed = async (directive: Directive, entry: string): Promise<Resource[]> => [
     directory(dirname(daemon.config), made),
-    ...((await aroundFlags(look, daemon, directive, entry)) ?? [entryOf(directive, entry, true)]),
+    ...((await moveFlags(look, daemon, directive, entry)) ?? [entryOf(directive, entry, true)]),
   ];
   const url = `${trust.kind === 'http' ? 'http' : 'https'}://${name}`;
   const mirrors = mirror ? await listed('registry-mirrors', url) : [];
   if (trust.kind === 'http') return [...(await listed('insecure-registries', name)), ...mirrors];
 
   const files =
-    trust.kind === 'roots' ? trustFiles(daemon.certs, wish.folder ?? name, trust.roots, made) : [];
+    trust.kind === 'roots' ? trustFiles(daemon.certs, request.folder ?? name, trust.roots, made) : [];
   // While the registry is listed there, dockerd does not read certs.d, and accepts any certificate.
   const insecure = info ? hasEntry(info, 'insecure-registries', name) : true;
   const flags = insecure ? await activeConflicts(host, daemon, 'insecure-registries') : [];
@@ -117,7 +117,7 @@ async function forTokens(look: Look, info: DaemonInfo, trust: Trust): Promise<Re
 }
 
 export const docker: Finder = async (look) => {
-  const { host, env, has, wish, person } = look;
+  const { host, env, has, request, person } = look;
   // A dockerd elsewhere reads no file of this machine.
   if (env.DOCKER_HOST && !env.DOCKER_HOST.startsWith('unix://')) return undefined;
   const [said, installed] = await Promise.all([askDefault(look), has('dockerd')]);
@@ -125,7 +125,7 @@ export const docker: Finder = async (look) => {
   const other =
     info && (info.rootless || info.system === 'Docker Desktop' || info.root.startsWith('/var/snap'));
   if (other || (!info && !installed)) return undefined;
-  const certs = join(SYSTEM.certs, wish.name);
+  const certs = join(SYSTEM.certs, request.name);
   const forbidden = `This user may not talk to Docker:   sudo usermod -aG docker ${env.USER ?? '$USER'}      (then log in to this machine again)`;
   return {
     name: 'docker',
@@ -144,7 +144,7 @@ export const docker: Finder = async (look) => {
     reads: [dockerLogin(look).file],
     ...(info && { login: dockerLogin(look), prove: (pull) => pullWith(host, 'docker', pull, person) }),
     after: said === 'forbidden' ? [forbidden] : [],
-    warnings: [...(await brokenPairs(host, certs)), ...(info ? proxyWarnings(info.proxy, wish) : [])],
+    warnings: [...(await brokenPairs(host, certs)), ...(info ? proxyWarnings(info.proxy, request) : [])],
   };
 };
 

@@ -16,28 +16,28 @@ export function registriesYaml(name: string, trust: Trust, ca: string | undefine
   return `${lines.join('\n')}\n`;
 }
 
-async function resources({ host, wish, made }: Look, trust: Trust): Promise<Resource[]> {
+async function resources({ host, request, made }: Look, trust: Trust): Promise<Resource[]> {
   if (trust.kind === 'public') return [];
   // k3s takes one CA file: it holds all roots.
   const all = trust.kind === 'roots' ? trust.roots.map(String).join('') : undefined;
-  const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
+  const path = join(FOLDER, 'registry-setup', request.name, 'ca.crt');
   const ca: Resource[] = all
     ? [directory(dirname(path), made), { kind: 'file', path, content: all, mode: 0o644 }]
     : [];
-  const content = `${MARK}\n${registriesYaml(wish.name, trust, all && path)}`;
+  const content = `${MARK}\n${registriesYaml(request.name, trust, all && path)}`;
   const before = (await host.read(FILE))?.toString();
   const free = before === undefined || before === content;
   return free ? [...ca, directory(FOLDER, made), { kind: 'file', path: FILE, content, mode: 0o600 }] : ca;
 }
 
 export const k3s: Finder = async (look) => {
-  const { host, has, wish } = look;
+  const { host, has, request } = look;
   if (!(await has('k3s'))) return undefined;
   const { stdout } = await host.run('k3s', ['--version']);
   const before = (await host.read(FILE))?.toString() ?? MARK;
-  const foreign = !isOurs(before) || (before !== MARK && !before.includes(`"${wish.name}"`));
-  const path = join(FOLDER, 'registry-setup', wish.name, 'ca.crt');
-  const lines = registriesYaml(wish.name, { kind: 'public' }, path).trimEnd().split('\n');
+  const foreign = !isOurs(before) || (before !== MARK && !before.includes(`"${request.name}"`));
+  const path = join(FOLDER, 'registry-setup', request.name, 'ca.crt');
+  const lines = registriesYaml(request.name, { kind: 'public' }, path).trimEnd().split('\n');
   return {
     name: 'k3s',
     label: `k3s ${/v[\d.]+/.exec(stdout)?.[0] ?? ''}`,

@@ -32,14 +32,15 @@ const baseOf = ({ env, person }: Look) =>
     ? '/etc/containers'
     : join(env.XDG_CONFIG_HOME || join(person.home, '.config'), 'containers');
 
-async function resources({ host, wish, made, ...look }: Look, trust: Trust): Promise<Resource[]> {
-  const base = baseOf({ host, wish, made, ...look });
-  const certs = trust.kind === 'roots' ? trustFiles(join(base, 'certs.d'), wish.name, trust.roots, made) : [];
+async function resources({ host, request, made, ...look }: Look, trust: Trust): Promise<Resource[]> {
+  const base = baseOf({ host, request, made, ...look });
+  const certs =
+    trust.kind === 'roots' ? trustFiles(join(base, 'certs.d'), request.name, trust.roots, made) : [];
   const insecure = trust.kind === 'http';
-  if (!insecure && !wish.mirror) return certs;
+  if (!insecure && !request.mirror) return certs;
   const dir = join(base, 'registries.conf.d');
-  const path = join(dir, `50-registry-setup-${wish.name.replace(/[^\w.-]/g, '_')}.conf`);
-  const content = dropIn(wish.name, insecure, wish.mirror);
+  const path = join(dir, `50-registry-setup-${request.name.replace(/[^\w.-]/g, '_')}.conf`);
+  const content = dropIn(request.name, insecure, request.mirror);
   return [...certs, directory(dir, made), { kind: 'file', path, content, mode: 0o644 }];
 }
 
@@ -56,7 +57,7 @@ async function look(host: Host, tool: string, { image, name }: Pull): Promise<vo
 }
 
 export const podman: Finder = async (all) => {
-  const { host, env, has, wish, person } = all;
+  const { host, env, has, request, person } = all;
   const here = await Promise.all(TOOLS.map(has));
   const tools = TOOLS.filter((_, i) => here[i]);
   const [tool] = tools;
@@ -71,7 +72,7 @@ export const podman: Finder = async (all) => {
   return {
     name: 'podman',
     label: [`${tool} ${version}`, ...tools.slice(1)].join(', '),
-    certs: join(base, 'certs.d', wish.name),
+    certs: join(base, 'certs.d', request.name),
     owns: [`${base}/`],
     resources: (trust) => resources(all, trust),
     // Root cannot store another user's login: it is in that user's session.
@@ -79,13 +80,13 @@ export const podman: Finder = async (all) => {
     // podman looks in the second file for what the first one lacks.
     reads: [loginOf(all, tool).file, ownDockerLogins(env)],
     prove: (pull) => (tool === 'skopeo' ? look(host, tool, pull) : pullWith(host, tool, pull)),
-    ...(person.as && { after: [`As ${person.as}:   ${tool} login ${wish.name}`] }),
+    ...(person.as && { after: [`As ${person.as}:   ${tool} login ${request.name}`] }),
     warnings: [
       ...(shadowed
         ? [`${own} is there: with it ${tool} does not read /etc/containers/registries.conf.d.`]
         : []),
-      ...(proxied && !leftOut(noProxy, wish.host, wish.port)
-        ? [`${tool} asks the proxy of this shell for it; add ${wish.host} to NO_PROXY.`]
+      ...(proxied && !leftOut(noProxy, request.host, request.port)
+        ? [`${tool} asks the proxy of this shell for it; add ${request.host} to NO_PROXY.`]
         : []),
     ],
   };

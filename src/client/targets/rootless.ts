@@ -5,7 +5,7 @@ import type { Finder } from '../target.ts';
 import { askDaemon, dockerLogin, dockerResources, pullWith } from './docker.ts';
 
 export const rootless: Finder = async (look) => {
-  const { host, env, wish, person } = look;
+  const { host, env, request, person } = look;
   if (person.uid === 0 || !env.XDG_RUNTIME_DIR) return undefined;
   const path = `${env.XDG_RUNTIME_DIR}/docker.sock`;
   if (!(await host.stat(path))) return undefined;
@@ -23,7 +23,7 @@ export const rootless: Finder = async (look) => {
     name: 'rootless',
     label: `rootless Docker ${info.version}`,
     note: 'no restart',
-    certs: join(daemon.certs, wish.name),
+    certs: join(daemon.certs, request.name),
     owns: [`${folder}/`],
     resources: (trust) => dockerResources(look, daemon, trust, info),
     login: dockerLogin(look, daemon.socket),

@@ -13,7 +13,7 @@ export const SNAP: Daemon = {
 };
 
 export const snap: Finder = async (look) => {
-  const { host, wish } = look;
+  const { host, request } = look;
   if (!(await host.stat(CURRENT))) return undefined;
   const info = await askDaemon(host, SNAP);
   if (info === 'absent' || info === 'forbidden' || !info.root.startsWith('/var/snap')) return undefined;
@@ -21,7 +21,7 @@ export const snap: Finder = async (look) => {
     name: 'snap',
     label: `Docker ${info.version} (snap)`,
     note: 'no restart',
-    certs: join(SNAP.certs, wish.name),
+    certs: join(SNAP.certs, request.name),
     owns: [`${CURRENT}/`],
     resources: (trust) => dockerResources(look, SNAP, trust, info),
     login: dockerLogin(look),

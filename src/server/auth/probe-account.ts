@@ -9,7 +9,7 @@ import { generatePassword, hashGenerated, type Login, passwordFits } from './htp
 /** No user has this name: a user's name begins with a letter or a digit. */
 const NAME = '_proof';
 
-export interface Witness extends Login {
+export interface ProbeAccount extends Login {
   password: Secret;
 }
 
@@ -17,7 +17,7 @@ export interface Witness extends Login {
 export const placeOf = ({ dir }: Pick<Settings, 'dir'>) => join(dir, '.state/proof');
 
 /** Returns the kept account, or a new one. Its file holds the password and the hash: a run that changes nothing writes nothing. */
-export async function loadWitness(settings: Settings, host: Host): Promise<Witness> {
+export async function loadWitness(settings: Settings, host: Host): Promise<ProbeAccount> {
   const [kept = '', hash = ''] = (await host.read(placeOf(settings)))?.toString().split('\n') ?? [];
   const password = new Secret(kept);
   if (kept && hash && (await passwordFits(password, hash))) return { name: NAME, password, hash };

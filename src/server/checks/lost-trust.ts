@@ -6,7 +6,7 @@ import { type Context, mayAsk } from '../../context.ts';
 import { CliError, Declined } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { readOldest } from '../../reconcile/journal.ts';
-import { asRecovered } from '../../reconcile/recovered-host.ts';
+import { hostBeforeKilledRun } from '../../reconcile/recovered-host.ts';
 import { textOfKey } from '../../resources/key.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
@@ -29,7 +29,7 @@ interface Request {
 export async function lostTrust({ settings, facts }: Request, machine: Host): Promise<LostTrust | undefined> {
   const { dir, tls, cert, caCert } = settings;
   if (tls === 'insecure' || cert || caCert) return undefined;
-  const host = await asRecovered(machine, dir);
+  const host = await hostBeforeKilledRun(machine, dir);
   const oldest = await readOldest(host, dir);
   const remembered = (path: string) => oldest.has(textOfKey({ kind: 'file', id: join(dir, path) }));
   const served = await readServed(host, dir);
@@ -56,9 +56,9 @@ const lost = (place: string, what: string, command: string): LostTrust => ({
  * Verifies that a new CA, or a new certificate that clients trust itself, is wanted: `--yes` is no yes to that.
  * @throws CliError if nobody can be asked, Declined after a no
  */
-export async function mayReplaceTrust(wanted: Request, context: Context): Promise<void> {
-  if (wanted.newTrust) return;
-  const found = await lostTrust(wanted, context.host);
+export async function mayReplaceTrust(request: Request, context: Context): Promise<void> {
+  if (request.newTrust) return;
+  const found = await lostTrust(request, context.host);
   if (!found) return;
   if (!mayAsk(context)) throw new CliError(found.message, { fix: found.fix });
   context.output.say(found.message, ...found.fix.slice(0, 1));

@@ -14,7 +14,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
-import type { Material } from '../plan/secrets.ts';
+import type { Secrets } from '../plan/secrets.ts';
 import { checkRoles, untilAuthServes, withCause } from './roles.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, type Remember, sweepImage } from './test-image.ts';
 import { checkTls } from './tls.ts';
@@ -133,13 +133,13 @@ async function roundTrip(
 
 /**
  * Returns the steps of the proof that follows a change.
- * @param material has the passwords that this run knows; if it knows none, checks that need a login are left out
+ * @param secrets has the passwords that this run knows; if it knows none, checks that need a login are left out
  * @param changes the changes of this run
  * @param remember writes each test image to the journal before it is pushed
  */
 export function liveChecks(
   settings: Settings,
-  { known, site, witness }: Material,
+  { known, site, probeAccount }: Secrets,
   changes: Change[],
   host: Host,
   remember: Remember,
@@ -171,10 +171,10 @@ export function liveChecks(
   const steps = site ? [tls, logins] : [logins];
   if (settings.auth === 'token' && credentials)
     steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host, remember) });
-  else if (settings.auth === 'token' && witness)
+  else if (settings.auth === 'token' && probeAccount)
     steps.push({
       title: 'Tokens',
-      run: () => withCause(settings, host, () => checkWitness(at, witness)),
+      run: () => withCause(settings, host, () => checkWitness(at, probeAccount)),
     });
   else if (settings.auth === 'none' || credentials)
     steps.push({ title: 'A test image', run: () => roundTrip(settings, at, host, remember, credentials) });

@@ -1,7 +1,7 @@
 // Proves token mode: each role can do what it may, and is refused everything else. Checks the refusals as strictly.
 import { isRunning, lastLines } from '../../engines/engine.ts';
 import { CliError } from '../../errors.ts';
-import { whileTheyWait } from '../../host/hold-connections.ts';
+import { holdConnections } from '../../host/hold-connections.ts';
 import type { Host } from '../../host/host.ts';
 import { type Change, keyOf } from '../../reconcile/reconcile.ts';
 import { catalog, deleteManifest, digest } from '../../registry/api.ts';
@@ -67,7 +67,7 @@ export async function untilAuthServes(
   if (await serves(SETTLES)) return;
   // A reload cuts off open connections. Earlier ones have ended by then, and new ones wait.
   const door = { bind: settings.bind, port: settings.authPort };
-  if (!(await whileTheyWait(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
+  if (!(await holdConnections(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
 }
 
 type Known = Map<string, Secret>;

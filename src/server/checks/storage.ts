@@ -1,7 +1,7 @@
 // Checks the directory of the images before anything is touched: permissions, free space, and whether the images are there.
 import { dirname, join } from 'node:path';
 import type { Host } from '../../host/host.ts';
-import { keeperOf, scriptFiles, scriptPath } from '../../host/service-manager.ts';
+import { scriptFiles, scriptPath, serviceManagerOf } from '../../host/service-manager.ts';
 import { systemctlLine } from '../../host/systemd.ts';
 import type { EngineKind } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
@@ -92,8 +92,8 @@ export const moved: Check = async ({ storage: path, name, dir }, { last }, host)
 
 /** Returns the command that stops the registry. podman and the machine itself run it as a unit, which would start it again. */
 async function stopLine(engine: EngineKind = 'docker', at: { dir: string; name: string }, host: Host) {
-  const keeper = engine === 'docker' ? 'script' : await keeperOf(host);
-  if (keeper !== 'script')
-    return systemctlLine({ own: keeper === 'own systemd' }, 'stop', `${at.name}.service`).join(' ');
+  const serviceManager = engine === 'docker' ? 'script' : await serviceManagerOf(host);
+  if (serviceManager !== 'script')
+    return systemctlLine({ own: serviceManager === 'own systemd' }, 'stop', `${at.name}.service`).join(' ');
   return engine === 'native' ? `kill $(cat ${scriptFiles(scriptPath(at)).pid})` : `${engine} stop ${at.name}`;
 }

@@ -21,11 +21,11 @@ export function forEngine(service: Service, { engine }: Settings, { selinux }: P
 }
 
 /** Returns the container. Docker starts it with the machine; podman has no process for that, so a systemd unit does. */
-export function containerOf(service: Service, digest: string, { keeper }: PlanFacts): Resource[] {
+export function containerOf(service: Service, digest: string, { serviceManager }: PlanFacts): Resource[] {
   const { name, owner, engine } = service;
   const container: Resource = { kind: 'container', service, digest };
-  if (engine !== 'podman' || keeper === undefined || keeper === 'script') return [container];
-  const own = keeper === 'own systemd' ? { own: true as const } : {};
+  if (engine !== 'podman' || serviceManager === undefined || serviceManager === 'script') return [container];
+  const own = serviceManager === 'own systemd' ? { own: true as const } : {};
   const text = withLines(templateText('podman.service'), {
     Description: unitValue(`Private image registry in ${owner}: ${name}`),
     ExecStart: `/usr/bin/podman start ${name}`,

@@ -8,11 +8,11 @@ import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
 import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
-import { placeOf, type Witness } from '../auth/probe-account.ts';
+import { type ProbeAccount, placeOf } from '../auth/probe-account.ts';
 import type { PlanFacts } from './inputs.ts';
 
 /** Returns the file with the password of the probe account and its hash. */
-export const witnessFile = (settings: Settings, { password, hash }: Witness): Resource => ({
+export const probeAccountFile = (settings: Settings, { password, hash }: ProbeAccount): Resource => ({
   kind: 'file',
   path: placeOf(settings),
   content: `${password.reveal()}\n${hash}\n`,

@@ -9,10 +9,10 @@ import type { Host } from '../../host/host.ts';
 import { listeningPorts } from '../../host/ports.ts';
 import { carried } from '../../program/bundled.ts';
 import { digestOfFiles } from '../../reconcile/digest.ts';
-import { asRecovered } from '../../reconcile/recovered-host.ts';
+import { hostBeforeKilledRun } from '../../reconcile/recovered-host.ts';
 import type { Answers } from '../../settings/answers.ts';
 import { readAnswers } from '../../settings/arguments.ts';
-import type { EngineWish } from '../../settings/settings.ts';
+import type { EngineChoice } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { mayBeNew } from './known.ts';
 
@@ -47,17 +47,17 @@ export interface Facts {
 /**
  * Reads the facts, and the files of the set-up as they are in force: without what a killed run has changed. Changes nothing.
  * @param dir the directory of the set-up, with the settings of the last run
- * @param wish the engine that the user asked for; by default that of the last run
+ * @param choice the engine that the user asked for; by default that of the last run
  * @param archive images come out of a file, and without an engine the registry's program does
  * @throws CliError (exit 2) if the settings file cannot be read; CliError if it is gone or empty while a registry is here
  */
 export async function gatherFacts(
   machine: Host,
   dir: string,
-  wish?: EngineWish,
+  choice?: EngineChoice,
   archive = false,
 ): Promise<Facts> {
-  const host = await asRecovered(machine, dir);
+  const host = await hostBeforeKilledRun(machine, dir);
   const file = join(dir, 'settings.yml');
   const settingsText = (await host.read(file))?.toString();
   const last =
@@ -65,7 +65,7 @@ export async function gatherFacts(
       ? undefined
       : lastAnswers(readAnswers(file, readYaml(settingsText, file)), file);
   if (Object.keys(last ?? {}).length === 0) await mayBeNew(host, dir, file);
-  const before = (last ?? carriedAnswers()).engine?.value as EngineWish | undefined;
+  const before = (last ?? carriedAnswers()).engine?.value as EngineChoice | undefined;
   // A program that runs here already is not replaced by the one in the bundle.
   const kept = last?.engine?.value === 'native';
   const first = archive || (carried() !== undefined && !kept);
@@ -73,7 +73,7 @@ export async function gatherFacts(
   const [seen, release, engine, listening, addresses, enforce] = await Promise.all([
     digestOfFiles(host, dir).catch(() => ''),
     host.read('/etc/os-release'),
-    findEngine(host, wish ?? before ?? 'auto', supply),
+    findEngine(host, choice ?? before ?? 'auto', supply),
     listeningPorts(host),
     reachableAs(host),
     host.read('/sys/fs/selinux/enforce'),

@@ -1,5 +1,5 @@
 // Defines the facts about the machine that a plan is made from.
-import type { Keeper } from '../../host/service-manager.ts';
+import type { ServiceManager } from '../../host/service-manager.ts';
 import type { Resource } from '../../resources/resource.ts';
 import type { Native } from './native.ts';
 import type { Renewal } from './renewal.ts';
@@ -20,7 +20,7 @@ export interface PlanFacts {
   /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */
-  keeper?: Keeper | undefined;
+  serviceManager?: ServiceManager | undefined;
   /** Firewall rules and the hosts line, by which the registry is found. */
-  around?: Resource[];
+  networkResources?: Resource[];
 }

@@ -9,7 +9,7 @@ import { digestOf, templateText } from '../../templates.ts';
 import { quoted } from '../../terminal/shell.ts';
 
 /** What the plan must know of the program. */
-export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'keeper'> & {
+export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'serviceManager'> & {
   /** The user that it runs as; undefined: the user who sets it up, who is not root. */
   user?: string | undefined;
 };
@@ -23,7 +23,7 @@ export const nativeOf = (settings: Settings, info: NativeInfo, uid: number): Nat
   binary: info.binary,
   ...(info.package && { package: info.package }),
   ...(info.fromImage && { fromImage: info.fromImage }),
-  keeper: info.keeper,
+  serviceManager: info.serviceManager,
   user: uid === 0 ? userName(settings) : undefined,
 });
 
@@ -77,7 +77,7 @@ export function withLines(text: string, values: Record<string, string | undefine
 /** The capability to use ports below 1024, which else only root may use. */
 const LOW = 'CAP_NET_BIND_SERVICE';
 
-function unitText(settings: Settings, { binary, keeper, user }: Native, digest: string): string {
+function unitText(settings: Settings, { binary, serviceManager, user }: Native, digest: string): string {
   const { dir, storage, port } = settings;
   const home = [dir, storage].some((path) => /^\/(home|root|run\/user)(\/|$)/.test(path));
   const low = user && port < 1024 ? LOW : '';
@@ -88,7 +88,7 @@ function unitText(settings: Settings, { binary, keeper, user }: Native, digest: 
     ProtectHome: home ? 'no' : 'yes',
     CapabilityBoundingSet: low,
     AmbientCapabilities: low,
-    ...(keeper === 'own systemd' && { WantedBy: 'default.target', ...NOT_OWN }),
+    ...(serviceManager === 'own systemd' && { WantedBy: 'default.target', ...NOT_OWN }),
   });
   return `${text.trimEnd()}\n# It was started with ${digest}\n`;
 }
@@ -115,8 +115,8 @@ export function nativeService(settings: Settings, native: Native, inputs: string
   const { name, storage, bind, port } = settings;
   const door = { bind, port };
   const owner: Resource[] = native.user ? [{ kind: 'owner', path: storage, user: native.user }] : [];
-  if (native.keeper !== 'script') {
-    const own = native.keeper === 'own systemd' ? { own: true as const } : {};
+  if (native.serviceManager !== 'script') {
+    const own = native.serviceManager === 'own systemd' ? { own: true as const } : {};
     const digest = digestOf(unitText(settings, native, ''), ...inputs);
     return [...owner, { kind: 'unit', name, text: unitText(settings, native, digest), ...own, door }];
   }

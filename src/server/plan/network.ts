@@ -55,7 +55,7 @@ async function resting({ port, authPort, bind }: Settings, oldest: Oldest, host:
  * Returns defaults for questions without an answer: open the port if the firewall shuts it, add the hosts line if the name needs it.
  * Looks only at a new name: a name server that is down for a moment is no reason to write to a file.
  */
-export async function aroundDefaults(
+export async function networkDefaults(
   settings: Settings,
   engine: EngineInfo,
   { last }: Facts,
@@ -69,7 +69,7 @@ export async function aroundDefaults(
 }
 
 /** Returns the firewall rules and the hosts line. @param oldest everything that was ever done here */
-export async function around(
+export async function networkResources(
   settings: Settings,
   engine: EngineInfo,
   host: Host,

@@ -1,7 +1,7 @@
 // Plans automatic renewal: a copy of this program, and something that runs it every day.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
-import { keeperOf } from '../../host/service-manager.ts';
+import { serviceManagerOf } from '../../host/service-manager.ts';
 import { execLine } from '../../host/systemd.ts';
 import { carried } from '../../program/bundled.ts';
 import { programFiles } from '../../program/files.ts';
@@ -28,14 +28,14 @@ export interface Renewal {
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
-  const [keeper, cron, files] = await Promise.all([
-    keeperOf(host),
+  const [serviceManager, cron, files] = await Promise.all([
+    serviceManagerOf(host),
     host.stat('/etc/cron.d'),
     programFiles(host),
   ]);
   return {
     // Only root may write to cron.d.
-    schedule: keeper !== 'script' ? keeper : cron && host.machine.uid === 0 ? 'cron' : 'none',
+    schedule: serviceManager !== 'script' ? serviceManager : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: nodeFrom ? kept : process.execPath,
     ...(nodeFrom && { nodeFrom }),
     files,

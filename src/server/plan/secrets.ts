@@ -9,14 +9,14 @@ import type { Settings } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { authConfigLogins } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
-import type { Witness } from '../auth/probe-account.ts';
+import type { ProbeAccount } from '../auth/probe-account.ts';
 
-export interface Material extends Certificates {
+export interface Secrets extends Certificates {
   /** `http.secret`: signs the state of uploads, and must survive restarts. */
   httpSecret: string;
   logins: Login[];
   /** In token mode: the probe account, which shows that the registry takes tokens. */
-  witness?: Witness;
+  probeAccount?: ProbeAccount;
   /** Passwords that this run generated, by user: shown once. */
   generated: Map<string, Secret>;
   /** Every password that this run knows, by user, for the proof. */
@@ -28,20 +28,20 @@ export interface Material extends Certificates {
  * @param certificates from `certificatesFor`
  * @param passwords those given in this run, by user; `new`: generates one, as for every user without a hash
  */
-export async function loadMaterial(
+export async function loadSecrets(
   settings: Settings,
   certificates: Certificates,
   passwords: Map<string, Secret | 'new'>,
   host: Host,
-): Promise<Material> {
-  const [httpSecret, logins, witness] = await Promise.all([
+): Promise<Secrets> {
+  const [httpSecret, logins, probeAccount] = await Promise.all([
     keptSecret(settings, host),
     makeLogins(settings, passwords, host),
     settings.auth === 'token'
       ? (await import('../auth/probe-account.ts')).loadWitness(settings, host)
       : undefined,
   ]);
-  return { httpSecret, ...certificates, ...logins, ...(witness && { witness }) };
+  return { httpSecret, ...certificates, ...logins, ...(probeAccount && { probeAccount }) };
 }
 
 async function keptSecret({ dir }: Settings, host: Host): Promise<string> {

@@ -8,11 +8,11 @@ import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
 import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
-import { authResources, bundleFile, registryTokenConfig, witnessFile } from './docker-auth.ts';
+import { authResources, bundleFile, probeAccountFile, registryTokenConfig } from './docker-auth.ts';
 import type { PlanFacts } from './inputs.ts';
 import { nativeBefore, nativeProgram, nativeService, readable } from './native.ts';
 import { renewalPlan } from './renewal.ts';
-import type { Material } from './secrets.ts';
+import type { Secrets } from './secrets.ts';
 
 /** Returns the registry's directories and the address that it listens on: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
@@ -31,12 +31,12 @@ function placesOf({ engine, dir, storage, bind, port }: Settings) {
 const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|password|passphrase)"?\s*:\s*)[^\s,}][^,}\n]*`;
 
 /** Returns everything that a registry on this machine consists of, in the order in which it is made. */
-export function serverPlan(settings: Settings, material: Material, facts: PlanFacts): Resource[] {
+export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
   const { native } = facts;
-  const config = registryConfig(settings, material);
+  const config = registryConfig(settings, secrets);
   const at = (path: string) => join(dir, path);
-  const inputs = [config, ...readAtStart(settings, material)];
+  const inputs = [config, ...readAtStart(settings, secrets)];
   const resources: Resource[] = [
     ...(native ? nativeBefore(settings, native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
@@ -49,8 +49,8 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
       mode: 0o600,
       mask: { pattern: CONFIG_SECRET },
     },
-    ...certificateFiles(dir, material),
-    ...loginFiles(settings, material),
+    ...certificateFiles(dir, secrets),
+    ...loginFiles(settings, secrets),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {
       kind: 'file',
@@ -60,9 +60,9 @@ export function serverPlan(settings: Settings, material: Material, facts: PlanFa
     },
     // The registry re-reads htpasswd by itself, so that file is not in the digest: a new user restarts nothing.
     ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
-    ...tokenService(settings, material, facts),
+    ...tokenService(settings, secrets, facts),
     ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
-    ...(facts.around ?? []),
+    ...(facts.networkResources ?? []),
   ];
   return native ? readable(resources, dir, native) : resources;
 }
@@ -84,14 +84,14 @@ function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[
 }
 
 /** Returns everything besides its configuration that the registry reads once, at its start. */
-const readAtStart = ({ auth }: Settings, { site, token }: Material): string[] => [
+const readAtStart = ({ auth }: Settings, { site, token }: Secrets): string[] => [
   site?.chain ?? '',
   site?.key ?? '',
   ...(auth === 'token' ? (token?.bundle ?? []) : []),
 ];
 
 /** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
-function loginFiles(settings: Settings, { logins, token }: Material): Resource[] {
+function loginFiles(settings: Settings, { logins, token }: Secrets): Resource[] {
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
   const dir: Resource = { kind: 'dir', path, mode: 0o700 };
@@ -106,13 +106,17 @@ function loginFiles(settings: Settings, { logins, token }: Material): Resource[]
 /** Returns docker_auth. It comes after the registry: when the signing key changes, the registry must know the new one first. */
 function tokenService(
   settings: Settings,
-  { logins, token: pair, site, witness }: Material,
+  { logins, token: pair, site, probeAccount }: Secrets,
   facts: PlanFacts,
 ): Resource[] {
   if (settings.auth !== 'token' || !pair) return [];
-  const known = { logins: witness ? [...logins, witness] : logins, pair, served: site?.chain ?? '' };
+  const known = {
+    logins: probeAccount ? [...logins, probeAccount] : logins,
+    pair,
+    served: site?.chain ?? '',
+  };
   const resources = authResources(settings, known, facts, runOptions(facts));
-  const own = witness ? [witnessFile(settings, witness)] : [];
+  const own = probeAccount ? [probeAccountFile(settings, probeAccount)] : [];
   return [...own, ...resources].flatMap((resource) => {
     if (resource.kind !== 'container') return [resource];
     const service = forEngine(resource.service, settings, facts);
@@ -121,7 +125,7 @@ function tokenService(
 }
 
 /** Returns certs/, which is mounted, with what is served and what clients trust; and ca/, which no container sees, with the CA. */
-function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
+function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
   const file = (path: string, content: string, mode: number, mask?: 'all'): Resource => {
     return { kind: 'file', path: join(dir, path), content, mode, mask };
   };
@@ -143,7 +147,7 @@ function certificateFiles(dir: string, { site, ca }: Material): Resource[] {
   return resources;
 }
 
-function registryConfig(settings: Settings, { httpSecret }: Material): string {
+function registryConfig(settings: Settings, { httpSecret }: Secrets): string {
   const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,

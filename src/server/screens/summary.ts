@@ -11,8 +11,8 @@ import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
-import type { Material } from '../plan/secrets.ts';
-import type { Outcome } from '../wanted.ts';
+import type { Secrets } from '../plan/secrets.ts';
+import type { Outcome } from '../request.ts';
 
 /** Returns how to call this program later, here and on developer machines, if it runs out of a bundle: nothing is installed then. */
 function laterLines({ dir }: { dir: string }): string[] {
@@ -80,11 +80,7 @@ export function clientLine(settings: Settings, site: Site | undefined): string {
 }
 
 /** Returns the passwords that this run generated, shown this once; or the file that holds them, if no terminal shows them. */
-export function loginLines(
-  { generated }: Material,
-  passwordFile: string | undefined,
-  paint: Paint,
-): string[] {
+export function loginLines({ generated }: Secrets, passwordFile: string | undefined, paint: Paint): string[] {
   const [first] = generated.keys();
   if (!first) return [];
   if (passwordFile) return [`  The generated password is in ${passwordFile}`, ''];
@@ -124,7 +120,7 @@ function validLines({ renew }: Settings, site: Site | undefined, byHand: string 
 /** Returns what the user needs next, and nothing more. Every command can be pasted. */
 export function summaryLines(
   settings: Settings,
-  { changes, material, passwordFile, renewByHand }: Outcome,
+  { changes, secrets, passwordFile, renewByHand }: Outcome,
   paint: Paint,
 ): string[] {
   const at = address(settings);
@@ -133,7 +129,7 @@ export function summaryLines(
     `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
     '',
     '  On each developer machine, once:',
-    `    ${clientLine(settings, material.site)}`,
+    `    ${clientLine(settings, secrets.site)}`,
     '',
     '  Then:',
     `    docker tag app:1.0 ${at}/team/app:1.0`,
@@ -142,8 +138,8 @@ export function summaryLines(
     '',
     ...openedLines(changes),
     ...tokenLines(settings),
-    ...loginLines(material, passwordFile, paint),
-    ...validLines(settings, material.site, renewByHand),
+    ...loginLines(secrets, passwordFile, paint),
+    ...validLines(settings, secrets.site, renewByHand),
     '  The same again without questions:',
     `    ${sameRun(settings)}`,
     ...laterLines(settings),

@@ -9,11 +9,11 @@ import { awaitTurn } from '../../reconcile/recover.ts';
 import { answersFile } from '../../settings/answers-file.ts';
 import { FLAG_NAMES, flag } from '../../settings/flags.ts';
 import { mergeAnswers } from '../../settings/resolve.ts';
-import type { EngineWish } from '../../settings/settings.ts';
+import type { EngineChoice } from '../../settings/settings.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
 import { carriedAnswers, type Facts, gatherFacts } from '../plan/facts.ts';
+import type { ServerRequest } from '../request.ts';
 import { banner, foundLine } from '../screens/review.ts';
-import type { Wanted } from '../wanted.ts';
 import { decideEngine } from './engine.ts';
 import type { Asking } from './questions/question.ts';
 import { askMissing, QUESTIONS } from './questions/questions.ts';
@@ -39,8 +39,8 @@ export async function collect(context: Context): Promise<Collected> {
   await awaitTurn(context, dir);
   // Loading the questions takes as long as asking the engine: does both at once.
   const prompts = interactive ? context.prompts() : undefined;
-  const wish = said.engine?.value as EngineWish | undefined;
-  const found = await gatherFacts(host, dir, wish, said['image-archive'] !== undefined);
+  const choice = said.engine?.value as EngineChoice | undefined;
+  const found = await gatherFacts(host, dir, choice, said['image-archive'] !== undefined);
   const before = found.last ?? carriedAnswers();
   const answers = mergeAnswers(said, before);
   const asks = interactive && !isOn(context, 'dry-run');
@@ -80,7 +80,7 @@ export async function collect(context: Context): Promise<Collected> {
 export async function firstWish(
   context: Context,
   { asking, interactive, changing }: Collected,
-  want: () => Promise<Wanted>,
+  want: () => Promise<ServerRequest>,
 ) {
   if (changing) return changeOne(context, asking, want);
   if (interactive) await askMissing(asking);

@@ -17,14 +17,14 @@ import {
 import { Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Answers } from '../../settings/answers.ts';
-import type { EngineWish, Program } from '../../settings/settings.ts';
+import type { EngineChoice, Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 
 /** Returns the engine that the user named in this run. */
 const named = (said: Answers): Program | undefined => {
-  const wish = said.engine?.value as EngineWish | undefined;
-  return wish === 'docker' || wish === 'podman' ? wish : undefined;
+  const choice = said.engine?.value as EngineChoice | undefined;
+  return choice === 'docker' || choice === 'podman' ? choice : undefined;
 };
 
 /**
@@ -50,11 +50,11 @@ export async function decideEngine(
     if (named(said)) return { ...facts, engine: ready(startedDocker(true)) };
     return { ...facts, engine: await howToStart(engine, host) };
   }
-  const wish = named(said);
+  const choice = named(said);
   const none = engine.state === 'absent';
-  if (wish && none) {
-    const pack = await enginePackage(host, wish);
-    return { ...facts, engine: pack ? ready(fromPackage(pack)) : noPackage(wish) };
+  if (choice && none) {
+    const pack = await enginePackage(host, choice);
+    return { ...facts, engine: pack ? ready(fromPackage(pack)) : noPackage(choice) };
   }
   const free = facts.last === undefined && (said.engine === undefined || said.engine.value === 'auto');
   if (!asks || !free || !(none || (engine.state === 'ready' && engine.info.kind === 'native')))

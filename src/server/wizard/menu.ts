@@ -3,9 +3,9 @@ import type { Context } from '../../context.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
+import type { ServerRequest } from '../request.ts';
 import { inDays, lacksLines } from '../screens/summary.ts';
 import { answerText, type Glance, glance } from '../status.ts';
-import type { Wanted } from '../wanted.ts';
 
 /** From how many days before its end a certificate is urgent. */
 const SOON = 30;
@@ -14,10 +14,10 @@ const SOON = 30;
 export type MenuChoice = 'change' | 'rotate' | 'users' | 'status' | 'uninstall' | 'nothing';
 
 /** Shows the state of the registry. Returns a function that asks what to do, each time that it is called. */
-export async function openMenu(context: Context, wanted: Wanted): Promise<() => Promise<MenuChoice>> {
+export async function openMenu(context: Context, request: ServerRequest): Promise<() => Promise<MenuChoice>> {
   const { output } = context;
-  const { settings } = wanted;
-  const seen = await glance(context, wanted);
+  const { settings } = request;
+  const seen = await glance(context, request);
   const { daysLeft: days, fault } = seen;
   const urgent = fault !== undefined || (days !== undefined && days <= SOON);
   output.say(...stateLines(settings, seen));

@@ -3,9 +3,9 @@ import type { Context } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { changeDetails } from '../../reconcile/dry-run.ts';
 import { FLAG_NAMES } from '../../settings/flags.ts';
+import type { ServerRequest } from '../request.ts';
 import { preview } from '../run.ts';
 import { reviewLines } from '../screens/review.ts';
-import type { Wanted } from '../wanted.ts';
 import type { Asking } from './questions/question.ts';
 import { QUESTIONS } from './questions/questions.ts';
 
@@ -17,20 +17,20 @@ import { QUESTIONS } from './questions/questions.ts';
 export async function review(
   context: Context,
   asking: Asking,
-  first: Wanted,
-  want: () => Promise<Wanted>,
-): Promise<Wanted | undefined> {
+  first: ServerRequest,
+  want: () => Promise<ServerRequest>,
+): Promise<ServerRequest | undefined> {
   const { output } = context;
   const { prompts } = asking;
-  let wanted = first;
+  let request = first;
   for (;;) {
-    const { changes } = await preview(wanted, context);
+    const { changes } = await preview(request, context);
     if (changes.length === 0) {
       output.json({ ok: true, changed: [] });
       output.say('Nothing to do: everything is as it should be.');
       return undefined;
     }
-    output.say('', ...reviewLines(wanted.settings, changes, wanted.facts, wanted.engine), '');
+    output.say('', ...reviewLines(request.settings, changes, request.facts, request.engine), '');
     const answer = await prompts.select({
       message: 'Go ahead?',
       choices: [
@@ -40,14 +40,14 @@ export async function review(
         { value: 'no', name: 'no' },
       ],
     });
-    if (answer === 'yes') return wanted;
+    if (answer === 'yes') return request;
     if (answer === 'no') {
       output.json({ ok: true, changed: [] });
       output.say('Nothing was changed.');
       return undefined;
     }
     if (answer === 'show') output.say('', ...changeDetails(changes, output.paint));
-    else wanted = await changeOne(context, asking, want);
+    else request = await changeOne(context, asking, want);
   }
 }
 
@@ -55,8 +55,8 @@ export async function review(
 export async function changeOne(
   context: Context,
   asking: Asking,
-  want: () => Promise<Wanted>,
-): Promise<Wanted> {
+  want: () => Promise<ServerRequest>,
+): Promise<ServerRequest> {
   for (;;) {
     const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
     const question = await asking.prompts.select({

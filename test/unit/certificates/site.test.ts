@@ -10,7 +10,7 @@ import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 const DIR = '/opt/registry';
 const keys = makeKeys();
 
-function wish(renew: Renew = {}, san: string[] = []) {
+function request(renew: Renew = {}, san: string[] = []) {
   const settings = { dir: DIR, host: 'registry.example', san, days: 397 } as unknown as Settings;
   return { settings, names: siteNames(settings, 'srv', []), keys, renew };
 }
@@ -20,7 +20,7 @@ let made: { site: Site; ca: OwnCa } | undefined;
 /** The registry as it was made. @param key what lies where the key of its CA was */
 async function machine(key: (made: { site: Site; ca: OwnCa }) => string | undefined) {
   const host = fakeHost();
-  made ??= await ownCaSite(wish(), host);
+  made ??= await ownCaSite(request(), host);
   const there = key(made);
   host.put(`${DIR}/ca/ca.crt`, made.ca.cert);
   if (there !== undefined) host.put(`${DIR}/ca/ca.key`, there, 0o600);
@@ -31,7 +31,7 @@ async function machine(key: (made: { site: Site; ca: OwnCa }) => string | undefi
 
 test('no key of the CA is needed while the certificate fits', async () => {
   const { host, ...before } = await machine(() => undefined);
-  const { site, ca } = await ownCaSite(wish(), host);
+  const { site, ca } = await ownCaSite(request(), host);
   expect(site).toMatchObject({ chain: before.site.chain, fresh: false });
   expect([ca.cert, ca.key]).toEqual([before.ca.cert, undefined]);
 });
@@ -39,22 +39,26 @@ test('no key of the CA is needed while the certificate fits', async () => {
 test('without the key of the CA nothing is signed; with the key back, it is', async () => {
   const { host } = await machine(() => undefined);
   const said = 'The CA in /opt/registry/ca cannot sign: ca.key is missing.';
-  for (const one of [wish({ site: true }), wish({ site: true, ca: true }), wish({}, ['other.example'])])
+  for (const one of [
+    request({ site: true }),
+    request({ site: true, ca: true }),
+    request({}, ['other.example']),
+  ])
     await expect(ownCaSite(one, host)).rejects.toThrow(said);
   const back = await machine(({ ca }) => ca.key);
-  expect((await ownCaSite(wish({ site: true }), back.host)).site.fresh).toBe(true);
+  expect((await ownCaSite(request({ site: true }), back.host)).site.fresh).toBe(true);
 });
 
 test('the key of another CA is refused', async () => {
   const { host } = await machine(({ site }) => site.key);
-  await expect(ownCaSite(wish(), host)).rejects.toThrow('belongs to another certificate');
+  await expect(ownCaSite(request(), host)).rejects.toThrow('belongs to another certificate');
 });
 
 describe('the kind of a new key', () => {
   const kinds = ({ site, ca }: { site: Site; ca: OwnCa }) =>
     [ca.key, site.key].map((pem) => keyKind(createPrivateKey(pem ?? '')));
   const asked = (keyType: 'rsa' | 'ecdsa', renew: Renew = {}) => {
-    const { settings, ...rest } = wish(renew);
+    const { settings, ...rest } = request(renew);
     return { ...rest, settings: { ...settings, keyType }, keys: makeKeys() };
   };
   const P256 = 'ec prime256v1';
@@ -68,7 +72,7 @@ describe('the kind of a new key', () => {
   }
 
   test('is P-256, and RSA if the user asks', async () => {
-    expect(kinds(await ownCaSite(wish(), fakeHost()))).toEqual([P256, P256]);
+    expect(kinds(await ownCaSite(request(), fakeHost()))).toEqual([P256, P256]);
     expect(kinds(await ownCaSite(asked('rsa'), fakeHost()))).toEqual(['rsa', 'rsa']);
   });
 
@@ -76,7 +80,7 @@ describe('the kind of a new key', () => {
     const host = fakeHost();
     const first = await ownCaSite(asked('rsa'), host);
     keep(host, first);
-    expect(kinds(await ownCaSite({ ...wish({ site: true, ca: true }), keys: makeKeys() }, host))).toEqual([
+    expect(kinds(await ownCaSite({ ...request({ site: true, ca: true }), keys: makeKeys() }, host))).toEqual([
       'rsa',
       'rsa',
     ]);

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { beforeAll, expect, test } from 'vitest';
 import { makeSelfSigned } from '../../../src/certificates/pki.ts';
 import { askLogin, discover } from '../../../src/client/discover.ts';
-import type { Wish } from '../../../src/client/options.ts';
+import type { ClientRequest } from '../../../src/client/options.ts';
 import { handshake } from '../../../src/registry/handshake.ts';
 import { ask } from '../../../src/registry/http.ts';
 import { listening } from '../../helpers/listening.ts';
@@ -35,28 +35,28 @@ async function stumbling(to: number, breaks: (connection: number) => boolean) {
   );
   return { port, seen: () => seen };
 }
-const wish = (port: number, scheme?: 'http') =>
+const request = (port: number, scheme?: 'http') =>
   ({
     host: '127.0.0.1',
     port,
     name: `127.0.0.1:${port}`,
     targets: [],
     ...(scheme && { scheme }),
-  }) as unknown as Wish;
+  }) as unknown as ClientRequest;
 const odd = (connection: number) => connection % 2 === 1;
 
 test('a registry behind it is found, verified and asked, though every second connection is reset', async () => {
   const { port, seen } = await stumbling(await registry(), odd);
-  const found = await discover(wish(port), '127.0.0.1');
+  const found = await discover(request(port), '127.0.0.1');
   expect(found).toMatchObject({ at: { tls: true }, login: { kind: 'token' } });
   expect(seen()).toBe(4);
   expect((await handshake(found.at, '127.0.0.1', [cert])).refused).toBeUndefined();
-  expect(await askLogin(wish(port), { ...found.at, ca: [cert] })).toMatchObject({ kind: 'token' });
+  expect(await askLogin(request(port), { ...found.at, ca: [cert] })).toMatchObject({ kind: 'token' });
 });
 
 test('one that resets everything is no registry of another kind, and no plain HTTP: the connection breaks', async () => {
   const { port } = await stumbling(await registry(), () => true);
-  await expect(discover(wish(port), '127.0.0.1')).rejects.toMatchObject({
+  await expect(discover(request(port), '127.0.0.1')).rejects.toMatchObject({
     message: `The connection to 127.0.0.1:${port} is broken off (ECONNRESET), also at a second try.`,
     exitCode: 1,
   });
@@ -76,8 +76,8 @@ test('plain HTTP is asked where only the look for TLS is reset, and only if the 
       });
     }) as never,
   );
-  await expect(discover(wish(port), '127.0.0.1')).rejects.toThrow('is broken off');
-  expect(await discover(wish(port, 'http'), '127.0.0.1')).toMatchObject({ at: { tls: false } });
+  await expect(discover(request(port), '127.0.0.1')).rejects.toThrow('is broken off');
+  expect(await discover(request(port, 'http'), '127.0.0.1')).toMatchObject({ at: { tls: false } });
 });
 
 test('a GET is sent once more, a POST is not: it may have been done', async () => {

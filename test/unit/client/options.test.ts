@@ -49,8 +49,8 @@ test.each([
     undefined,
   );
   const { answers } = readArguments(line.replace('npx registry-setup ', '').split(' '));
-  const wish = readWish(answers, TARGETS);
-  expect([wish.host, wish.port, wish.scheme, wish.user]).toEqual([host, port, scheme, 'admin']);
+  const request = readWish(answers, TARGETS);
+  expect([request.host, request.port, request.scheme, request.user]).toEqual([host, port, scheme, 'admin']);
 });
 
 test.each([

@@ -13,7 +13,7 @@ import {
 } from '../../../src/certificates/pki.ts';
 import { servedChain } from '../../../src/client/chain.ts';
 import type { Found } from '../../../src/client/discover.ts';
-import type { Wish } from '../../../src/client/options.ts';
+import type { ClientRequest } from '../../../src/client/options.ts';
 import { decideTrust, type Trusting } from '../../../src/client/trust.ts';
 import { fakeHost } from '../../helpers/fake-host.ts';
 
@@ -49,13 +49,20 @@ async function serve(chain: string[], options: object = {}): Promise<Found> {
   return { at, ip: '127.0.0.1', chain: await servedChain(at), login: { kind: 'none' }, ahead: 0 };
 }
 
-function decide(found: Found, wish: Partial<Wish> = {}, more: Partial<Trusting> = {}) {
+function decide(found: Found, request: Partial<ClientRequest> = {}, more: Partial<Trusting> = {}) {
   const host = fakeHost();
   const { port } = found.at;
-  const whole = { host: '127.0.0.1', port, name: `127.0.0.1:${port}`, targets: [], mirror: false, ...wish };
+  const whole = {
+    host: '127.0.0.1',
+    port,
+    name: `127.0.0.1:${port}`,
+    targets: [],
+    mirror: false,
+    ...request,
+  };
   const former = { way: undefined, places: [], forget: [] };
   const nobody = { confirm: undefined, confirmPlain: undefined };
-  return decideTrust({ wish: whole, found, host, installed: [], former, ...nobody, ...more });
+  return decideTrust({ request: whole, found, host, installed: [], former, ...nobody, ...more });
 }
 
 const roots = async (trust: ReturnType<typeof decide>) => {
@@ -86,10 +93,10 @@ describe('a fingerprint', () => {
   test('of the root of a registry that is called by an IPv6 address', async () => {
     const found = await serve([site(old, ['2001:db8::17']), old.certPem]);
     const at = { ...found.at, host: '[2001:db8::17]' };
-    const wish = { host: at.host, fingerprint: finger(old.certPem) };
-    expect(await roots(decide({ ...found, at }, wish))).toEqual([finger(old.certPem)]);
+    const request = { host: at.host, fingerprint: finger(old.certPem) };
+    expect(await roots(decide({ ...found, at }, request))).toEqual([finger(old.certPem)]);
     const other = { ...found, at: { ...at, host: '[2001:db8::18]' } };
-    await expect(decide(other, { ...wish, host: '[2001:db8::18]' })).rejects.toThrow(
+    await expect(decide(other, { ...request, host: '[2001:db8::18]' })).rejects.toThrow(
       'is not for "2001:db8::18"',
     );
   });
@@ -245,7 +252,7 @@ describe('faults that trust cannot mend', () => {
       ahead: 0,
     };
     expect(await decide(found, { scheme: 'http' })).toEqual({ kind: 'http' });
-    for (const wish of [{ fingerprint: 'AA' }, { ca: '/ca.pem' }, { scheme: 'https' as const }])
-      await expect(decide(found, wish)).rejects.toThrow('speaks plain HTTP');
+    for (const request of [{ fingerprint: 'AA' }, { ca: '/ca.pem' }, { scheme: 'https' as const }])
+      await expect(decide(found, request)).rejects.toThrow('speaks plain HTTP');
   });
 });

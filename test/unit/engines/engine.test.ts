@@ -49,7 +49,7 @@ describe('--engine auto', () => {
     const found = readyInfo(await findEngine(withPackages(machine(NONE, NONE)), 'auto'));
     expect(found).toMatchObject({
       kind: 'native',
-      keeper: 'script',
+      serviceManager: 'script',
       package: { manager: 'apt', name: 'docker-registry', service: 'docker-registry' },
     });
     expect(engineText(found)).toBe('no container engine');

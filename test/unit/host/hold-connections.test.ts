@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { letIn, untilListening, whileTheyWait } from '../../../src/host/hold-connections.ts';
+import { holdConnections, releaseConnections, untilListening } from '../../../src/host/hold-connections.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 
 const door = { bind: '0.0.0.0', port: 5000 };
@@ -16,7 +16,7 @@ function machine(tool: FakeHost['filter']['tool']): FakeHost {
 describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
   test('new connections to that port wait for as long as the work takes, and no longer', async () => {
     const host = machine(tool);
-    const added = await whileTheyWait(host, [door], async () =>
+    const added = await holdConnections(host, [door], async () =>
       host.filter.rules.filter((rule) => !before.includes(rule)),
     );
     const text = added.join('\n');
@@ -30,7 +30,7 @@ describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
   test('with one address: the same port of another address stays open', async () => {
     const host = machine(tool);
     const rules = (bind: string) =>
-      whileTheyWait(host, [{ bind, port: 5000 }], async () => host.filter.rules.join('\n'));
+      holdConnections(host, [{ bind, port: 5000 }], async () => host.filter.rules.join('\n'));
     expect(await rules('10.0.3.17')).toMatch(/(ip daddr|-d) 10\.0\.3\.17/);
     expect(await rules('fd00::1')).toMatch(/(ip6 daddr|-d) fd00::1/);
   });
@@ -40,14 +40,14 @@ describe.each(['nft', 'iptables'] as const)('by %s', (tool) => {
     const failing = async () => {
       throw new Error('not today');
     };
-    await expect(whileTheyWait(host, [door], failing)).rejects.toThrow('not today');
+    await expect(holdConnections(host, [door], failing)).rejects.toThrow('not today');
     expect(host.filter.rules).toEqual(before);
   });
 
   test('the rules of a killed run are removed, and nothing else', async () => {
     const host = machine(tool);
-    await whileTheyWait(host, [door], async () => {
-      await letIn(host);
+    await holdConnections(host, [door], async () => {
+      await releaseConnections(host);
       expect(host.filter.rules).toEqual(before);
     });
   });
@@ -61,7 +61,7 @@ test.each([
   ],
 ])('%s: the work is done all the same', async (_, make) => {
   const host = make();
-  expect(await whileTheyWait(host, [door], async () => 'done')).toBe('done');
+  expect(await holdConnections(host, [door], async () => 'done')).toBe('done');
   expect(host.filter.rules).toEqual(before);
 });
 

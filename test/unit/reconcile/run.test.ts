@@ -237,7 +237,7 @@ describe('once it is written that a run is over', () => {
     host.before = (operation) => {
       if (operation.startsWith('docker rm ')) controller.abort();
     };
-    const options = { signal: controller.signal, calm: host };
+    const options = { signal: controller.signal, uninterruptible: host };
     await follow(interruptible, smallPlan({ digest: 'd2' }), options);
     expect(controller.signal.aborted).toBe(true);
     expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);

@@ -18,7 +18,7 @@ import {
   sweepImage,
   testName,
 } from '../../../src/server/checks/test-image.ts';
-import type { Material } from '../../../src/server/plan/secrets.ts';
+import type { Secrets } from '../../../src/server/plan/secrets.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { fakeHost } from '../../helpers/fake-host.ts';
@@ -105,15 +105,15 @@ describe('the proof that follows a change', () => {
     if ('problems' in result) throw new Error(JSON.stringify(result.problems));
     const settings = { ...result.settings, bind: '127.0.0.1', ...line };
     const passwords = new Map(Object.entries(known).map(([name, text]) => [name, new Secret(text)]));
-    const material = {
+    const secrets = {
       known: passwords,
       logins: [],
       generated: new Map(),
       httpSecret: '',
-    } as Partial<Material> as Material;
+    } as Partial<Secrets> as Secrets;
     return async () => {
       const said: unknown[] = [];
-      for (const step of liveChecks(settings, material, [], host, remember))
+      for (const step of liveChecks(settings, secrets, [], host, remember))
         said.push(await step.run(() => {}));
       return said;
     };

@@ -26,7 +26,7 @@ function prepared(digestOf: string): ResourceOf<'process'> {
   writeFileSync(binary, `#!/bin/sh\necho "started $$ $*" >>"${dir}/starts"\nexec sleep 1000\n`);
   chmodSync(binary, 0o755);
   const settings = { dir, name: 'registry', storage: join(dir, 'data'), port: 5000 } as Settings;
-  const plan: Resource[] = nativeService(settings, { binary, keeper: 'script' }, [digestOf]);
+  const plan: Resource[] = nativeService(settings, { binary, serviceManager: 'script' }, [digestOf]);
   mkdirSync(join(dir, 'run'));
   for (const resource of plan) {
     if (resource.kind === 'file') writeFileSync(resource.path, resource.content, { mode: resource.mode });

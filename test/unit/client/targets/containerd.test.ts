@@ -11,8 +11,8 @@ async function plan(before: string) {
   const host = fakeHost();
   host.put(FILE, before);
   host.commands['containerd --version'] = { stdout: 'containerd 2.1.3' };
-  const wish = { name: '10.0.3.17:5000' };
-  const look = { host, env: {}, wish, has: async () => true, made: new Set<string>() } as unknown as Look;
+  const request = { name: '10.0.3.17:5000' };
+  const look = { host, env: {}, request, has: async () => true, made: new Set<string>() } as unknown as Look;
   return (await containerd(look))?.resources(HTTP, {} as never);
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadWitness } from '../../../../src/server/auth/probe-account.ts';
-import { witnessFile } from '../../../../src/server/plan/docker-auth.ts';
+import { probeAccountFile } from '../../../../src/server/plan/docker-auth.ts';
 import type { Settings } from '../../../../src/settings/settings.ts';
 import { fakeHost } from '../../../helpers/fake-host.ts';
 
@@ -10,7 +10,7 @@ const path = '/opt/registry/.state/proof';
 test('the account is made once, and kept while its password and its hash match', async () => {
   const host = fakeHost();
   const made = await loadWitness(settings, host);
-  const file = witnessFile(settings, made);
+  const file = probeAccountFile(settings, made);
   if (file.kind !== 'file') throw new Error('no file');
   expect(file).toMatchObject({ path, mode: 0o600, mask: 'all' });
   host.put(path, file.content, 0o600);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { runArguments } from '../../../../src/engines/containers.ts';
 import { preflight } from '../../../../src/server/checks/preflight.ts';
 import { gatherFacts } from '../../../../src/server/plan/facts.ts';
-import type { Material } from '../../../../src/server/plan/secrets.ts';
+import type { Secrets } from '../../../../src/server/plan/secrets.ts';
 import { serverPlan } from '../../../../src/server/plan/server-plan.ts';
 import { readArguments } from '../../../../src/settings/arguments.ts';
 import { resolveSettings } from '../../../../src/settings/resolve.ts';
@@ -24,7 +24,7 @@ const MATERIAL = {
   known: new Map(),
   site: SITE,
   token: { cert: 'TOKEN\n', key: 'TOKENKEY\n', bundle: ['TOKEN\n'] },
-} as Partial<Material> as Material;
+} as Partial<Secrets> as Secrets;
 
 /** The -v arguments of every container of the plan. */
 function volumes(line: string, selinux: boolean): string[] {

@@ -112,7 +112,7 @@ describe.each(NAMES)('%s', (dir) => {
   test('the registry starts in it without a container, and may write there', async () => {
     const unit = nativeService(
       settings(dir),
-      { binary: `${dir}/bin/registry`, keeper: 'systemd', user: 'r' },
+      { binary: `${dir}/bin/registry`, serviceManager: 'systemd', user: 'r' },
       [],
     ).find(({ kind }) => kind === 'unit');
     const { text } = unit as Extract<typeof unit, { kind: 'unit' }>;
@@ -130,7 +130,7 @@ describe.each(NAMES)('%s', (dir) => {
 
   test('the unit of podman names it', () => {
     const service = { name: 'r', owner: dir, engine: 'podman' } as never;
-    const [, unit] = containerOf(service, 'digest', { keeper: 'systemd' } as PlanFacts);
+    const [, unit] = containerOf(service, 'digest', { serviceManager: 'systemd' } as PlanFacts);
     const { text } = unit as Extract<typeof unit, { kind: 'unit' }>;
     expect(lineOf(text, 'Description').replaceAll('%%', '')).not.toContain('%');
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Resource, ResourceOf } from '../../../../src/resources/resource.ts';
 import type { PlanFacts } from '../../../../src/server/plan/inputs.ts';
-import type { Material } from '../../../../src/server/plan/secrets.ts';
+import type { Secrets } from '../../../../src/server/plan/secrets.ts';
 import { serverPlan } from '../../../../src/server/plan/server-plan.ts';
 import { readArguments } from '../../../../src/settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../../../../src/settings/resolve.ts';
@@ -17,7 +17,7 @@ const MATERIAL = {
   ],
   generated: new Map(),
   known: new Map(),
-} as Partial<Material> as Material;
+} as Partial<Secrets> as Secrets;
 const SITE = {
   chain: 'LEAF\nROOT\n',
   key: 'KEY\n',
@@ -28,12 +28,12 @@ const SITE = {
 };
 const FACTS: PlanFacts = { logDriver: 'json-file', userns: false };
 
-function plan(line: string, material: Partial<Material> = {}, facts: Partial<PlanFacts> = {}): Resource[] {
+function plan(line: string, secrets: Partial<Secrets> = {}, facts: Partial<PlanFacts> = {}): Resource[] {
   const said = (text: string) => readArguments(text.split(' ').filter(Boolean)).answers;
   const answers = mergeAnswers(said(line), said('--tls insecure --host reg.example'));
   const result = resolveSettings(answers, { dir: '/opt/registry' });
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
-  return serverPlan(result.settings, { ...MATERIAL, ...material }, { ...FACTS, ...facts });
+  return serverPlan(result.settings, { ...MATERIAL, ...secrets }, { ...FACTS, ...facts });
 }
 
 /** A text as its lines, so that a difference can be read; a digest tells nothing. */
@@ -59,7 +59,7 @@ const file = (resources: Resource[], path: string) =>
     | undefined;
 
 describe('golden', () => {
-  test.each<[string, string, Partial<Material>?, Partial<PlanFacts>?]>([
+  test.each<[string, string, Partial<Secrets>?, Partial<PlanFacts>?]>([
     ['insecure-htpasswd', '--user admin --user ci'],
     ['insecure-none', '--auth none', { logins: [] }],
     [
@@ -69,8 +69,8 @@ describe('golden', () => {
       { logDriver: 'journald', userns: true, archive: '/tmp/registry.tar' },
     ],
     ['self-signed-htpasswd', '--tls self-signed --user admin --user ci --no-renew', { site: SITE }],
-  ])('%s', async (name, line, material, facts) => {
-    await expect(`${readable(plan(line, material, facts))}\n`).toMatchFileSnapshot(
+  ])('%s', async (name, line, secrets, facts) => {
+    await expect(`${readable(plan(line, secrets, facts))}\n`).toMatchFileSnapshot(
       `../../../golden/server/${name}.json`,
     );
   });

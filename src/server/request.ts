@@ -5,10 +5,10 @@ import type { Change } from '../reconcile/reconcile.ts';
 import type { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Facts } from './plan/facts.ts';
-import type { Material } from './plan/secrets.ts';
+import type { Secrets } from './plan/secrets.ts';
 
 /** The request: settings, and everything that is needed to plan and apply them. */
-export interface Wanted {
+export interface ServerRequest {
   settings: Settings;
   facts: Facts;
   engine: EngineInfo;
@@ -25,7 +25,7 @@ export interface Prepared {
   engine: Change[];
   /** All changes, those of the engine included. */
   changes: Change[];
-  material: Material;
+  secrets: Secrets;
   /** The command that must run every day, if nothing on this machine can run it. */
   renewByHand?: string | undefined;
 }
