@@ -29,16 +29,17 @@ export async function user(context: Context): Promise<void> {
   if (verb === 'list') return list(context, settings);
   const readers = (context.answers.reader?.value as string[] | undefined) ?? [];
   const [name, ...more] = [...names, ...readersOf({ readers }).map((reader) => reader.name)];
-  const asked = { verb, name: name ?? '', more, readers };
+  const asked = { verb, name: name ?? '', isNamed: name !== undefined, more, readers };
   const [refused] = RULES.flatMap((rule) => rule(asked, settings) ?? []);
   if (refused) throw new CliError(refused.message, { fix: refused.fix, exitCode: 2 });
   await change(context, verb, asked.name, rolesAfter(asked, settings), facts.seen);
 }
 
-/** What the user asked for; `name` is empty if none was given. */
+/** What the user asked for. */
 interface Asked {
   verb: string;
   name: string;
+  isNamed: boolean;
   /** Further names: one too many. */
   more: string[];
   /** As --reader has them: NAME[:REPO]. */
@@ -50,7 +51,7 @@ type Rule = (asked: Asked, settings: Settings) => { message: string; fix: string
 
 /** What must be true before a user is changed. The first rule that is broken is reported: the later ones rest on it. */
 const RULES: Rule[] = [
-  ({ verb, name }) => (name ? undefined : { message: `"user ${verb}" needs a name.`, fix: usage() }),
+  ({ verb, isNamed }) => (isNamed ? undefined : { message: `"user ${verb}" needs a name.`, fix: usage() }),
   ({ name, more }) =>
     more.length > 0
       ? { message: `One user at a time: ${[name, ...more].join(', ')}.`, fix: usage() }

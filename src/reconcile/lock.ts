@@ -12,9 +12,11 @@ export interface LockHolder {
   since: string;
 }
 
+/** Returns the start time of a process; undefined if it has ended, though nobody may have asked for its exit code yet (a zombie). */
 async function startTicks(host: Host, pid: number): Promise<string | undefined> {
   const stat = (await host.read(`/proc/${pid}/stat`))?.toString();
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const [state = '', ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return ['Z', 'X'].includes(state) ? undefined : fields[18];
 }
 
 /** Tells whether the content of a lock names a process: a crash, or a hand, can leave anything in it. */

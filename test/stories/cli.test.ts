@@ -216,7 +216,7 @@ describe('surroundings that do not do', () => {
       `ulimit -n ${limit}; registry-setup --yes --dry-run --dir "$PWD/registry"`,
     );
     expect([status, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^✖ \w+ files may be open at once here, and registry-setup needs up to 256\.\n/);
+    expect(stderr).toMatch(/^✖ \w+ files may be open at once here, and registry-setup needs up to 256\.$/m);
     expect(stderr).toContain('\n    ulimit -n 1024\n');
   });
 

@@ -41,6 +41,10 @@ describe('the lock', () => {
       'whose pid is another process by now',
       (host: FakeHost) => host.put('/proc/4711/stat', stat(4711, '99')),
     ],
+    [
+      'whose process is a zombie',
+      (host: FakeHost) => host.put('/proc/4711/stat', stat(4711, '88').replace(' S ', ' Z ')),
+    ],
     ['that its maker died over', (host: FakeHost) => host.put(state('lock'), '')],
     ['that is torn', (host: FakeHost) => host.put(state('lock'), '{"pid":47')],
   ])('one %s is taken over', async (_, change) => {
