@@ -144,7 +144,7 @@ describe('without a terminal', () => {
   it('killed while apt works: the next run waits for apt, and removes Docker', async () => {
     await server.sh(
       `registry-setup --yes --engine docker ${ARCHIVE} >/dev/null 2>&1 & run=$!
-       until pgrep -x dpkg >/dev/null; do sleep 0.1; done
+       until pgrep -x dpkg >/dev/null && grep -q package /opt/registry/.state/journal; do sleep 0.1; done
        kill -9 $run`,
     );
     const { stderr } = await run(server, 'uninstall --yes', { seconds: 240 });
