@@ -227,7 +227,7 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
   ok
     ? 'answers'
     : refused
-      ? 'answers, with a certificate that clients refuse'
+      ? 'answers with a certificate that clients refuse'
       : status === undefined
         ? 'does not answer'
         : `answers with HTTP ${status}`;

@@ -177,11 +177,13 @@ function envFlag([name, value]: [string, string | undefined]): string[] {
 
 // What a command prints goes through files: a child that it leaves behind would hold a pipe open, and a 20.10 engine
 // then sees the end of no later command in this host. It misses one now and then even so: therefore the exit code is
-// told at the end of stderr, and a client that stays after it is ended.
+// told at the end of stderr, and a client that stays after it is ended. Standard input is no socket: with one, bash takes itself for
+// a remote shell and reads its startup files.
 const marker = /<<lab-exit (\d+)>>/;
 const runner = `
   out=$(mktemp /tmp/lab-out.XXXXXX) err=$(mktemp /tmp/lab-err.XXXXXX)
-  timeout -k 5 "$0" "$@" >"$out" 2>"$err"
+  if [ "$1" = input ]; then shift; cat | timeout -k 5 "$0" "$@" >"$out" 2>"$err"
+  else shift; timeout -k 5 "$0" "$@" </dev/null >"$out" 2>"$err"; fi
   code=$?
   cat "$out"
   cat "$err" >&2
@@ -195,12 +197,16 @@ async function execIn(
   argv: string[],
   { input, check = true, seconds = 120 }: ExecOptions,
 ): Promise<ExecResult> {
-  const child = execa(program, [...words, 'sh', '-c', runner, String(seconds), ...argv], {
-    input: input ?? '',
-    reject: false,
-    stripFinalNewline: false,
-    timeout: (seconds + 15) * 1000,
-  });
+  const child = execa(
+    program,
+    [...words, 'sh', '-c', runner, String(seconds), input === undefined ? 'none' : 'input', ...argv],
+    {
+      input: input ?? '',
+      reject: false,
+      stripFinalNewline: false,
+      timeout: (seconds + 15) * 1000,
+    },
+  );
   let tail = '';
   child.stderr.on('data', (data: Buffer) => {
     tail = (tail + data.toString()).slice(-200);

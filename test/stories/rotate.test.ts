@@ -100,7 +100,7 @@ describe('a clock that was ahead when the registry was set up', () => {
     const host = await setUp(730);
     const { code, said, document } = await status(host);
     expect(code).toBe(1);
-    expect(said).toContain('answers, with a certificate that clients refuse');
+    expect(said).toContain('answers with a certificate that clients refuse');
     const why =
       'is not valid before 2028-11-24 12:00 UTC; the clock of this machine says 2026-11-26 12:00 UTC';
     expect(said).toContain(`✖ The CA of this registry ${why}.`);

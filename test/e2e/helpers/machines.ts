@@ -82,7 +82,7 @@ export async function until(host: Host, script: string, seconds = 20): Promise<v
 /** Gives a machine a name in its hosts file. dockerd reads that file again 5 seconds after it has read it last (Go's net package). */
 export async function nameHost(host: Host, name: string, ip: string): Promise<void> {
   await host.sh(`sed -i '/ ${name}$/d' /etc/hosts; echo '${ip} ${name}' >>/etc/hosts`);
-  await until(host, `! docker pull ${name}:1/none 2>&1 | grep 'lookup ${name}'`);
+  await until(host, `! { docker pull ${name}:1/none 2>&1 || true; } | grep 'lookup ${name}'`);
 }
 
 /** Tells an engine that this registry is spoken to without TLS. */

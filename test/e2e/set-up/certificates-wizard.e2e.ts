@@ -16,19 +16,19 @@ const AT = '127.0.0.1:5000';
 const SET_UP = '--yes --auth none --host registry.example';
 
 it.each([
-  ['ends in 9 days', 10],
-  ['ended 4 days ago', -3],
+  ['ends in 9 days', 10, 'The site certificate ends in 9 days.'],
+  ['ended 4 days ago', -3, 'The certificate ended on '],
 ])(
   'a certificate that %s: that is said first, and Enter rotates it',
   { timeout: 120_000 },
-  async (words, left) => {
+  async (_, left, words) => {
     await run(server, SET_UP);
     await server.sh(`${age({ life: 397, left })}; docker restart registry`);
     const [old, root] = [await inFile(server), await roots(server)];
     const pty = spawnPty(server, 'registry-setup');
     const screen = await pty.waitFor(/rotate the certificate now/, 30_000);
-    expect(screen).toContain(`The site certificate ${words}.`);
-    expect(screen.search(/The site certificate/)).toBeLessThan(screen.search(/What would you like to do/));
+    expect(screen).toContain(words);
+    expect(screen.indexOf(words)).toBeLessThan(screen.search(/What would you like to do/));
     expect(screen).toMatch(/[❯>] rotate the certificate now/);
     pty.key('enter');
     await pty.waitFor(/Replace the certificate of registry\.example:5000\?/, 30_000);

@@ -66,7 +66,7 @@ it('with readers: each is asked for a password, mistakes are told at once', asyn
   await untilLogin(pty);
   await answer(pty, 'Administrator', '\x15ann');
   await answer(pty, 'Password for ann', 'ann-pw');
-  await answer(pty, 'The', 'ann-pw');
+  await answer(pty, 'Repeat', 'ann-pw');
   await answer(pty, 'One');
   await pty.waitFor(/^\? Who may only pull/m, PATIENCE);
   pty.type('ann\r');
@@ -75,7 +75,7 @@ it('with readers: each is asked for a password, mistakes are told at once', asyn
   await pty.waitFor(/"Team\/\*" is not a repository/, PATIENCE);
   await answer(pty, 'Who', '\x15carol:team/*');
   await answer(pty, 'Password for carol', 'carol-pw');
-  await answer(pty, 'The', 'carol-pw');
+  await answer(pty, 'Repeat', 'carol-pw');
   await answer(pty, 'Who');
   // Not asked whether everybody may pull: carol may not see everything.
   await answer(pty, 'Port', '\x155055');
