@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-const timeouts = { testTimeout: 20_000 };
+// A busy machine takes several times as long as a quiet one.
+const timeouts = { testTimeout: 60_000 };
 
 export default defineConfig({
   test: {
+    // By itself it leaves one processor free: of two, one.
+    maxWorkers: '100%',
     projects: [
       // One process a worker, which reads the sources once. What replaces modules (vi.mock) belongs to the stories.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, ...timeouts } },
