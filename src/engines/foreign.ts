@@ -84,5 +84,5 @@ function filesOf(name: string, mounts: Mount[], program: Program): string {
   if (images) return `Its images are in ${place(images)}.`;
   const all = mounts.filter(({ Source }) => Source).map(place);
   if (all.length > 0) return `Its files are in ${all.join(', ')}.`;
-  return `It has no volume: what is in it goes with "${program} rm ${name}".`;
+  return `It has no volume: everything in it is removed by "${program} rm ${name}".`;
 }

@@ -81,7 +81,7 @@ async function headOf(host: Host, path: string): Promise<Head> {
     try {
       return (JSON.parse(part) as Head | null) ?? {};
     } catch {
-      // The journal has an object in each line; a damaged file is told of when it is needed.
+      // The journal has an object in each line; a damaged file is reported when it is needed.
     }
   }
   return {};

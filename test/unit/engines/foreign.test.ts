@@ -71,7 +71,7 @@ test.each([
     'Its images are in /v/_data (docker volume c4c086c1a105).',
   ],
   [[{ Type: 'bind', Source: '/srv/www', Destination: '/www' }], 'Its files are in /srv/www.'],
-  [[], 'It has no volume: what is in it goes with "docker rm old".'],
+  [[], 'It has no volume: everything in it is removed by "docker rm old".'],
 ])('its files: %j', async (Mounts, files) => {
   expect((await about('docker', { Mounts }))?.files).toBe(files);
 });
