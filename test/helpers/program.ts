@@ -96,6 +96,8 @@ export interface Ran {
 export interface Running {
   pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** Standard error so far. */
+  stderr(): string;
   result: Promise<Ran>;
 }
 
@@ -118,7 +120,12 @@ export function startProgram(
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, ...text }));
   });
-  return { pid: child.pid ?? 0, kill: (signal) => void child.kill(signal), result };
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => void child.kill(signal),
+    stderr: () => text.stderr,
+    result,
+  };
 }
 
 export const runProgram = (argv: string[], machine: Pick<Machine, 'env'>, input?: string): Promise<Ran> =>

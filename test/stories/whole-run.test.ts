@@ -90,8 +90,7 @@ describe.skipIf(noRegistry)('with a real registry', () => {
     await told(machine, 'run ');
 
     const second = startProgram(flags(machine, port), machine);
-    // It has waited for the first when that is killed, and need not: then it finds the journal all the same.
-    await setTimeout(1_500);
+    while (!second.stderr().includes('Waiting for')) await setTimeout(20);
     killed.kill('SIGKILL');
     await killed.result;
     const { code, stderr } = await second.result;
