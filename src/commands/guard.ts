@@ -4,7 +4,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { paths, refuseNewer } from '../reconcile/journal.ts';
 import { registriesHere } from '../server/elsewhere.ts';
-import { commandLine } from '../terminal/command.ts';
+import { commandAgain } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 
 /** The owner of files whose real owner this machine does not know: those of root on some network file systems. (proc(5), overflowuid) */
@@ -38,10 +38,7 @@ async function otherOwner(host: Host, dir: string): Promise<string | undefined> 
 function theirs(dir: string, owner: string, line: string): CliError {
   return new CliError(`The registry in ${dir} is that of ${owner}, who runs it without root.`, {
     why: 'It is in the engine and the services of that user: root does not see them, and would break it.',
-    fix: [
-      'Do it as that user:',
-      `  ${shellLine('su', ['-', owner, '-c', commandLine(line.replace(/^registry-setup ?/, ''))])}`,
-    ],
+    fix: ['Do it as that user:', `  ${shellLine('su', ['-', owner, '-c', commandAgain(line)])}`],
     exitCode: 2,
   });
 }

@@ -1,6 +1,7 @@
 // Begins a run: waits for another one, takes the lock, and undoes a killed run before anything is read or decided.
 import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { commandAgain } from '../terminal/command.ts';
 import { digestOfFiles } from './digest.ts';
 import { readUnfinished } from './journal.ts';
 import { lockPath, type Patience, untilFree } from './lock.ts';
@@ -73,7 +74,7 @@ export async function awaitTurn(context: Context, dir: string): Promise<void> {
 export async function mustBeUnchanged(context: Context, dir: string, seen: string): Promise<void> {
   if ((await digestOfFiles(context.host, dir)) === seen) return;
   throw new CliError('Another run has changed this registry meanwhile. Nothing was done.', {
-    fix: ['Look at it, and start again:', `  ${context.line}`],
+    fix: ['Look at it, and start again:', `  ${commandAgain(context.line)}`],
     code: 'changed',
   });
 }

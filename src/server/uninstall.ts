@@ -48,7 +48,8 @@ export const madeHere = async (storage: string, oldest: Oldest, host: Host): Pro
   ) || (await host.stat(join(storage, KEPT)))?.type === 'file';
 
 /**
- * Takes the lock and recovers a killed run. On a full disk it removes the copy of this program first, which goes anyway, to make room for the way back.
+ * Takes the lock and recovers a killed run. On a full disk it first removes the copy of this program, which the removal deletes anyway:
+ * that makes room for the way back.
  * @throws as openRun; CliError that tells how to make room
  */
 async function beginWithRoom(context: Context, dir: string): Promise<Run> {

@@ -13,3 +13,6 @@ export function calledAs(words: string): void {
  * @param words what follows the program's name; the name alone without them
  */
 export const commandLine = (words = ''): string => [program, words].filter(Boolean).join(' ');
+
+/** Returns the command of a run, from its line in Context, as the user can paste it here. */
+export const commandAgain = (line: string): string => commandLine(line.replace(/^registry-setup ?/, ''));

@@ -1,5 +1,6 @@
 // A run that was cut off is undone before the next command reads anything; what changed between a decision and the lock is noticed.
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { calledAs } from '../../src/terminal/command.ts';
 import { runCommand } from '../helpers/context.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
 import { machine } from '../helpers/plans.ts';
@@ -142,7 +143,10 @@ describe('another run, between the question and the lock', () => {
     ['rotate', 'Replace', '--yes --port 5055'],
   ])('%s (%s), meanwhile %s: refused, and the other change stays', async (line, asked, other) => {
     const refused = runCommand(host, line, { prompts: slow(asked, other) });
-    await expect(refused).rejects.toMatchObject({ code: 'changed', exitCode: 1 });
+    calledAs('sh /root/registry.run');
+    const fix = ['Look at it, and start again:', `  sh /root/registry.run ${line}`];
+    await expect(refused).rejects.toMatchObject({ code: 'changed', exitCode: 1, fix });
+    calledAs('registry-setup');
     const left = registry();
     // What the other run did is in force, whole.
     expect((await runCommand(host, '--yes')).heard.join()).toContain('Nothing to do');
