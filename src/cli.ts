@@ -31,6 +31,7 @@ const COMMANDS: Partial<Record<Command, Run>> = {
   status: onServer(async (context) => (await import('./commands/status.ts')).status(context)),
   rotate: onServer(async (context) => (await import('./commands/rotate.ts')).rotate(context)),
   user: onServer(async (context) => (await import('./commands/user.ts')).user(context)),
+  image: async (context) => (await import('./commands/image.ts')).image(context),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
   uninstall: onServer(async (context) => (await import('./commands/uninstall.ts')).uninstall(context)),
 };

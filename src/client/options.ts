@@ -2,16 +2,10 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../errors.ts';
+import { type Address, nameOf, parseAddress } from '../settings/address.ts';
 import type { Answers } from '../settings/answers.ts';
 import { isPublicRegistry } from '../settings/public-registries.ts';
-import { checkHost, checkPort, checkUser, type Wrong, wrong } from '../settings/validation.ts';
-
-export interface Address {
-  host: string;
-  port: number;
-  /** The scheme, if the user gave one: `https://…`. */
-  scheme?: 'http' | 'https';
-}
+import { checkPort, checkUser, type Wrong, wrong } from '../settings/validation.ts';
 
 export interface ClientRequest extends Address {
   /** The registry as in an image's name, and as every tool calls it. */
@@ -28,22 +22,6 @@ export interface ClientRequest extends Address {
   address?: string;
   mirror: boolean;
 }
-
-const DEFAULT_PORTS = { http: 80, https: 443 };
-
-/** Parses an address: `host`, `host:port`, `https://host:port/v2/`. Without a port: 5000, or the port of the scheme. */
-export function parseAddress(text: string): Address | Wrong {
-  const found = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^/:\s]*)(?::(\d+))?(?:\/\S*)?$/i.exec(text.trim());
-  if (!found) return wrong(`"${text}" is not an address`, '--host HOST:PORT');
-  const host = (found[2] ?? '').toLowerCase().replace(/\.$/, '');
-  const scheme = found[1]?.toLowerCase() as Address['scheme'];
-  const port = found[3] ? Number(found[3]) : scheme ? DEFAULT_PORTS[scheme] : 5000;
-  return checkHost(host) ?? checkPort(port) ?? { host, port, ...(scheme && { scheme }) };
-}
-
-/** Returns the registry's name. Omits port 443, as users do, unless the host has no dot: it would look like a user of Docker Hub. */
-export const nameOf = ({ host, port }: Address): string =>
-  port === 443 && host.includes('.') ? host : `${host}:${port}`;
 
 /** Parses any spelling of a SHA-256: colons or none, any case, openssl's prefix. Returns undefined if it is none. */
 export function parseFingerprint(text: string): string | undefined {

@@ -5,11 +5,12 @@ import { type Context, isOn } from '../context.ts';
 import { daemonInfo } from '../dockerd/daemon.ts';
 import type { Daemon } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
+import { parseAddress } from '../settings/address.ts';
 import type { Answers } from '../settings/answers.ts';
 import { describeRoot } from './certificate.ts';
 import { UnknownName, verifyReachable, whereIs } from './connect.ts';
 import { discover, type Found } from './discover.ts';
-import { type ClientRequest, parseAddress } from './options.ts';
+import type { ClientRequest } from './options.ts';
 
 /** Asks for the registry and adds it to the answers. @throws CliError (exit 2) if there is no terminal */
 export async function askHost(context: Context, answers: Answers, interactive: boolean): Promise<void> {

@@ -1,12 +1,12 @@
 // `registry-setup --client --undo`: undoes exactly what was done for one registry.
 import { leave, previewLeave } from '../client/leave.ts';
-import { nameOf, parseAddress } from '../client/options.ts';
 import { memoryOf, remembered } from '../client/records.ts';
 import { leaveLines } from '../client/screens.ts';
 import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
+import { nameOf, parseAddress } from '../settings/address.ts';
 import type { Answers } from '../settings/answers.ts';
 import { commandLine } from '../terminal/command.ts';
 import { agree, askable } from './consent.ts';

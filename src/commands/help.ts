@@ -46,7 +46,18 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     says: 'List and change who may log in. Nothing is restarted.',
     examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
   },
-  image: { usage: 'registry-setup image', says: 'What is in the registry.', examples: [] },
+  image: {
+    usage: 'registry-setup image list [PATTERN] | show REF | remove REF… | prune | gc',
+    says: 'List, remove and clean up the images in the registry of this machine, or in that of --host.',
+    examples: [
+      'registry-setup image list',
+      'registry-setup image list team/app --full',
+      'registry-setup image list --host 10.0.3.17      (from a machine that is logged in)',
+      "registry-setup image remove team/app:1.0 'team/*:pr-*' --dry-run",
+      'registry-setup image prune --keep-last 10 --older-than 30d',
+      'registry-setup image gc',
+    ],
+  },
   bundle: {
     usage: 'registry-setup bundle FILE [flags]',
     says: 'Write one file for a server without network: this program, the images and your answers. No password is in it.',
@@ -65,6 +76,7 @@ export const BUILT: readonly Command[] = [
   'client',
   'rotate',
   'user',
+  'image',
   'status',
   'bundle',
   'uninstall',
@@ -93,17 +105,17 @@ function entry(left: string, text: string): string {
 }
 
 /** Returns the explanation of a flag, with its default. */
-function explained(name: FlagName): string {
-  const { help, tokenMode, defaultWords, ...row } = flag(name);
+function explained(name: FlagName, command: Command): string {
+  const { help, helpOf, tokenMode, defaultWords, ...row } = flag(name);
   const words = defaultWords ?? String(usual(row, { dir: 'DIR' }, { dir: 'DIR' }));
-  return help.replace('{default}', words) + (tokenMode ? '; token mode' : '');
+  return (helpOf?.[command] ?? help).replace('{default}', words) + (tokenMode ? '; token mode' : '');
 }
 
-function row(name: FlagName): string {
+function row(name: FlagName, command: Command): string {
   const { kind, value, choices, spoken, commands } = flag(name);
   const shown = kind === 'choice' ? choices?.join('|') : value;
   const alone = spoken === true && commands !== 'all' ? '; only on the command line' : '';
-  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, explained(name) + alone);
+  return entry(`${spelled(name)}${shown ? ` ${shown}` : ''}`, explained(name, command) + alone);
 }
 
 /** Returns the help of a command; that of `setup` also lists the commands. */
@@ -127,10 +139,10 @@ export function helpText(command: Command): string {
       : []),
     '',
     `Flags (also as REGISTRY_SETUP_NAME${takes(command, 'answers') ? ', or in a file with --answers' : ''}):`,
-    ...own.map(row),
+    ...own.map((name) => row(name, command)),
     '',
     'Everywhere:',
-    ...everywhere.map(row),
+    ...everywhere.map((name) => row(name, command)),
     ...(examples.length > 0 ? ['', 'Examples:', ...examples.map((line) => `  ${line}`)] : []),
     '',
   ].join('\n');

@@ -54,7 +54,18 @@ export interface WriteOptions {
  * What is below a directory that an untrusted program writes to, such as the storage of a registry. If any part of a path below it is a
  * link, even one that is put there meanwhile, nothing is removed. Paths are relative to the directory.
  */
+/** What is in a directory: one entry, as lstat(2) tells of it. */
+export interface InsideEntry {
+  name: string;
+  /** `other`: a link, a device, a socket. */
+  type: 'file' | 'dir' | 'other';
+  bytes: number;
+  modified: Date;
+}
+
 export interface Inside {
+  /** Returns what is in a directory; empty if there is none. Follows no link. */
+  entries(path: string): Promise<InsideEntry[]>;
   /** Returns the names of the directories in a directory, sorted; empty if there is none. Skips links. */
   folders(path: string): Promise<string[]>;
   /** Returns the full path of the first part that exists and is not a directory, such as a link; undefined if there is none. */

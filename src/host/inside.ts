@@ -10,7 +10,7 @@ import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CliError } from '../errors.ts';
-import type { Inside } from './host.ts';
+import type { Inside, InsideEntry } from './host.ts';
 
 type Folder = fs.FileHandle;
 /** Turns an error of the file system into one for the user. */
@@ -41,6 +41,20 @@ async function enter(folder: Folder, name: string): Promise<Folder | 'missing' |
     if (['ENOTDIR', 'ELOOP'].includes(codeOf(error))) return 'barred';
     throw error;
   }
+}
+
+async function entriesOf(folder: Folder): Promise<InsideEntry[]> {
+  const names = await fs.readdir(at(folder));
+  const all = await Promise.all(
+    names.map(async (name): Promise<InsideEntry[]> => {
+      // It may be gone again.
+      const there = await fs.lstat(at(folder, name)).catch(() => undefined);
+      if (!there) return [];
+      const type = there.isFile() ? 'file' : there.isDirectory() ? 'dir' : 'other';
+      return [{ name, type, bytes: there.size, modified: there.mtime }];
+    }),
+  );
+  return all.flat();
 }
 
 interface Way<T> {
@@ -128,6 +142,7 @@ export function inside(root: string, fail: Fail): Inside {
     return below(doing, path, names, { work: (folder) => work(folder, last), end });
   };
   return {
+    entries: (path) => below<InsideEntry[]>('list', path, namesIn(path), { work: entriesOf, end: () => [] }),
     folders: (path) =>
       below('list', path, namesIn(path), {
         work: async (folder) =>

@@ -1,6 +1,13 @@
 // Sends one request to a registry as its clients do: by its own name, with the roots that they trust. (token.ts adds the token.)
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import {
+  type Agent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { connect, rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
 import { bare } from '../host/names.ts';
@@ -40,7 +47,10 @@ export interface Reply {
 export interface Ask {
   credentials?: Credentials | undefined;
   headers?: Record<string, string>;
-  body?: Buffer | string;
+  /** A stream is sent once: such a request is never repeated. Its headers say how long it is, or it goes in chunks. */
+  body?: Buffer | string | Readable;
+  /** Keeps connections open for further requests; without it each request has a connection of its own. Ignored behind a proxy. */
+  agent?: Agent | undefined;
   /** Milliseconds to wait while nothing arrives; 10 000 by default. */
   timeout?: number;
   /** Ends the request. */
@@ -48,21 +58,60 @@ export interface Ask {
 }
 
 /**
+ * The most bytes of a reply that is read into memory. A manifest has 4 MiB at most (distribution-spec, "Pushing Manifests"), a page of
+ * a list of 1 000 names less.
+ */
+const MOST = 16 * 1024 * 1024;
+
+/** The reply is longer than anything that a registry has to say. */
+const TOO_LONG = 'REPLY_TOO_LONG';
+
+/**
  * Sends one request and returns the whole reply. Sends a GET once more if its connection breaks. (RFC 9110, 9.2.2)
- * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, ETIMEDOUT, a certificate's code); never for a status
+ * @throws the socket's own error (ECONNREFUSED, ENOTFOUND, ETIMEDOUT, a certificate's code, TOO_LONG); never for a status
  */
 export function ask(endpoint: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
   const work = () => send(endpoint, method, path, options);
   return method === 'GET' || method === 'HEAD' ? onceMore(work, options.signal) : work();
 }
 
-async function send(endpoint: Endpoint, method: string, path: string, options: Ask): Promise<Reply> {
+async function send(endpoint: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
+  const reply = await open(endpoint, method, path, options);
+  return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply) };
+}
+
+/** Returns the whole body of a reply. @throws the socket's own error; TOO_LONG */
+async function whole(reply: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of reply as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MOST) {
+      reply.destroy();
+      throw Object.assign(new Error(`the reply has more than ${MOST / 1024 / 1024} MiB`), { code: TOO_LONG });
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/**
+ * Sends one request and returns its reply as soon as the headers are here; the caller reads the body, or destroys the reply.
+ * @throws as ask
+ */
+export async function open(
+  endpoint: Endpoint,
+  method: string,
+  path: string,
+  options: Ask = {},
+): Promise<IncomingMessage> {
   const { tls, host, port, connectTo, proxy } = endpoint;
-  const { credentials, headers = {}, body, timeout = 10_000, signal } = options;
+  const { credentials, headers = {}, body, agent, timeout = 10_000, signal } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
   const request = tls ? (await import('node:https')).request : httpRequest;
   const socket = tls && proxy ? await tunnel(proxy, host, port, timeout) : undefined;
+  const stream = typeof body === 'string' || Buffer.isBuffer(body) ? undefined : body;
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -74,28 +123,22 @@ async function send(endpoint: Endpoint, method: string, path: string, options: A
         // An agent would open its own connection.
         ...(socket
           ? { createConnection: () => connect({ ...tlsOptions(endpoint), socket }) }
-          : { agent: false as const }),
+          : { agent: agent ?? false }),
         ...(tls && tlsOptions(endpoint)),
         ...(signal && { signal }),
         headers: {
           host: `${host}:${port}`,
           ...(basic && { authorization: `Basic ${basic}` }),
-          ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+          ...(body !== undefined && !stream && { 'content-length': Buffer.byteLength(body as string) }),
           ...headers,
         },
       },
-      (reply) => {
-        const parts: Buffer[] = [];
-        reply.on('data', (part) => parts.push(part));
-        reply.on('error', reject);
-        reply.on('end', () =>
-          resolve({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }),
-        );
-      },
+      resolve,
     );
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
-    sent.end(body);
+    if (stream) pipeline(stream, sent).catch(reject);
+    else sent.end(body as string | undefined);
   });
 }
 

@@ -4,7 +4,7 @@ import { type Ask, ask, type Credentials, type Endpoint, type Reply, STRANGER, t
 import { OTHER_NAME } from './server-identity.ts';
 
 /** Parses `Bearer realm="…",service="…",scope="…"` (distribution-spec auth; RFC 6750, 3); undefined for another challenge. */
-function challenge({ headers }: Reply): Record<string, string> | undefined {
+export function challengeOf({ headers }: Pick<Reply, 'headers'>): Record<string, string> | undefined {
   const header = String(headers['www-authenticate'] ?? '');
   if (!/^bearer /i.test(header)) return undefined;
   return Object.fromEntries([...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
@@ -63,7 +63,7 @@ export async function fetchToken(
 export async function call(at: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
   const { credentials, ...plain } = options;
   const first = await ask(at, method, path, credentials === STRANGER ? plain : options);
-  const asked = first.status === 401 && credentials ? challenge(first) : undefined;
+  const asked = first.status === 401 && credentials ? challengeOf(first) : undefined;
   if (!asked || !credentials) return first;
   const token = await fetchToken(at, asked, credentials);
   if (typeof token !== 'string') return token;

@@ -49,7 +49,7 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
   }
 }
 
-const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
+export const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
 
 /** Tells whether the file stores the password as plain text; false if a credential helper has it. @throws as readAuthFile */
 export async function clearText(

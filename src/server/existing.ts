@@ -44,5 +44,6 @@ async function noRegistry(host: Host, dir: string): Promise<CliError> {
   const elsewhere = others.length > 0 ? others : [`It is elsewhere:      ${commandLine('… --dir DIR')}`];
   return new CliError(`There is no registry in ${dir}.`, {
     fix: [`Set one up:           ${commandLine()}`, ...elsewhere],
+    code: 'no registry',
   });
 }

@@ -33,12 +33,20 @@ import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, ServerRequest } from './request.ts';
 
-/** Makes the plan and compares it with the machine. Reads only. */
-async function prepare(
+/** A plan, and what it was made from. */
+interface Plan {
+  plan: Resource[];
+  secrets: Prepared['secrets'];
+  renewByHand: string | undefined;
+}
+
+/** Makes the plan. Reads only. */
+async function makePlan(
   request: ServerRequest,
   context: Context,
   oldest: Oldest,
-): Promise<Prepared & { plan: Resource[] }> {
+  readOnly = false,
+): Promise<Plan> {
   const { settings, facts, engine, passwords, archive, certificates } = request;
   const secrets = await loadSecrets(settings, certificates, passwords, context.host);
   const { logDriver, userns } = engine;
@@ -60,11 +68,32 @@ async function prepare(
     renewal,
     settingsText,
     native,
+    readOnly,
     selinux: facts.selinux,
     networkResources: await networkResources(settings, engine, context.host, oldest),
     serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,
   });
   const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
+  return { plan, secrets, renewByHand };
+}
+
+/** Returns the plan of a registry as it is, or as it is while it refuses pushes. Reads only. */
+export const planOf = async (
+  request: ServerRequest,
+  context: Context,
+  oldest: Oldest,
+  readOnly: boolean,
+): Promise<Resource[]> => (await makePlan(request, context, oldest, readOnly)).plan;
+
+/** Makes the plan and compares it with the machine. Reads only. */
+async function prepare(
+  request: ServerRequest,
+  context: Context,
+  oldest: Oldest,
+): Promise<Prepared & { plan: Resource[] }> {
+  const { engine } = request;
+  const { plan, secrets, renewByHand } = await makePlan(request, context, oldest);
+  const host = askableHost(context.host, engine);
   const [first, rest] = await Promise.all([
     diff(engineResources(engine), context.host),
     diff([...plan, ...orphans(plan, oldest)], host),

@@ -9,7 +9,9 @@ import { type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
 import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
 import {
+  checkAge,
   checkBind,
+  checkCount,
   checkDays,
   checkDirectory,
   checkHost,
@@ -43,6 +45,8 @@ export interface Flag extends Meaning<Settings[keyof Settings], Given> {
   choices?: readonly string[];
   /** `{default}` stands for the default. */
   help: string;
+  /** The explanation in the help of a command to which it means something else. */
+  helpOf?: Partial<Record<Command, string>>;
   commands: readonly Command[] | 'all';
   /** A switch that is on unless `--no-…` is given; the help shows that form. */
   on?: true;
@@ -60,8 +64,8 @@ export interface Flag extends Meaning<Settings[keyof Settings], Given> {
   spoken?: true | readonly Command[];
   /** Refuses an empty value: it would count as none, and change another registry, or more than the user meant. */
   filled?: true;
-  /** The verbs that take it, in a command that has verbs. */
-  verbs?: readonly string[];
+  /** The verbs that take it, of a command that has verbs; all of them if the command is missing here. */
+  verbs?: Partial<Record<Command, readonly string[]>>;
 }
 
 const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =>
@@ -71,6 +75,8 @@ const path = (value: string) => (value === '' ? undefined : resolve(value));
 
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
+const reached: Command[] = [...joint, 'image'];
+const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate'];
 const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
 
@@ -79,7 +85,14 @@ type More = Partial<Omit<Flag, 'kind' | 'value' | 'choices' | 'help' | 'commands
 const ON = { on: true } as const;
 const SPOKEN = { spoken: true } as const;
 const CLIENT = { setting: 'client' } as const;
-const WITH_PASSWORD = { verbs: ['add', 'password'] };
+const WITH_PASSWORD = { verbs: { user: ['add', 'password'] } };
+const ofImage = (...verbs: string[]) => ({ verbs: { image: verbs } });
+const RULES = ofImage('prune');
+/** A registry on another machine is named by the user, and by nothing that is left over in an environment. */
+const elsewhere = (image: string): { spoken: readonly Command[]; helpOf: { image: string } } => ({
+  spoken: ['image'],
+  helpOf: { image },
+});
 const valued =
   <K extends Flag['kind']>(kind: K) =>
   <M extends More = object>(value: string, help: string, commands: Takers, more = {} as M) => {
@@ -102,23 +115,19 @@ const choice = <M extends More = object>(
 };
 
 export const FLAGS = {
-  host: text(
-    'NAME|IP',
-    'the address that clients will use ({default})',
-    joint,
-    setting('host', {
+  host: text('NAME|IP', 'the address that clients will use ({default})', reached, {
+    ...setting('host', {
       default: (_, { host }) => host ?? '',
       defaultWords: "this machine's first address",
       check: checkHost,
       becomes: (name) => name.toLowerCase(),
     }),
-  ),
-  port: number(
-    'PORT',
-    'the port that clients will use ({default})',
-    joint,
-    setting('port', { default: 5000, check: checkPort }),
-  ),
+    ...elsewhere('a registry on another machine; without it, the one of this machine'),
+  }),
+  port: number('PORT', 'the port that clients will use ({default})', reached, {
+    ...setting('port', { default: 5000, check: checkPort }),
+    ...elsewhere('its port (5000)'),
+  }),
   bind: text(
     'IP',
     'listen on this address only ({default}: on all)',
@@ -141,17 +150,15 @@ export const FLAGS = {
     server,
     setting('auth', { default: 'htpasswd' }),
   ),
-  user: list(
-    'NAME',
-    'a user who may log in; repeat for more ({default})',
-    joint,
-    setting('users', {
+  user: list('NAME', 'a user who may log in; repeat for more ({default})', reached, {
+    ...setting('users', {
       default: ({ auth }) => (auth === 'none' ? [] : ['admin']),
       check: each(checkUser),
       becomes: once,
       below: 2,
     }),
-  ),
+    ...elsewhere('log in to it as this user; without it, the login that docker or podman keeps'),
+  }),
   reader: list(
     'NAME[:REPO]',
     'a user who may only pull: everything, or REPO (team/app, team/*)',
@@ -164,7 +171,7 @@ export const FLAGS = {
         tokenMode: true,
         below: 2,
       }),
-      verbs: ['add'],
+      verbs: { user: ['add'] },
       spoken: ['user'],
     },
   ),
@@ -288,18 +295,38 @@ export const FLAGS = {
   'with-node': toggle('include the node of this machine, for a server that has none', ['bundle']),
   'password-stdin': toggle(
     'read the password, or lines NAME:PASSWORD, from standard input',
-    ['setup', 'client', 'user'],
+    loggedIn,
     WITH_PASSWORD,
   ),
-  'password-file': file('FILE', 'the same, from a file', ['setup', 'client', 'user'], WITH_PASSWORD),
+  'password-file': file('FILE', 'the same, from a file', loggedIn, WITH_PASSWORD),
   'new-ca': toggle('replace the CA as well; clients of the former CA keep working', ['rotate'], {
     ...SPOKEN,
     word: 'ca',
   }),
   'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate'], SPOKEN),
   'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
-  ca: file('FILE', 'trust the CA in this file, not the one that the registry sends', ['client'], {
+  full: toggle('show whole digests', ['image'], ofImage('list')),
+  'keep-last': number('N', 'keep the newest N tags of each repository', ['image'], {
+    ...RULES,
+    check: checkCount,
+  }),
+  'older-than': text('AGE', 'remove only what is older: 30d, 12w, 48h', ['image'], {
+    ...RULES,
+    check: checkAge,
+  }),
+  match: list('PATTERN', 'remove only what it matches: team/*, *:pr-*', ['image'], {
+    ...RULES,
+    filled: true,
+  }),
+  'keep-tags': list('PATTERN', 'keep the tags that it matches: v*,latest', ['image'], {
+    ...RULES,
+    filled: true,
+  }),
+  untagged: toggle('also what no tag leads to', ['image'], ofImage('prune', 'gc')),
+  gc: toggle('free the space afterwards, as `image gc` does', ['image'], ofImage('remove', 'prune')),
+  ca: file('FILE', 'trust the CA in this file, not the one that the registry sends', ['client', 'image'], {
     ...CLIENT,
+    helpOf: { image: 'trust the CA in this file, in place of those that this machine has for it' },
     filled: true,
   }),
   'ca-fingerprint': text(

@@ -21,6 +21,10 @@ interface Operand {
   name: string;
   /** The flag that the word stands for. */
   flag?: FlagName;
+  /** The call is refused without it. */
+  needed?: true;
+  /** It may be followed by more of its kind. */
+  many?: true;
 }
 type Operands = readonly Operand[];
 interface Verbs {
@@ -30,6 +34,7 @@ interface Verbs {
 }
 
 const NAME: Operands = [{ name: 'NAME' }];
+const REF: Operand = { name: 'REF', needed: true };
 
 /** The words that may follow each command. A command that is not built yet is missing: it is refused, whatever follows. */
 export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
@@ -37,6 +42,16 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   client: [{ name: 'HOST', flag: 'host' }],
   rotate: [],
   user: { verbs: { list: [], add: NAME, remove: NAME, password: NAME }, unsaid: 'list' },
+  image: {
+    verbs: {
+      list: [{ name: 'PATTERN' }],
+      show: [REF],
+      remove: [{ ...REF, many: true }],
+      prune: [],
+      gc: [],
+    },
+    unsaid: 'list',
+  },
   status: [],
   bundle: [{ name: 'FILE' }],
   uninstall: [],
@@ -76,7 +91,7 @@ export function readWords(command: Command, words: string[], answers: Answers): 
   const call = readCall(command, words);
   if (!call)
     return row && hasVerbs(row) ? [unknownVerb(command, words[0] ?? '', Object.keys(row.verbs))] : [];
-  const problems = strayWords(command, call);
+  const problems = [...strayWords(command, call), ...missingWord(call)];
   call.operands.forEach(({ name, flag: meant }, i) => {
     const word = call.words[i];
     if (!meant || word === undefined) return;
@@ -89,7 +104,8 @@ export function readWords(command: Command, words: string[], answers: Answers): 
   for (const name of verb ? FLAG_NAMES : []) {
     const { verbs } = flag(name);
     const where = answers[name]?.where;
-    if (where && verb && verbs && !verbs.includes(verb))
+    const mine = verbs?.[command];
+    if (where && verb && mine && !mine.includes(verb))
       problems.push({
         where,
         message: `"${command} ${verb}" does not take this flag`,
@@ -99,24 +115,38 @@ export function readWords(command: Command, words: string[], answers: Answers): 
   return problems;
 }
 
+/** A dash of any length: what word processors and web pages make of two hyphens. */
+const DASHES = /^[-\u2010-\u2015\u2212]+/;
+
 function strayWords(command: Command, call: Call): Problem[] {
   const { text, verb, operands, words } = call;
-  const surplus = words.slice(operands.length);
-  if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.includes(verb))
+  const surplus = operands.at(-1)?.many
+    ? words.filter((word) => word.trim() === '' || DASHES.test(word))
+    : words.slice(operands.length);
+  if (surplus.length === 0 || !verb || !flag('password-stdin').verbs?.[command]?.includes(verb))
     return surplus.map((word) => stray(command, call, word));
   // A surplus word may be a password, which no error shows.
   const message = 'takes one name; a password is never given on the command line';
   return [{ where: text, message, fix: `${text} NAME --password-stdin < FILE` }];
 }
 
-/** A dash of any length: what word processors and web pages make of two hyphens. */
-const DASHES = /^[-\u2010-\u2015\u2212]+/;
+function missingWord({ text, operands, words }: Call): Problem[] {
+  const missing = operands.find(({ needed }, i) => needed && words[i] === undefined);
+  if (!missing) return [];
+  const all = operands.map(({ name, needed, many }) => `${needed ? name : `[${name}]`}${many ? '…' : ''}`);
+  return [{ where: text, message: `needs ${missing.name}`, fix: [text, ...all].join(' ') }];
+}
 
 function stray(command: Command, { text, verb, operands }: Call, word: string): Problem {
   const plain = word.replace(DASHES, '');
   const meant = flagNamed(plain, command);
   const near = meant && takes(command, meant) ? `; did you mean ${spelled(meant)}?` : '';
-  const taken = operands.length === 0 ? 'no further word' : `one word, ${operands[0]?.name}`;
+  const [first] = operands;
+  const taken = !first
+    ? 'no further word'
+    : first.many
+      ? `words like ${first.name}`
+      : `one word, ${first.name}`;
   const all = [text, ...operands.map(({ name }) => name)].join(' ');
   const elsewhere = `A registry elsewhere:   ${all} --dir ${word.includes('/') ? quoted(word) : 'DIR'}`;
   return {

@@ -172,3 +172,22 @@ export const checkName = (value: string) =>
 /** Accepts the characters of an image reference, a lower-case letter or digit first. */
 export const checkImage = (value: string) =>
   /^[a-z0-9][A-Za-z0-9._\-/:@[\]]*$/.test(value) ? undefined : wrong(`"${value}" is not an image reference`);
+
+/** Accepts a whole number that is not negative. */
+export const checkCount = (value: number) =>
+  Number.isInteger(value) && value >= 0 ? undefined : wrong(`a whole number is needed, not ${value}`);
+
+const HOUR = 3_600_000;
+const UNITS: Record<string, number> = { h: HOUR, d: 24 * HOUR, w: 7 * 24 * HOUR };
+
+/** Returns milliseconds: `48h`, `30d`, `12w`; undefined for anything else. */
+export function ageOf(text: string): number | undefined {
+  const [, count = '', unit = ''] = /^(\d{1,5})([hdw])$/.exec(text.trim().toLowerCase()) ?? [];
+  return UNITS[unit] && Number(count) * UNITS[unit];
+}
+
+/** Accepts an age. */
+export const checkAge = (value: string) =>
+  ageOf(value) === undefined
+    ? wrong(`"${value}" is no age: a number and h, d or w (hours, days, weeks)`, '--older-than 30d')
+    : undefined;

@@ -297,6 +297,18 @@ export function fakeHost(): FakeHost {
           .map((_, i, names) => join(root, ...names.slice(0, i + 1)))
           .find((part) => entries.has(part) && entries.get(part)?.type !== 'dir');
       return {
+        async entries(path) {
+          const names = await host.list(join(root, path));
+          return names.map((name) => {
+            const entry = entries.get(join(root, path, name));
+            return {
+              name,
+              type: entry?.type === 'dir' ? ('dir' as const) : ('file' as const),
+              bytes: entry?.type === 'file' ? entry.content.length : 0,
+              modified: new Date(),
+            };
+          });
+        },
         async folders(path) {
           const names = await host.list(join(root, path));
           return names.filter((name) => entries.get(join(root, path, name))?.type === 'dir');

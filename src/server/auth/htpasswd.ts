@@ -32,6 +32,13 @@ export function generatePassword(): Secret {
 export const hashGenerated = (password: Secret): Promise<string> =>
   bcrypt.hash(password.reveal(), GENERATED_COST);
 
+/** The lowest cost that bcrypt has: the registry pays it on each of some thousand requests. */
+const LOWEST_COST = 4;
+
+/** Returns the hash of a password from `generatePassword` that lives no longer than one command. */
+export const hashForAMoment = (password: Secret): Promise<string> =>
+  bcrypt.hash(password.reveal(), LOWEST_COST);
+
 /** Tells whether a bcrypt hash is of this password. */
 export const passwordFits = (password: Secret, hash: string): Promise<boolean> =>
   bcrypt.compare(password.reveal(), hash);

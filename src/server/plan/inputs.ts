@@ -17,6 +17,8 @@ export interface PlanFacts {
   settingsText?: string | undefined;
   /** The registry as a program of this machine, if that is the engine. */
   native?: Native | undefined;
+  /** Pushes and deletions are refused while this is so. */
+  readOnly?: boolean;
   /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */

@@ -34,7 +34,7 @@ const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|
 export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
   const { native } = facts;
-  const config = registryConfig(settings, secrets);
+  const config = registryConfig(settings, secrets, facts);
   const at = (path: string) => join(dir, path);
   const inputs = [config, ...readAtStart(settings, secrets)];
   const resources: Resource[] = [
@@ -147,7 +147,7 @@ function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
   return resources;
 }
 
-function registryConfig(settings: Settings, { httpSecret }: Secrets): string {
+function registryConfig(settings: Settings, { httpSecret }: Secrets, { readOnly }: PlanFacts): string {
   const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
@@ -167,6 +167,7 @@ function registryConfig(settings: Settings, { httpSecret }: Secrets): string {
             minimumtls: 'tls1.2',
           },
     'storage.delete.enabled': settings.delete,
+    ...(readOnly && { 'storage.maintenance.readonly': { enabled: true } }),
     auth: auth[settings.auth],
   });
 }

@@ -1,6 +1,6 @@
 // What a person wants of a developer machine, as they say it; and the files of each target.
 import { describe, expect, test } from 'vitest';
-import { nameOf, parseAddress, parseFingerprint, readWish } from '../../../src/client/options.ts';
+import { parseFingerprint, readWish } from '../../../src/client/options.ts';
 import { TARGETS, type Trust } from '../../../src/client/target.ts';
 import { buildkitdToml } from '../../../src/client/targets/buildkit.ts';
 import { hostsToml } from '../../../src/client/targets/containerd.ts';
@@ -8,6 +8,7 @@ import { registriesYaml } from '../../../src/client/targets/k3s.ts';
 import { dropIn } from '../../../src/client/targets/podman.ts';
 import { leftOut } from '../../../src/registry/no-proxy.ts';
 import { clientLine } from '../../../src/server/screens/summary.ts';
+import { nameOf, parseAddress } from '../../../src/settings/address.ts';
 import type { Answers } from '../../../src/settings/answers.ts';
 import { readArguments } from '../../../src/settings/arguments.ts';
 import type { Settings } from '../../../src/settings/settings.ts';

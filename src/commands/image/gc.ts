@@ -1,0 +1,124 @@
+// `registry-setup image gc`: frees what no image needs any more, while nobody can push.
+import { type Context, dirOf, isOn } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { applyOrUndo } from '../../reconcile/reconcile.ts';
+import { awaitTurn, openRun } from '../../reconcile/recover.ts';
+import { loadExisting } from '../../server/existing.ts';
+import {
+  collectStep,
+  type Freed,
+  findGarbage,
+  type Garbage,
+  isNothing,
+  PATIENCE,
+  type Push,
+  QUIET,
+  quietStep,
+} from '../../server/maintenance/collect.ts';
+import { readOnlySteps } from '../../server/maintenance/window.ts';
+import type { ServerRequest } from '../../server/request.ts';
+import { commandLine } from '../../terminal/command.ts';
+import { bytes, SYMBOL } from '../../terminal/output.ts';
+import { agree } from '../consent.ts';
+import { guard } from '../guard.ts';
+
+export async function gc(context: Context): Promise<void> {
+  const { output, answers } = context;
+  if (answers.host)
+    throw new CliError('A collection runs on the server of the registry, not from elsewhere.', {
+      fix: 'On the server:   registry-setup image gc',
+      exitCode: 2,
+    });
+  await guard(context);
+  await awaitTurn(context, dirOf(answers));
+  const request = await loadExisting(context);
+  const untagged = isOn(context, 'untagged')
+    ? await (await import('./untagged.ts')).untaggedHere(context, request)
+    : [];
+  const garbage = await findGarbage(request, context.host);
+  if (isNothing(garbage) && untagged.length === 0) {
+    output.json({ ok: true, freed: 0, blobs: 0 });
+    return output.say('Nothing to free: everything in the storage belongs to an image.');
+  }
+  output.out(...garbageLines(garbage, untagged.length));
+  if (isOn(context, 'dry-run'))
+    return output.json({
+      ok: true,
+      dryRun: true,
+      freed: garbage.bytes,
+      blobs: garbage.blobs.length,
+      repositories: garbage.empty,
+      untagged: untagged.length,
+    });
+  output.say(
+    '',
+    'The registry restarts twice, and refuses pushes in between: they get "405 Method Not Allowed".',
+    `Pulls go on. It begins when nobody has pushed for ${QUIET} s, after ${PATIENCE / 60} minutes at the latest.`,
+  );
+  await agree(context, 'Free it now?', false);
+  const freed = await collect(context, { whole: [], untagged: isOn(context, 'untagged') });
+  output.json({ ok: true, freed: freed.bytes, blobs: freed.blobs, repositories: freed.repositories });
+}
+
+function garbageLines({ blobs, bytes: sum, empty, uploads }: Garbage, untagged: number): string[] {
+  const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
+  return [
+    row(
+      'Frees',
+      `${bytes(sum)}: ${blobs.length} blobs that no image needs${uploads.length > 0 ? `, ${uploads.length} uploads that were given up` : ''}`,
+    ),
+    ...(untagged > 0
+      ? [row('Removes', `${untagged} manifests that no tag leads to, and frees what they alone need`)]
+      : []),
+    ...empty.map((name, i) => row(i === 0 ? 'Forgets' : '', `${name}, which holds nothing`)),
+  ];
+}
+
+interface What {
+  /** Repositories to remove with everything in them. */
+  whole: string[];
+  /** Removes first what no tag leads to. */
+  untagged?: boolean;
+}
+
+/** Frees the space, and says how much. @throws as applyOrUndo */
+export async function collect(context: Context, { whole, untagged = false }: What): Promise<Freed> {
+  const { host, output, signal, uninterruptible } = context;
+  const { settings } = await loadExisting(context);
+  const run = await openRun(context, settings.dir);
+  let freed: Freed = { blobs: 0, bytes: 0, repositories: [] };
+  let cut: Push[] = [];
+  try {
+    const request: ServerRequest = await loadExisting(context);
+    if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
+    await applyOrUndo({
+      steps: [
+        quietStep(request, context, (pushes) => {
+          cut = pushes;
+        }),
+      ],
+      afterwards: readOnlySteps(request, context, run, [
+        collectStep(request, host, whole, (done) => {
+          freed = done;
+        }),
+      ]),
+      run,
+      output,
+      signal,
+      uninterruptible,
+    });
+  } finally {
+    await run.release();
+  }
+  const who = cut.map(({ repository, from }) => `${repository}${from ? ` (from ${from})` : ''}`);
+  if (who.length > 0)
+    output.say(
+      `${output.paint('yellow', SYMBOL.warning)} These pushes were cut off, and must be repeated: ${[...new Set(who)].join(', ')}.`,
+    );
+  if (freed.repositories.length > 0) output.say(`Gone from the list: ${freed.repositories.join(', ')}.`);
+  output.say(
+    `Freed ${bytes(freed.bytes)}: ${freed.blobs} blobs.`,
+    `What is left:   ${commandLine('image list')}`,
+  );
+  return freed;
+}

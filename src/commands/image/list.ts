@@ -1,0 +1,71 @@
+// `registry-setup image list [PATTERN]`: the repositories with their tags, or the tags of one.
+import { type Context, isOn } from '../../context.ts';
+import { CliError } from '../../errors.ts';
+import { readerOf } from '../../images/contents.ts';
+import { type Inventory, repositoriesOf, takeStock } from '../../images/inventory.ts';
+import { isPattern, type Pattern, readPattern } from '../../images/pattern.ts';
+import { listLines, tagLines, totalLine } from '../../images/screens.ts';
+import type { Session } from '../../registry/session.ts';
+import { nearest } from '../../settings/nearest.ts';
+import { commandLine } from '../../terminal/command.ts';
+import { progressLine } from '../../terminal/progress-line.ts';
+import { withRegistry } from './registry.ts';
+
+export const list = (context: Context): Promise<void> =>
+  withRegistry(context, ({ session }) => show(context, session));
+
+async function show(context: Context, session: Session): Promise<void> {
+  const { output, operands } = context;
+  const [word] = operands;
+  const pattern = word === undefined ? undefined : readPattern(word, session.name);
+  const reader = readerOf(session);
+  const names = await repositoriesOf(reader, pattern);
+  if (word !== undefined && names.length === 0) throw await nothingFound(session, word);
+  const progress = progressLine(output, 'tags');
+  const stock = await takeStock(reader, names, pattern, progress.show).finally(progress.end);
+  const { repositories, bytes } = stock;
+  output.json({
+    ok: true,
+    registry: session.name,
+    repositories: repositories.map(asJson),
+    total: {
+      repositories: repositories.length,
+      tags: repositories.flatMap(({ tags }) => tags).length,
+      bytes,
+    },
+  });
+  if (repositories.length === 0) return output.say(`${session.name} holds no images.`);
+  output.out(...lines(context, stock, pattern));
+  output.say('', totalLine(stock));
+}
+
+function lines(context: Context, stock: Inventory, pattern: Pattern | undefined): string[] {
+  const full = isOn(context, 'full');
+  const [only, ...more] = stock.repositories;
+  const now = new Date();
+  const single = pattern && !isPattern(pattern.text) && only && more.length === 0;
+  return single
+    ? tagLines(only, full, process.stdout.columns ?? Number.POSITIVE_INFINITY, now)
+    : listLines(stock, full, now);
+}
+
+const asJson = ({ name, tags }: Inventory['repositories'][number]) => ({
+  name,
+  tags: tags.map(({ tag, manifest, description }) => ({
+    tag,
+    digest: manifest?.digest ?? null,
+    type: manifest?.type ?? null,
+    bytes: description?.size ?? null,
+    platforms: description?.platforms ?? [],
+    created: description?.created?.toISOString() ?? null,
+  })),
+});
+
+/** Returns the error for a name or a pattern that finds nothing; it names the nearest one. */
+async function nothingFound(session: Session, word: string): Promise<CliError> {
+  const all = await repositoriesOf(readerOf(session));
+  const near = nearest(word, all);
+  return new CliError(`${session.name} has no repository ${isPattern(word) ? 'that matches ' : ''}${word}.`, {
+    fix: near ? commandLine(`image list ${near}`) : `All of them:   ${commandLine('image list')}`,
+  });
+}

@@ -1,0 +1,69 @@
+// Finds and removes manifests that no tag leads to; on the server alone, because the registry has no list of them.
+import type { Context } from '../../context.ts';
+import { readerOf } from '../../images/contents.ts';
+import { carryOutRemoval } from '../../images/delete.ts';
+import type { Manifest } from '../../images/manifest.ts';
+import { leavesOf } from '../../images/select.ts';
+import type { Run } from '../../reconcile/run.ts';
+import type { Session } from '../../registry/session.ts';
+import { withOwnSession } from '../../server/access.ts';
+import { repositoriesOnDisk, revisionsOf } from '../../server/maintenance/storage.ts';
+import type { ServerRequest } from '../../server/request.ts';
+
+export interface Untagged {
+  repository: string;
+  manifests: Manifest[];
+}
+
+/** A manifest may be pushed before its tag, and the parts of an index before the index: younger ones are left alone; milliseconds. */
+const YOUNG = 3_600_000;
+
+/** Returns what no tag leads to, by repository. Reads through the registry: files name digests, and nothing else of them is believed. */
+export async function findUntagged(
+  { host }: Context,
+  { settings }: ServerRequest,
+  session: Session,
+): Promise<Untagged[]> {
+  const reader = readerOf(session);
+  const found: Untagged[] = [];
+  for (const repository of await repositoriesOnDisk(host, settings.storage)) {
+    const [leaves, revisions] = await Promise.all([
+      leavesOf(reader, repository),
+      revisionsOf(host, settings.storage, repository),
+    ]);
+    const reached = new Set(leaves.flatMap(({ family }) => family.map(({ digest }) => digest)));
+    const old = revisions.filter(
+      ({ digest, pushed }) => !reached.has(digest) && Date.now() - pushed.getTime() > YOUNG,
+    );
+    const manifests = await Promise.all(old.map(({ digest }) => reader.manifest(repository, digest)));
+    // What is attached to an image that stays, stays: nothing else leads to a signature.
+    const rest = manifests.flatMap((one) => (one && !(one.subject && reached.has(one.subject)) ? [one] : []));
+    if (rest.length > 0) found.push({ repository, manifests: rest });
+  }
+  return found;
+}
+
+export const untaggedHere = (context: Context, request: ServerRequest): Promise<Manifest[]> =>
+  withOwnSession(context, request, async (session) =>
+    (await findUntagged(context, request, session)).flatMap(({ manifests }) => manifests),
+  );
+
+/** Removes what no tag leads to. @param run holds the lock */
+export const removeUntagged = (context: Context, request: ServerRequest, run: Run): Promise<void> =>
+  withOwnSession(
+    context,
+    request,
+    async (session) => {
+      for (const { repository, manifests } of await findUntagged(context, request, session))
+        await carryOutRemoval(session, {
+          repository,
+          manifests,
+          tags: [],
+          untag: [],
+          along: [],
+          stays: [],
+          empties: false,
+        });
+    },
+    run,
+  );

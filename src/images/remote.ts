@@ -1,0 +1,157 @@
+// Opens a registry by its name, as the programs on this machine do: with the CAs that they trust for it, and with the login that they keep.
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { ask, type Credentials, type Endpoint, STRANGER } from '../registry/http.ts';
+import { OTHER_NAME } from '../registry/server-identity.ts';
+import { openSession, type Session } from '../registry/session.ts';
+import { type Address, nameOf } from '../settings/address.ts';
+import { commandLine } from '../terminal/command.ts';
+import { storedLogin } from './stored-login.ts';
+
+export interface Remote extends Address {
+  /** PEM of the CAs to trust, in place of those that this machine has. */
+  ca?: string;
+  /** In place of the login that this machine keeps. */
+  credentials?: Credentials;
+}
+
+/** The roots of the system, in the file that its package keeps. (go.dev/src/crypto/x509/root_linux.go) */
+const BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+];
+
+/** Returns the CAs that this machine has for a registry, PEM; undefined if it has none of its own. */
+async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Promise<string[] | undefined> {
+  const home = env.HOME || '/root';
+  const bases = [
+    '/etc/docker',
+    '/etc/containers',
+    join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers'),
+    join(home, '.docker'),
+  ];
+  const folders = bases.map((base) => join(base, 'certs.d', name));
+  const files = await Promise.all(
+    folders.map(async (folder) =>
+      (await host.list(folder)).filter((file) => file.endsWith('.crt')).map((file) => join(folder, file)),
+    ),
+  );
+  const own = await Promise.all(
+    files.flat().map(async (file) => (await host.read(file))?.toString('latin1') ?? ''),
+  );
+  const found = await Promise.all(BUNDLES.map((path) => host.read(path)));
+  const system = found.find((bytes) => bytes !== undefined)?.toString('latin1');
+  if (own.length === 0 && !system) return undefined;
+  return [...own, ...(system ? [system] : rootCertificates)];
+}
+
+/** Tells whether this machine's Docker may use the registry without TLS. (docs.docker.com/reference/cli/dockerd, "Insecure registries") */
+async function isInsecure(host: Host, { host: name, ...address }: Address): Promise<boolean> {
+  if (name === 'localhost' || /^127\.|^\[::1\]$/.test(name)) return true;
+  try {
+    const text = (await host.read('/etc/docker/daemon.json'))?.toString() || '{}';
+    const list = (JSON.parse(text) as { 'insecure-registries'?: unknown })['insecure-registries'];
+    return Array.isArray(list) && list.includes(nameOf({ host: name, ...address }));
+  } catch {
+    return false;
+  }
+}
+
+/** What a client of TLS gets from a server that does not speak it. */
+const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
+
+/**
+ * Opens a registry. Sends a password only over TLS, or where plain HTTP was asked for or is what Docker uses here.
+ * @throws CliError if it does not answer, is not trusted, is no registry, or wants a login
+ */
+export async function openRemote(
+  remote: Remote,
+  host: Host,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+): Promise<Session> {
+  const name = nameOf(remote);
+  const ca = remote.ca ? [remote.ca] : await trustedFor(host, env, name);
+  const secure: Endpoint = { tls: true, host: remote.host, port: remote.port, ca };
+  const plain: Endpoint = { tls: false, host: remote.host, port: remote.port };
+  let at = remote.scheme === 'http' ? plain : secure;
+  let failure: unknown;
+  const reach = (endpoint: Endpoint) => ask(endpoint, 'GET', '/v2/', { signal });
+  let reply = await reach(at).catch((error) => {
+    failure = error;
+    return undefined;
+  });
+  if (!reply && NO_TLS.includes(codeOf(failure))) {
+    if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(name);
+    at = plain;
+    reply = await reach(at).catch((error) => {
+      failure = error;
+      return undefined;
+    });
+  }
+  if (!reply) throw signal?.aborted ? failure : notReached(name, failure);
+  if (reply.status !== 200 && reply.status !== 401)
+    throw new CliError(`${name} is not a registry, or is out of order: it answers ${reply.status} to /v2/.`, {
+      fix: ['Is the port another one?   --port PORT'],
+    });
+  const credentials = remote.credentials ?? (await storedLogin(host, env, name));
+  const session = openSession(at, name, { kind: 'login', credentials: credentials ?? STRANGER }, signal);
+  if (reply.status === 200) return session;
+  const { status } = await session.request('GET', '/v2/');
+  if (status === 200) return session;
+  session.close();
+  // A token server may refuse strangers here and let them pull.
+  if (!credentials && /^bearer/i.test(String(reply.headers['www-authenticate'])))
+    return openSession(at, name, { kind: 'login', credentials: STRANGER }, signal);
+  throw credentials ? refusedLogin(name, credentials.user, remote.credentials !== undefined) : noLogin(name);
+}
+
+const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException)?.code ?? '');
+
+const withoutTls = (name: string) =>
+  new CliError(`${name} answers without TLS.`, {
+    why: 'Everybody on the way could read the password and change the images.',
+    fix: [`If that is how it is meant:   --host http://${name}`],
+    exitCode: 2,
+  });
+
+const noLogin = (name: string) =>
+  new CliError(`${name} wants a login, and neither docker nor podman keeps one here.`, {
+    fix: [`Log in:   docker login ${name}`, 'Or for this once:   --user NAME --password-file FILE'],
+    exitCode: 2,
+  });
+
+const refusedLogin = (name: string, user: string, given: boolean) =>
+  new CliError(`${name} refuses the login of ${user}${given ? '' : ', which docker or podman keeps here'}.`, {
+    fix: given ? [] : [`Log in again:   docker login ${name}`],
+    exitCode: 2,
+  });
+
+/** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
+function notReached(name: string, error: unknown): CliError {
+  const code = codeOf(error);
+  const why = (error as Error).message;
+  const [, host = name, port = '443'] = /^(.*?)(?::(\d+))?$/.exec(name) ?? [];
+  const join = commandLine(`--client --host ${host} --port ${port}`);
+  if (code === OTHER_NAME) return new CliError(`${name} shows the certificate of another host.`, { why });
+  if (/CERT|SIGNATURE|VERIFY|ISSUER/.test(code))
+    return new CliError(`This machine does not trust the certificate of ${name}.`, {
+      why,
+      fix: [`Make it trust the registry:   ${join}`, 'Or name its CA:   --ca FILE'],
+    });
+  const known: Record<string, string> = {
+    ENOTFOUND: 'is not known to the name server',
+    ECONNREFUSED: 'refuses the connection: nothing listens there',
+    ETIMEDOUT: 'does not answer',
+    EHOSTUNREACH: 'cannot be reached from here',
+    ENETUNREACH: 'cannot be reached from here',
+  };
+  return new CliError(`${name} ${known[code] ?? 'cannot be used'}.`, {
+    why,
+    fix: ['Is the port another one?   --port PORT'],
+  });
+}

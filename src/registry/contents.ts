@@ -1,0 +1,141 @@
+// What a registry holds, over HTTP: the names of its repositories, their tags, their manifests. (distribution-spec, "Content Discovery")
+import { CliError } from '../errors.ts';
+import { digest, refusal } from './api.ts';
+import type { Reply } from './http.ts';
+import type { Session } from './session.ts';
+
+/** The registry refused a request. */
+export class Refused extends CliError {
+  readonly status: number;
+  /** The codes of its errors: `MANIFEST_UNKNOWN`. (distribution-spec, "Error Codes") */
+  readonly codes: string[];
+
+  constructor(session: Session, doing: string, reply: Reply) {
+    super(`${session.name} refuses to ${doing}.`, { why: refusal(reply) });
+    this.status = reply.status;
+    this.codes = codesOf(reply);
+  }
+}
+
+/** Returns the codes of the errors in a reply; none if it holds something else. */
+export function codesOf({ body }: Pick<Reply, 'body'>): string[] {
+  try {
+    const { errors } = JSON.parse(body.toString()) as { errors?: { code?: unknown }[] };
+    return Array.isArray(errors) ? errors.map(({ code }) => String(code)) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The most names of one page: what a registry allows unless its configuration says otherwise. (`catalog.maxentries`) */
+const PAGE = 1_000;
+
+/** Reads a list page by page. @param key the name of the list in each page @throws Refused; as ask */
+async function* pages(session: Session, path: string, key: string, doing: string): AsyncGenerator<string[]> {
+  let next: string | undefined = `${path}?n=${PAGE}`;
+  let last = '';
+  while (next) {
+    let reply: Reply = await session.request('GET', next);
+    // The registry allows fewer at a time; without a number it decides.
+    if (reply.status === 400 && codesOf(reply).includes('PAGINATION_NUMBER_INVALID'))
+      reply = await session.request('GET', `${path}${last && `?last=${encodeURIComponent(last)}`}`);
+    if (reply.status === 404) return;
+    if (reply.status !== 200) throw new Refused(session, doing, reply);
+    const names = namesIn(reply, key);
+    if (names.length > 0) yield names;
+    const link = /<([^>]+)>;\s*rel="?next/.exec(String(reply.headers.link ?? ''))?.[1];
+    // A page that ends where the one before ended would go on for ever.
+    const end = names.at(-1) ?? '';
+    next = link && end > last ? pathOf(link, path) : undefined;
+    last = end;
+  }
+}
+
+/** Returns the path of a link to the next page, which may be relative or a whole address; undefined if it leads elsewhere. */
+function pathOf(link: string, path: string): string | undefined {
+  if (!URL.canParse(link, 'http://registry')) return undefined;
+  const { pathname, search } = new URL(link, `http://registry${path}`);
+  return pathname.endsWith(path) ? `${path}${search}` : undefined;
+}
+
+function namesIn({ body }: Reply, key: string): string[] {
+  try {
+    const list = (JSON.parse(body.toString()) as Record<string, unknown>)[key];
+    return Array.isArray(list) ? list.filter((name): name is string => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Returns the names of the repositories, page by page. @throws Refused; as ask */
+export const repositoryPages = (session: Session): AsyncGenerator<string[]> =>
+  pages(session, '/v2/_catalog', 'repositories', 'list its repositories');
+
+/** Returns the tags of a repository; none if it does not exist. @throws Refused; as ask */
+export async function tagsOf(session: Session, repository: string): Promise<string[]> {
+  const all: string[] = [];
+  const path = `/v2/${repository}/tags/list`;
+  for await (const names of pages(session, path, 'tags', `list the tags of ${repository}`))
+    all.push(...names);
+  return all;
+}
+
+/** Every kind of manifest. A registry that is not asked for a kind converts an index to the manifest of one platform, or refuses. */
+const MANIFESTS = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  // Schema 1, signed and not: registry 2 may still hold some.
+  'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  'application/vnd.docker.distribution.manifest.v1+json',
+  '*/*',
+].join(', ');
+
+export interface RawManifest {
+  /** Computed from the bytes: a registry's word is not enough to delete by. That of a schema 1 manifest is the registry's word. */
+  digest: string;
+  type: string;
+  body: Buffer;
+}
+
+const SCHEMA_1 = /\.manifest\.v1\+/;
+
+/**
+ * Returns a manifest; undefined if there is none.
+ * @param reference a tag or a digest
+ * @throws Refused; CliError if its bytes are not those of the digest; as ask
+ */
+export async function manifestOf(
+  session: Session,
+  repository: string,
+  reference: string,
+): Promise<RawManifest | undefined> {
+  const path = `/v2/${repository}/manifests/${reference}`;
+  const reply = await session.request('GET', path, { headers: { accept: MANIFESTS } });
+  if (reply.status === 404) return undefined;
+  if (reply.status !== 200) throw new Refused(session, `show ${repository}:${reference}`, reply);
+  const type = String(reply.headers['content-type'] ?? '').split(';')[0] ?? '';
+  const said = String(reply.headers['docker-content-digest'] ?? '');
+  // The digest of a signed manifest leaves out its signatures.
+  const own = SCHEMA_1.test(type) && said ? said : digest(reply.body);
+  if (reference.startsWith('sha256:') && own !== reference)
+    throw new CliError(`${session.name} sends other bytes than those of ${repository}@${reference}.`, {
+      why: `Their digest is ${own}: the storage is damaged, or something on the way changes them.`,
+    });
+  return { digest: own, type, body: reply.body };
+}
+
+/** Returns a small blob, such as the configuration of an image; undefined if there is none. @throws Refused; CliError; as ask */
+export async function smallBlob(
+  session: Session,
+  repository: string,
+  wanted: string,
+): Promise<Buffer | undefined> {
+  const reply = await session.request('GET', `/v2/${repository}/blobs/${wanted}`, {
+    headers: { accept: '*/*' },
+  });
+  if (reply.status === 404) return undefined;
+  if (reply.status !== 200) throw new Refused(session, `show a blob of ${repository}`, reply);
+  return digest(reply.body) === wanted ? reply.body : undefined;
+}

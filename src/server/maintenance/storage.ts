@@ -1,0 +1,136 @@
+// Reads the files of a registry as its own storage driver lays them out. Whoever broke into the registry may have written them: only
+// names that look as they should count, links are never followed, and what is found is deleted through the registry where it can be.
+// (github.com/distribution/distribution, registry/storage/paths.go)
+import type { Host, Inside, InsideEntry } from '../../host/host.ts';
+
+const ROOT = 'docker/registry/v2';
+const REPOSITORIES = `${ROOT}/repositories`;
+const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const HEX = /^[0-9a-f]{64}$/;
+/** A name has 255 characters at most, so its parts are not nested deeper. (distribution-spec) */
+const DEPTH = 127;
+
+/** What a registry keeps of a repository, beside the repositories below it. */
+const OWN = ['_manifests', '_layers', '_uploads'];
+
+/** Returns the names of all repositories on the disk, also of those that are empty. */
+export async function repositoriesOnDisk(host: Host, storage: string): Promise<string[]> {
+  const inside = host.inside(storage);
+  const found: string[] = [];
+  const walk = async (path: string, name: string, depth: number): Promise<void> => {
+    const folders = await inside.folders(path);
+    if (name && folders.some((folder) => OWN.includes(folder))) found.push(name);
+    if (depth > DEPTH) return;
+    for (const folder of folders)
+      if (PART.test(folder)) await walk(`${path}/${folder}`, name ? `${name}/${folder}` : folder, depth + 1);
+  };
+  await walk(REPOSITORIES, '', 0);
+  return found.sort();
+}
+
+const at = (repository: string, path: string) => `${REPOSITORIES}/${repository}/${path}`;
+const dirs = (entries: InsideEntry[]) => entries.filter(({ type }) => type === 'dir');
+
+export interface Revision {
+  digest: string;
+  /** When the manifest was pushed. */
+  pushed: Date;
+}
+
+/** Returns the manifests that a repository has on the disk, tagged or not. */
+export async function revisionsOf(host: Host, storage: string, repository: string): Promise<Revision[]> {
+  const inside = host.inside(storage);
+  const names = (await inside.folders(at(repository, '_manifests/revisions/sha256'))).filter((name) =>
+    HEX.test(name),
+  );
+  const all = await Promise.all(
+    names.map(async (name): Promise<Revision[]> => {
+      // A deleted manifest leaves its empty directory.
+      const files = await inside.entries(at(repository, `_manifests/revisions/sha256/${name}`));
+      const link = files.find((file) => file.name === 'link' && file.type === 'file');
+      return link ? [{ digest: `sha256:${name}`, pushed: link.modified }] : [];
+    }),
+  );
+  return all.flat();
+}
+
+/** Returns when each tag was last pushed. */
+export async function tagTimes(host: Host, storage: string, repository: string): Promise<Map<string, Date>> {
+  const inside = host.inside(storage);
+  const times = new Map<string, Date>();
+  for (const tag of await inside.folders(at(repository, '_manifests/tags'))) {
+    const files = await inside.entries(at(repository, `_manifests/tags/${tag}/current`));
+    const link = files.find(({ name, type }) => name === 'link' && type === 'file');
+    if (link) times.set(tag, link.modified);
+  }
+  return times;
+}
+
+export interface Upload {
+  repository: string;
+  id: string;
+  /** When bytes last came in. */
+  modified: Date;
+  bytes: number;
+}
+
+/** Returns the uploads that are under way, or were left. */
+export async function uploadsOf(host: Host, storage: string, repository: string): Promise<Upload[]> {
+  const inside = host.inside(storage);
+  const all = await Promise.all(
+    dirs(await inside.entries(at(repository, '_uploads'))).map(
+      async ({ name, modified }): Promise<Upload> => {
+        const files = await inside.entries(at(repository, `_uploads/${name}`));
+        const last = files.reduce(
+          (newest, file) => (file.modified > newest ? file.modified : newest),
+          modified,
+        );
+        return {
+          repository,
+          id: name,
+          modified: last,
+          bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+        };
+      },
+    ),
+  );
+  return all;
+}
+
+/** Removes an upload. */
+export const removeUpload = (
+  inside: Inside,
+  { repository, id }: Pick<Upload, 'repository' | 'id'>,
+): Promise<boolean> => inside.removeTree(at(repository, `_uploads/${id}`));
+
+/** Tells whether a repository holds nothing: no tag, no manifest, no upload. */
+export async function isEmpty(host: Host, storage: string, repository: string): Promise<boolean> {
+  const inside = host.inside(storage);
+  const [tags, revisions, uploads] = await Promise.all([
+    inside.folders(at(repository, '_manifests/tags')),
+    revisionsOf(host, storage, repository),
+    inside.folders(at(repository, '_uploads')),
+  ]);
+  return tags.length === 0 && revisions.length === 0 && uploads.length === 0;
+}
+
+/**
+ * Removes what the registry keeps of a repository; repositories below it stay. The registry must be read-only.
+ * @returns false if something there is a link: then that stays
+ */
+export async function removeRepository(inside: Inside, repository: string): Promise<boolean> {
+  // Without _manifests there is no repository any more: the rest is what nothing leads to.
+  for (const own of OWN) if (!(await inside.removeTree(at(repository, own)))) return false;
+  const parts = repository.split('/');
+  for (let end = parts.length; end > 0; end--)
+    if (!(await inside.rmdir(`${REPOSITORIES}/${parts.slice(0, end).join('/')}`))) break;
+  return true;
+}
+
+/** Returns the bytes of a blob on the disk; 0 if it is not there. */
+export async function blobBytes(inside: Inside, digest: string): Promise<number> {
+  const hex = digest.slice('sha256:'.length);
+  if (!HEX.test(hex)) return 0;
+  const files = await inside.entries(`${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}`);
+  return files.find(({ name, type }) => name === 'data' && type === 'file')?.bytes ?? 0;
+}

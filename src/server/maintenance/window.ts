@@ -1,0 +1,82 @@
+// What needs the registry to hold still: garbage collection, removal of repositories.
+// Makes the registry read-only for a while: pulls go on, pushes are refused, and afterwards it is as before, whatever happens.
+import { join } from 'node:path';
+import type { Context } from '../../context.ts';
+import type { Step } from '../../reconcile/progress.ts';
+import { type Change, diff, keyOf, stepOf } from '../../reconcile/reconcile.ts';
+import type { Run } from '../../reconcile/run.ts';
+import { localEndpoint } from '../../registry/endpoint.ts';
+import { ask } from '../../registry/http.ts';
+import type { Resource } from '../../resources/resource.ts';
+import type { ServerRequest } from '../request.ts';
+import { planOf } from '../run.ts';
+
+/** The kinds that run a registry. */
+const SERVICES = ['container', 'unit', 'process'];
+
+/** Returns what makes the registry read-only, or writable again: its configuration, and what restarts it. */
+async function changesTo(
+  request: ServerRequest,
+  context: Context,
+  run: Run,
+  readOnly: boolean,
+): Promise<Change[]> {
+  const { settings } = request;
+  const config = join(settings.dir, 'config/config.yml');
+  const plan = await planOf(request, context, run.oldest, readOnly);
+  const isOurs = (resource: Resource) => {
+    const { kind, id } = keyOf(resource);
+    return (kind === 'file' && id === config) || (SERVICES.includes(kind) && id === settings.name);
+  };
+  return diff(plan.filter(isOurs), context.host);
+}
+
+/**
+ * Returns the steps of some work on a registry that refuses pushes. Each change is in the journal of the run: a failure, Ctrl-C, and
+ * the run after a kill make the registry writable again. That also ends a collection that is left running in its container.
+ * @param work done while nobody can push
+ */
+export function readOnlySteps(
+  request: ServerRequest,
+  context: Context,
+  run: Run,
+  work: Step[],
+): (() => Promise<Step[]>)[] {
+  const { host } = context;
+  const answers = () => untilAnswers(request);
+  const to = (readOnly: boolean, title: string) => async (): Promise<Step[]> => {
+    const step = stepOf(title, await changesTo(request, context, run, readOnly), host, run);
+    return [
+      {
+        ...step,
+        run: async (report) => {
+          await step.run(report);
+          await answers();
+          return undefined;
+        },
+      },
+    ];
+  };
+  return [
+    to(true, 'Read-only: pulls go on, pushes are refused'),
+    async () => work,
+    to(false, 'Writable again'),
+  ];
+}
+
+/** Milliseconds. */
+const WITHIN = 30_000;
+const PAUSE = 50;
+
+/** Waits until the registry answers after its restart. @throws Error if it does not */
+async function untilAnswers({ settings, certificates: { site } }: ServerRequest): Promise<void> {
+  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+  const since = performance.now();
+  for (;;) {
+    const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch((error: Error) => error);
+    if (!(reply instanceof Error) && [200, 401].includes(reply.status)) return;
+    if (performance.now() - since > WITHIN)
+      throw reply instanceof Error ? reply : new Error(`the registry answers ${reply.status}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
