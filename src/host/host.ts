@@ -63,11 +63,28 @@ export interface InsideEntry {
   modified: Date;
 }
 
+/** How a new file below an untrusted directory is made. */
+export interface PutOptions {
+  /** Of the file and of the directories that are made for it. */
+  owner: { uid: number; gid: number };
+  /** Its time; now by default. */
+  modified?: Date | undefined;
+  /** Returns only when it is on disk. */
+  synced?: true | undefined;
+}
+
 export interface Inside {
   /** Returns what is in a directory; empty if there is none. Follows no link. */
   entries(path: string): Promise<InsideEntry[]>;
   /** Returns the names of the directories in a directory, sorted; empty if there is none. Skips links. */
   folders(path: string): Promise<string[]>;
+  /** Opens a regular file; returns undefined if there is none, or something else, such as a link. */
+  open(path: string): Promise<OpenFile | undefined>;
+  /**
+   * Writes a new file that everybody may read, and makes the directories above it. Removes the file if writing fails.
+   * @throws CliError if the path exists, or a part of it is not a directory
+   */
+  put(path: string, chunks: AsyncIterable<Buffer>, options: PutOptions): Promise<void>;
   /** Returns the full path of the first part that exists and is not a directory, such as a link; undefined if there is none. */
   barred(path: string): Promise<string | undefined>;
   /** Removes a file, or a link itself; does nothing if there is none, or if a directory has that name. */

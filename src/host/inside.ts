@@ -1,4 +1,4 @@
-// Reads and removes what is below a directory that an untrusted program writes to, without leaving that directory.
+// Reads, writes and removes what is below a directory that an untrusted program writes to, without leaving that directory.
 //
 // The storage of a registry is such a directory. An attacker inside the registry can replace any folder there by a link, even
 // between a check and the removal that follows it, and root would remove what the link leads to. So the kernel never gets a path with
@@ -9,8 +9,9 @@
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CliError } from '../errors.ts';
-import type { Inside, InsideEntry } from './host.ts';
+import { CliError } from '../errors.ts';
+import type { Inside, InsideEntry, OpenFile, PutOptions } from './host.ts';
+import { openFileOf } from './open-file.ts';
 
 type Folder = fs.FileHandle;
 /** Turns an error of the file system into one for the user. */
@@ -105,11 +106,60 @@ async function removeFolder(parent: Folder, name: string): Promise<boolean> {
   }
 }
 
+type Owner = PutOptions['owner'];
+
+/** Makes the folders of a path that are missing, and works in the last one. @throws Error if something else has such a name */
+async function intoMade<T>(
+  folder: Folder,
+  [name, ...rest]: string[],
+  owner: Owner,
+  work: (folder: Folder) => Promise<T>,
+): Promise<T> {
+  if (name === undefined) return work(folder);
+  let next = await enter(folder, name);
+  if (next === 'missing') {
+    await fs.mkdir(at(folder, name), 0o700).catch((error) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
+    next = await enter(folder, name);
+    if (typeof next !== 'string') {
+      await next.chown(owner.uid, owner.gid);
+      await next.chmod(0o755);
+    }
+  }
+  if (typeof next === 'string') throw new Error(`${name} is not a directory`);
+  const made = next;
+  return intoMade(made, rest, owner, work).finally(() => made.close());
+}
+
+const NEW = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
+
+async function putFile(
+  folder: Folder,
+  name: string,
+  chunks: AsyncIterable<Buffer>,
+  { owner, modified, synced }: PutOptions,
+): Promise<void> {
+  const handle = await fs.open(at(folder, name), NEW, 0o600);
+  let whole = false;
+  try {
+    for await (const chunk of chunks) await handle.writeFile(chunk);
+    await handle.chown(owner.uid, owner.gid);
+    await handle.chmod(0o644);
+    if (modified) await handle.utimes(modified, modified);
+    if (synced) await handle.sync();
+    whole = true;
+  } finally {
+    await handle.close();
+    if (!whole) await unlink(folder, name);
+  }
+}
+
 /**
  * @param root links on the way to it are followed: whoever names it may do everything here anyway
  * @param fail turns an error of the file system into one for the user
  */
-export function inside(root: string, fail: Fail): Inside {
+export function inside(root: string, fail: Fail, signal: AbortSignal | undefined): Inside {
   async function below<T>(doing: string, path: string, names: string[], way: Way<T>): Promise<T> {
     try {
       const folder = await fs.open(root, FOLDER).catch((error) => {
@@ -127,7 +177,8 @@ export function inside(root: string, fail: Fail): Inside {
         await folder.close();
       }
     } catch (error) {
-      throw fail(error, doing, join(root, path));
+      // What the caller's own stream throws is the caller's.
+      throw error instanceof CliError ? error : fail(error, doing, join(root, path));
     }
   }
   /** Works on the last name of a path, in the folder of that name. */
@@ -151,6 +202,34 @@ export function inside(root: string, fail: Fail): Inside {
             .sort(),
         end: () => [],
       }),
+    open: (path) =>
+      onLast<OpenFile | undefined>(
+        'read',
+        path,
+        async (folder, name) => {
+          const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+          const handle = await fs.open(at(folder, name), flags).catch((error) => {
+            if (['ENOENT', 'ELOOP', 'ENXIO'].includes(codeOf(error))) return undefined;
+            throw error;
+          });
+          const refuse = (error: unknown): never => {
+            throw fail(error, 'read', join(root, path));
+          };
+          return handle && openFileOf(handle, refuse, signal);
+        },
+        () => undefined,
+      ),
+    async put(path, chunks, options) {
+      const names = namesIn(path);
+      const last = names.pop() as string;
+      await below<void>('write', path, [], {
+        work: (folder) =>
+          intoMade(folder, names, options.owner, (into) => putFile(into, last, chunks, options)),
+        end: () => {
+          throw new Error('there is no such directory');
+        },
+      });
+    },
     barred: (path) =>
       below<string | undefined>('look at', path, namesIn(path), {
         work: async () => undefined,

@@ -103,6 +103,40 @@ interface Limits {
   bytes: number;
   /** The end of the time, as Date.now() counts. */
   until: number;
+  /** The most members. */
+  members?: number;
+  /** Reads to the very end: the packing has its own sum there, and nothing but zeros may follow the last member. */
+  whole?: true;
+}
+
+/** How much may come out of a stream. Its reader raises it when it knows more. */
+export interface Bounds {
+  bytes: number;
+  members: number;
+}
+
+/** Milliseconds for a stream of any length: ten days. */
+const LONG = 864_000_000;
+
+/**
+ * Yields the members of an archive that comes as a stream, packed or not, and reads it to its very end.
+ * @param bounds counted down
+ * @throws TarError if it is not an archive, is cut off, or holds more than the bounds
+ */
+export async function wholeTar(
+  host: Host,
+  chunks: AsyncGenerator<Buffer>,
+  bounds: Bounds,
+): Promise<Pick<Tar, 'packing' | 'members'>> {
+  const source = fromStream(chunks);
+  const limits: Limits = Object.assign(bounds, { until: Date.now() + LONG, whole: true as const });
+  return { packing: await packingOf(source), members: unpackedMembers(host, source, limits) };
+}
+
+/** @throws TarError if something follows the end of an archive */
+async function mustEnd(source: Source): Promise<void> {
+  for await (const chunk of chunksOf(source))
+    if (chunk.some((byte) => byte !== 0)) throw new TarError('Something follows its end.');
 }
 
 function fromFile(file: OpenFile, { until }: Limits): Source {
@@ -232,10 +266,16 @@ async function* unpacked(host: Host, program: Packing, from: Source, limits: Lim
 
 async function* unpackedMembers(host: Host, source: Source, limits: Limits): AsyncGenerator<Member> {
   const program = await packingOf(source);
-  if (!program) return yield* members(source);
+  if (!program) {
+    yield* members(source, limits);
+    if (limits.whole) await mustEnd(source);
+    return;
+  }
   const chunks = unpacked(host, program, source, limits);
   try {
-    yield* members(fromStream(chunks));
+    const inner = fromStream(chunks);
+    yield* members(inner, limits);
+    if (limits.whole) await mustEnd(inner);
   } finally {
     await chunks.return(undefined);
   }
@@ -251,14 +291,14 @@ interface Extra {
 }
 
 /** Reads POSIX ustar and pax (pubs.opengroup.org, pax: File Format), GNU (gnu.org/software/tar/manual, Basic Tar Format). */
-async function* members(source: Source): AsyncGenerator<Member> {
+async function* members(source: Source, limits: Limits): AsyncGenerator<Member> {
   let extra: Extra = {};
   for (let count = 0; ; count++) {
     const header = await source.read(BLOCK);
     if (header.length === 0 || header.every((byte) => byte === 0)) return;
     if (header.length < BLOCK && count > 0) throw new TarError(CUT_OFF);
     if (header.length < BLOCK || !isHeader(header)) throw new TarError('It is not a tar archive.');
-    if (count === MEMBERS) throw new TarError('There is too much in it.');
+    if (count >= (limits.members ?? MEMBERS)) throw new TarError('There is too much in it.');
     const flag = String.fromCharCode(header[156] as number);
     const told = numberAt(header, 124, 12);
     if ('xgLK'.includes(flag)) {
@@ -470,18 +510,24 @@ export interface Entry {
 
 /** Yields an archive of files. The same files give the same bytes. @throws Error if a name does not fit, or a size is wrong */
 export async function* packTar(entries: AsyncIterable<Entry> | Iterable<Entry>): AsyncGenerator<Buffer> {
-  for await (const { name, size, chunks } of entries) {
-    yield headerOf(name, size);
-    let left = size;
-    for await (const chunk of chunks) {
-      left -= chunk.length;
-      yield chunk;
-    }
-    if (left !== 0) throw new Error(`${name} is not as long as it was said to be`);
-    yield Buffer.alloc(padding(size));
-  }
-  yield Buffer.alloc(2 * BLOCK);
+  for await (const entry of entries) yield* packEntry(entry);
+  yield tarEnd();
 }
+
+/** Yields one file of an archive. @throws Error if its name does not fit, or its size is wrong */
+export async function* packEntry({ name, size, chunks }: Entry): AsyncGenerator<Buffer> {
+  yield headerOf(name, size);
+  let left = size;
+  for await (const chunk of chunks) {
+    left -= chunk.length;
+    yield chunk;
+  }
+  if (left !== 0) throw new Error(`${name} is not as long as it was said to be`);
+  yield Buffer.alloc(padding(size));
+}
+
+/** Returns what ends an archive. */
+export const tarEnd = (): Buffer => Buffer.alloc(2 * BLOCK);
 
 /** Yields the files of an archive that have these names, as they come. */
 export async function* filesOf({ members: all }: Tar, names: ReadonlySet<string>): AsyncGenerator<Entry> {

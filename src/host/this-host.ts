@@ -11,6 +11,7 @@ import { CliError, Interrupted } from '../errors.ts';
 import type { Host, OpenFile, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
+import { openFileOf } from './open-file.ts';
 import { runStranger } from './stranger.ts';
 import { transform } from './transform.ts';
 
@@ -40,9 +41,11 @@ function fileError(error: unknown, doing: string, path: string): CliError {
   );
 }
 
-const throwing = (doing: string, path: string) => (error: unknown) => {
-  throw fileError(error, doing, path);
-};
+const throwing =
+  (doing: string, path: string) =>
+  (error: unknown): never => {
+    throw fileError(error, doing, path);
+  };
 
 /** Returns where a write to `path` lands: the end of a chain of links, even if nothing exists there yet. */
 async function target(path: string): Promise<string> {
@@ -141,28 +144,7 @@ async function open(path: string, signal: AbortSignal | undefined): Promise<Open
     if (isMissing(error)) return undefined;
     throw fileError(error, 'read', path);
   });
-  const found = await handle?.stat();
-  if (!handle || !found?.isFile()) {
-    await handle?.close();
-    return undefined;
-  }
-  return {
-    size: found.size,
-    async read(at, length) {
-      if (signal?.aborted) throw new Interrupted();
-      const buffer = Buffer.alloc(Math.max(0, Math.min(length, found.size - at)));
-      let done = 0;
-      while (done < buffer.length) {
-        const { bytesRead } = await handle
-          .read(buffer, done, buffer.length - done, at + done)
-          .catch((error) => fail(error) as never);
-        if (bytesRead === 0) break;
-        done += bytesRead;
-      }
-      return buffer.subarray(0, done);
-    },
-    close: () => handle.close(),
-  };
+  return handle && openFileOf(handle, fail, signal);
 }
 
 async function stat(path: string): Promise<Stat | undefined> {
@@ -276,6 +258,6 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
         const code = error.code === 'ENOTDIR' ? 'EPERM' : error.code;
         throw fileError({ message: error.message, code }, 'remove', error.path ?? path);
       }),
-    inside: (root) => inside(root, fileError),
+    inside: (root) => inside(root, fileError, signal),
   };
 }

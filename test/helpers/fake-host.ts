@@ -313,6 +313,20 @@ export function fakeHost(): FakeHost {
           const names = await host.list(join(root, path));
           return names.filter((name) => entries.get(join(root, path, name))?.type === 'dir');
         },
+        open: (path) => host.open(join(root, path)),
+        async put(path, chunks, { owner }) {
+          const parts: Buffer[] = [];
+          for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+          const names = path.split('/').slice(0, -1);
+          for (const [i] of names.entries()) {
+            const folder = join(root, ...names.slice(0, i + 1));
+            if (!entries.has(folder)) await host.mkdir(folder, 0o755);
+          }
+          doing(`write ${join(root, path)}`, () => {
+            if (entries.has(join(root, path))) fail('write', path, 'EEXIST: file already exists');
+            setFile(join(root, path), Buffer.concat(parts), 0o644, owner.uid, owner.gid);
+          });
+        },
         async barred(path) {
           alive();
           return barred(path);

@@ -1,6 +1,7 @@
 // Reads the files of a registry as its own storage driver lays them out. Whoever broke into the registry may have written them: only
 // names that look as they should count, links are never followed, and what is found is deleted through the registry where it can be.
 // (github.com/distribution/distribution, registry/storage/paths.go)
+import { dirname } from 'node:path';
 import type { Host, Inside, InsideEntry } from '../../host/host.ts';
 
 const ROOT = 'docker/registry/v2';
@@ -127,10 +128,50 @@ export async function removeRepository(inside: Inside, repository: string): Prom
   return true;
 }
 
+/** Returns the path of a blob in the storage. @param hex its SHA-256 */
+export const blobPath = (hex: string): string => `${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+
 /** Returns the bytes of a blob on the disk; 0 if it is not there. */
-export async function blobBytes(inside: Inside, digest: string): Promise<number> {
+export const blobBytes = async (inside: Inside, digest: string): Promise<number> =>
+  (await blobSize(inside, digest)) ?? 0;
+
+/** Returns the size of a blob on the disk; undefined if it is not there. */
+export async function blobSize(inside: Inside, digest: string): Promise<number | undefined> {
   const hex = digest.slice('sha256:'.length);
-  if (!HEX.test(hex)) return 0;
-  const files = await inside.entries(`${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}`);
-  return files.find(({ name, type }) => name === 'data' && type === 'file')?.bytes ?? 0;
+  if (!HEX.test(hex)) return undefined;
+  const files = await inside.entries(dirname(blobPath(hex)));
+  return files.find(({ name, type }) => name === 'data' && type === 'file')?.bytes;
 }
+
+export interface TagOnDisk {
+  tag: string;
+  digest: string;
+  /** When it was last pushed. */
+  pushed: Date;
+}
+
+/** The content of a link. */
+const LINK = /^sha256:[0-9a-f]{64}$/;
+
+/** Returns the tags of a repository, and what each leads to. */
+export async function tagsOnDisk(host: Host, storage: string, repository: string): Promise<TagOnDisk[]> {
+  const inside = host.inside(storage);
+  const times = await tagTimes(host, storage, repository);
+  const found: TagOnDisk[] = [];
+  for (const [tag, pushed] of times) {
+    const link = await inside.open(at(repository, `_manifests/tags/${tag}/current/link`));
+    const digest = (await link?.read(0, 100).finally(() => link.close()))?.toString() ?? '';
+    if (LINK.test(digest)) found.push({ tag, digest, pushed });
+  }
+  return found;
+}
+
+/** Returns the paths of the files that make a blob a part of a repository. @param hex its SHA-256 */
+export const linkPaths = {
+  layer: (repository: string, hex: string): string => at(repository, `_layers/sha256/${hex}/link`),
+  manifest: (repository: string, hex: string): string =>
+    at(repository, `_manifests/revisions/sha256/${hex}/link`),
+  tag: (repository: string, tag: string): string => at(repository, `_manifests/tags/${tag}/current/link`),
+  tagged: (repository: string, tag: string, hex: string): string =>
+    at(repository, `_manifests/tags/${tag}/index/sha256/${hex}/link`),
+};
