@@ -58,6 +58,25 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup image gc',
     ],
   },
+  backup: {
+    usage: 'registry-setup backup FILE|- [flags]   or   backup --to DIR [flags]',
+    says: 'Write everything that makes this registry to one file: settings, CA, certificates, users, images. The file holds its keys.',
+    examples: [
+      'registry-setup backup /mnt/registry.backup',
+      'registry-setup backup --passphrase-file FILE - | ssh backup@nas "cat >registry.backup"',
+      'registry-setup backup --to /mnt/backups      (every night: only what is new)',
+      'registry-setup backup --no-images keys.backup',
+    ],
+  },
+  restore: {
+    usage: 'registry-setup restore FILE|DIR [flags]',
+    says: 'Set up the registry of a backup on this machine, with its images. Under the same address no client notices.',
+    examples: [
+      'registry-setup restore /mnt/registry.backup --dry-run',
+      'registry-setup restore /mnt/registry.backup --engine podman',
+      'registry-setup restore /mnt/backups --host new.corp.example',
+    ],
+  },
   bundle: {
     usage: 'registry-setup bundle FILE [flags]',
     says: 'Write one file for a server without network: this program, the images and your answers. No password is in it.',
@@ -78,6 +97,8 @@ export const BUILT: readonly Command[] = [
   'user',
   'image',
   'status',
+  'backup',
+  'restore',
   'bundle',
   'uninstall',
 ];

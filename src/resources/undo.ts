@@ -2,11 +2,15 @@
 import type { Key } from './key.ts';
 import type { FileStep, StepKind, WayBack } from './provider.ts';
 import { PROVIDERS } from './providers.ts';
+import { type RestoredImagesStep, restoredImages } from './restored-images.ts';
 import { type TestImageStep, testImage } from './sweep.ts';
 
 type AnyProvider = (typeof PROVIDERS)[keyof typeof PROVIDERS];
 
-export type UndoStep = Awaited<ReturnType<AnyProvider['undo']>>['steps'][number] | TestImageStep;
+export type UndoStep =
+  | Awaited<ReturnType<AnyProvider['undo']>>['steps'][number]
+  | TestImageStep
+  | RestoredImagesStep;
 
 export type Undo = WayBack<UndoStep>;
 
@@ -14,6 +18,9 @@ export type Undo = WayBack<UndoStep>;
 export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
 /** How each undo step of a kind of resource, or of a proof, is done. */
-export const STEPS = Object.assign({ testImage }, ...Object.values(PROVIDERS).map(({ steps }) => steps)) as {
+export const STEPS = Object.assign(
+  { testImage, restoredImages },
+  ...Object.values(PROVIDERS).map(({ steps }) => steps),
+) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;
 };

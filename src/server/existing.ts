@@ -1,4 +1,5 @@
 // Loads the registry that exists on this machine, for status, rotate and other commands.
+import { join } from 'node:path';
 import { makeKeys, type Renew } from '../certificates/site.ts';
 import { type Context, dirOf } from '../context.ts';
 import { readyInfo } from '../engines/types.ts';
@@ -6,8 +7,10 @@ import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/answers.ts';
+import { readAnswers } from '../settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
-import type { EngineChoice } from '../settings/settings.ts';
+import type { EngineChoice, Settings } from '../settings/settings.ts';
+import { readYaml } from '../templates.ts';
 import { commandLine } from '../terminal/command.ts';
 import { certificatesFor } from './certificates.ts';
 import { elsewhereLines, registriesHere } from './elsewhere.ts';
@@ -36,6 +39,24 @@ export async function loadExisting(
   const certificates = await certificatesFor(context, settings, makeKeys(), renew);
   const archive = carried()?.file;
   return { settings, facts, engine, passwords: new Map(), archive, certificates };
+}
+
+/**
+ * Returns the settings of the registry of --dir, without asking its engine, which may have ended.
+ * @throws CliError if this directory holds no registry; InputError (exit 2) for a wrong setting
+ */
+export async function settingsHere({ host, answers }: Context): Promise<Settings> {
+  const dir = dirOf(answers);
+  const file = join(dir, 'settings.yml');
+  const text = (await host.read(file))?.toString();
+  if (text === undefined) throw await noRegistry(host, dir);
+  const last = readAnswers(file, readYaml(text, file));
+  const result = resolveSettings(
+    Object.fromEntries(Object.entries(last).map(([name, answer]) => [name, { ...answer, last: true }])),
+    { dir },
+  );
+  if ('problems' in result) throw new InputError(result.problems);
+  return result.settings;
 }
 
 /** Returns the error for a directory without a registry; it names the registries of other directories. */

@@ -5,6 +5,7 @@ import type { Change } from '../reconcile/reconcile.ts';
 import type { Secret } from '../secret.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Facts } from './plan/facts.ts';
+import type { Kept } from './plan/kept.ts';
 import type { Secrets } from './plan/secrets.ts';
 
 /** The request: settings, and everything that is needed to plan and apply them. */
@@ -16,6 +17,8 @@ export interface ServerRequest {
   passwords: Map<string, Secret | 'new'>;
   archive?: string | undefined;
   certificates: Certificates;
+  /** The files of a backup that the registry is restored from: what fits of them is kept. */
+  kept?: Kept;
   /** The user asked for a new CA, or for a new certificate that clients trust itself. */
   newTrust?: boolean;
 }

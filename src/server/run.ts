@@ -9,7 +9,14 @@ import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
 import type { Step } from '../reconcile/progress.ts';
-import { applyOrUndo, type Change, diff, orphans, stepsOf } from '../reconcile/reconcile.ts';
+import {
+  applyOrUndo,
+  type Change,
+  diff,
+  keyOf as keyOfChange,
+  orphans,
+  stepsOf,
+} from '../reconcile/reconcile.ts';
 import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import type { Run } from '../reconcile/run.ts';
@@ -25,6 +32,7 @@ import { type Remember, traceOf } from './checks/test-image.ts';
 import { checkInstalledEngine } from './installed-engine.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
 import { engineResources } from './plan/engine.ts';
+import { withKept } from './plan/kept.ts';
 import { nativeOf } from './plan/native.ts';
 import { networkResources } from './plan/network.ts';
 import { renewalFacts, renewLine } from './plan/renewal.ts';
@@ -47,8 +55,8 @@ async function makePlan(
   oldest: Oldest,
   readOnly = false,
 ): Promise<Plan> {
-  const { settings, facts, engine, passwords, archive, certificates } = request;
-  const secrets = await loadSecrets(settings, certificates, passwords, context.host);
+  const { settings, facts, engine, passwords, archive, certificates, kept } = request;
+  const secrets = await loadSecrets(settings, certificates, passwords, withKept(context.host, kept));
   const { logDriver, userns } = engine;
   const { uid } = context.host.machine;
   const host = askableHost(context.host, engine);
@@ -134,8 +142,25 @@ async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string
   return true;
 }
 
+/** Steps of a run beside those of the plan. */
+export interface More {
+  /** When the directories are there, and before the registry starts. */
+  beforeStart(run: Run): Step[];
+  /** When the registry is proven. */
+  afterProof(run: Run): Step[];
+}
+
+/** What runs a registry, and what gives its storage to the user that it runs as. */
+const STARTS = ['owner', 'container', 'unit', 'process'];
+
+/** Splits changes before the first one that starts the registry. */
+function beforeStart(changes: Change[]): [Change[], Change[]] {
+  const at = changes.findIndex(({ resource }) => STARTS.includes(keyOfChange(resource).kind));
+  return at < 0 ? [changes, []] : [changes.slice(0, at), changes.slice(at)];
+}
+
 /** Takes the lock, makes the machine follow the settings, and proves it; undoes everything if a step fails. @throws as applyOrUndo */
-export async function carryOut(request: ServerRequest, context: Context): Promise<Outcome> {
+export async function carryOut(request: ServerRequest, context: Context, more?: More): Promise<Outcome> {
   const { settings, passwords } = request;
   const { host, output, signal, uninterruptible } = context;
   await mustBeUnchanged(context, settings.dir, request.facts.seen);
@@ -172,6 +197,7 @@ export async function carryOut(request: ServerRequest, context: Context): Promis
       if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
       const { changes, secrets } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
+      const [first, then] = more ? beforeStart(rest) : [rest, []];
       const proof = changes.length > 0 || engine.length > 0 || passwords.size > 0;
       // The proof removes its test image: only a roll-back, or the recovery of a killed run, needs this record.
       const remember: Remember = (image) => {
@@ -180,8 +206,11 @@ export async function carryOut(request: ServerRequest, context: Context): Promis
         return run.record({ kind: 'proof', id: repository }, `test image ${repository}`, undo, true);
       };
       return [
-        ...stepsOf(rest, settings.dir, host, run),
+        ...stepsOf(first, settings.dir, host, run),
+        ...(more?.beforeStart(run) ?? []),
+        ...stepsOf(then, settings.dir, host, run),
         ...(proof ? liveChecks(settings, secrets, changes, host, remember) : []),
+        ...(more?.afterProof(run) ?? []),
         ...(await passwordSteps(request, secrets, context, run)),
       ];
     };

@@ -19,6 +19,7 @@ import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
 import { findingsError } from './checks/finding.ts';
 import { preflight } from './checks/preflight.ts';
+import { type Kept, withKept } from './plan/kept.ts';
 import { networkDefaults } from './plan/network.ts';
 import type { ServerRequest } from './request.ts';
 
@@ -29,6 +30,8 @@ export interface Answered extends Pick<ServerRequest, 'passwords' | 'facts' | 'e
   dir: string;
   /** New keys, in case they are needed: the wizard begins them while the user reads. */
   keys: Keys;
+  /** The files of a backup, if it is restored. */
+  kept?: Kept;
   /** The user answered questions, and so knows about a pending engine. */
   interactive: boolean;
 }
@@ -39,7 +42,7 @@ export interface Answered extends Pick<ServerRequest, 'passwords' | 'facts' | 'e
  */
 export async function settle(
   context: Context,
-  { answers, dir, passwords, facts, engine, keys, interactive }: Answered,
+  { answers, dir, passwords, facts, engine, keys, interactive, kept }: Answered,
 ): Promise<ServerRequest> {
   const { host, output } = context;
   const source = await imageSource(context, answers);
@@ -55,7 +58,7 @@ export async function settle(
   const findings = await preflight(settings, facts, askableHost(host, engine));
   const failed = findingsError(findings);
   if (failed) throw failed;
-  const certificates = await certificatesFor(context, settings, keys, {});
+  const certificates = await certificatesFor({ ...context, host: withKept(host, kept) }, settings, keys, {});
   if (certificates.site?.outdated) throw certificates.site.outdated;
   const warnings = [
     ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
@@ -68,7 +71,7 @@ export async function settle(
       : []),
   ];
   for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
-  return { settings, facts, engine, passwords, archive, certificates };
+  return { settings, facts, engine, passwords, archive, certificates, ...(kept && { kept }) };
 }
 
 /** Returns warnings of what the user may not expect of the engine. */

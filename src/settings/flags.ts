@@ -31,6 +31,8 @@ export const COMMANDS = [
   'image',
   'status',
   'doctor',
+  'backup',
+  'restore',
   'bundle',
   'uninstall',
 ] as const;
@@ -75,10 +77,13 @@ const path = (value: string) => (value === '' ? undefined : resolve(value));
 
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
+/** What may be another one on another machine. */
+const moved: Command[] = [...server, 'restore'];
 const reached: Command[] = [...joint, 'image'];
+const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
-const served: Command[] = ['setup', 'rotate'];
-const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'uninstall'];
+const served: Command[] = ['setup', 'rotate', 'restore'];
+const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', ...sealing, 'uninstall'];
 
 type Takers = Flag['commands'];
 type More = Partial<Omit<Flag, 'kind' | 'value' | 'choices' | 'help' | 'commands'>>;
@@ -115,7 +120,7 @@ const choice = <M extends More = object>(
 };
 
 export const FLAGS = {
-  host: text('NAME|IP', 'the address that clients will use ({default})', reached, {
+  host: text('NAME|IP', 'the address that clients will use ({default})', [...reached, 'restore'], {
     ...setting('host', {
       default: (_, { host }) => host ?? '',
       defaultWords: "this machine's first address",
@@ -124,20 +129,20 @@ export const FLAGS = {
     }),
     ...elsewhere('a registry on another machine; without it, the one of this machine'),
   }),
-  port: number('PORT', 'the port that clients will use ({default})', reached, {
+  port: number('PORT', 'the port that clients will use ({default})', [...reached, 'restore'], {
     ...setting('port', { default: 5000, check: checkPort }),
     ...elsewhere('its port (5000)'),
   }),
   bind: text(
     'IP',
     'listen on this address only ({default}: on all)',
-    server,
+    moved,
     setting('bind', { default: '0.0.0.0', check: checkBind, becomes: bare }),
   ),
   storage: text(
     'DIR',
     'where the images are kept ({default})',
-    server,
+    moved,
     setting('storage', {
       default: ({ dir }) => join(dir, 'data'),
       check: checkDirectory,
@@ -183,13 +188,13 @@ export const FLAGS = {
   'auth-port': number(
     'PORT',
     'the port where clients fetch their tokens ({default})',
-    server,
+    moved,
     setting('authPort', { default: 5001, check: checkPort, tokenMode: true, below: 2 }),
   ),
   'auth-image': text(
     'REF',
     'the docker_auth image ({default})',
-    server,
+    moved,
     setting('authImage', {
       default: 'cesanta/docker_auth:1',
       check: checkImage,
@@ -211,7 +216,7 @@ export const FLAGS = {
   san: list(
     'NAME|IP',
     'another name or address for the certificate; repeat for more',
-    server,
+    moved,
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
   // Just over a year: what browsers and Apple's systems still accept.
@@ -246,13 +251,13 @@ export const FLAGS = {
     served,
     setting('caKey', { becomes: path, below: 1 }),
   ),
-  'open-port': toggle('leave the firewall of this machine as it is', server, {
+  'open-port': toggle('leave the firewall of this machine as it is', moved, {
     ...ON,
     ...setting('openPort', { below: 1 }),
   }),
   'hosts-line': toggle(
     'add a line to /etc/hosts if this machine does not know its own name',
-    server,
+    moved,
     setting('hostsLine', {
       becomes: (line, { host }) => (isIP(bare(host ?? '')) ? undefined : line),
       below: 1,
@@ -269,18 +274,18 @@ export const FLAGS = {
   image: text(
     'REF',
     'the registry image; a mirror is fine ({default})',
-    server,
+    moved,
     setting('image', { default: (_, { image }) => image ?? DEFAULT_IMAGE, check: checkImage }),
   ),
   'image-archive': file(
     'FILE',
     'take the images from a file: `docker save`, or an OCI layout; packed or not',
-    server,
+    moved,
   ),
   engine: choice(
     ['auto', 'docker', 'podman', 'native'],
     'what runs the registry ({default}); an engine that you name is installed if it is missing',
-    server,
+    moved,
     setting('engine', {
       default: 'auto',
       becomes: (wish, _, { engine }) => (wish === 'auto' ? (engine ?? 'docker') : wish),
@@ -289,7 +294,7 @@ export const FLAGS = {
   name: text(
     'NAME',
     'name of the container ({default})',
-    server,
+    moved,
     setting('name', { default: 'registry', check: checkName }),
   ),
   'with-node': toggle('include the node of this machine, for a server that has none', ['bundle']),
@@ -305,6 +310,12 @@ export const FLAGS = {
   }),
   'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate'], SPOKEN),
   'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
+  'passphrase-stdin': toggle('encrypt or open it with the first line of standard input', sealing),
+  'passphrase-file': file('FILE', 'the same, with the first line of a file', sealing, { filled: true }),
+  to: text('DIR', 'add it to a directory of backups, which grows by what is new', ['backup'], {
+    filled: true,
+  }),
+  images: toggle('leave the images out: settings, CA, certificates and users alone', ['backup'], ON),
   full: toggle('show whole digests', ['image'], ofImage('list')),
   'keep-last': number('N', 'keep the newest N tags of each repository', ['image'], {
     ...RULES,
@@ -356,7 +367,7 @@ export const FLAGS = {
     check: checkDirectory,
   }),
   answers: file('FILE', 'read answers from a YAML file; its keys are the names of the flags', joint),
-  yes: toggle('take every default and go ahead', 'all', { spoken: ['uninstall'] }),
+  yes: toggle('take every default and go ahead', 'all', { spoken: ['uninstall', 'backup'] }),
   'dry-run': toggle('show what would be done, and do nothing', 'all'),
   json: toggle('print one JSON document on standard output', 'all'),
   verbose: toggle('show each command that is run', 'all'),
@@ -422,6 +433,7 @@ export const APART: readonly (readonly [FlagName, FlagName, fix: () => string])[
     'token-key',
     () => `One after the other: ${commandLine('rotate --ca')}, then ${commandLine('rotate --token-key')}`,
   ],
+  ['passphrase-stdin', 'passphrase-file', () => 'One passphrase, from one place.'],
   ['token-key', 'if-expiring', () => `A new key for tokens, now:   ${commandLine('rotate --token-key')}`],
 ];
 

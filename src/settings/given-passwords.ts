@@ -9,10 +9,16 @@ import { checkPassword } from './validation.ts';
 /** Read once: a command that begins again has the same passwords. */
 let piped: Promise<string> | undefined;
 
-async function standardInput(): Promise<string> {
+/** Returns what is piped in. @param flag the flag that asks for it @throws CliError (exit 2) on a terminal */
+export const standardInput = (flag: string): Promise<string> => {
+  piped ??= readStandardInput(flag);
+  return piped;
+};
+
+async function readStandardInput(flag: string): Promise<string> {
   if (process.stdin.isTTY)
-    throw new CliError('--password-stdin: nothing is piped in.', {
-      fix: commandLine('--password-stdin < FILE'),
+    throw new CliError(`${flag}: nothing is piped in.`, {
+      fix: commandLine(`${flag} < FILE`),
       exitCode: 2,
     });
   let text = '';
@@ -24,8 +30,7 @@ async function standardInput(): Promise<string> {
 /** Returns the source of the passwords, and their text; undefined if none were given. */
 async function given(answers: Answers, env: NodeJS.ProcessEnv, host: Host) {
   if (answers['password-stdin']?.value) {
-    piped ??= standardInput();
-    return { where: '--password-stdin', text: await piped };
+    return { where: '--password-stdin', text: await standardInput('--password-stdin') };
   }
   const file = answers['password-file'];
   if (file) {

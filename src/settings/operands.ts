@@ -53,6 +53,8 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
     unsaid: 'list',
   },
   status: [],
+  backup: [{ name: 'FILE' }],
+  restore: [{ name: 'FILE', needed: true }],
   bundle: [{ name: 'FILE' }],
   uninstall: [],
 };

@@ -7,12 +7,23 @@ export function calledAs(words: string): void {
   program = words;
 }
 
+let setUp = '';
+
+/** Sets what a set-up is called in this run, if it is a part of another command: `restore FILE`. Its flags follow that. */
+export function setUpCalledAs(words: string): void {
+  setUp = words;
+}
+
+/** Tells whether words are flags of a set-up, and not another command. */
+const ofSetUp = (words: string) => words.startsWith('--') && !/^--client\b/.test(words);
+
 /**
  * Returns a command of this program for the user to paste on this machine: `registry-setup user add ci`. Not for commands on
  * another machine: how the program is called there is unknown.
  * @param words what follows the program's name; the name alone without them
  */
-export const commandLine = (words = ''): string => [program, words].filter(Boolean).join(' ');
+export const commandLine = (words = ''): string =>
+  [program, ofSetUp(words) ? setUp : '', words].filter(Boolean).join(' ');
 
 /** Returns the command of a run, from its line in Context, as the user can paste it here. */
 export const commandAgain = (line: string): string => commandLine(line.replace(/^registry-setup ?/, ''));

@@ -55,12 +55,17 @@ export async function addressed(
   ];
 }
 
-/** Warns of an address to listen on that this machine does not have, or has lost: most likely nothing can start. */
-export async function bound({ bind }: Settings, _: Facts, host: Host): Promise<Finding[]> {
+/** Tells whether this machine has an address to listen on, or may get it: one that is not of a network card is not known. */
+export function canListenOn(bind: string, { machine }: Pick<Host, 'machine'>): boolean {
   const wanted = ipText(ipBytes(bind));
   // Loopback, link-local and unspecified addresses are not among those of a machine.
-  if (/^(0\.0\.0\.0$|::1?$|127\.|169\.254\.|fe80:)/.test(wanted)) return [];
-  if (host.machine.addresses.some(({ address }) => ipText(ipBytes(address)) === wanted)) return [];
+  if (/^(0\.0\.0\.0$|::1?$|127\.|169\.254\.|fe80:)/.test(wanted)) return true;
+  return machine.addresses.some(({ address }) => ipText(ipBytes(address)) === wanted);
+}
+
+/** Warns of an address to listen on that this machine does not have, or has lost: most likely nothing can start. */
+export async function bound({ bind }: Settings, _: Facts, host: Host): Promise<Finding[]> {
+  if (canListenOn(bind, host)) return [];
   return warn(`This machine has no address ${bind} to listen on.`, [
     `On all addresses:   ${commandLine('--bind 0.0.0.0')}`,
   ]);

@@ -46,6 +46,7 @@ const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
     repository: `registry-setup-check-${'0'.repeat(12)}`,
     digests: ['0'.repeat(64)],
   },
+  restoredImages: { do: 'restoredImages', storage: '/srv/images' },
   login: { do: 'login', tool: 'docker', registry: 'a:5000', path: '/root/.docker/config.json', ...before },
 };
 

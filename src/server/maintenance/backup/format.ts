@@ -13,7 +13,7 @@ import { VERSION } from '../../../package.ts';
 import { shown } from '../../../terminal/visible.ts';
 
 /** Raise it if an older version would misread a backup, or would leave out a part of it. */
-export const FORMAT = 1;
+const FORMAT = 1;
 
 export const CONTENTS = 'registry-setup.json';
 export const END = 'registry-setup.sha256';
@@ -35,9 +35,6 @@ export const REGISTRY_FILES: readonly string[] = [
 ];
 
 export const memberOf = (path: string): string => REGISTRY + path;
-/** Returns the path in the registry's directory; undefined if the member is none of its files. */
-export const pathOf = (member: string): string | undefined =>
-  member.startsWith(REGISTRY) ? member.slice(REGISTRY.length) : undefined;
 
 const MEMBERS = [...REGISTRY_FILES.map(memberOf), LAYOUT, INDEX];
 
@@ -66,6 +63,8 @@ export interface Contents {
   /** The version that wrote it. */
   by: string;
   made: string;
+  /** The directory of the registry that it was made of. */
+  dir: string;
   /** False: the images were left out. */
   images: boolean;
   /** The files before the blobs, in their order. */
@@ -84,7 +83,7 @@ export const listed = (name: string, bytes: Buffer): ListedFile => ({
 });
 
 /** Returns the contents without the files. */
-export const newContents = (part: Pick<Contents, 'images' | 'blobs' | 'repositories'>): Contents => ({
+export const newContents = (part: Pick<Contents, 'dir' | 'images' | 'blobs' | 'repositories'>): Contents => ({
   format: FORMAT,
   by: VERSION,
   made: new Date().toISOString(),
@@ -145,13 +144,15 @@ export function readContents(bytes: Buffer, place: string): Contents {
       `a newer registry-setup${by && ` (${shown(by)})`} wrote it, and this one (${VERSION}) cannot read it.`,
       `Use registry-setup ${by ? `${shown(by)} or newer` : 'of a newer version'}.`,
     );
-  const { made, images, files, blobs, repositories } = found;
-  if (!dated(made) || typeof images !== 'boolean') throw bad('its list of contents cannot be read.');
+  const { made, dir, images, files, blobs, repositories } = found;
+  if (!dated(made) || typeof dir !== 'string' || typeof images !== 'boolean')
+    throw bad('its list of contents cannot be read.');
   const hexes = blobsIn(blobs, bad);
   return {
     format: found.format,
     by,
     made,
+    dir,
     images,
     files: filesIn(files, bad),
     blobs: [...hexes],

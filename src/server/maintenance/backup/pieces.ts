@@ -39,6 +39,7 @@ export async function planBackup(
 ): Promise<Plan> {
   const survey = found ?? EMPTY;
   const contents = newContents({
+    dir,
     images: found !== undefined,
     blobs: [...survey.blobs].sort(([a], [b]) => (a < b ? -1 : 1)),
     repositories: survey.repositories,

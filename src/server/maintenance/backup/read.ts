@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import type { CliError } from '../../../errors.ts';
 import type { Host, OpenFile } from '../../../host/host.ts';
 import { type Bounds, chunksOf, type Member, type Packing, TarError, wholeTar } from '../../../host/tar.ts';
-import { commandLine } from '../../../terminal/command.ts';
 import { CONTENTS, type Contents, END, readContents, sha256, unusable } from './format.ts';
 import { windowsOf } from './pieces.ts';
 import { isSealed, type Passphrase, SealError, saltOf, unsealed } from './seal.ts';
@@ -49,7 +48,7 @@ const CUT_OFF = 'it is cut off.';
  */
 export async function readBackup(host: Host, place: string, reading: Reading): Promise<Found> {
   const file = await host.open(place);
-  if (!file) throw unusable(place, 'there is no such file.', commandLine('restore FILE'));
+  if (!file) throw unusable(place, 'there is no such file.');
   try {
     const plain = await openedFile(file, place, reading.passphrase);
     return plain.isState
@@ -71,6 +70,13 @@ interface Plain {
 /** The first byte of a state: JSON. */
 const BRACE = 0x7b;
 
+/** Tells whether a backup needs a passphrase. @throws InputError if there is no such file */
+export async function needsPassphrase(host: Host, place: string): Promise<boolean> {
+  const file = await host.open(place);
+  if (!file) throw unusable(place, 'there is no such file.');
+  return isSealed(await file.read(0, 512).finally(() => file.close()));
+}
+
 /** Opens the seal of a file, if it has one. @throws InputError if the passphrase is missing; SealError */
 async function openedFile(file: OpenFile, place: string, ask: Reading['passphrase']): Promise<Plain> {
   const first = await file.read(0, 512);
@@ -79,7 +85,11 @@ async function openedFile(file: OpenFile, place: string, ask: Reading['passphras
   saltOf(first);
   const key = await ask();
   if (!key)
-    throw unusable(place, 'it is encrypted.', 'Give the passphrase:   --passphrase-file FILE, or --passphrase-stdin');
+    throw unusable(
+      place,
+      'it is encrypted.',
+      'Give the passphrase:   --passphrase-file FILE, or --passphrase-stdin',
+    );
   const chunks = unsealed(windowsOf(file), key);
   const { value: head = Buffer.alloc(0) } = await chunks.next();
   const all = async function* () {
@@ -95,17 +105,32 @@ function inWords(error: unknown, place: string): unknown {
   if (!(error instanceof TarError)) return error;
   const { message, missing } = error;
   if (missing)
-    return unusable(place, `it is packed with ${missing}, which is not on this machine.`, `apt-get install ${missing}`);
+    return unusable(
+      place,
+      `it is packed with ${missing}, which is not on this machine.`,
+      `apt-get install ${missing}`,
+    );
   return unusable(place, `it is damaged. ${message}`);
 }
 
 const SEALS: Record<SealError['reason'], [why: string, fix?: string]> = {
-  passphrase: ['the passphrase is not the one that it was made with.', 'Give the right one:   --passphrase-file FILE'],
-  newer: ['it is encrypted in a way that only a newer registry-setup knows.', 'Use registry-setup of a newer version.'],
+  passphrase: [
+    'the passphrase is not the one that it was made with.',
+    'Give the right one:   --passphrase-file FILE',
+  ],
+  newer: [
+    'it is encrypted in a way that only a newer registry-setup knows.',
+    'Use registry-setup of a newer version.',
+  ],
   damaged: ['it is damaged or cut off: what is encrypted in it was changed.'],
 };
 
-async function readArchive(host: Host, place: string, { chunks, key }: Plain, reading: Reading): Promise<Found> {
+async function readArchive(
+  host: Host,
+  place: string,
+  { chunks, key }: Plain,
+  reading: Reading,
+): Promise<Found> {
   const bad = (why: string) => unusable(place, why);
   const bounds: Bounds = { bytes: MOST_CONTENTS, members: MOST_MEMBERS };
   const { packing, members } = await wholeTar(host, chunks, bounds);

@@ -79,7 +79,9 @@ const keyFor = (stem: Buffer, nonce: Buffer, use: 'check' | 'content'): Buffer =
   Buffer.from(hkdfSync('sha256', stem, nonce, `registry-setup sealed ${SCHEME} ${use}`, 32));
 
 const sumOf = (stem: Buffer, nonce: Buffer, text: string): Buffer =>
-  createHmac('sha256', keyFor(stem, nonce, 'check')).update(text).digest();
+  createHmac('sha256', keyFor(stem, nonce, 'check'))
+    .update(text)
+    .digest();
 
 function nonceOf(count: number, last: boolean): Buffer {
   const nonce = Buffer.alloc(12);

@@ -2,8 +2,9 @@
 //
 // Tags are read before manifests, and manifests before blobs: a registry writes in the opposite order, so what a push has finished is
 // complete, and what it has not finished is left out. Nothing is collected meanwhile: the run holds the lock.
-import { type Manifest, readManifest } from '../../../images/manifest.ts';
+
 import type { Host, Inside } from '../../../host/host.ts';
+import { type Manifest, readManifest } from '../../../images/manifest.ts';
 import { blobPath, blobSize, repositoriesOnDisk, revisionsOf, tagsOnDisk } from '../storage.ts';
 import { isRepository, isTag, type KeptRepository, sha256 } from './format.ts';
 
