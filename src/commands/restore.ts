@@ -56,7 +56,7 @@ export async function restore(context: Context): Promise<void> {
     output.say(...lines, '');
     return showDryRun(context, plan);
   }
-  output.say('', ...reviewLines(request.settings, plan.changes, request.facts, request.engine), ...lines, '');
+  output.say('', ...lines, ...reviewLines(request.settings, plan.changes, request.facts, request.engine), '');
   await agree(context, 'Restore it here?', true);
   const more = found.contents.images
     ? restoring(request, context, { place, passphrase, contents: found.contents })

@@ -27,7 +27,8 @@ export async function openFileOf(
     size: found.size,
     async read(at, length) {
       if (signal?.aborted) throw new Interrupted();
-      const buffer = Buffer.alloc(Math.max(0, Math.min(length, found.size - at)));
+      // What is returned was read: nothing of the memory's former content.
+      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, found.size - at)));
       let done = 0;
       while (done < buffer.length) {
         const { bytesRead } = await handle.read(buffer, done, buffer.length - done, at + done).catch(fail);

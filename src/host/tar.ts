@@ -1,6 +1,9 @@
 // Reads and writes tar archives: the one place that takes something out of an archive, which anybody may have made.
 // No name in it ever becomes a path, an option of a program or a link on this machine: callers read regular members by their
 // names, and store them under names of their own. Sizes, counts and the time are bounded.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { shown, visible } from '../terminal/visible.ts';
 import type { Host, OpenFile } from './host.ts';
 import { ProgramFailed } from './transform.ts';
@@ -244,13 +247,35 @@ async function packingOf(source: Source): Promise<Packing | undefined> {
   return PACKINGS.find(({ starts }) => first.subarray(0, starts.length).equals(starts))?.program;
 }
 
+/** Bytes that gunzip hands on at a time. */
+const AT_ONCE = 262_144;
+
+/** Unpacks gzip in this process: what Node has for it is faster than the program. */
+async function* gunzipped(from: Source): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: AT_ONCE });
+  let failure: unknown;
+  // A failure of the source ends the stream that is read below.
+  const fed = pipeline(Readable.from(chunksOf(from)), gunzip).catch((error) => {
+    failure = error;
+  });
+  try {
+    yield* gunzip as AsyncIterable<Buffer>;
+    await fed;
+  } catch (error) {
+    const { code, message } = (failure ?? error) as NodeJS.ErrnoException;
+    if (/^Z_/.test(code ?? '')) throw new TarError(`It cannot be unpacked: ${message}`);
+    throw failure ?? error;
+  }
+}
+
 async function* unpacked(host: Host, program: Packing, from: Source, limits: Limits): AsyncGenerator<Buffer> {
   const timeout = Math.max(1, limits.until - Date.now());
+  const chunks =
+    program === 'gzip' && limits.whole
+      ? gunzipped(from)
+      : host.transform(program, ['-dc'], chunksOf(from), { timeout, env: UNPACK_ENV });
   try {
-    for await (const chunk of host.transform(program, ['-dc'], chunksOf(from), {
-      timeout,
-      env: UNPACK_ENV,
-    })) {
+    for await (const chunk of chunks) {
       limits.bytes -= chunk.length;
       if (limits.bytes < 0) throw new TarError('More comes out of it than an image can be.');
       yield chunk;
