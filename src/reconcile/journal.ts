@@ -49,6 +49,9 @@ export const paths = (dir: string) => {
     oldest: join(state, 'oldest.json'),
     next: join(state, 'oldest.json.next'),
     copies: join(state, 'copies'),
+    /** What maintenance did last, and what it removed: server/notes.ts. */
+    notes: join(state, 'maintenance.json'),
+    removed: join(state, 'removed.log'),
   };
 };
 

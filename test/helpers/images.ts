@@ -12,7 +12,7 @@ export interface Descriptor {
   size: number;
 }
 
-export async function putManifest(
+async function putManifest(
   at: Endpoint,
   repository: string,
   tag: string | undefined,
