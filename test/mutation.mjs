@@ -43,6 +43,8 @@ function fill() {
     vitest: { configFile: 'mutation.vitest.mjs', related: false },
     coverageAnalysis: 'perTest',
     concurrency: 2,
+    // On a busy machine a test takes its time, and what runs too long counts as noticed.
+    timeoutMS: 20_000,
     logLevel: 'warn',
     reporters: ['progress-append-only', 'json'],
     jsonReporter: { fileName: 'mutation.json' },
@@ -71,7 +73,9 @@ function print(file, { source, mutants }) {
     .filter(({ status }) => ['Survived', 'NoCoverage'].includes(status))
     .sort((a, b) => a.location.start.line - b.location.start.line);
   const noticed = (100 * (counted.length - left.length)) / counted.length;
-  console.log(`\n${file}: ${noticed.toFixed(1)} % of ${counted.length} noticed`);
+  const tooLong = counted.filter(({ status }) => status === 'Timeout').length;
+  const ended = tooLong > 0 ? ` (${tooLong} ran too long)` : '';
+  console.log(`\n${file}: ${noticed.toFixed(1)} % of ${counted.length} noticed${ended}`);
   for (const { location, replacement, status } of left) {
     const change = `${onOneLine(piece(source, location))}  →  ${onOneLine(replacement)}`;
     console.log(`  ${location.start.line}: ${change}${status === 'NoCoverage' ? '  (no test runs it)' : ''}`);
