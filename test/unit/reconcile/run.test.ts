@@ -78,6 +78,16 @@ describe('the lock', () => {
   });
 });
 
+test('a removal leaves the files of .state alone once its lock is gone: the next run has begun', async () => {
+  const host = machine();
+  await follow(host, smallPlan());
+  host.done.length = 0;
+  await follow(host, []);
+  const released = host.done.lastIndexOf(`remove ${state('lock')}`);
+  expect(host.done.slice(0, released)).toContain(`remove ${state('oldest.json')}`);
+  expect(host.done.slice(released + 1).filter((operation) => !operation.startsWith('rmdir'))).toEqual([]);
+});
+
 describe('a directory that cannot hold a run', () => {
   test.each([`mkdir ${DIR}/.state`, `create ${state('lock')}`, `append ${state('journal')}`])(
     'a full disk at "%s" leaves nothing',
