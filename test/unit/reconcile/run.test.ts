@@ -275,6 +275,18 @@ describe('going back', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  test('from a removal on a full disk, where the engine renames nothing: the registry was never stopped', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.done.length = 0;
+    host.before = (operation) => {
+      if (operation.startsWith('docker rename')) throw new CliError('no space left on device');
+    };
+    await expect(follow(host, [])).rejects.toThrow('no space left');
+    expect(host.done.filter((operation) => operation.startsWith('docker'))).toEqual([]);
+    expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
+  });
+
   test('leaves an image that was pulled: the next try is spared the wait', async () => {
     const host = fakeHost();
     host.docker.remote['registry:3'] = imageIdOf('registry:3');
