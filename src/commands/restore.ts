@@ -65,7 +65,7 @@ export async function restore(context: Context): Promise<void> {
   tell(context, request, found, outcome);
 }
 
-/** Returns the file, or the newest state of a directory of backups. @throws InputError if there is none */
+/** Returns the file, or the newest state of a directory of backups. @throws CliError (exit 2) if there is none */
 async function placeOf({ host }: Context, path: string): Promise<string> {
   if ((await host.stat(path))?.type !== 'dir') return path;
   const newest = (await statesIn(host, path)).at(-1);
@@ -104,7 +104,7 @@ async function passphraseFor(context: Context, place: string): Promise<Passphras
   );
 }
 
-/** Reads the whole backup, and writes nothing. @throws InputError if it cannot be used */
+/** Reads the whole backup, and writes nothing. @throws CliError (exit 2) if it cannot be used */
 async function checked(
   { host, output, signal }: Context,
   place: string,

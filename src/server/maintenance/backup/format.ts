@@ -8,7 +8,7 @@
 //   registry-setup.sha256      SHA-256 of registry-setup.json: the end
 // A directory (`--to`) has the blobs each once for all its states, and one file for each state.
 import { createHash } from 'node:crypto';
-import { InputError } from '../../../errors.ts';
+import { CliError } from '../../../errors.ts';
 import { VERSION } from '../../../package.ts';
 import { shown } from '../../../terminal/visible.ts';
 
@@ -100,8 +100,8 @@ export const totals = ({ blobs, repositories }: Contents) => ({
 });
 
 /** Returns the error for a backup that cannot be used. @param why a sentence */
-export const unusable = (place: string, why: string, fix?: string): InputError =>
-  new InputError([{ where: place, message: `is not restored: ${why}`, ...(fix && { fix }) }]);
+export const unusable = (place: string, why: string, fix?: string): CliError =>
+  new CliError(`${place} cannot be restored: ${why}`, { fix, exitCode: 2 });
 
 const HEX = /^[0-9a-f]{64}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -126,7 +126,7 @@ const dated = (value: unknown): value is string =>
 /**
  * Reads the contents of a backup, which anybody may have written: every name in it is one that a backup can have, and none comes twice.
  * @param place names the backup in errors
- * @throws InputError
+ * @throws CliError (exit 2)
  */
 export function readContents(bytes: Buffer, place: string): Contents {
   const bad: Bad = (why) => unusable(place, why);

@@ -44,7 +44,7 @@ const CUT_OFF = 'it is cut off.';
 /**
  * Reads a backup to its end.
  * @param place a file, or a state in a directory of backups
- * @throws InputError if it cannot be used; what `blob` throws
+ * @throws CliError (exit 2) if it cannot be used; what `blob` throws
  */
 export async function readBackup(host: Host, place: string, reading: Reading): Promise<Found> {
   const file = await host.open(place);
@@ -70,14 +70,14 @@ interface Plain {
 /** The first byte of a state: JSON. */
 const BRACE = 0x7b;
 
-/** Tells whether a backup needs a passphrase. @throws InputError if there is no such file */
+/** Tells whether a backup needs a passphrase. @throws CliError (exit 2) if there is no such file */
 export async function needsPassphrase(host: Host, place: string): Promise<boolean> {
   const file = await host.open(place);
   if (!file) throw unusable(place, 'there is no such file.');
   return isSealed(await file.read(0, 512).finally(() => file.close()));
 }
 
-/** Opens the seal of a file, if it has one. @throws InputError if the passphrase is missing; SealError */
+/** Opens the seal of a file, if it has one. @throws CliError (exit 2) if the passphrase is missing; SealError */
 async function openedFile(file: OpenFile, place: string, ask: Reading['passphrase']): Promise<Plain> {
   const first = await file.read(0, 512);
   if (first.length === 0) throw unusable(place, 'it is empty.');
@@ -213,7 +213,7 @@ export function stateText(contents: Contents, files: Map<string, Buffer>): strin
 export const blobIn = (directory: string, hex: string, sealed: boolean): string =>
   join(directory, 'blobs/sha256', sealed ? `${hex}.sealed` : hex);
 
-/** Reads a state of a directory, without its blobs. @throws InputError */
+/** Reads a state of a directory, without its blobs. @throws CliError (exit 2) */
 export async function readStateAlone(
   host: Host,
   place: string,
@@ -270,7 +270,7 @@ async function readState(host: Host, place: string, plain: Plain, reading: Readi
   return found;
 }
 
-/** Reads one blob of a directory. @throws InputError */
+/** Reads one blob of a directory. @throws CliError (exit 2) */
 export async function readBlob(
   host: Host,
   directory: string,

@@ -27,7 +27,7 @@ export const backupStream = (
 export const besides = (file: string): string =>
   join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
 
-/** Reads a file that was written to its end. @throws InputError if it is not whole */
+/** Reads a file that was written to its end. @throws CliError (exit 2) if it is not whole */
 export async function checkFile(
   host: Host,
   path: string,

@@ -92,7 +92,7 @@ describe.each([
     for (let i = 0; i < 24; i++) {
       const end = i < 12 ? Math.floor((bytes.length * i) / 12) : bytes.length - (i - 11) * 7;
       writeFileSync(file, bytes.subarray(0, end));
-      expect(await refusal(file, by), `${end} of ${bytes.length} bytes`).toMatch(/^2 .*is not restored: /);
+      expect(await refusal(file, by), `${end} of ${bytes.length} bytes`).toMatch(/^2 .*cannot be restored: /);
     }
   });
 
