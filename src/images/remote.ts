@@ -15,6 +15,12 @@ export interface Remote extends Address {
   ca?: string;
   /** In place of the login that this machine keeps. */
   credentials?: Credentials;
+  /** The name in images, if that is not the address: `docker.io`. */
+  name?: string;
+  /** What this machine keeps its login under, if that is not the name. */
+  loginNames?: string[];
+  /** The proxy to connect through, for TLS only. */
+  proxy?: string | undefined;
 }
 
 /** The roots of the system, in the file that its package keeps. (go.dev/src/crypto/x509/root_linux.go) */
@@ -74,9 +80,10 @@ export async function openRemote(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal | undefined,
 ): Promise<Session> {
-  const name = nameOf(remote);
+  const name = remote.name ?? nameOf(remote);
   const ca = remote.ca ? [remote.ca] : await trustedFor(host, env, name);
-  const secure: Endpoint = { tls: true, host: remote.host, port: remote.port, ca };
+  const { proxy } = remote;
+  const secure: Endpoint = { tls: true, host: remote.host, port: remote.port, ca, proxy };
   const plain: Endpoint = { tls: false, host: remote.host, port: remote.port };
   let at = remote.scheme === 'http' ? plain : secure;
   let failure: unknown;
@@ -93,12 +100,12 @@ export async function openRemote(
       return undefined;
     });
   }
-  if (!reply) throw signal?.aborted ? failure : notReached(name, failure);
+  if (!reply) throw signal?.aborted ? failure : notReached(name, failure, proxy);
   if (reply.status !== 200 && reply.status !== 401)
     throw new CliError(`${name} is not a registry, or is out of order: it answers ${reply.status} to /v2/.`, {
       fix: ['Is the port another one?   --port PORT'],
     });
-  const credentials = remote.credentials ?? (await storedLogin(host, env, name));
+  const credentials = remote.credentials ?? (await firstLogin(host, env, remote.loginNames ?? [name]));
   const session = openSession(at, name, { kind: 'login', credentials: credentials ?? STRANGER }, signal);
   if (reply.status === 200) return session;
   const { status } = await session.request('GET', '/v2/');
@@ -108,6 +115,19 @@ export async function openRemote(
   if (!credentials && /^bearer/i.test(String(reply.headers['www-authenticate'])))
     return openSession(at, name, { kind: 'login', credentials: STRANGER }, signal);
   throw credentials ? refusedLogin(name, credentials.user, remote.credentials !== undefined) : noLogin(name);
+}
+
+/** Returns the first login that this machine keeps under one of the names. @throws as storedLogin */
+async function firstLogin(
+  host: Host,
+  env: NodeJS.ProcessEnv,
+  names: string[],
+): Promise<Credentials | undefined> {
+  for (const name of names) {
+    const found = await storedLogin(host, env, name);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException)?.code ?? '');
@@ -132,9 +152,11 @@ const refusedLogin = (name: string, user: string, given: boolean) =>
   });
 
 /** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
-function notReached(name: string, error: unknown): CliError {
+function notReached(name: string, error: unknown, proxy: string | undefined): CliError {
   const code = codeOf(error);
-  const why = (error as Error).message;
+  const through =
+    proxy && URL.canParse(proxy) ? `The request goes through the proxy ${new URL(proxy).host}.` : '';
+  const why = [(error as Error).message, through].filter(Boolean).join('\n');
   const [, host = name, port = '443'] = /^(.*?)(?::(\d+))?$/.exec(name) ?? [];
   const join = commandLine(`--client --host ${host} --port ${port}`);
   if (code === OTHER_NAME) return new CliError(`${name} shows the certificate of another host.`, { why });
