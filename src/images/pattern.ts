@@ -43,7 +43,7 @@ export function readReference(word: string, registry: string): Reference {
   if (!NAME.test(repository)) {
     const small = repository.toLowerCase();
     const [first = ''] = repository.split('/');
-    if (/[.:]/.test(first) && repository.includes('/'))
+    if (/^[a-z0-9.-]+:\d+$/.test(first) && repository.includes('/'))
       throw fail(`${first} is another registry than ${registry}`, `--host ${first}`);
     throw fail(
       `"${repository}" is no name of a repository: small letters, digits, and . _ - / between them`,

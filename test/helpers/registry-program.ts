@@ -66,9 +66,12 @@ export interface RealRegistry {
 export async function startRegistry({
   htpasswd,
   mayDelete = true,
+  pages,
 }: {
   htpasswd?: string;
   mayDelete?: boolean;
+  /** The most names of one page of its catalog. */
+  pages?: number;
 } = {}): Promise<RealRegistry> {
   const dir = temporaryDirectory();
   const data = join(dir, 'data');
@@ -81,6 +84,7 @@ export async function startRegistry({
     'storage.filesystem.rootdirectory': data,
     'storage.delete.enabled': mayDelete,
     ...(htpasswd !== undefined && { auth }),
+    ...(pages !== undefined && { catalog: { maxentries: pages } }),
   });
   writeFileSync(join(dir, 'config.yml'), config);
   const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' };

@@ -1,0 +1,127 @@
+// Lists of any number of pages, from registries that say where the next page is in their own ways, or lie about it.
+import { createHash } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { manifestOf, repositoryPages, smallBlob, tagsOf } from '../../../src/registry/contents.ts';
+import { openSession, type Session } from '../../../src/registry/session.ts';
+
+async function serve(listener: RequestListener): Promise<Session> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const at = { tls: false, host: 'registry.test', port, connectTo: '127.0.0.1' };
+  const session = openSession(
+    at,
+    `registry.test:${port}`,
+    { kind: 'login', credentials: undefined },
+    undefined,
+  );
+  onTestFinished(async () => {
+    session.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return session;
+}
+
+const ALL = Array.from({ length: 25 }, (_, i) => `t${String(i).padStart(2, '0')}`);
+
+/** A registry with 25 tags that gives ten at a time. @param link makes the link to the next page from its path */
+const paged =
+  (link: (path: string, host: string) => string): RequestListener =>
+  (request, response) => {
+    const url = new URL(request.url ?? '', 'http://x');
+    const from = url.searchParams.get('last') ?? '';
+    const page = ALL.filter((tag) => tag > from).slice(0, 10);
+    const last = page.at(-1) ?? '';
+    if (last && last !== ALL.at(-1))
+      response.setHeader('link', link(`${url.pathname}?last=${last}&n=10`, String(request.headers.host)));
+    response.end(JSON.stringify({ name: 'app', tags: page }));
+  };
+
+describe('the link to the next page', () => {
+  test.each<[string, (path: string, host: string) => string]>([
+    ['a path', (path) => `<${path}>; rel="next"`],
+    ['a whole address', (path, host) => `<http://${host}${path}>; rel="next"`],
+    ['without quotes', (path) => `<${path}>; rel=next`],
+    ['below the prefix of a proxy', (path) => `</hub${path}>; rel="next"`],
+  ])('may be %s', async (_, link) => {
+    expect(await tagsOf(await serve(paged(link)), 'app')).toEqual(ALL);
+  });
+
+  test('is not followed to another place', async () => {
+    const session = await serve(paged(() => '</v2/_catalog?n=1>; rel="next"'));
+    expect(await tagsOf(session, 'app')).toEqual(ALL.slice(0, 10));
+  });
+
+  test('that leads back to the same page ends the list', async () => {
+    const session = await serve((_, response) => {
+      response.setHeader('link', '</v2/_catalog?last=a&n=1>; rel="next"');
+      response.end(JSON.stringify({ repositories: ['a'] }));
+    });
+    const names: string[] = [];
+    for await (const page of repositoryPages(session)) names.push(...page);
+    expect(names).toEqual(['a', 'a']);
+  });
+});
+
+test('a repository that does not exist, or has no tag, has none', async () => {
+  const answers: [number, string][] = [
+    [404, '{"errors":[{"code":"NAME_UNKNOWN"}]}'],
+    [200, '{"name":"app","tags":null}'],
+    [200, 'no JSON at all'],
+    [200, '{"tags":[1,{},null]}'],
+  ];
+  for (const [status, body] of answers) {
+    const session = await serve((_, response) => {
+      response.statusCode = status;
+      response.end(body);
+    });
+    expect(await tagsOf(session, 'app'), body).toEqual([]);
+  }
+});
+
+test('a refusal is told with the registry’s own code', async () => {
+  const session = await serve((_, response) => {
+    response.statusCode = 403;
+    response.end('{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}');
+  });
+  await expect(tagsOf(session, 'app')).rejects.toMatchObject({
+    status: 403,
+    codes: ['DENIED'],
+    why: expect.stringContaining('403 DENIED'),
+  });
+});
+
+describe('bytes that are not those of their digest', () => {
+  const other = `sha256:${createHash('sha256').update('other').digest('hex')}`;
+  const liar: RequestListener = (_, response) => {
+    response.setHeader('docker-content-digest', other);
+    response.end('{}');
+  };
+
+  test('are no manifest', async () => {
+    await expect(manifestOf(await serve(liar), 'app', other)).rejects.toThrow(/sends other bytes/);
+  });
+
+  test('are no configuration', async () => {
+    expect(await smallBlob(await serve(liar), 'app', other)).toBeUndefined();
+  });
+
+  test('under a tag have their own digest, whatever the registry says', async () => {
+    const manifest = await manifestOf(await serve(liar), 'app', 'latest');
+    expect(manifest?.digest).toBe(`sha256:${createHash('sha256').update('{}').digest('hex')}`);
+  });
+});
+
+test('an answer without end is not read into memory', async () => {
+  const session = await serve((_, response) => {
+    const more = () => {
+      while (response.write(Buffer.alloc(1024 * 1024))) if (response.destroyed) return;
+      response.once('drain', more);
+    };
+    more();
+  });
+  await expect(manifestOf(session, 'app', 'latest')).rejects.toMatchObject({ code: 'REPLY_TOO_LONG' });
+});
