@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { engineText } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
 import { loadExisting } from '../server/existing.ts';
+import { maintenanceLines } from '../server/screens/maintenance.ts';
 import { loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
@@ -23,6 +24,8 @@ export async function status(context: Context): Promise<number> {
   const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings } = seen;
   const good = findings.every(({ ok }) => ok);
+  const lines = maintenanceLines(settings, seen.notes, new Date());
+  const [imageLines, logLine] = [lines.slice(0, -1), lines.slice(-1)];
   output.json({
     ok: good,
     registry: {
@@ -38,6 +41,9 @@ export async function status(context: Context): Promise<number> {
     ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
     outdated: seen.outdated,
+    images: seen.notes,
+    space,
+    prune: settings.prune === true,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
     findings,
   });
@@ -47,11 +53,13 @@ export async function status(context: Context): Promise<number> {
     `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
+    ...imageLines,
     ...(seen.certificates
       ? certificateLines(seen.certificates)
       : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
+    ...logLine,
   );
   if (seen.obstacle) {
     const { message, why, fix } = seen.obstacle;

@@ -11,7 +11,7 @@ import type { RemovalPlan } from './plan.ts';
 const DAY = 24 * 3_600_000;
 
 /** Returns how long ago something was: `3 days ago`. Two months is the last that is counted in days. */
-function ago(date: Date | undefined, now: Date): string {
+export function ago(date: Date | undefined, now: Date): string {
   if (!date) return '-';
   // 1970 is what a build says that wants the same bytes each time. (reproducible-builds.org, SOURCE_DATE_EPOCH)
   if (date.getTime() < DAY * 365) return 'no date';

@@ -49,6 +49,9 @@ export const paths = (dir: string) => {
     oldest: join(state, 'oldest.json'),
     next: join(state, 'oldest.json.next'),
     copies: join(state, 'copies'),
+    /** What maintenance did last, and what it removed: server/notes.ts. */
+    notes: join(state, 'maintenance.json'),
+    removed: join(state, 'removed.log'),
   };
 };
 
@@ -70,21 +73,27 @@ function mustBeKnown({ format = 0, by }: Head, path: string): void {
 
 /** Tells whether a version is newer than another one; a preview (`-rc.1`) counts as its version. (semver.org, 11) */
 export function isNewer(version: string, than: string): boolean {
-  const plain = (text: string) => String(text).replace(/[-+].*$/s, '');
+  const plain = (text: string) => String(text).replace(/[-+].*/s, '');
   return plain(version).localeCompare(plain(than), 'en', { numeric: true }) > 0;
 }
 
-/** Returns the first fields of a file; of oldest.json all, of the journal those of its first line. Nothing of what cannot be read. */
+/** Returns what JSON says; undefined for a text that is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns the first fields of a file; of oldest.json all, of the journal those of its first line. Nothing of what cannot be read: a
+ * damaged file is reported when it is needed.
+ */
 async function headOf(host: Host, path: string): Promise<Head> {
   const text = (await host.read(path).catch(() => undefined))?.toString() ?? '';
-  for (const part of [text, text.split('\n')[0] ?? '']) {
-    try {
-      return (JSON.parse(part) as Head | null) ?? {};
-    } catch {
-      // The journal has an object in each line; a damaged file is reported when it is needed.
-    }
-  }
-  return {};
+  const [line = ''] = text.split('\n');
+  return [parsed(text), parsed(line)].find(isObject) ?? {};
 }
 
 /** Verifies that no newer version has worked in a directory, before anything else is read there. @throws CliError if one has */
@@ -98,14 +107,14 @@ export async function lastVersion(host: Host, dir: string): Promise<string | und
   const { oldest } = paths(dir);
   return (await host.stat(oldest)) ? ((await headOf(host, oldest)).by ?? '0') : undefined;
 }
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isKey = (key: unknown): key is Key | string =>
   typeof key === 'string' || (isObject(key) && typeof key.kind === 'string' && typeof key.id === 'string');
 
-const isStep = (step: unknown): boolean =>
-  isObject(step) && typeof step.do === 'string' && isKnownStep(step as { do: string });
+const isStep = (step: unknown): boolean => isObject(step) && isKnownStep(step);
 
 /** Tells whether this version can go that way back: every step in it has a name that is known here. */
 const isUndo = (undo: unknown): undo is Undo =>
@@ -126,12 +135,7 @@ export async function readOldest(host: Host, dir: string): Promise<Oldest> {
   const path = paths(dir).oldest;
   const bytes = await host.read(path);
   if (!bytes) return new Map();
-  let found: unknown;
-  try {
-    found = JSON.parse(bytes.toString());
-  } catch {
-    throw damaged(path);
-  }
+  const found = parsed(bytes.toString());
   // A list without anything in it remembers nothing, as a file that is not there.
   if (Array.isArray(found) && found.length === 0) return new Map();
   if (!isObject(found)) throw damaged(path);
@@ -172,14 +176,7 @@ export async function readUnfinished(host: Host, dir: string): Promise<Unfinishe
   if (!bytes) return undefined;
   const text = bytes.toString();
   const lines = text.split('\n').filter(Boolean);
-  const records = lines.flatMap((line): JournalLine[] => {
-    try {
-      const record: unknown = JSON.parse(line);
-      return isObject(record) ? [record as JournalLine] : [];
-    } catch {
-      return [];
-    }
-  });
+  const records: JournalLine[] = lines.map(parsed).filter(isObject);
   const [head = {}] = records;
   mustBeKnown(head, path);
   const entries = records.filter((record) => record.key !== undefined);

@@ -14,15 +14,15 @@ export interface LockHolder {
 
 /** Returns the start time of a process; undefined if it has ended, though nobody may have asked for its exit code yet (a zombie). */
 async function startTicks(host: Host, pid: number): Promise<string | undefined> {
-  const stat = (await host.read(`/proc/${pid}/stat`))?.toString();
-  const [state = '', ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const stat = (await host.read(`/proc/${pid}/stat`))?.toString() ?? '';
+  const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return ['Z', 'X'].includes(state) ? undefined : fields[18];
 }
 
 /** Tells whether the content of a lock names a process: a crash, or a hand, can leave anything in it. */
 function isHolder(found: unknown): found is LockHolder {
   const { pid, ticks } = (found ?? {}) as Partial<LockHolder>;
-  return Number.isInteger(pid) && typeof ticks === 'string' && ticks !== '';
+  return Number.isInteger(pid) && typeof ticks === 'string';
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Step {
 
 /** Runs the steps one after the other, each with a line of progress; stops at the first that fails, and throws its error. */
 export async function runSteps(steps: Step[], output: Output, signal: AbortSignal): Promise<void> {
+  // listr2 prints an empty line for no steps.
+  if (steps.length === 0) return;
   const { Listr, ProcessOutput } = await import('listr2');
   const live = output.terminal && !output.quiet && !output.asJson;
   const seconds = (since: number) => {

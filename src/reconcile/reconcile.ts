@@ -57,17 +57,18 @@ export function orphans(plan: Resource[], oldest: Oldest): Removal[] {
 export const wayBack = (oldest: Oldest): Removal[] =>
   [...oldest.values()].map(({ key, undo }): Removal => ({ kind: 'removal', of: key, undo })).toReversed();
 
+type Group = [Change, ...Change[]];
+
 /** Returns the steps of the changes; files that follow each other are one step, with one line of progress. */
 export function stepsOf(changes: Change[], base: string, host: Host, run: Run): Step[] {
-  const groups: Change[][] = [];
+  const groups: Group[] = [];
   for (const change of portsFirst(changes)) {
     const last = groups.at(-1);
-    const alike = last?.every((other) => isFile(other) && sameWay(other, change));
-    if (alike && isFile(change)) last?.push(change);
+    if (last && isOneStep(last[0], change)) last.push(change);
     else groups.push([change]);
   }
   return groups.map((group) => {
-    const title = isFile(group[0] as Change) ? filesTitle(group, base) : sentence(group[0] as Change);
+    const title = isFile(group[0]) ? filesTitle(group, base) : sentence(group[0]);
     return stepOf(title, group, host, run);
   });
 }
@@ -97,11 +98,11 @@ function portsFirst(changes: Change[]): Change[] {
 
 const isFile = ({ resource }: Change) => ['dir', 'file'].includes(keyOf(resource).kind);
 
-/** Tells whether both are made, or both are removed. */
-const sameWay = (a: Change, b: Change) => isRemoval(a) === isRemoval(b);
+/** Tells whether two changes are one step: files that are both made, or both removed. */
+const isOneStep = (a: Change, b: Change) => isFile(a) && isFile(b) && isRemoval(a) === isRemoval(b);
 
-function filesTitle(group: Change[], base: string): string {
-  const removed = group.every(isRemoval);
+function filesTitle(group: Group, base: string): string {
+  const removed = isRemoval(group[0]);
   const files = group.filter(({ resource }) => keyOf(resource).kind !== 'dir').length;
   const count = files || group.length;
   const noun = files > 0 ? (count === 1 ? 'file' : 'files') : count === 1 ? 'directory' : 'directories';
@@ -150,11 +151,8 @@ export async function applyOrUndo({
   uninterruptible,
 }: Apply): Promise<void> {
   try {
-    if (steps.length > 0) await runSteps(steps, output, signal);
-    for (const next of afterwards ?? []) {
-      const more = await next();
-      if (more.length > 0) await runSteps(more, output, signal);
-    }
+    await runSteps(steps, output, signal);
+    for (const next of afterwards ?? []) await runSteps(await next(), output, signal);
     if (signal.aborted) throw new Interrupted();
     await run.commit(uninterruptible);
   } catch (error) {

@@ -166,7 +166,7 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       await host.remove(at.lock);
       if (oldest.size > 0 || (await host.stat(at.journal))) return;
       await host.removeTree(at.copies);
-      await host.remove(at.oldest);
+      for (const path of [at.oldest, at.notes, at.removed]) await host.remove(path);
       await host.rmdir(at.state);
       // Removes the deepest first.
       for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);

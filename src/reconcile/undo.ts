@@ -96,9 +96,9 @@ const FILE_STEPS: { [D in FileStep['do']]: StepKind<Extract<FileStep, { do: D }>
   },
 };
 
-/** Tells whether this version knows how to do the step. */
-export const isKnownStep = (step: { do: string }): boolean =>
-  Object.hasOwn({ ...STEPS, ...FILE_STEPS }, step.do);
+/** Tells whether this version knows how to do what a file of state calls a step. */
+export const isKnownStep = ({ do: name }: { do?: unknown }): boolean =>
+  typeof name === 'string' && Object.hasOwn({ ...STEPS, ...FILE_STEPS }, name);
 
 /** Returns how a step is done. @throws CliError for a step that this version does not know */
 export function stepKindOf(step: UndoStep): StepKind<UndoStep, UndoStep> {

@@ -7,7 +7,7 @@ import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
 import { foldersOf, unitPath } from './unit.ts';
 
-/** A systemd timer and the service that it starts, as the texts of both units. The service starts with the machine, too; `own`: in the user's own systemd. */
+/** A systemd timer and the service that it starts, as the texts of both units; `own`: in the user's own systemd. */
 export interface TimerResource {
   kind: 'timer';
   name: string;
@@ -15,6 +15,9 @@ export interface TimerResource {
   timer: string;
   own?: true;
 }
+
+/** Tells whether the service is to start with the machine, too: its text says how. (systemd.unit(5), "[INSTALL] SECTION OPTIONS") */
+const wantsBoot = ({ service }: TimerResource): boolean => /^\[Install\]$/m.test(service);
 
 /** `boot`: the service starts with the machine afterwards; it did not in older versions. */
 type TimerStep = { do: 'timer'; name: string; on: boolean; own?: true; boot?: boolean };
@@ -84,7 +87,7 @@ export const timer: Provider<TimerResource, TimerStep> = {
     if (!serviceThere && !timerThere) return { what: 'create', details };
     if (details.length > 0) return { what: 'change', details };
     const [on, boot] = await Promise.all([isOn(host, resource, `${name}.timer`), atBoot(host, resource)]);
-    if (on && boot) return undefined;
+    if (on && (boot || !wantsBoot(resource))) return undefined;
     const line = on
       ? systemctlLine(resource, 'enable', `${name}.service`)
       : systemctlLine(resource, 'enable', '--now', `${name}.timer`);
@@ -113,7 +116,7 @@ export const timer: Provider<TimerResource, TimerStep> = {
       await host.mkdir(folder, 0o755);
     await host.write(paths.service, resource.service, { mode: 0o644 });
     await host.write(paths.timer, resource.timer, { mode: 0o644 });
-    await switchTimer(host, resource, { on: true, boot: true });
+    await switchTimer(host, resource, { on: true, boot: wantsBoot(resource) });
   },
 
   steps: {

@@ -27,7 +27,7 @@ import { passwordFile, passwordSteps } from './password-file.ts';
 import { engineResources } from './plan/engine.ts';
 import { nativeOf } from './plan/native.ts';
 import { networkResources } from './plan/network.ts';
-import { renewalFacts, renewLine } from './plan/renewal.ts';
+import { hasJobs, renewalFacts, renewLine } from './plan/renewal.ts';
 import { loadSecrets } from './plan/secrets.ts';
 import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
@@ -53,8 +53,10 @@ async function makePlan(
   const { uid } = context.host.machine;
   const host = askableHost(context.host, engine);
   const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
-  const renewal =
-    certificates.site && settings.renew ? await renewalFacts(context.host, settings.dir) : undefined;
+  const hasCertificate = certificates.site !== undefined;
+  const renewal = hasJobs(settings, hasCertificate)
+    ? await renewalFacts(context.host, settings.dir)
+    : undefined;
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'
@@ -73,7 +75,10 @@ async function makePlan(
     networkResources: await networkResources(settings, engine, context.host, oldest),
     serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,
   });
-  const renewByHand = renewal?.schedule === 'none' ? renewLine(settings, renewal) : undefined;
+  const renewByHand =
+    renewal?.schedule === 'none' && settings.renew && hasCertificate
+      ? renewLine(settings, renewal)
+      : undefined;
   return { plan, secrets, renewByHand };
 }
 

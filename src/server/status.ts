@@ -22,6 +22,7 @@ import { bound } from './checks/names.ts';
 import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
+import { type Notes, readNotes } from './notes.ts';
 import { seenHere } from './plan/seen.ts';
 import type { ServerRequest } from './request.ts';
 import { preview } from './run.ts';
@@ -66,6 +67,8 @@ export interface Glance {
 }
 
 export interface ServerStatus extends Glance {
+  /** What maintenance did last, and what the registry held when it was last counted. */
+  notes: Notes;
   findings: Finding[];
   /** The certificate that is served, and not one that the next run would make; undefined if none is. */
   served: Site | undefined;
@@ -133,7 +136,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten] = await Promise.all([
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, notes] = await Promise.all([
     glance(context, request),
     readUnfinished(context.host, settings.dir),
     planned,
@@ -141,6 +144,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     lostTrust(request, context.host),
     moved(settings, request.facts, context.host),
     unrecorded(context.host, settings.dir),
+    readNotes(context.host, settings.dir),
   ]);
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
@@ -156,6 +160,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     : '';
   return {
     ...seen,
+    notes,
     served: onDisk,
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,

@@ -61,3 +61,28 @@ export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
   if (line.last || !isAddress(host)) return [];
   return problem(`goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`);
 }
+
+const RULE_FLAGS = ['keep-last', 'older-than', 'match', 'keep-tags', 'untagged'] as const;
+
+/** Returns a problem if images are to be pruned without a rule, or rules are given and nothing is pruned. */
+export function pruneProblems(answers: Answers): Problem[] {
+  const said = RULE_FLAGS.flatMap((name) =>
+    answers[name]?.value && !answers[name]?.last ? [answers[name]] : [],
+  );
+  if (!answers.prune?.value)
+    return said.map(({ where }) => ({
+      where,
+      message: 'goes with --prune',
+      fix: '--prune --keep-last 10 --older-than 30d',
+    }));
+  const { where } = answers.prune;
+  const few = Number(answers['keep-last']?.value ?? 0) > 0;
+  if (few || answers['older-than']?.value) return [];
+  return [
+    {
+      where,
+      message: 'needs --keep-last, --older-than, or both: every image would go',
+      fix: '--prune --keep-last 10 --older-than 30d',
+    },
+  ];
+}

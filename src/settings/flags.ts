@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
 import { commandLine } from '../terminal/command.ts';
-import { type Given, type Meaning, setting } from './meaning.ts';
+import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
 import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
 import {
@@ -87,7 +87,15 @@ const SPOKEN = { spoken: true } as const;
 const CLIENT = { setting: 'client' } as const;
 const WITH_PASSWORD = { verbs: { user: ['add', 'password'] } };
 const ofImage = (...verbs: string[]) => ({ verbs: { image: verbs } });
-const RULES = ofImage('prune');
+/** What destroys is not taken from the environment. */
+const RULES: { spoken: readonly Command[]; verbs: { image: string[] } } = {
+  spoken: ['image'],
+  ...ofImage('prune'),
+};
+const pruned: Command[] = ['setup', 'image'];
+/** A rule counts while images are pruned every night. */
+const ifPruned = <T>(value: T, { prune }: Decided): T | undefined =>
+  prune && value !== false && !(Array.isArray(value) && value.length === 0) ? value : undefined;
 /** A registry on another machine is named by the user, and by nothing that is left over in an environment. */
 const elsewhere = (image: string): { spoken: readonly Command[]; helpOf: { image: string } } => ({
   spoken: ['image'],
@@ -266,6 +274,32 @@ export const FLAGS = {
     ...ON,
     ...setting('delete', { default: true }),
   }),
+  prune: toggle('remove old images every night, by the rules that follow', ['setup'], {
+    ...setting('prune', { becomes: (on) => on || undefined, below: 1 }),
+  }),
+  'keep-last': number('N', 'keep the newest N images of each repository', pruned, {
+    ...setting('keepLast', { check: checkCount, becomes: ifPruned, below: 1 }),
+    ...RULES,
+  }),
+  'older-than': text('AGE', 'remove only what is older: 30d, 12w, 48h', pruned, {
+    ...setting('olderThan', { check: checkAge, becomes: ifPruned, below: 1 }),
+    ...RULES,
+  }),
+  match: list('PATTERN', 'remove only what it matches: team/*, *:pr-*', pruned, {
+    ...setting('match', { becomes: ifPruned, below: 1 }),
+    ...RULES,
+    filled: true,
+  }),
+  'keep-tags': list('PATTERN', 'keep the tags that it matches: v*,latest', pruned, {
+    ...setting('keepTags', { becomes: ifPruned, below: 1 }),
+    ...RULES,
+    filled: true,
+  }),
+  untagged: toggle('also remove what no tag leads to', pruned, {
+    ...setting('untagged', { becomes: ifPruned, below: 1 }),
+    spoken: ['image'],
+    ...ofImage('prune', 'gc'),
+  }),
   image: text(
     'REF',
     'the registry image; a mirror is fine ({default})',
@@ -306,23 +340,10 @@ export const FLAGS = {
   'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate'], SPOKEN),
   'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
   full: toggle('show whole digests', ['image'], ofImage('list')),
-  'keep-last': number('N', 'keep the newest N tags of each repository', ['image'], {
-    ...RULES,
-    check: checkCount,
+  nightly: toggle('do the same every night from now on; --no-nightly ends it', ['image'], {
+    ...SPOKEN,
+    ...ofImage('prune'),
   }),
-  'older-than': text('AGE', 'remove only what is older: 30d, 12w, 48h', ['image'], {
-    ...RULES,
-    check: checkAge,
-  }),
-  match: list('PATTERN', 'remove only what it matches: team/*, *:pr-*', ['image'], {
-    ...RULES,
-    filled: true,
-  }),
-  'keep-tags': list('PATTERN', 'keep the tags that it matches: v*,latest', ['image'], {
-    ...RULES,
-    filled: true,
-  }),
-  untagged: toggle('also what no tag leads to', ['image'], ofImage('prune', 'gc')),
   gc: toggle('free the space afterwards, as `image gc` does', ['image'], ofImage('remove', 'prune')),
   ca: file('FILE', 'trust the CA in this file, not the one that the registry sends', ['client', 'image'], {
     ...CLIENT,

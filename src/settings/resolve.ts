@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
-import { engineProblems, fileProblems, nameProblems } from './conflicts.ts';
+import { engineProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
 import {
   type Complete,
   FLAGS,
@@ -60,6 +60,7 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
     ...fileProblems(answers, tls),
     ...engineProblems(answers, engine, auth, archive),
     ...nameProblems(answers),
+    ...pruneProblems(answers),
   ];
 }
 

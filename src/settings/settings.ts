@@ -49,6 +49,18 @@ export interface Settings {
   /** A timer renews the certificate before it ends. */
   renew: boolean;
   delete: boolean;
+  /** A timer removes old images every night, by the rules that follow; undefined: nothing is removed by itself. */
+  prune?: boolean;
+  /** So many images of each repository stay. */
+  keepLast?: number;
+  /** What is younger stays: `30d`. */
+  olderThan?: string;
+  /** Only what these patterns match is removed. */
+  match?: string[];
+  /** Tags that these patterns match stay. */
+  keepTags?: string[];
+  /** What no tag leads to is removed, too. */
+  untagged?: boolean;
   image: string;
   engine: EngineKind;
   name: string;

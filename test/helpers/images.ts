@@ -1,10 +1,14 @@
 // Images of a test in a real registry: of any type, with layers that they share, in an index.
 import { digest, pushBlob } from '../../src/registry/api.ts';
-import { ask, type Endpoint } from '../../src/registry/http.ts';
+import type { Credentials, Endpoint } from '../../src/registry/http.ts';
+import { call } from '../../src/registry/token.ts';
 
 const OCI = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER = 'application/vnd.docker.distribution.manifest.v2+json';
+
+/** A registry, and the login with which a test pushes to it. */
+export type At = Endpoint & { credentials?: Credentials };
 
 export interface Descriptor {
   mediaType: string;
@@ -12,8 +16,8 @@ export interface Descriptor {
   size: number;
 }
 
-export async function putManifest(
-  at: Endpoint,
+async function putManifest(
+  at: At,
   repository: string,
   tag: string | undefined,
   type: string,
@@ -22,7 +26,11 @@ export async function putManifest(
   const body = JSON.stringify(manifest);
   const own = digest(body);
   const path = `/v2/${repository}/manifests/${tag ?? own}`;
-  const { status } = await ask(at, 'PUT', path, { headers: { 'content-type': type }, body });
+  const { status } = await call(at, 'PUT', path, {
+    credentials: at.credentials,
+    headers: { 'content-type': type },
+    body,
+  });
   if (status !== 201) throw new Error(`the registry answers ${status} to ${path}`);
   return { mediaType: type, digest: own, size: body.length };
 }
@@ -40,7 +48,7 @@ export interface Made {
 
 /** Pushes an image; without a tag by its digest alone. */
 export async function putImage(
-  at: Endpoint,
+  at: At,
   repository: string,
   tag: string | undefined,
   { layers, architecture = 'amd64', created, docker = false, holds, subject }: Made,
@@ -51,7 +59,7 @@ export async function putImage(
     created,
     config: { Labels: { layers: digest(layers.join()) } },
   });
-  for (const blob of [config, ...layers]) await pushBlob(at, repository, blob);
+  for (const blob of [config, ...layers]) await pushBlob(at, repository, blob, at.credentials);
   const part = (mediaType: string, content: string) => ({
     mediaType,
     digest: digest(content),
@@ -75,7 +83,7 @@ export async function putImage(
 
 /** Pushes an index over manifests that are there. An architecture `-` stands for an attestation. */
 export const putIndex = (
-  at: Endpoint,
+  at: At,
   repository: string,
   tag: string | undefined,
   parts: [Descriptor, string][],

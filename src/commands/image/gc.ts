@@ -16,6 +16,7 @@ import {
   quietStep,
 } from '../../server/maintenance/collect.ts';
 import { readOnlySteps } from '../../server/maintenance/window.ts';
+import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, SYMBOL } from '../../terminal/output.ts';
@@ -81,10 +82,13 @@ interface What {
   untagged?: boolean;
 }
 
-/** Frees the space, and says how much. @throws as applyOrUndo */
+/** Frees the space, and says how much; restarts nothing if there is nothing to free. @throws as applyOrUndo */
 export async function collect(context: Context, { whole, untagged = false }: What): Promise<Freed> {
   const { host, output, signal, uninterruptible } = context;
-  const { settings } = await loadExisting(context);
+  const before = await loadExisting(context);
+  const { settings } = before;
+  const nothing = whole.length === 0 && !untagged && isNothing(await findGarbage(before, host));
+  if (nothing) return { blobs: 0, bytes: 0, repositories: [] };
   const run = await openRun(context, settings.dir);
   let freed: Freed = { blobs: 0, bytes: 0, repositories: [] };
   let cut: Push[] = [];
@@ -110,6 +114,9 @@ export async function collect(context: Context, { whole, untagged = false }: Wha
   } finally {
     await run.release();
   }
+  await note(uninterruptible, settings.dir, {
+    collected: { at: new Date().toISOString(), bytes: freed.bytes },
+  });
   const who = cut.map(({ repository, from }) => `${repository}${from ? ` (from ${from})` : ''}`);
   if (who.length > 0)
     output.say(

@@ -6,16 +6,17 @@ import { type Inventory, repositoriesOf, takeStock } from '../../images/inventor
 import { isPattern, type Pattern, readPattern } from '../../images/pattern.ts';
 import { listLines, tagLines, totalLine } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
+import { note } from '../../server/notes.ts';
 import { nearest } from '../../settings/nearest.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
-import { withRegistry } from './registry.ts';
+import { type Chosen, withRegistry } from './registry.ts';
 
 export const list = (context: Context): Promise<void> =>
-  withRegistry(context, ({ session }) => show(context, session));
+  withRegistry(context, (chosen) => show(context, chosen));
 
-async function show(context: Context, session: Session): Promise<void> {
-  const { output, operands } = context;
+async function show(context: Context, { session, own }: Chosen): Promise<void> {
+  const { output, operands, host } = context;
   const [word] = operands;
   const pattern = word === undefined ? undefined : readPattern(word, session.name);
   const reader = readerOf(session);
@@ -24,15 +25,16 @@ async function show(context: Context, session: Session): Promise<void> {
   const progress = progressLine(output, 'tags');
   const stock = await takeStock(reader, names, pattern, progress.show).finally(progress.end);
   const { repositories, bytes } = stock;
+  const tags = repositories.flatMap((one) => one.tags).length;
+  if (own && word === undefined)
+    await note(host, own.settings.dir, {
+      counted: { at: new Date().toISOString(), repositories: repositories.length, tags, bytes },
+    });
   output.json({
     ok: true,
     registry: session.name,
     repositories: repositories.map(asJson),
-    total: {
-      repositories: repositories.length,
-      tags: repositories.flatMap(({ tags }) => tags).length,
-      bytes,
-    },
+    total: { repositories: repositories.length, tags, bytes },
   });
   if (repositories.length === 0) return output.say(`${session.name} holds no images.`);
   output.out(...lines(context, stock, pattern));

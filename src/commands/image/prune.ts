@@ -1,69 +1,124 @@
-// `registry-setup image prune`: removes old images by rules.
+// `registry-setup image prune`: removes old images by rules, now, or every night.
 import { type Context, isOn } from '../../context.ts';
 import { CliError, InputError } from '../../errors.ts';
-import { readerOf } from '../../images/contents.ts';
+import { type Reader, readerOf } from '../../images/contents.ts';
 import { repositoriesOf, takeStock } from '../../images/inventory.ts';
-import { readPattern, readTagPatterns } from '../../images/pattern.ts';
+import { type Pattern, readPattern, readTagPatterns } from '../../images/pattern.ts';
 import { planRemovals, type RemovalPlan } from '../../images/plan.ts';
 import { judge, type Rules } from '../../images/rules.ts';
 import type { Selected } from '../../images/select.ts';
+import { loadExisting } from '../../server/existing.ts';
 import { tagTimes } from '../../server/maintenance/storage.ts';
+import { logRemoved, note } from '../../server/notes.ts';
+import type { ServerRequest } from '../../server/request.ts';
+import { carryOut } from '../../server/run.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { ageOf } from '../../settings/validation.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 import type { Chosen } from './registry.ts';
 import { removeImages } from './removal.ts';
 
-/** Reads the rules from the flags. @throws InputError if none says how old, or how many */
-function rulesOf(context: Context, registry: string): Rules {
+/** The rules as they are in the settings. */
+type Policy = Pick<Settings, 'keepLast' | 'olderThan' | 'match' | 'keepTags' | 'untagged'>;
+
+/** Returns the rules of the flags; undefined if there are none. */
+function spokenPolicy({ answers }: Context): Policy | undefined {
+  const [few, age, match, keep, untagged] = (
+    ['keep-last', 'older-than', 'match', 'keep-tags', 'untagged'] as const
+  ).map((name) => answers[name]?.value);
+  const policy = {
+    ...(few !== undefined && { keepLast: few as number }),
+    ...(age !== undefined && { olderThan: age as string }),
+    ...(match !== undefined && { match: match as string[] }),
+    ...(keep !== undefined && { keepTags: keep as string[] }),
+    ...(untagged === true && { untagged }),
+  };
+  return Object.keys(policy).length > 0 ? policy : undefined;
+}
+
+/** @throws InputError if no rule says how old, or how many */
+function mustSay(policy: Policy | undefined, context: Context): Policy {
   const { answers } = context;
-  const keepLast = answers['keep-last']?.value as number | undefined;
-  const olderThan = answers['older-than'] && ageOf(String(answers['older-than'].value));
-  const match = (answers.match?.value ?? []) as string[];
-  const keep = (answers['keep-tags']?.value ?? []) as string[];
-  if (keepLast === undefined && olderThan === undefined)
-    throw new InputError([
-      {
-        where: commandLine('image prune'),
-        message: 'needs a rule: --keep-last, --older-than, or both',
-        fix: commandLine('image prune --keep-last 10 --older-than 30d --dry-run'),
-      },
-    ]);
-  if (keepLast === 0 && olderThan === undefined && !isOn(context, 'yes') && !context.output.terminal)
+  const { keepLast, olderThan, untagged } = policy ?? {};
+  if (policy && keepLast === 0 && olderThan === undefined && !isOn(context, 'yes'))
     throw new InputError([
       {
         where: answers['keep-last']?.where ?? '--keep-last',
-        message: '0 keeps nothing; with --yes it is done',
+        message: '0 keeps no image at all',
+        fix: 'If that is meant, add --yes.',
       },
     ]);
-  const patterns = match.map((word) => readPattern(word, registry));
+  if (policy && (keepLast !== undefined || olderThan !== undefined || untagged)) return policy;
+  throw new InputError([
+    {
+      where: commandLine('image prune'),
+      message: 'needs a rule: --keep-last, --older-than, or both',
+      fix: commandLine('image prune --keep-last 10 --older-than 30d --dry-run'),
+    },
+  ]);
+}
+
+/** @param now a rule that says neither how many nor how old removes no tag */
+function rulesOf({ keepLast, olderThan, keepTags = [] }: Policy, patterns: Pattern[]): Rules {
+  const none = keepLast === undefined && olderThan === undefined;
   return {
     keepLast,
-    olderThan,
+    olderThan: olderThan === undefined ? undefined : ageOf(olderThan),
     matches: (repository, tag) =>
-      patterns.length === 0 || patterns.some((one) => one.repository(repository) && one.tag(tag)),
-    keeps: readTagPatterns(keep),
+      !none && (patterns.length === 0 || patterns.some((one) => one.repository(repository) && one.tag(tag))),
+    keeps: readTagPatterns(keepTags),
   };
 }
 
 /** Returns what the rules remove. Says what they would judge and cannot. */
 async function plan(context: Context, { session, own }: Chosen): Promise<RemovalPlan> {
-  const { output, host } = context;
-  const rules = rulesOf(context, session.name);
+  const { output } = context;
+  const stored = own?.settings.prune ? own.settings : undefined;
+  const policy = mustSay(spokenPolicy(context) ?? stored, context);
+  if (policy.untagged && !own)
+    throw new InputError([
+      {
+        where: '--untagged',
+        message: 'only the server knows what no tag leads to',
+        fix: 'On the server:   registry-setup image prune --untagged',
+      },
+    ]);
+  const patterns = (policy.match ?? []).map((word) => readPattern(word, session.name));
   const reader = readerOf(session);
-  const match = ((context.answers.match?.value ?? []) as string[]).map((word) =>
-    readPattern(word, session.name),
-  );
-  const names = (await repositoriesOf(reader)).filter(
-    (name) => match.length === 0 || match.some((one) => one.repository(name)),
-  );
-  if (match.length > 0 && names.length === 0)
-    throw new CliError(`Nothing in ${session.name} matches ${match.map(({ text }) => text).join(', ')}.`, {
+  const all = await repositoriesOf(reader);
+  const names = all.filter((name) => patterns.length === 0 || patterns.some((one) => one.repository(name)));
+  if (patterns.length > 0 && names.length === 0 && spokenPolicy(context))
+    throw new CliError(`Nothing in ${session.name} matches ${patterns.map(({ text }) => text).join(', ')}.`, {
       fix: `All of them:   ${commandLine('image list')}`,
       exitCode: 2,
     });
   const progress = progressLine(output, 'tags');
-  const { repositories } = await takeStock(reader, names, undefined, progress.show).finally(progress.end);
+  const { selected, undated } = await selectBy(
+    context,
+    reader,
+    names,
+    rulesOf(policy, patterns),
+    own,
+    progress.show,
+  ).finally(progress.end);
+  if (own && policy.untagged) await addUntagged(context, own, reader, selected, names);
+  if (undated.length > 0)
+    output.say(
+      `${undated.length} tags stay because nothing tells how old they are: ${undated.slice(0, 3).join(', ')}${undated.length > 3 ? ', …' : ''}`,
+    );
+  return planRemovals(reader, selected);
+}
+
+async function selectBy(
+  { host }: Context,
+  reader: Reader,
+  names: string[],
+  rules: Rules,
+  own: ServerRequest | undefined,
+  told: (done: number, of: number) => void,
+) {
+  const { repositories } = await takeStock(reader, names, undefined, told);
   const selected: Selected[] = [];
   const undated: string[] = [];
   for (const { name, tags } of repositories) {
@@ -87,17 +142,63 @@ async function plan(context: Context, { session, own }: Chosen): Promise<Removal
       whole: false,
     });
   }
-  if (undated.length > 0)
-    output.say(
-      `${undated.length} tags stay because nothing tells how old they are: ${undated.slice(0, 3).join(', ')}${undated.length > 3 ? ', …' : ''}`,
-    );
-  return planRemovals(reader, selected);
+  return { selected, undated };
+}
+
+async function addUntagged(
+  context: Context,
+  own: ServerRequest,
+  reader: Reader,
+  selected: Selected[],
+  names: string[],
+): Promise<void> {
+  const { findUntagged } = await import('./untagged.ts');
+  for (const { repository, manifests } of await findUntagged(context, own, reader.session)) {
+    if (!names.includes(repository)) continue;
+    const there = selected.find(({ wanted }) => wanted.repository === repository);
+    for (const manifest of manifests) there?.wanted.digests.set(manifest.digest, [manifest]);
+  }
 }
 
 export async function prune(context: Context): Promise<void> {
+  const nightly = context.answers.nightly?.value;
+  if (nightly !== undefined) mustBeHere(context);
+  if (nightly === false) return setPolicy(context, undefined);
+  if (nightly) mustSay(spokenPolicy(context), context);
   await removeImages(context, {
     plan: (chosen) => plan(context, chosen),
     nothing: 'Nothing to remove: no image is that old.',
     clears: false,
+    async removed({ removals }, { settings: { dir } }) {
+      const gone = removals.flatMap(({ repository, tags, along }) =>
+        [...tags, ...along].map(({ tag, digest }) => `${repository}:${tag} ${digest ?? '-'}`),
+      );
+      await logRemoved(context.host, dir, gone);
+      await note(context.host, dir, { pruned: { at: new Date().toISOString(), tags: gone.length } });
+    },
   });
+  if (nightly && !isOn(context, 'dry-run')) await setPolicy(context, spokenPolicy(context));
+}
+
+/** @throws InputError if another registry is named: what runs every night runs on the server */
+function mustBeHere({ answers }: Context): void {
+  if (answers.host)
+    throw new InputError([
+      { where: '--nightly', message: 'works on the server itself', fix: 'On the server, without --host.' },
+    ]);
+}
+
+/** Makes a timer remove images by these rules every night; without rules, takes the timer away. */
+async function setPolicy(context: Context, policy: Policy | undefined): Promise<void> {
+  const request = await loadExisting(context);
+  const { prune: _, keepLast, olderThan, match, keepTags, untagged, ...rest } = request.settings;
+  const settings: Settings = policy ? { ...rest, prune: true, ...policy } : rest;
+  const { changes } = await carryOut({ ...request, settings }, context);
+  const { output } = context;
+  if (policy)
+    return output.say(
+      `From now on old images are removed every night. The rules are in settings.yml.   End it: ${commandLine('image prune --no-nightly')}`,
+    );
+  output.json({ ok: true, changed: changes.map(({ title }) => title) });
+  output.say('No image is removed by itself any more.');
 }

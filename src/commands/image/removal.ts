@@ -22,10 +22,15 @@ interface Wish {
   nothing: string;
   /** Repositories that were named go as a whole, with their directory: on the server, while nobody can push. */
   clears: boolean;
+  /** Told what was removed from the registry of this machine. */
+  removed?(found: RemovalPlan, own: ServerRequest): Promise<void>;
 }
 
 /** Removes images, or shows what would go. @throws CliError; as Reader */
-export async function removeImages(context: Context, { plan, nothing, clears }: Wish): Promise<void> {
+export async function removeImages(
+  context: Context,
+  { plan, nothing, clears, removed = async () => {} }: Wish,
+): Promise<void> {
   const { output } = context;
   const dry = isOn(context, 'dry-run');
   const asks = !isOn(context, 'yes');
@@ -44,7 +49,7 @@ export async function removeImages(context: Context, { plan, nothing, clears }: 
   let found: RemovalPlan;
   if (dry || asks) {
     found = await withRegistry(context, look);
-    if (isNothing(found, whole)) return none(context, nothing);
+    if (isNothing(found, whole)) return none(context, found, nothing, own);
     const lines = removalLines(found);
     output.out(...(dry ? lines : shortened(lines)));
     if (dry) return output.json({ ok: true, dryRun: true, ...documentOf(found) });
@@ -60,25 +65,59 @@ export async function removeImages(context: Context, { plan, nothing, clears }: 
       if (!isNothing(planned, whole)) await carry(planned, chosen.session);
       return planned;
     });
-    if (isNothing(found, whole)) return none(context, nothing);
+    if (isNothing(found, whole)) return none(context, found, nothing, own);
   }
-  const collects = own !== undefined && (isOn(context, 'gc') || whole.length > 0);
   output.say(`Removed ${tagCount(found)}.`);
-  if (own && collects) {
-    const { collect } = await import('./gc.ts');
-    const freed = await collect(context, { whole });
-    return output.json({ ok: true, ...documentOf(found), freed: freed.bytes });
-  }
-  output.json({ ok: true, ...documentOf(found) });
-  output.say(...afterLines(found, own !== undefined));
+  if (own) await removed(found, own);
+  const freed = await collected(context, own, whole);
+  output.json({ ok: true, ...documentOf(found), ...(freed && { freed: freed.bytes }) });
+  if (!freed) output.say(...afterLines(found, own !== undefined));
+}
+
+/** Frees the space, if that was asked for or a whole repository is to go. @returns undefined if it is not freed now */
+async function collected(context: Context, own: ServerRequest | undefined, whole: string[]) {
+  if (!own || !(isOn(context, 'gc') || whole.length > 0)) return undefined;
+  return (await import('./gc.ts')).collect(context, { whole });
 }
 
 const isNothing = ({ removals }: RemovalPlan, whole: string[]): boolean =>
   whole.length === 0 && removals.every(({ manifests, untag }) => manifests.length + untag.length === 0);
 
-function none({ output }: Context, text: string): void {
-  output.json({ ok: true, removals: [], freed: 0 });
+/** Ends without a removal. @throws CliError (exit 2) if what was named cannot go */
+async function none(
+  context: Context,
+  { removals }: RemovalPlan,
+  text: string,
+  own: ServerRequest | undefined,
+): Promise<void> {
+  const { output } = context;
+  for (const { repository, stays } of removals) {
+    const [first] = stays;
+    if (first) throw cannotGo(repository, first);
+  }
   output.say(text);
+  const freed = await collected(context, own, []);
+  output.json({ ok: true, removals: [], freed: freed?.bytes ?? 0 });
+}
+
+function cannotGo(
+  repository: string,
+  { tag, for: needed }: RemovalPlan['removals'][number]['stays'][number],
+): CliError {
+  const [holder] = needed;
+  return new CliError(
+    holder === undefined
+      ? `${repository}:${tag} leads nowhere, and this registry deletes no tag without its image.`
+      : `${repository}:${tag} is a part of ${repository}:${holder}, and would be taken out of it.`,
+    {
+      why: 'This registry deletes no tag by itself: only an image with all its tags. Registry 3 does.',
+      fix:
+        holder === undefined
+          ? []
+          : [`Both:   ${commandLine(`image remove ${repository}:${tag} ${repository}:${holder}`)}`],
+      exitCode: 2,
+    },
+  );
 }
 
 async function deleteAll({ output }: Context, { removals }: RemovalPlan, session: Session): Promise<void> {

@@ -1,4 +1,4 @@
-// Plans automatic renewal: a copy of this program, and something that runs it every day.
+// Plans what runs by itself: a copy of this program, and timers that renew the certificate and remove old images.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { serviceManagerOf } from '../../host/service-manager.ts';
@@ -42,50 +42,72 @@ export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   };
 }
 
-/** Returns the words of the command that renews. */
-function renewWords({ dir }: Settings, { node, files }: Renewal): [program: string, args: string[]] {
+/** What a timer runs. */
+interface Job {
+  /** The name of its unit, and of its templates. */
+  name: 'renew' | 'prune';
+  /** The words of the command. */
+  words: string[];
+}
+
+const RENEW: Job = { name: 'renew', words: ['rotate', '--if-expiring', String(RENEW_WITHIN), '--yes'] };
+const PRUNE: Job = { name: 'prune', words: ['image', 'prune', '--yes', '--gc'] };
+
+/** Tells whether anything runs by itself. @param hasCertificate there is one to renew */
+export const hasJobs = ({ renew, prune }: Settings, hasCertificate: boolean): boolean =>
+  (renew && hasCertificate) || prune === true;
+
+/** Returns the words of a command of the copy. */
+function wordsOf(
+  { words }: Job,
+  { dir }: Settings,
+  { node, files }: Renewal,
+): [program: string, args: string[]] {
   const cli = join(programDir(dir, files), 'dist/cli.js');
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
-  return [node, [cli, 'rotate', '--if-expiring', String(RENEW_WITHIN), '--yes', ...where]];
+  return [node, [cli, ...words, ...where]];
 }
 
 /** Returns the command that renews; the user pastes it if nothing on this machine can run it every day. */
 export const renewLine = (settings: Settings, renewal: Renewal): string =>
-  shellLine(...renewWords(settings, renewal));
+  shellLine(...wordsOf(RENEW, settings, renewal));
 
 const programDir = (dir: string, files: Record<string, string>) =>
   join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
 
 /** Returns a timer name of its own for each registry on a machine. */
-const unitName = ({ name }: Settings) =>
-  name === 'registry' ? 'registry-setup-renew' : `registry-setup-renew-${name}`;
+const unitName = (job: Job, { name }: Settings) =>
+  name === 'registry' ? `registry-setup-${job.name}` : `registry-setup-${job.name}-${name}`;
 
-/** Returns the resources of renewal. Not called for plain HTTP, nor after --no-renew. */
-export function renewalPlan(settings: Settings, renewal: Renewal): Resource[] {
-  const { dir } = settings;
-  const [node, args] = renewWords(settings, renewal);
-  const program: Resource[] = [
+/** Returns the copy of this program, and a timer for each job. @param hasCertificate there is one to renew */
+export function jobsPlan(settings: Settings, renewal: Renewal, hasCertificate: boolean): Resource[] {
+  const { dir, renew, prune } = settings;
+  const jobs = [...(renew && hasCertificate ? [RENEW] : []), ...(prune ? [PRUNE] : [])];
+  return [
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
     ...(renewal.nodeFrom
       ? [{ kind: 'copy', path: renewal.node, from: renewal.nodeFrom, mode: 0o755 } as const]
       : []),
     { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
+    ...jobs.flatMap((job) => timerOf(job, settings, renewal)),
   ];
+}
+
+function timerOf(job: Job, settings: Settings, renewal: Renewal): Resource[] {
+  const [node, args] = wordsOf(job, settings, renewal);
+  const name = unitName(job, settings);
   if (renewal.schedule === 'systemd' || renewal.schedule === 'own systemd') {
     const own = renewal.schedule === 'own systemd';
-    const service = withLines(templateText('renew.service'), {
+    const service = withLines(templateText(`${job.name}.service`), {
       ExecStart: execLine(node, args),
       // The user's own systemd does not know the units of the machine.
       ...(own && { After: undefined, Wants: undefined, WantedBy: 'default.target' }),
     });
-    const timer = templateText('renew.timer');
-    return [
-      ...program,
-      { kind: 'timer', name: unitName(settings), service, timer, ...(own && { own: true as const }) },
-    ];
+    const timer = templateText(`${job.name}.timer`);
+    return [{ kind: 'timer', name, service, timer, ...(own && { own: true as const }) }];
   }
-  if (renewal.schedule === 'none') return program;
+  if (renewal.schedule === 'none') return [];
   const line = cronLine(shellLine(node, [...args, '--quiet']));
-  const content = templateText('renew.cron').replace(/\/usr\/bin\/node .*$/gm, () => line);
-  return [...program, { kind: 'file', path: `/etc/cron.d/${unitName(settings)}`, content, mode: 0o644 }];
+  const content = templateText(`${job.name}.cron`).replace(/\/usr\/bin\/node .*$/gm, () => line);
+  return [{ kind: 'file', path: `/etc/cron.d/${name}`, content, mode: 0o644 }];
 }

@@ -11,7 +11,7 @@ import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
 import { authResources, bundleFile, probeAccountFile, registryTokenConfig } from './docker-auth.ts';
 import type { PlanFacts } from './inputs.ts';
 import { nativeBefore, nativeProgram, nativeService, readable } from './native.ts';
-import { renewalPlan } from './renewal.ts';
+import { jobsPlan } from './renewal.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Returns the registry's directories and the address that it listens on: in a container, or on this machine. */
@@ -61,7 +61,7 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
     // The registry re-reads htpasswd by itself, so that file is not in the digest: a new user restarts nothing.
     ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, secrets, facts),
-    ...(facts.renewal ? renewalPlan(settings, facts.renewal) : []),
+    ...(facts.renewal ? jobsPlan(settings, facts.renewal, secrets.site !== undefined) : []),
     ...(facts.networkResources ?? []),
   ];
   return native ? readable(resources, dir, native) : resources;

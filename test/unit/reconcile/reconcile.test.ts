@@ -3,12 +3,22 @@ import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../../../src/errors.ts';
 import { readOldest } from '../../../src/reconcile/journal.ts';
 import type { Step } from '../../../src/reconcile/progress.ts';
-import { diff, orphans, type Planned, stepsOf } from '../../../src/reconcile/reconcile.ts';
+import {
+  applyOrUndo,
+  type Change,
+  diff,
+  orphans,
+  type Planned,
+  stepsOf,
+} from '../../../src/reconcile/reconcile.ts';
+import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { beginRun } from '../../../src/reconcile/run.ts';
-import { textOfKey } from '../../../src/resources/key.ts';
+import { type Key, textOfKey } from '../../../src/resources/key.ts';
+import { providerOf, type Resource } from '../../../src/resources/resource.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
+import { fakeSystemd, on } from '../../helpers/fake-system.ts';
 import { machine, smallPlan, type Variant } from '../../helpers/plans.ts';
-import { DIR, failing, follow } from '../../helpers/run.ts';
+import { DIR, failing, follow, silent } from '../../helpers/run.ts';
 
 const titles = (changes: { title: string; drift: { what: string } }[]) =>
   changes.map(({ title, drift }) => `${drift.what} ${title.replace(`${DIR}/`, '')}`);
@@ -139,6 +149,109 @@ describe('lines of progress', () => {
     await host.run('docker', ['stop', 'registry']);
     expect(await lines(smallPlan())).toEqual(['Started container registry']);
   });
+
+  /** The lines for the changes that lead from what was made to a plan. */
+  async function linesOf(plan: Resource[], ...made: Key[]) {
+    const removals = made.map((of): Removal => ({ kind: 'removal', of, undo: { steps: [] } }));
+    const change = (resource: Planned): Change => {
+      const title =
+        resource.kind === 'removal' ? removal.title(resource) : providerOf(resource).title(resource);
+      return {
+        resource,
+        title,
+        drift: { what: resource.kind === 'removal' ? 'remove' : 'create', details: [] },
+      };
+    };
+    const host = machine();
+    const run = await beginRun(host, DIR, '');
+    return stepsOf([...plan, ...removals].map(change), DIR, host, run).map(({ title }) => title);
+  }
+  const dir = (name: string) => ({ kind: 'dir', path: `${DIR}/${name}`, mode: 0o755 }) as const;
+  const file = (name: string) =>
+    ({ kind: 'file', path: `${DIR}/${name}`, content: '', mode: 0o644 }) as const;
+  const unit = { kind: 'unit', name: 'registry', text: '' } as const;
+  const gone = (kind: string, id: string): Key => ({ kind, id });
+
+  test('directories are counted where there are no files', async () => {
+    expect(await linesOf([dir('a'), dir('b')])).toEqual(['2 directories in /opt/registry']);
+    expect(await linesOf([dir('a'), file('a/b'), file('a/c')])).toEqual(['2 files in /opt/registry']);
+  });
+
+  test('what is made and what is removed are two lines', async () => {
+    expect(await linesOf([file('a')], gone('file', '/x'), gone('dir', '/y'))).toEqual([
+      '1 file in /opt/registry',
+      'Removed 1 file in /opt/registry',
+    ]);
+  });
+
+  const left = [
+    gone('container', 'registry'),
+    gone('file', '/x'),
+    gone('process', 'registry'),
+    gone('owner', '/srv'),
+  ];
+
+  test('what holds the port, and the owner of the images, goes before the first service comes', async () => {
+    expect(await linesOf([file('a'), unit, file('b')], ...left)).toEqual([
+      '1 file in /opt/registry',
+      'Removed container registry',
+      'Removed background process registry',
+      'Removed ownership of /srv',
+      'Service registry',
+      '1 file in /opt/registry',
+      'Removed 1 file in /opt/registry',
+    ]);
+    expect(await linesOf([unit], gone('unit', 'other'))).toEqual([
+      'Removed service other',
+      'Service registry',
+    ]);
+  });
+
+  test('where no service comes, everything goes in its order', async () => {
+    expect(await linesOf([file('a')], ...left)).toEqual([
+      '1 file in /opt/registry',
+      'Removed container registry',
+      'Removed 1 file in /opt/registry',
+      'Removed background process registry',
+      'Removed ownership of /srv',
+    ]);
+  });
+});
+
+describe('steps that are known only when others are done', () => {
+  const heard: string[] = [];
+  const step = (title: string): Step => ({ title, run: async () => void heard.push(title) as undefined });
+
+  async function apply(afterwards: (() => Promise<Step[]>)[]) {
+    const host = machine();
+    const before = host.snapshot();
+    const run = await beginRun(host, DIR, '');
+    heard.length = 0;
+    const signal = new AbortController().signal;
+    const steps = [...stepsOf(await diff(smallPlan(), host), DIR, host, run), step('first')];
+    const applied = applyOrUndo({ steps, afterwards, run, output: silent(), signal, uninterruptible: host });
+    return { host, before, applied: applied.finally(run.release) };
+  }
+
+  test('are asked for then, and done', async () => {
+    const next = async () => {
+      heard.push('asked');
+      return [step('second'), step('third')];
+    };
+    const { applied } = await apply([next, async () => [], async () => [step('last')]]);
+    await applied;
+    expect(heard).toEqual(['first', 'asked', 'second', 'third', 'last']);
+  });
+
+  test.each([
+    ['fail', async () => [failing(new CliError('no'))]],
+    ['cannot be known', () => Promise.reject(new CliError('no'))],
+  ])('undo all of it if they %s', async (_, next: () => Promise<Step[]>) => {
+    const { host, before, applied } = await apply([next]);
+    await expect(applied).rejects.toThrow('no');
+    expect(heard).toEqual(['first']);
+    expect(host.snapshot()).toEqual(before);
+  });
 });
 
 describe('failures', () => {
@@ -164,16 +277,39 @@ describe('failures', () => {
     expect(host.docker.containers).toEqual([]);
   });
 
+  test('a container that is gone at once is a failure, though one that ended is not', async () => {
+    const host = machine();
+    const { run } = host;
+    host.run = async (...words) => {
+      const result = await run(...words);
+      if (words[0] === 'docker' && words[1][0] === 'run') host.docker.containers = [];
+      return result;
+    };
+    await expect(follow(host, smallPlan())).rejects.toThrow('container registry is not as it should be');
+  });
+
+  test('a service that does not run is a failure', async () => {
+    const host = machine();
+    fakeSystemd(host, 'registry', { active: false, enabled: false });
+    on(host, 'systemctl restart registry.service', () => undefined);
+    const plan: Resource[] = [{ kind: 'unit', name: 'registry', text: '# Written by registry-setup' }];
+    await expect(follow(host, plan)).rejects.toThrow('service registry is not as it should be');
+  });
+
   test('anything but an error of ours is a bug, and says so, after everything was put back', async () => {
     const host = machine();
     const before = host.snapshot();
     const bug = failing(new TypeError("Cannot read properties of undefined (reading 'x')"));
     await expect(follow(host, smallPlan(), { more: [bug] })).rejects.toMatchObject({
       message: 'Something went wrong.',
-      why: expect.stringMatching(/^This is a bug in registry-setup: TypeError: Cannot read/),
+      why: expect.stringMatching(/^This is a bug in registry-setup: TypeError: Cannot read.*\n +at /),
+      fix: ['Everything was put back as it was.'],
       exitCode: 1,
     });
     expect(host.snapshot()).toEqual(before);
+    await expect(follow(host, smallPlan(), { more: [failing('a word' as never)] })).rejects.toMatchObject({
+      why: 'This is a bug in registry-setup: a word',
+    });
   });
 
   test('exit 2 means that nothing was touched, so a failure half-way is 1', async () => {

@@ -130,3 +130,18 @@ test('a removal is shown as commands', async () => {
     'docker rmi registry:3      (if nothing else uses it)',
   ]);
 });
+
+test('what deletes is a command for root, the rest a hint', async () => {
+  const host = fakeHost();
+  host.put(path, '');
+  host.put('/srv/tree/x', '');
+  await start(host);
+  const tree = gone('program', '/srv/tree', { steps: [{ do: 'removeTree', path: '/srv/tree' }] });
+  const lines = await Promise.all([file, dir, tree, image].map((r) => removal.byHand(r, host)));
+  expect(lines.flat()).toEqual([
+    'sudo rm /srv/a/file',
+    'sudo rmdir /srv/a      (if it is empty)',
+    'sudo rm -r /srv/tree',
+    '# docker rmi registry:3      (if nothing else uses it)',
+  ]);
+});

@@ -1,11 +1,11 @@
 // Every step back that any kind of resource can make: each is known, and one that has nothing to take back does nothing.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inverse, perform, performReversibly, stepKindOf, wouldChange } from '../../../src/reconcile/undo.ts';
 import { PROVIDERS } from '../../../src/resources/providers.ts';
 import type { UndoStep } from '../../../src/resources/undo.ts';
 import { DAEMON, runDockerd } from '../../helpers/daemon.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
-import { fakeHost } from '../../helpers/fake-host.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { fakeApt, fakeSystemd, fakeUfw, fakeUsers } from '../../helpers/fake-system.ts';
 import { undoNow, vaultOn } from '../../helpers/provider-cases.ts';
 
@@ -101,4 +101,127 @@ test.each(Object.values(samples))('$do of what never happened changes nothing, e
   expect(host.snapshot()).toEqual(machine);
   for (const left of back.cleanup ?? []) await perform(left, host);
   expect(host.snapshot()).toEqual(machine);
+});
+
+describe('a file to put back', () => {
+  const path = '/srv/config/file';
+  const restore = { do: 'restore', path, copy: '/srv/copy', mode: 0o640, uid: 5, gid: 6 } as const;
+
+  /** The file as it is to be. */
+  async function there() {
+    const host = fakeHost();
+    host.put('/srv/copy', 'before');
+    host.put(path, 'before');
+    await host.chmod(path, 0o640, { uid: 5, gid: 6 });
+    return host;
+  }
+
+  test.each([
+    ['bytes', (host: FakeHost) => host.write(path, 'after', restore)],
+    ['mode', (host: FakeHost) => host.chmod(path, 0o644)],
+    ['owner', (host: FakeHost) => host.chmod(path, 0o640, { uid: 0, gid: 6 })],
+    ['group', (host: FakeHost) => host.chmod(path, 0o640, { uid: 5, gid: 0 })],
+    ['place, with its directory', (host: FakeHost) => host.removeTree('/srv/config')],
+  ])('gets its %s back', async (_, change) => {
+    const host = await there();
+    const before = host.snapshot();
+    await change(host);
+    expect(host.snapshot()).not.toEqual(before);
+    await perform(restore, host);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('is not written if nothing of it has changed: the disk may be full', async () => {
+    const host = await there();
+    host.before = () => {
+      throw new Error('no space left on device');
+    };
+    await perform(restore, host);
+  });
+
+  test('whose copy is gone stays as it is, and both are named', async () => {
+    const host = await there();
+    await host.remove('/srv/copy');
+    const before = host.snapshot();
+    await expect(perform(restore, host)).rejects.toThrow('the copy /srv/copy of /srv/config/file is gone');
+    expect(host.snapshot()).toEqual(before);
+  });
+});
+
+describe('a directory to put back', () => {
+  const chmod = { do: 'chmod', path: '/srv/data', mode: 0o750, uid: 5, gid: 6 } as const;
+
+  test.each([
+    ['mode', (host: FakeHost) => host.chmod(chmod.path, 0o755)],
+    ['owner', (host: FakeHost) => host.chmod(chmod.path, 0o750, { uid: 0, gid: 6 })],
+    ['group', (host: FakeHost) => host.chmod(chmod.path, 0o750, { uid: 5, gid: 0 })],
+    ['place', (host: FakeHost) => host.rmdir(chmod.path)],
+  ])('gets its %s back', async (_, change) => {
+    const host = fakeHost();
+    host.put('/srv/x', '');
+    await host.mkdir(chmod.path, chmod.mode);
+    await host.chmod(chmod.path, chmod.mode, chmod);
+    const before = host.snapshot();
+    await change(host);
+    expect(host.snapshot()).not.toEqual(before);
+    await perform(chmod, host);
+    expect(host.snapshot()).toEqual(before);
+  });
+});
+
+test('a directory that somebody makes while its removal is under way stays', async () => {
+  const host = fakeHost();
+  host.put('/srv/x', '');
+  const rmdir = { do: 'rmdir', path: '/srv/data' } as const;
+  const { cleanup = [] } = await inverse(rmdir, host, vaultOn(host));
+  await performReversibly(rmdir, host);
+  await host.mkdir('/srv/data', 0o755);
+  for (const step of cleanup) await perform(step, host);
+  expect(await host.stat('/srv/data')).toBeDefined();
+});
+
+describe('a tree to be removed', () => {
+  const tree = { do: 'removeTree', path: '/srv/tree' } as const;
+
+  function withTree() {
+    const host = fakeHost();
+    host.put('/srv/tree/a/b', 'deep');
+    host.put('/srv/beside', 'stays');
+    return host;
+  }
+
+  test('is gone with all that is in it', async () => {
+    const host = withTree();
+    await perform(tree, host);
+    expect(await host.list('/srv')).toEqual(['beside']);
+  });
+
+  test('comes back whole while the run is not over', async () => {
+    const host = withTree();
+    const before = host.snapshot();
+    const back = await inverse(tree, host, vaultOn(host));
+    await performReversibly(tree, host);
+    expect(await host.stat('/srv/tree')).toBeUndefined();
+    await undoNow(back, host);
+    expect(host.snapshot()).toEqual(before);
+  });
+
+  test('leaves nothing when the run is over', async () => {
+    const host = withTree();
+    const back = await inverse(tree, host, vaultOn(host));
+    await performReversibly(tree, host);
+    for (const step of back.cleanup ?? []) await perform(step, host);
+    expect(await host.list('/srv')).toEqual(['beside']);
+  });
+});
+
+test.each([
+  ['put /srv/here back as it was', samples.restore],
+  ['rm /srv/none', samples.remove],
+  ['rmdir /srv/none      (if it is empty)', samples.rmdir],
+  ['chmod 755 /srv', samples.chmod],
+  ['rm -r /srv/none', samples.removeTree],
+  ['mv /srv/none /srv/other', samples.rename],
+])('a step on files is shown as: %s', (words, step) => {
+  expect(stepKindOf(step).words(step)).toBe(words);
 });

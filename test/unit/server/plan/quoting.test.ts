@@ -9,7 +9,7 @@ import { registriesHere } from '../../../../src/server/elsewhere.ts';
 import { containerOf } from '../../../../src/server/plan/container.ts';
 import type { PlanFacts } from '../../../../src/server/plan/inputs.ts';
 import { nativeService } from '../../../../src/server/plan/native.ts';
-import { type Renewal, renewalPlan } from '../../../../src/server/plan/renewal.ts';
+import { jobsPlan, type Renewal } from '../../../../src/server/plan/renewal.ts';
 import type { Settings } from '../../../../src/settings/settings.ts';
 import { checkDirectory } from '../../../../src/settings/validation.ts';
 import { cronLine, shellLine } from '../../../../src/terminal/shell.ts';
@@ -36,7 +36,7 @@ const renewal = (schedule: Renewal['schedule'], dir: string): Renewal => ({
   files: { 'dist/cli.js': '' },
 });
 const settings = (dir: string) =>
-  ({ dir, name: 'r', storage: `${dir}/data`, port: 5000, bind: '0.0.0.0' }) as Settings;
+  ({ dir, name: 'r', renew: true, storage: `${dir}/data`, port: 5000, bind: '0.0.0.0' }) as Settings;
 const lineOf = (text: string, key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)?.[1] ?? '';
 
 /** Reads words as systemd does: quotes and escapes (systemd.syntax(7)), specifiers, and variables in the arguments (systemd.service(5)). */
@@ -97,13 +97,13 @@ describe.each(NAMES)('%s', (dir) => {
   test('is a directory', () => expect(checkDirectory(dir)).toBeUndefined());
 
   test('the timer renews it', () => {
-    const timer = renewalPlan(settings(dir), renewal('systemd', dir)).find(({ kind }) => kind === 'timer');
+    const timer = jobsPlan(settings(dir), renewal('systemd', dir), true).find(({ kind }) => kind === 'timer');
     const { service } = timer as Extract<typeof timer, { kind: 'timer' }>;
     expect(inArguments(asSystemd(lineOf(service, 'ExecStart')))).toEqual(renew);
   });
 
   test('cron renews it', () => {
-    const file = renewalPlan(settings(dir), renewal('cron', dir)).find(({ kind }) => kind === 'file');
+    const file = jobsPlan(settings(dir), renewal('cron', dir), true).find(({ kind }) => kind === 'file');
     const { content } = file as Extract<typeof file, { kind: 'file' }>;
     const line = / root (.*)$/m.exec(content)?.[1] ?? '';
     expect(byShell(byCron(line))).toEqual([...renew, '--quiet']);

@@ -1,12 +1,12 @@
 // Renewal runs every day, and when the machine has started: a change that a power cut ended is put back before anybody waits for it.
 import { expect, test } from 'vitest';
-import { type Renewal, renewalPlan } from '../../../../src/server/plan/renewal.ts';
+import { jobsPlan, type Renewal } from '../../../../src/server/plan/renewal.ts';
 import type { Settings } from '../../../../src/settings/settings.ts';
 
-const settings = { dir: '/opt/registry', name: 'registry' } as Settings;
+const settings = { dir: '/opt/registry', name: 'registry', renew: true } as Settings;
 const files = { 'dist/cli.js': '' };
 const planned = (schedule: Renewal['schedule']) =>
-  renewalPlan(settings, { schedule, node: '/usr/bin/node', files }).at(-1);
+  jobsPlan(settings, { schedule, node: '/usr/bin/node', files }, true).at(-1);
 
 test.each([
   ['systemd', 'multi-user.target'],
@@ -27,4 +27,24 @@ test('cron: the same words at the start of the machine, and daily', () => {
   expect(lines[1]).toMatch(/^@reboot root sleep 60; \/usr\/bin\/node /);
   expect(daily).toMatch(/rotate --if-expiring 30 --yes --quiet$/);
   expect(boot).toBe(daily);
+});
+
+test('old images are removed at night, and not when the machine starts', () => {
+  const timers = (more: Partial<Settings>, hasCertificate: boolean) =>
+    jobsPlan(
+      { ...settings, ...more },
+      { schedule: 'systemd', node: '/usr/bin/node', files },
+      hasCertificate,
+    ).flatMap((resource) => (resource.kind === 'timer' ? [resource] : []));
+  expect(timers({}, true).map(({ name }) => name)).toEqual(['registry-setup-renew']);
+  expect(timers({ prune: true }, true).map(({ name }) => name)).toEqual([
+    'registry-setup-renew',
+    'registry-setup-prune',
+  ]);
+  const [prune, ...more] = timers({ prune: true }, false);
+  expect(more).toEqual([]);
+  expect(prune?.name).toBe('registry-setup-prune');
+  expect(prune?.service).toMatch(/^ExecStart=.* image prune --yes --gc$/m);
+  expect(prune?.service).not.toContain('[Install]');
+  expect(prune?.timer).toMatch(/^OnCalendar=\*-\*-\* 01:00:00$/m);
 });

@@ -1,0 +1,49 @@
+// Tells what the registry holds, and what keeps it small; pure text.
+import { ago } from '../../images/screens.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
+import { bytes } from '../../terminal/output.ts';
+import type { Notes } from '../notes.ts';
+
+const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
+const since = (at: string, now: Date) => ago(new Date(at), now);
+
+/** Returns the rules of every night: `keep the newest 10, older than 30d, but v*`. */
+function rulesText({ keepLast, olderThan, match, keepTags, untagged }: Settings): string {
+  return [
+    ...(keepLast === undefined ? [] : [`keep the newest ${keepLast}`]),
+    ...(olderThan === undefined ? [] : [`remove what is older than ${olderThan}`]),
+    ...(match ? [`of ${match.join(', ')}`] : []),
+    ...(keepTags ? [`never ${keepTags.join(', ')}`] : []),
+    ...(untagged ? ['and what has no tag'] : []),
+  ].join(', ');
+}
+
+/** Returns the lines of `status` about images and their removal. */
+export function maintenanceLines(
+  settings: Settings,
+  { counted, collected, pruned }: Notes,
+  now: Date,
+): string[] {
+  const { prune, engine, name } = settings;
+  return [
+    ...(counted
+      ? [
+          row(
+            '',
+            `${counted.repositories} repositories, ${counted.tags} tags, ${bytes(counted.bytes)}; counted ${since(counted.at, now)} (${commandLine('image list')})`,
+          ),
+        ]
+      : []),
+    ...(collected ? [row('Collected', `${since(collected.at, now)}, ${bytes(collected.bytes)} freed`)] : []),
+    ...(prune
+      ? [
+          row(
+            'Every night',
+            `${rulesText(settings)}${pruned ? `; ${pruned.tags} tags removed ${since(pruned.at, now)}` : ''}`,
+          ),
+        ]
+      : []),
+    row('Log', engine === 'native' ? `journalctl -u ${name}` : `${engine} logs ${name}`),
+  ];
+}
