@@ -15,7 +15,7 @@ export interface Remote extends Address {
   ca?: string;
   /** In place of the login that this machine keeps. */
   credentials?: Credentials;
-  /** The name in images, if that is not the address: `docker.io`. */
+  /** The name in images, if the registry was not named by --host, but by the name of an image: `docker.io`. */
   name?: string;
   /** What this machine keeps its login under, if that is not the name. */
   loginNames?: string[];
@@ -93,17 +93,17 @@ export async function openRemote(
     return undefined;
   });
   if (!reply && NO_TLS.includes(codeOf(failure))) {
-    if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(name);
+    if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(remote, name);
     at = plain;
     reply = await reach(at).catch((error) => {
       failure = error;
       return undefined;
     });
   }
-  if (!reply) throw signal?.aborted ? failure : notReached(name, failure, proxy);
+  if (!reply) throw signal?.aborted ? failure : notReached(remote, name, failure);
   if (reply.status !== 200 && reply.status !== 401)
     throw new CliError(`${name} is not a registry, or is out of order: it answers ${reply.status} to /v2/.`, {
-      fix: ['Is the port another one?   --port PORT'],
+      fix: otherPort(remote),
     });
   const credentials = remote.credentials ?? (await firstLogin(host, env, remote.loginNames ?? [name]));
   const session = openSession(at, name, { kind: 'login', credentials: credentials ?? STRANGER }, signal);
@@ -132,10 +132,19 @@ async function firstLogin(
 
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException)?.code ?? '');
 
-const withoutTls = (name: string) =>
+const otherPort = ({ name, host }: Remote): string[] => {
+  if (!name) return ['Is the port another one?   --port PORT'];
+  return name.includes(':') ? [`Is the port another one?   ${host}:PORT/…`] : [];
+};
+
+const withoutTls = ({ name: byName }: Remote, name: string) =>
   new CliError(`${name} answers without TLS.`, {
     why: 'Everybody on the way could read the password and change the images.',
-    fix: [`If that is how it is meant:   --host http://${name}`],
+    fix: [
+      byName
+        ? `If that is how it is meant, write it before the name:   http://${name}/…`
+        : `If that is how it is meant:   --host http://${name}`,
+    ],
     exitCode: 2,
   });
 
@@ -152,7 +161,8 @@ const refusedLogin = (name: string, user: string, given: boolean) =>
   });
 
 /** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
-function notReached(name: string, error: unknown, proxy: string | undefined): CliError {
+function notReached(remote: Remote, name: string, error: unknown): CliError {
+  const { proxy } = remote;
   const code = codeOf(error);
   const through =
     proxy && URL.canParse(proxy) ? `The request goes through the proxy ${new URL(proxy).host}.` : '';
@@ -163,7 +173,7 @@ function notReached(name: string, error: unknown, proxy: string | undefined): Cl
   if (/CERT|SIGNATURE|VERIFY|ISSUER/.test(code))
     return new CliError(`This machine does not trust the certificate of ${name}.`, {
       why,
-      fix: [`Make it trust the registry:   ${join}`, 'Or name its CA:   --ca FILE'],
+      fix: [`Make it trust the registry:   ${join}`, ...(remote.name ? [] : ['Or name its CA:   --ca FILE'])],
     });
   const known: Record<string, string> = {
     ENOTFOUND: 'is not known to the name server',
@@ -174,6 +184,6 @@ function notReached(name: string, error: unknown, proxy: string | undefined): Cl
   };
   return new CliError(`${name} ${known[code] ?? 'cannot be used'}.`, {
     why,
-    fix: ['Is the port another one?   --port PORT'],
+    fix: otherPort(remote),
   });
 }

@@ -2,12 +2,12 @@
 import { type Context, isOn } from '../../context.ts';
 import { InputError } from '../../errors.ts';
 import { type ImageName, readImageName, shortName } from '../../images/name.ts';
-import { type CopyPlan, carryOutCopy, planCopy, type Sent } from '../../images/transfer/copy.ts';
+import { type CopyPlan, carryOutCopy, planCopy } from '../../images/transfer/copy.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { type Ends, type OpenImage, withEnds } from './places.ts';
-import { blobCount, endsWithSignal, foundImage, withProgress } from './transfer.ts';
+import { blobCount, endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const copy = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -30,12 +30,11 @@ const nameIn = ({ session, ...image }: OpenImage): string => `${session.name}/${
 async function copyBetween(
   context: Context,
   said: ImageName,
-  { source, target, taken }: Ends,
+  { source, target, taken, top }: Ends,
 ): Promise<void> {
   const { output } = context;
   if (taken === 'here') output.say(`${shortName(said)} is taken from ${source.session.name}.`);
   if (taken === 'hub') output.say(`${shortName(said)} is taken from Docker Hub: ${nameIn(source)}.`);
-  const top = await foundImage(source.session, source);
   const tag = target.tag ?? 'latest';
   const plan = await planCopy(source, top, { ...target, tag });
   const names = { from: nameIn(source), to: nameIn({ ...target, tag }) };
@@ -49,16 +48,10 @@ async function copyBetween(
   }
   const sent = await withProgress(context, 'sent', (told) => carryOutCopy(plan, told));
   output.json({ ok: true, changed: true, ...documentOf(plan, names), sent });
-  output.say(`Copied ${names.from} to ${names.to}.`, `  ${top.digest}   ${sentText(plan, sent)}`);
-}
-
-function sentText({ image, missing }: CopyPlan, { blobs, bytes: sum, mounted }: Sent): string {
-  const there = image.blobs.length - missing.length;
-  return [
-    `${blobCount(blobs)} sent, ${bytes(sum)}`,
-    ...(mounted > 0 ? [`${mounted} taken from the other repository`] : []),
-    ...(there > 0 ? [`${there} there already`] : []),
-  ].join('; ');
+  output.say(
+    `Copied ${names.from} to ${names.to}.`,
+    `  ${top.digest}   ${sentText(sent, plan.image.blobs.length - plan.missing.length)}`,
+  );
 }
 
 interface Names {

@@ -8,7 +8,6 @@ import { InputError } from '../../errors.ts';
 import { readImageName, shortName } from '../../images/name.ts';
 import { readReference } from '../../images/pattern.ts';
 import { type Contents, type Held, judged, readImages } from '../../images/transfer/archive.ts';
-import type { Sent } from '../../images/transfer/copy.ts';
 import { carryOutLoad, type LoadPlan, planLoad, type Wanted } from '../../images/transfer/load.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
@@ -17,7 +16,7 @@ import { bytes } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { shown } from '../../terminal/visible.ts';
 import { withRegistry } from './registry.ts';
-import { blobCount, endsWithSignal, withProgress } from './transfer.ts';
+import { blobCount, endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const load = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -83,7 +82,7 @@ async function loadInto(
   output.say(
     `Loaded into ${session.name}:`,
     ...wanted.flatMap(imageLines),
-    sentLine(plan, sent),
+    `  ${sentText(sent, allBlobs(plan) - plan.lacks.length)}`,
     ...unnamed.map(({ image }) => `Left out, because it has no name: ${image.top.digest}`),
   );
 }
@@ -161,11 +160,6 @@ const allBlobs = ({ wanted }: LoadPlan): number =>
       targets.flatMap(({ repository }) => held.image.blobs.map(({ digest }) => `${repository}@${digest}`)),
     ),
   ).size;
-
-function sentLine(plan: LoadPlan, { blobs, bytes: sum, mounted }: Sent): string {
-  const there = allBlobs(plan) - plan.lacks.length + mounted;
-  return `  ${blobCount(blobs)} sent, ${bytes(sum)}${there > 0 ? `; ${there} there already` : ''}`;
-}
 
 function planLine({ lacks, ...plan }: LoadPlan): string {
   const there = allBlobs({ lacks, ...plan }) - lacks.length;

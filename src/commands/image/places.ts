@@ -4,12 +4,15 @@ import { type Context, dirOf } from '../../context.ts';
 import { CliError, InputError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { DOCKER_HUB, type ImageName, type NamedRegistry, onDockerHub, shortName } from '../../images/name.ts';
-import { documentIn } from '../../images/transfer/whole.ts';
+import { reading } from '../../images/transfer/trouble.ts';
+import { type Document, documentIn } from '../../images/transfer/whole.ts';
 import { proxyFor } from '../../registry/no-proxy.ts';
 import type { Session } from '../../registry/session.ts';
 import { type Address, nameOf } from '../../settings/address.ts';
 import { readYaml } from '../../templates.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { addressOf, loginOf, withRegistry } from './registry.ts';
+import { foundImage } from './transfer.ts';
 
 /** An image in a registry that is open. */
 export interface OpenImage {
@@ -24,13 +27,15 @@ export interface Ends {
   target: OpenImage;
   /** What was taken for a source without a registry, if that is not plain. */
   taken: 'here' | 'hub' | undefined;
+  /** The manifest of the source. */
+  top: Document;
 }
 
 /**
  * Opens both ends of a copy, does the work, and closes them.
- * A target without a registry is in the registry of this machine, or in that of --host. A source without one is there if the target is
- * in another registry, or if it is there; else it is on Docker Hub, as for docker.
- * @throws CliError; as withRegistry
+ * A target without a registry is in the registry of this machine, or in that of --host. So is a source without one if that registry
+ * holds it; else it is on Docker Hub, as for docker.
+ * @throws CliError if the source is not there; as withRegistry
  */
 export async function withEnds<T>(
   context: Context,
@@ -96,14 +101,25 @@ async function between<T>(
     const to = at(await open(target.registry), target);
     const where = source.registry ? undefined : await placeOf(source, to, chosen);
     const from = where === 'hub' ? inHub(source) : source;
-    const session = await open(from.registry).catch((error) => {
+    const find = async () => {
+      const found = at(await open(from.registry), from);
+      const list = found.session === chosen ? undefined : listOf(from.registry);
+      return { source: found, top: await foundImage(found.session, found, list) };
+    };
+    const found = await find().catch((error) => {
       throw where === 'hub' ? elsewhere(error, source, chosen) : error;
     });
-    return await work({ source: at(session, from), target: to, taken: where });
+    return await work({ ...found, target: to, taken: where });
   } finally {
     for (const session of opened.values()) session.close();
   }
 }
+
+/** Docker Hub lists nothing. */
+const listOf = (registry: NamedRegistry | undefined): string =>
+  !registry || registry === DOCKER_HUB
+    ? ''
+    : commandLine(`image list --host ${registry.scheme ? `${registry.scheme}://` : ''}${registry.name}`);
 
 const inHub = (source: ImageName): ImageName => ({
   ...source,
@@ -118,16 +134,16 @@ async function placeOf(
   chosen: Session | undefined,
 ): Promise<'here' | 'hub'> {
   if (!chosen) return 'hub';
-  if (target.session !== chosen) return 'here';
   // It is not copied onto itself.
   if (
+    target.session === chosen &&
     source.repository === target.repository &&
     !source.digest &&
     (source.tag ?? 'latest') === (target.tag ?? 'latest')
   )
     return 'hub';
-  const found = await documentIn(chosen, source.repository, source.digest ?? source.tag ?? 'latest').catch(
-    () => undefined,
+  const found = await reading(chosen, source.repository, () =>
+    documentIn(chosen, source.repository, source.digest ?? source.tag ?? 'latest'),
   );
   return found ? 'here' : 'hub';
 }
@@ -138,7 +154,8 @@ function elsewhere(error: unknown, source: ImageName, chosen: Session | undefine
     why: error.why,
     fix: [
       ...error.fix,
-      `${shortName(source)} is not in ${chosen.name}, so it was looked for on Docker Hub. Name another registry before it.`,
+      `${chosen.name} does not hold ${shortName(source)}, so it was looked for on Docker Hub.`,
+      'If it is in another registry, write that before the name:   HOST/…',
     ],
     exitCode: error.exitCode,
   });

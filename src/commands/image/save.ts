@@ -75,14 +75,14 @@ async function saveFrom(
   }
   await withProgress(context, 'saved', (told) => {
     const archive = savedImage({ session, repository }, image, named(session, reference), told);
-    return file ? intoFile(context, file, archive) : intoStream(archive);
+    return file ? intoFile(context, file, archive) : intoStream(archive, context.signal);
   });
   output.json({ ok: true, ...about });
   output.say(
     `Saved ${name} in ${file ?? 'standard output'}.`,
     `  ${top.digest}   ${blobCount(about.blobs)}, ${bytes(about.bytes)}`,
     ...(platform && about.platforms.length > 1
-      ? [`  A docker without containerd's image store loads ${platform} of it.`]
+      ? [`  Podman, and a docker without containerd's image store, load ${platform} of it.`]
       : []),
   );
 }
@@ -127,9 +127,9 @@ const renamed = (error: CliError, temporary: string, file: string): CliError =>
     : error;
 
 /** @throws CliError if the reader has ended */
-async function intoStream(archive: AsyncIterable<Buffer>): Promise<void> {
+async function intoStream(archive: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
   try {
-    await pipeline(Readable.from(archive), process.stdout, { end: false });
+    await pipeline(Readable.from(archive), process.stdout, { end: false, signal });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
     throw new CliError('Whoever reads the archive has ended before its end.');

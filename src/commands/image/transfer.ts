@@ -2,6 +2,7 @@
 import type { Context } from '../../context.ts';
 import { CliError, Interrupted } from '../../errors.ts';
 import { missingImage } from '../../images/missing.ts';
+import type { Sent } from '../../images/transfer/copy.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { type Document, documentIn } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
@@ -31,21 +32,20 @@ export async function withProgress<T>(
   }
 }
 
-/** Returns the manifest of an image. @throws CliError if it is not there, or is one that no registry takes any more */
+/**
+ * Returns the manifest of an image.
+ * @param list as for missingImage
+ * @throws CliError if it is not there, or is one that no registry takes any more
+ */
 export async function foundImage(
   session: Session,
   image: { repository: string; tag?: string | undefined; digest?: string | undefined },
-  exitCode: 1 | 2 = 1,
+  list?: string,
 ): Promise<Document> {
   const { repository, tag, digest } = image;
   const reference = digest ?? tag ?? 'latest';
   const top = await reading(session, repository, () => documentIn(session, repository, reference));
-  if (!top)
-    throw await missingImage(
-      session,
-      { text: repository, repository, ...(tag && { tag }), ...(digest && { digest }) },
-      exitCode,
-    );
+  if (!top) throw await missingImage(session, image, 1, list);
   if (top.manifest.kind === 'schema 1')
     throw new CliError(`${repository}:${reference} is an image of the former schema 1.`, {
       why: 'Its digest is that of a signature, and registry 3 does not take it.',
@@ -56,3 +56,12 @@ export async function foundImage(
 
 /** Returns `3 blobs`, `1 blob`. */
 export const blobCount = (count: number): string => `${count} blob${count === 1 ? '' : 's'}`;
+
+/** Returns `3 blobs sent, 12 MB; 2 there already`. */
+export function sentText({ blobs, bytes: sum, mounted }: Sent, there: number): string {
+  return [
+    ...(blobs > 0 ? [`${blobCount(blobs)} sent, ${bytes(sum)}`] : ['no blob sent']),
+    ...(mounted > 0 ? [`${mounted} taken from another repository`] : []),
+    ...(there > 0 ? [`${there} there already`] : []),
+  ].join('; ');
+}

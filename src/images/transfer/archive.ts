@@ -47,6 +47,9 @@ export interface Contents {
   files: Map<string, Blob>;
 }
 
+/** Packages that are not named as their program. */
+const PACKAGES: Partial<Record<string, string>> = { xz: 'xz-utils' };
+
 /** Words every fault of an archive in the same way. @throws CliError (exit 2) for each TarError */
 export async function judged<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -56,7 +59,10 @@ export async function judged<T>(path: string, work: () => Promise<T>): Promise<T
     const { message, missing } = error;
     if (missing)
       throw new CliError(`${path} is packed with ${missing}, which is not on this machine.`, {
-        fix: [`apt-get install ${missing}`, `Or unpack it elsewhere first:   ${missing} -d FILE`],
+        fix: [
+          `apt-get install ${PACKAGES[missing] ?? missing}`,
+          `Or unpack it elsewhere first:   ${missing} -d FILE`,
+        ],
         exitCode: 2,
       });
     throw new CliError(`${path} is not an archive of images that can be loaded.`, {
