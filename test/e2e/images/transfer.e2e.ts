@@ -5,8 +5,8 @@ import { install, refused, run, trust } from '../helpers/machines.ts';
 
 let near: Host;
 let far: Host;
-let dev: Host;
 let digest = '';
+const PASSWORD = 'secret-pw-1';
 
 /** Runs what an image holds that was made below. */
 const runs = async (host: Host, name: string) =>
@@ -15,39 +15,27 @@ const digestIn = (text: string) => /sha256:[0-9a-f]{64}/.exec(text)?.[0] ?? '';
 
 beforeAll(async () => {
   const network = await createNetwork('transfer');
-  const server = {
-    flavour: 'trixie' as const,
-    network,
-    images: ['registry:3', 'lab/hello:1'] satisfies LabImage[],
-  };
-  [near, far, dev] = await Promise.all([
-    startHost({ ...server, name: 'near' }),
-    startHost({ ...server, name: 'far' }),
-    startHost({ flavour: 'forky', containerdStore: true, network, name: 'dev' }),
+  const images: LabImage[] = ['registry:3', 'lab/hello:1'];
+  [near, far] = await Promise.all([
+    startHost({ flavour: 'trixie', network, name: 'near', images }),
+    startHost({ flavour: 'forky', containerdStore: true, network, name: 'far', images }),
   ]);
-  await Promise.all([near, far, dev].map(install));
+  await Promise.all([near, far].map(install));
   await Promise.all([
-    run(near, '--yes --user admin --password-stdin', { input: 'secret-pw-1' }),
+    run(near, '--yes --user admin --password-stdin', { input: PASSWORD }),
     run(far, '--yes --tls insecure --auth none'),
   ]);
   await trust(far, `${far.ip}:5000`);
-  const { stdout } = await run(near, 'status --json');
-  const fingerprint = /(?:[0-9A-F]{2}:){31}[0-9A-F]{2}/.exec(stdout)?.[0];
-  await Promise.all([
-    run(
-      dev,
-      `--client --yes --host ${near.ip} --ca-fingerprint ${fingerprint} --user admin --password-stdin`,
-      {
-        input: 'secret-pw-1',
-      },
-    ),
-    far.sh(`
-      mkdir /tmp/image; cd /tmp/image
-      for part in a b c; do head -c 2000000 /dev/urandom >$part; done
-      printf 'FROM lab/hello:1\nCOPY a /a\nCOPY b /b\nCOPY c /c\n' >Dockerfile
-      docker build --quiet --tag ${far.ip}:5000/team/app:1.0 .`),
-  ]);
+  const fingerprint = /(?:[0-9A-F]{2}:){31}[0-9A-F]{2}/.exec((await run(near, 'status --json')).stdout)?.[0];
+  const words = `--yes --host ${near.ip} --ca-fingerprint ${fingerprint} --user admin --password-stdin`;
+  await run(far, `--client ${words}`, { input: PASSWORD });
+  await far.sh(`
+    mkdir /tmp/image; cd /tmp/image
+    for part in a b c; do head -c 2000000 /dev/urandom >$part; done
+    printf 'FROM lab/hello:1\nCOPY a /a\nCOPY b /b\nCOPY c /c\n' >Dockerfile
+    docker build --quiet --tag ${far.ip}:5000/team/app:1.0 .`);
   digest = digestIn((await far.sh(`docker push ${far.ip}:5000/team/app:1.0`)).stdout);
+  await far.sh(`docker rmi ${far.ip}:5000/team/app:1.0`);
 });
 afterAll(removeAll);
 
@@ -60,17 +48,20 @@ it('copies an image to a registry with TLS and a login, and docker pulls it ther
   expect(JSON.parse((await run(near, `image copy ${source} team/app:1.0 --json`)).stdout)).toMatchObject({
     changed: false,
   });
-  await dev.sh(`docker pull ${near.ip}:5000/team/app@${digest}`);
-  await runs(dev, `${near.ip}:5000/team/app@${digest}`);
+  await far.sh(`docker pull ${near.ip}:5000/team/app@${digest}`);
+  await runs(far, `${near.ip}:5000/team/app@${digest}`);
 });
 
 it('saves an image from afar, with the login of docker; docker loads it, with and without its new store', async () => {
-  await run(dev, `image save team/app:1.0 /tmp/app.tar --host ${near.ip}`);
-  await dev.sh('docker load --input /tmp/app.tar');
-  await runs(dev, `${near.ip}:5000/team/app:1.0`);
-  await far.write('/tmp/app.tar', (await dev.exec(['base64', '/tmp/app.tar'])).stdout);
-  await far.sh('base64 --decode /tmp/app.tar >/tmp/saved.tar; docker load --input /tmp/saved.tar');
+  await far.sh(
+    'docker rmi --force $(docker images --quiet --filter reference="*/team/app") >/dev/null || true',
+  );
+  await run(far, `image save team/app:1.0 /tmp/app.tar --host ${near.ip}`);
+  await far.sh('docker load --input /tmp/app.tar');
   await runs(far, `${near.ip}:5000/team/app:1.0`);
+  const { stdout } = await far.exec(['base64', '/tmp/app.tar']);
+  await near.sh('base64 --decode >/tmp/app.tar; docker load --input /tmp/app.tar', { input: stdout });
+  await runs(near, `${near.ip}:5000/team/app:1.0`);
 });
 
 it('loads what docker saves, from a file and from a pipe, and docker pulls it', async () => {
@@ -80,8 +71,8 @@ it('loads what docker saves, from a file and from a pipe, and docker pulls it', 
     'docker save saved/one:1 | gzip >/tmp/one.tar.gz; registry-setup image load /tmp/one.tar.gz team/hello',
   );
   for (const name of ['saved/one:1', 'saved/two:2', 'team/hello']) {
-    await dev.sh(`docker pull ${near.ip}:5000/${name}`);
-    await runs(dev, `${near.ip}:5000/${name}`);
+    await far.sh(`docker pull ${near.ip}:5000/${name}`);
+    await runs(far, `${near.ip}:5000/${name}`);
   }
 });
 
