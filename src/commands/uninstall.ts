@@ -1,6 +1,7 @@
 // `registry-setup uninstall`: undoes all that was done here; the images stay unless --purge.
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { digestOfFiles } from '../reconcile/digest.ts';
 import { changeDetails, changed, showDryRun } from '../reconcile/dry-run.ts';
 import { isLockLeft, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { diff, wayBack } from '../reconcile/reconcile.ts';
@@ -23,11 +24,12 @@ export async function uninstall(context: Context): Promise<void> {
   await awaitTurn(context, dir).catch((error) => {
     if (!(error instanceof CliError) || error.code !== 'disk full') throw error;
   });
-  const [remembered, left, settings, lockLeft] = await Promise.all([
+  const [remembered, left, settings, lockLeft, files] = await Promise.all([
     readOldest(host, dir),
     readUnfinished(host, dir),
     lastSettings(host, dir),
     isLockLeft(host, dir),
+    digestOfFiles(host, dir).catch(() => undefined),
   ]);
   // What a killed run has set aside has a place in its journal.
   const seen: typeof remembered = left ? new Map() : await seenHere(host, dir, remembered);
@@ -70,7 +72,8 @@ export async function uninstall(context: Context): Promise<void> {
     if (withEngine) changes = await diff(wayBack(oldest), host);
   }
   const { storage } = settings;
-  await removeRegistry({ dir, storage, made, purge: purges, keep: withEngine ? [] : engine.keys() }, context);
+  const keep = withEngine ? [] : engine.keys();
+  await removeRegistry({ dir, storage, made, purge: purges, keep, seen: files }, context);
   const imagesKept = imagesThere && !purges;
   output.json({
     ok: true,

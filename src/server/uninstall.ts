@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
-import { openRun } from '../reconcile/recover.ts';
+import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -86,19 +86,23 @@ export interface Removal {
   purge: boolean;
   /** Keys of resources that stay, such as an engine that others may use by now. */
   keep: Iterable<string>;
+  /** The digest of the files that were looked at; undefined if they could not be read. */
+  seen: string | undefined;
 }
 
 /**
  * Takes the lock and removes everything but what is to be kept; restores everything if a step fails.
- * @throws as applyOrUndo; CliError if a link or a file is in place of the images' directory
+ * @throws as applyOrUndo; CliError if another run has changed the registry since the look, or if a link or a file is in place of
+ *   the images' directory
  */
 export async function removeRegistry(
-  { dir, storage, made, purge, keep }: Removal,
+  { dir, storage, made, purge, keep, seen }: Removal,
   context: Context,
 ): Promise<void> {
   const { host, output, signal, uninterruptible } = context;
   const run = await beginWithRoom(context, dir);
   try {
+    if (seen !== undefined) await mustBeUnchanged(context, dir, seen);
     for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);

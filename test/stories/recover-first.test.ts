@@ -141,6 +141,7 @@ describe('another run, between the question and the lock', () => {
     ['rotate', 'Replace', 'rotate --ca --yes'],
     ['user remove bob', 'Remove', 'user add carol --yes'],
     ['rotate', 'Replace', '--yes --port 5055'],
+    ['uninstall', 'Remove', 'user add carol --yes'],
   ])('%s (%s), meanwhile %s: refused, and the other change stays', async (line, asked, other) => {
     const refused = runCommand(host, line, { prompts: slow(asked, other) });
     calledAs('sh /root/registry.run');

@@ -40,7 +40,7 @@ export function maintenanceLines(
       ? [
           row(
             'Every night',
-            `${rulesText(settings)}${pruned ? `; ${pruned.tags} tags removed ${since(pruned.at, now)}` : ''}`,
+            `${rulesText(settings)}${pruned ? `; ${pruned.tags} removed ${since(pruned.at, now)}` : ''}`,
           ),
         ]
       : []),

@@ -179,26 +179,26 @@ describe.each(CASES)('$title', ({ flavour, images, flags, untag }) => {
     }
   });
 
-  it('a collection frees exactly what nothing needs, and pushes and pulls go on', async () => {
+  it('a collection frees exactly what nothing needs, and pulls go on', async () => {
     const { all } = await run(server, 'image gc --yes');
     expect(all).toMatch(/Freed \d+ kB: \d+ blobs/);
     expect(await blobs()).toEqual(await reached());
     expect(tagsOf(await list(server)).filter((tag) => /^(ci|team\/multi)/.test(tag))).toEqual([]);
     expect((await list(server)).repositories.map((one) => one.name)).toEqual(['hello', 'team/app']);
     await dev.sh(`docker rmi -f ${name}/hello:latest >/dev/null; docker pull -q ${name}/hello@${kept}`);
-    expect(await push(dev, `${name}/again:1`)).toBe(kept);
-    expect(await pull(dev, `${name}/again:1`)).toBe(kept);
     expect((await server.sh('grep -c readonly /opt/registry/config/config.yml || true')).stdout.trim()).toBe(
       '0',
     );
     await run(server, 'status');
   });
 
-  it('a repository that is removed is gone from the list at once', async () => {
-    await run(server, 'image remove team/app again --yes');
+  it('a repository that is removed is gone from the list at once, and pushes go on', async () => {
+    await run(server, 'image remove team/app --yes');
     expect((await list(server)).repositories.map((one) => one.name)).toEqual(['hello']);
     expect(await blobs()).toEqual(await reached());
     expect(await pull(dev, `${name}/hello:1`)).toBe(kept);
+    expect(await push(dev, `${name}/again:1`)).toBe(kept);
+    expect(await pull(dev, `${name}/again:1`)).toBe(kept);
   });
 });
 
@@ -253,5 +253,40 @@ describe('a collection that is killed', () => {
     expect(await answer()).toBe('404');
     expect((await run(server, 'image gc --yes')).all).toContain('Freed');
     expect((await run(server, 'image list --json')).stdout).toContain('"kept"');
+  });
+
+  it('rules of every night are carried out by a timer, told by status, and taken away again', async () => {
+    const at: At = { tls: false, host: server.ip, port: 5000 };
+    for (const [tag, month] of [
+      ['old', 1],
+      ['older', 2],
+      ['new', 6],
+    ] as const)
+      await putImage(at, 'app', tag, { layers: [tag.repeat(2_000)], created: `2026-0${month}-01T00:00:00Z` });
+    // On the server the last push counts, too: these were pushed long ago.
+    await server.sh(`cd /opt/registry/data/docker/registry/v2/repositories/app/_manifests/tags
+      touch -d '2026-01-01' old/current/link; touch -d '2026-02-01' older/current/link; touch -d '2026-06-01' new/current/link`);
+    expect((await run(server, 'image prune --keep-last 2 --dry-run')).stdout).toMatch(/Removes +app:old /);
+    await run(server, 'image prune --keep-last 2 --nightly --yes');
+    expect((await server.sh('cat /opt/registry/settings.yml')).stdout).toMatch(
+      /^prune: true\nkeep-last: 2$/m,
+    );
+    await putImage(at, 'app', 'newest', { layers: ['newest'], created: '2026-07-01T00:00:00Z' });
+    await server.sh('systemctl start registry-setup-prune.service');
+    const { stdout } = await run(server, 'image list app --json');
+    expect(JSON.parse(stdout).repositories[0].tags.map(({ tag }: { tag: string }) => tag)).toEqual([
+      'new',
+      'newest',
+    ]);
+    expect((await run(server, 'status')).stdout).toMatch(/Every night +keep the newest 2; 1 removed/);
+    expect((await server.sh('cat /opt/registry/.state/removed.log')).stdout).toMatch(
+      / app:old sha256:[0-9a-f]{64}\n.* app:older sha256:/,
+    );
+    await run(server, 'image prune --no-nightly --yes');
+    expect(
+      (await server.sh('systemctl list-unit-files "registry-setup-*" --no-legend', { check: false })).stdout,
+    ).toBe('');
+    await run(server, 'uninstall --yes --purge');
+    expect(await server.changes()).toEqual([]);
   });
 });
