@@ -1,5 +1,6 @@
 // Tries again what the network broke, or what a registry cannot do just now: with pauses, and not for ever.
 import { CliError } from '../errors.ts';
+import { Refused } from './contents.ts';
 import type { Reply } from './http.ts';
 import { isBroken } from './once-more.ts';
 
@@ -27,11 +28,18 @@ export class Passing extends Error {
 /** Tells whether an error may be gone the next time. */
 const isPassing = (error: unknown): boolean =>
   error instanceof Passing ||
+  (error instanceof Refused && waitOf(error) !== undefined) ||
   isBroken(error) ||
   PASSING.includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** Returns how long a registry that is overloaded wants to be left alone; undefined if the reply says nothing of that kind. (RFC 9110, 10.2.3) */
-export function waitOf({ status, headers }: Pick<Reply, 'status' | 'headers'>): number | undefined {
+export function waitOf({
+  status,
+  headers = {},
+}: {
+  status: number;
+  headers?: Reply['headers'];
+}): number | undefined {
   if (![429, 500, 502, 503, 504].includes(status)) return undefined;
   const wait = Number(headers['retry-after'] ?? 0) * 1_000;
   if (status === 429 && !(wait > 0)) return undefined;
@@ -57,8 +65,8 @@ export function patience(name: string, signal: AbortSignal | undefined): Patienc
       if (signal?.aborted || !isPassing(error)) throw error;
       failures++;
       if (failures >= TRIES)
-        throw new CliError(`The connection to ${name} breaks again and again.`, {
-          why: (error as Error).message,
+        throw new CliError(`${name} failed ${TRIES} times, one after the other.`, {
+          why: error instanceof Refused ? error.why : (error as Error).message,
           fix: 'Run it again: what is there already is not sent again.',
         });
       const wait = error instanceof Passing ? error.wait : 0;

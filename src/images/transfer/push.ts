@@ -4,6 +4,7 @@ import { type Blob, hasBlob } from '../../registry/blobs.ts';
 import { Refused } from '../../registry/contents.ts';
 import { Passing, patiently, waitOf } from '../../registry/patience.ts';
 import type { Session } from '../../registry/session.ts';
+import { shown } from '../../terminal/visible.ts';
 import { inLanes } from './lanes.ts';
 import { type Document, documentIn, type WholeImage } from './whole.ts';
 
@@ -48,6 +49,8 @@ async function putManifest(
   { type, body }: Document,
 ): Promise<void> {
   const path = `/v2/${repository}/manifests/${reference}`;
+  if (!/^[\w.+-]+\/[\w.+-]+$/.test(type))
+    throw new CliError(`A manifest of ${repository} is of no kind that a registry takes: ${shown(type)}`);
   await patiently(session.name, session.signal, async () => {
     const reply = await session.request('PUT', path, {
       body,

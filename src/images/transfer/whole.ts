@@ -26,7 +26,11 @@ export const DEPTH = 4;
 export const MANIFESTS = 1_000;
 export const MANIFEST_BYTES = 64_000_000;
 
-export const documentOf = (raw: RawManifest): Document => ({ ...raw, manifest: readManifest(raw) });
+/** Reads a manifest. Its kind is what it says itself: registries compare that with what a client says. */
+export function documentOf(raw: RawManifest): Document {
+  const manifest = readManifest(raw);
+  return { ...raw, type: manifest.type, manifest };
+}
 
 /** Returns a manifest with its bytes; undefined if there is none. @throws Refused; CliError; as patiently */
 export async function documentIn(
