@@ -225,8 +225,11 @@ const HOSTILE: [string, () => Buffer][] = [
   ['a missing layer', () => layout({ files: [blob(CONFIG)] })],
   [
     'a manifest of another digest',
-    () =>
-      tarOf(index(part(manifestOf(), MANIFEST)), { ...blob(manifestOf()), content: manifestOf({ x: 1 }) }),
+    () => {
+      const [real, lie] = [manifestOf(), manifestOf({ annotations: { x: 'y' } })];
+      const files = [{ name: blobName(real), content: lie }, blob(CONFIG), blob(LAYER)];
+      return tarOf(index(part(real, MANIFEST)), ...files);
+    },
   ],
   ['an index without digests', () => tarOf(index({ digest: 'sha256:../../x' }))],
   ['an index that is no JSON', () => tarOf({ name: 'index.json', content: '[[[[' })],
