@@ -274,8 +274,9 @@ export async function ownCaSite(request: CertificateRequest, host: Host): Promis
   const fault = before && dateFault(datesOf(before.cert), now);
   if (before && fault && !renew.ca)
     return { ca: before, site: await unchangedSite(host, settings, before, fault) };
-  // A CA that clients refuse now certifies no other.
-  const ca = before && !renew.ca ? before : await newCa(request, fault ? undefined : before);
+  // One that is not valid yet certifies the next one, too: its clients are served when the clock is right. One that has ended cannot.
+  const givenUp = fault && (before.key === undefined || datesOf(before.cert).notAfter < now);
+  const ca = before && !renew.ca ? before : await newCa(request, givenUp ? undefined : before);
   const { tail, roots } =
     ca.cross.length > 0
       ? (await import('./succession.ts')).succession(ca.cert, ca.cross, now)

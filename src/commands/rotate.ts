@@ -70,7 +70,7 @@ export async function rotate(context: Context): Promise<void> {
     changed: changed(result.changes),
     certificates: facts,
   });
-  if (facts) output.say('', ...outcome(request, facts, ca));
+  if (facts) output.say('', ...(site?.fresh ? outcome(request, facts, ca) : [OTHER_CAS]));
 }
 
 /** Replaces the key for tokens. The registry knows both keys while tokens of the former one may live, so nothing under way ends. */
@@ -92,6 +92,10 @@ async function rotateTokenKey(context: Context, change: Answers): Promise<void> 
     'Tokens of the former key are accepted until the next --token-key: run it twice if that key has leaked.',
   );
 }
+
+/** What the timer says when it kept the certificate, and only the CAs that are served with it have changed. */
+const OTHER_CAS =
+  'The same certificate is served with the CAs that are valid now. No client has to do anything.';
 
 type Facts = ReturnType<typeof certificateFacts>;
 
@@ -119,7 +123,8 @@ async function rotated(
 ): Promise<ServerRequest | undefined> {
   // Judges the served certificate: `before` holds a recreated one if that has expired.
   const { dir } = before.settings;
-  const [leaf] = (await readServed(await hostBeforeKilledRun(context.host, dir), dir))?.chain ?? [];
+  const { chain = [] } = (await readServed(await hostBeforeKilledRun(context.host, dir), dir)) ?? {};
+  const [leaf] = chain;
   if (within !== undefined && leaf && !ca && !dateFault(datesOf(leaf), new Date())) {
     const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
     const [root] = roots;
@@ -135,9 +140,20 @@ async function rotated(
       );
     // A certificate for a few days is renewed in the last third of them, and not every day.
     const life = (Date.parse(site.notAfter) - Date.parse(site.notBefore)) / DAY;
-    if (site.daysLeft > Math.min(within, life / 3)) return undefined;
+    if (site.daysLeft > Math.min(within, life / 3))
+      return leadsElsewhere(chain, before.certificates.site) ? before : undefined;
   }
   return loadExisting(context, change, { site: true, ca });
+}
+
+/**
+ * Tells whether the same certificate is to be served with other former CAs: one has ended, or is valid again by the clock of today,
+ * and its clients depend on it.
+ */
+function leadsElsewhere(served: string[], site: Site | undefined): boolean {
+  if (!site || site.fresh) return false;
+  const [wanted, [root = '']] = [splitPem(site.chain), splitPem(site.roots.join('\n'))];
+  return served.includes(root) && served.join() !== wanted.join();
 }
 
 function nothingToDo(

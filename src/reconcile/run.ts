@@ -65,9 +65,9 @@ async function isLeftOver(host: Host, dir: string): Promise<boolean> {
   const [names, journal, oldest] = await Promise.all([
     host.list(dir),
     host.stat(at.journal),
-    host.stat(at.oldest),
+    readOldest(host, dir),
   ]);
-  return names.length === 1 && names[0] === basename(at.state) && !journal && !oldest;
+  return names.length === 1 && names[0] === basename(at.state) && !journal && oldest.size === 0;
 }
 
 /**
@@ -163,10 +163,10 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       return [];
     },
     async release() {
-      await host.remove(at.lock);
-      if (oldest.size > 0 || (await host.stat(at.journal))) return;
+      if (oldest.size > 0 || (await host.stat(at.journal))) return host.remove(at.lock);
+      // While the lock is held: from then on these are the next run's. And a lock that is left has the rest removed.
       await host.removeTree(at.copies);
-      for (const path of [at.oldest, at.notes, at.removed]) await host.remove(path);
+      for (const path of [at.oldest, at.notes, at.removed, at.lock]) await host.remove(path);
       await host.rmdir(at.state);
       // Removes the deepest first.
       for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);

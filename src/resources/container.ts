@@ -167,8 +167,9 @@ export const container: Provider<ContainerResource, Steps> = {
         if (step.former) return putContainerBack(step, host);
         const there = await ownContainer(step, host);
         if (!there) return;
-        if (there.running) await stopContainer(host, there.id, step.engine);
+        // First: on a full disk the engine refuses it, and could not start again what it has stopped.
         await renameContainer(host, there.id, setAsideName(step.name, there.id), step.engine);
+        if (there.running) await stopContainer(host, there.id, step.engine);
       },
       words: ({ name, engine = 'docker' }) => `${engine} rm -fv ${name}`,
       // The label shows that the set-up made the container: before the first set-up there was none.

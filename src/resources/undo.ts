@@ -1,4 +1,5 @@
 // Every undo step that a change can need: those of the table, and those for files.
+import { type PurgeStep, purgeStep } from './images.ts';
 import type { Key } from './key.ts';
 import type { FileStep, StepKind, WayBack } from './provider.ts';
 import { PROVIDERS } from './providers.ts';
@@ -6,14 +7,17 @@ import { type TestImageStep, testImage } from './sweep.ts';
 
 type AnyProvider = (typeof PROVIDERS)[keyof typeof PROVIDERS];
 
-export type UndoStep = Awaited<ReturnType<AnyProvider['undo']>>['steps'][number] | TestImageStep;
+export type UndoStep = Awaited<ReturnType<AnyProvider['undo']>>['steps'][number] | TestImageStep | PurgeStep;
 
 export type Undo = WayBack<UndoStep>;
 
 /** The oldest undo of each resource, by the text of its key, in the order in which they were made. */
 export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
-/** How each undo step of a kind of resource, or of a proof, is done. */
-export const STEPS = Object.assign({ testImage }, ...Object.values(PROVIDERS).map(({ steps }) => steps)) as {
+/** How each undo step of a kind of resource, of a proof, or of the images is done. */
+export const STEPS = Object.assign(
+  { testImage, purge: purgeStep },
+  ...Object.values(PROVIDERS).map(({ steps }) => steps),
+) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;
 };

@@ -15,6 +15,8 @@ export interface UnitResource {
   text: string;
   own?: true;
   door?: Listener;
+  /** It starts a container of podman: the service of another engine, of the same name, is another one, and ends before it. */
+  engine?: 'podman';
 }
 
 /** `was`: the state before the change, as stateOf returns it. */
@@ -88,6 +90,7 @@ export const foldersOf = async (path: string, host: Host): Promise<FileStep[]> =
 export const unit: Provider<UnitResource, UnitStep> = {
   title: ({ name }) => `service ${name}`,
   id: ({ name }) => name,
+  engine: ({ engine }) => engine,
   removed: (name) => `service ${name}`,
   review: serviceLines,
 

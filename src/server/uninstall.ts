@@ -1,30 +1,29 @@
 // Removes a registry from this machine: undoes everything that was done for it, the last change first.
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
 import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
+import { IMAGES, IMAGES_ASIDE, KEPT } from '../resources/images.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { seenHere } from './plan/seen.ts';
 
-/** The directory of the images in the storage of a registry. */
-const IMAGES = 'docker/registry';
 export const imagesIn = (storage: string): string => join(storage, IMAGES);
 
 /** Returns the error for a link or a file in place of the images' directory: a link may lead to somebody else's files. */
-const barredBy = (path: string, exitCode: 1 | 2): CliError =>
+const barredBy = (path: string): CliError =>
   new CliError(`${path} is a link, or a file, and not a directory: no images are removed through it.`, {
-    why: `A registry makes directories there and nothing else.${exitCode === 1 ? ' The registry itself is removed.' : ''}`,
+    why: 'A registry makes directories there and nothing else.',
     fix: [
       `See where it leads:      ${shellLine('ls', ['-ld', path])}`,
       `Remove it:               ${shellLine('rm', [path])}      (what a link leads to stays)`,
-      ...(exitCode === 2 ? [`Or keep the images:      ${commandLine('uninstall')}`] : []),
+      `Or keep the images:      ${commandLine('uninstall')}`,
     ],
-    exitCode,
+    exitCode: 2,
   });
 
 /**
@@ -33,11 +32,9 @@ const barredBy = (path: string, exitCode: 1 | 2): CliError =>
  */
 export async function mayPurge(storage: string, host: Host): Promise<void> {
   const barred = await host.inside(storage).barred(IMAGES);
-  if (barred) throw barredBy(barred, 2);
+  if (barred) throw barredBy(barred);
 }
 
-/** The file in a directory of images that a set-up made and a removal left: the next registry there may remove them. */
-const KEPT = '.left-by-registry-setup';
 const KEPT_TEXT =
   'A set-up of registry-setup made this directory. `registry-setup uninstall --purge` may remove its images.\n';
 
@@ -106,23 +103,45 @@ export async function removeRegistry(
     for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);
     for (const key of keep) run.oldest.delete(key);
     const current = await diff(wayBack(run.oldest), host);
-    await applyOrUndo({ steps: stepsOf(current, dir, host, run), run, output, signal, uninterruptible });
+    // The last of the changes: the registry writes to its images until it is removed.
+    const ofImages = async () => {
+      if (purge) await setAside(storage, run, host);
+      else if (made && (await host.stat(imagesIn(storage)))) await markKept(storage, run, host);
+      return [];
+    };
+    const steps = stepsOf(current, dir, host, run);
+    await applyOrUndo({ steps, afterwards: [ofImages], run, output, signal, uninterruptible });
     // Something else removed what is left in here: forget its undo.
     run.oldest.clear();
-    // Removing the images cannot be undone: it comes last, when nothing else can fail.
-    if (purge) await purgeImages(storage, host);
-    else if (made && (await host.stat(imagesIn(storage))))
-      await host.create(join(storage, KEPT), KEPT_TEXT).catch(() => {});
+    const rest = join(storage, IMAGES_ASIDE);
+    if (purge && (await host.stat(rest))) throw notAll(rest);
   } finally {
     await run.release();
   }
 }
 
-async function purgeImages(storage: string, host: Host): Promise<void> {
-  const inside = host.inside(storage);
-  if (!(await inside.removeTree(IMAGES)))
-    throw barredBy((await inside.barred(IMAGES)) ?? imagesIn(storage), 1);
-  await inside.rmdir(dirname(IMAGES));
-  await inside.remove(KEPT);
-  await host.rmdir(storage);
+/** Sets the images aside, in a moment. The end of the run removes them, or the next run if this one is killed in the middle. */
+async function setAside(storage: string, run: Run, host: Host): Promise<void> {
+  await mayPurge(storage, host);
+  const [images, aside] = [imagesIn(storage), join(storage, IMAGES_ASIDE)];
+  const steps = [{ do: 'rename' as const, from: aside, to: images }];
+  const cleanup = [{ do: 'purge' as const, storage }];
+  await run.record({ kind: 'images', id: storage }, `images in ${images}`, { steps, cleanup }, true);
+  if (await host.stat(images)) await host.rename(images, aside);
 }
+
+/** Marks images that stay: another registry may remove them later. On a full disk they have no mark, and the removal goes on. */
+async function markKept(storage: string, run: Run, host: Host): Promise<void> {
+  const path = join(storage, KEPT);
+  if (await host.stat(path)) return;
+  await run.record({ kind: 'file', id: path }, path, { steps: [{ do: 'remove', path }] }, true);
+  await host.create(path, KEPT_TEXT).catch(() => {});
+}
+
+const notAll = (path: string) =>
+  new CliError(`The images in ${path} could not all be removed. The registry itself is removed.`, {
+    fix: [
+      `See what is in the way:   ${shellLine('ls', ['-lR', path])}`,
+      `Then try again:           ${commandLine('uninstall')}`,
+    ],
+  });

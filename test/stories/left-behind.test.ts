@@ -87,6 +87,57 @@ describe('images that were there before the first set-up', () => {
   });
 });
 
+describe('a removal that was killed, and is given again', () => {
+  const storage = '/mnt/images';
+  const begin = async () => {
+    const host = machine();
+    host.put('/mnt/.keep', '');
+    const before = host.snapshot();
+    await runCommand(host, `${SETUP} --auth none --storage ${storage}`);
+    host.put(`${storage}/${IMAGE}`, 'precious');
+    host.done.length = 0;
+    return { host, before };
+  };
+
+  test.each(['uninstall --yes', 'uninstall --yes --purge'])(
+    '%s: all is gone, images only if they may',
+    async (line) => {
+      const { host: undisturbed } = await begin();
+      await runCommand(undisturbed, line);
+      const steps = undisturbed.done;
+      const end = undisturbed.snapshot() as { files: Record<string, string> };
+      const committed = steps.lastIndexOf(`append ${DIR}/.state/journal`) + 1;
+      expect(committed).toBeGreaterThan(10);
+      for (let k = committed - 3; k <= steps.length; k++) {
+        const { host } = await begin();
+        host.dieBefore(k);
+        await expect(runCommand(host, line)).rejects.toThrow();
+        host.boot();
+        await runCommand(host, line);
+        const { files } = host.snapshot() as { files: Record<string, string> };
+        // Killed at its very end: an empty directory may stay.
+        if (!Object.keys(files).some((path) => path.startsWith(`${DIR}/`))) delete files[DIR];
+        expect(files, `killed before ${steps[k - 1]}`).toEqual(end.files);
+      }
+    },
+  );
+
+  test('--purge that was killed: a registry that is set up there before has its own images afterwards', async () => {
+    const { host } = await begin();
+    host.before = (operation) => {
+      if (operation.startsWith(`remove ${storage}`) || operation.startsWith(`removeTree ${storage}`))
+        throw new Error('killed');
+    };
+    await runCommand(host, 'uninstall --yes --purge').catch(() => {});
+    host.before = () => {};
+    host.boot();
+    expect(host.text(`${storage}/${IMAGE}`)).toBeUndefined();
+    host.put(`${storage}/${IMAGE}`, 'of another registry');
+    await runCommand(host, 'uninstall --yes');
+    expect(host.text(`${storage}/${IMAGE}`)).toBe('of another registry');
+  });
+});
+
 describe('users of a directory that no set-up made', () => {
   const former = (names: string[], file = 'htpasswd') => {
     const host = machine();

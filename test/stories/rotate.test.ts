@@ -187,6 +187,26 @@ describe('a clock that is wrong for one night', () => {
     expect(roots(host)).toEqual(both);
     expect(served(host)).toHaveLength(4);
   });
+
+  test.each([
+    ['two days behind', -2, 1],
+    ['two days ahead, and again when it is right', 2, 3],
+  ])(
+    '%s, and rotate --ca in that night: clients of the former CA are served when it is right',
+    async (_, night, day) => {
+      const host = await setUp();
+      const [former] = roots(host);
+      at(night);
+      await runCommand(host, 'rotate --ca --yes');
+      at(0.5);
+      if (night > 0) await runCommand(host, 'rotate --ca --yes');
+      at(day);
+      await runCommand(host, TIMER);
+      expect(roots(host)).toContain(former);
+      expect((await runCommand(host, TIMER)).heard.join()).toContain('Nothing to do');
+      expect((await runCommand(host, '--yes')).documents[0]?.changed).toEqual([]);
+    },
+  );
 });
 
 test('status tells of the certificate that is served, not of the one that the next run would make', async () => {

@@ -32,7 +32,7 @@ export function containerOf(service: Service, digest: string, { serviceManager }
     ExecStop: `-/usr/bin/podman stop ${name}`,
     WantedBy: own.own ? 'default.target' : 'multi-user.target',
   });
-  return [container, { kind: 'unit', name, text, ...own }];
+  return [container, { kind: 'unit', name, text, ...own, engine }];
 }
 
 /** Returns more arguments for `docker run`, from facts: log rotation, user namespaces. */

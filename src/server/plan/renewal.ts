@@ -1,6 +1,7 @@
 // Plans what runs by itself: a copy of this program, and timers that renew the certificate and remove old images.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { once } from '../../host/once.ts';
 import { serviceManagerOf } from '../../host/service-manager.ts';
 import { execLine } from '../../host/systemd.ts';
 import { carried } from '../../program/bundled.ts';
@@ -22,23 +23,32 @@ export interface Renewal {
   /** The path to copy that Node from. A bundle's Node is removed when this program ends. */
   nodeFrom?: string;
   files: Record<string, string>;
+  /** A digest of these files: the name of their directory. */
+  version: string;
 }
+
+/** Returns the files of this program with their digest: they do not change while it runs, and are half a megabyte. */
+const programOf = (host: Host) =>
+  once(host, 'program', async () => {
+    const files = await programFiles(host);
+    return { files, version: digestOf(JSON.stringify(files)).slice(0, 12) };
+  });
 
 /** Returns what this machine has for renewal. Reads the whole program, so call it only if there is a certificate. */
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
-  const [serviceManager, cron, files] = await Promise.all([
+  const [serviceManager, cron, program] = await Promise.all([
     serviceManagerOf(host),
     host.stat('/etc/cron.d'),
-    programFiles(host),
+    programOf(host),
   ]);
   return {
     // Only root may write to cron.d.
     schedule: serviceManager !== 'script' ? serviceManager : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: nodeFrom ? kept : process.execPath,
     ...(nodeFrom && { nodeFrom }),
-    files,
+    ...program,
   };
 }
 
@@ -61,9 +71,9 @@ export const hasJobs = ({ renew, prune }: Settings, hasCertificate: boolean): bo
 function wordsOf(
   { words }: Job,
   { dir }: Settings,
-  { node, files }: Renewal,
+  { node, version }: Renewal,
 ): [program: string, args: string[]] {
-  const cli = join(programDir(dir, files), 'dist/cli.js');
+  const cli = join(programDir(dir, version), 'dist/cli.js');
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
   return [node, [cli, ...words, ...where]];
 }
@@ -72,8 +82,7 @@ function wordsOf(
 export const renewLine = (settings: Settings, renewal: Renewal): string =>
   shellLine(...wordsOf(RENEW, settings, renewal));
 
-const programDir = (dir: string, files: Record<string, string>) =>
-  join(dir, 'program', digestOf(JSON.stringify(files)).slice(0, 12));
+const programDir = (dir: string, version: string) => join(dir, 'program', version);
 
 /** Returns a timer name of its own for each registry on a machine. */
 const unitName = (job: Job, { name }: Settings) =>
@@ -88,7 +97,7 @@ export function jobsPlan(settings: Settings, renewal: Renewal, hasCertificate: b
     ...(renewal.nodeFrom
       ? [{ kind: 'copy', path: renewal.node, from: renewal.nodeFrom, mode: 0o755 } as const]
       : []),
-    { kind: 'program', path: programDir(dir, renewal.files), files: renewal.files },
+    { kind: 'program', path: programDir(dir, renewal.version), files: renewal.files },
     ...jobs.flatMap((job) => timerOf(job, settings, renewal)),
   ];
 }

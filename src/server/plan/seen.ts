@@ -35,7 +35,9 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
   const service = (name: string): Entry => {
     const off: UndoStep = { do: 'unit', name, on: false, ...own };
     const file: UndoStep = { do: 'remove', path: unitPath({ name, ...own }) };
-    return { key: { kind: 'unit', id: name }, title: `service ${name}`, undo: { steps: [off, file, off] } };
+    const starts = containers.flat().some((one) => one.program === 'podman' && one.name === name);
+    const key: Key = { kind: 'unit', id: name, ...(starts && { engine: 'podman' }) };
+    return { key, title: `service ${name}`, undo: { steps: [off, file, off] } };
   };
   const timer = (name: string): Entry => {
     const off: UndoStep = { do: 'timer', name, on: false, ...own };

@@ -78,6 +78,16 @@ describe('the lock', () => {
   });
 });
 
+test('a removal leaves the files of .state alone once its lock is gone: the next run has begun', async () => {
+  const host = machine();
+  await follow(host, smallPlan());
+  host.done.length = 0;
+  await follow(host, []);
+  const released = host.done.lastIndexOf(`remove ${state('lock')}`);
+  expect(host.done.slice(0, released)).toContain(`remove ${state('oldest.json')}`);
+  expect(host.done.slice(released + 1).filter((operation) => !operation.startsWith('rmdir'))).toEqual([]);
+});
+
 describe('a directory that cannot hold a run', () => {
   test.each([`mkdir ${DIR}/.state`, `create ${state('lock')}`, `append ${state('journal')}`])(
     'a full disk at "%s" leaves nothing',
@@ -263,6 +273,18 @@ describe('going back', () => {
       fix: ['Everything was put back as it was.', 'look at it'],
     });
     expect(host.snapshot()).toEqual(before);
+  });
+
+  test('from a removal on a full disk, where the engine renames nothing: the registry was never stopped', async () => {
+    const host = machine();
+    await follow(host, smallPlan());
+    host.done.length = 0;
+    host.before = (operation) => {
+      if (operation.startsWith('docker rename')) throw new CliError('no space left on device');
+    };
+    await expect(follow(host, [])).rejects.toThrow('no space left');
+    expect(host.done.filter((operation) => operation.startsWith('docker'))).toEqual([]);
+    expect(host.docker.containers).toMatchObject([{ name: 'registry', running: true }]);
   });
 
   test('leaves an image that was pulled: the next try is spared the wait', async () => {

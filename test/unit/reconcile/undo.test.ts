@@ -46,6 +46,7 @@ const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
     repository: `registry-setup-check-${'0'.repeat(12)}`,
     digests: ['0'.repeat(64)],
   },
+  purge: { do: 'purge', storage: '/srv/none' },
   login: { do: 'login', tool: 'docker', registry: 'a:5000', path: '/root/.docker/config.json', ...before },
 };
 
@@ -86,7 +87,7 @@ test('every step has a sample here, and belongs to one kind only', () => {
 });
 
 /** Whether they are needed cannot be seen: they are done in any case. */
-const ALWAYS = ['restore', 'chmod', 'rename', 'start', 'discard', 'restart', 'testImage'];
+const ALWAYS = ['restore', 'chmod', 'rename', 'start', 'discard', 'restart', 'testImage', 'purge'];
 
 test.each(Object.values(samples))('$do of what never happened changes nothing, either way', async (step) => {
   const host = await untouched();
