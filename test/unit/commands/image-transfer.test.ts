@@ -12,6 +12,7 @@ import type { Endpoint } from '../../../src/registry/http.ts';
 import { openSession } from '../../../src/registry/session.ts';
 import { readArguments } from '../../../src/settings/arguments.ts';
 import { breakingProxy } from '../../helpers/breaking-proxy.ts';
+import { dockerHub } from '../../helpers/docker-hub.ts';
 import { putImage } from '../../helpers/images.ts';
 import { listening } from '../../helpers/listening.ts';
 import { noRegistry, startRegistry } from '../../helpers/registry-program.ts';
@@ -20,13 +21,16 @@ import { savedImages } from '../../helpers/tar.ts';
 import { temporaryDirectory } from '../../helpers/tmp.ts';
 
 interface Options {
+  home?: string;
   env?: NodeJS.ProcessEnv;
   signal?: AbortSignal;
 }
 
 /** Runs a command line of `image`, as somebody without any login and without a registry of their own. */
-async function run(line: string, { env = {}, signal = new AbortController().signal }: Options = {}) {
-  const home = temporaryDirectory();
+async function run(
+  line: string,
+  { home = temporaryDirectory(), env = {}, signal = new AbortController().signal }: Options = {},
+) {
   const { operands, answers } = readArguments(['image', ...line.split(' ')]);
   const output = silent();
   const host = realHost(signal);
@@ -193,6 +197,27 @@ describe.skipIf(noRegistry)('image copy', () => {
     wanted.length = 0;
     await failure(`copy team/app:1.0 team/app:1.0 ${at(near)}`, { env });
     expect(wanted[0]).toBe('registry-1.docker.io:443');
+  });
+
+  test('from Docker Hub goes through the proxy, with the login of docker; the host of the blobs gets none', async () => {
+    const [{ at: near }, { at: images }] = [await startRegistry(), await startRegistry()];
+    const { digest } = await putImage(images, 'library/alpine', '3', { layers: ['base'] });
+    const hub = await dockerHub(images, 'ann:pw');
+    const home = temporaryDirectory();
+    const auths = { 'https://index.docker.io/v1/': { auth: Buffer.from('ann:pw').toString('base64') } };
+    mkdirSync(join(home, '.docker/certs.d/docker.io'), { recursive: true });
+    writeFileSync(join(home, '.docker/certs.d/docker.io/ca.crt'), hub.ca);
+    writeFileSync(join(home, '.docker/config.json'), JSON.stringify({ auths }));
+    const { heard } = await run(`copy alpine:3 base/alpine:3 ${at(near)}`, {
+      home,
+      env: { HTTPS_PROXY: hub.proxy },
+    });
+    expect(heard[0]).toBe('alpine:3 is taken from Docker Hub: docker.io/library/alpine:3.');
+    expect(await digestOf(near, 'base/alpine', '3')).toBe(digest);
+    const of = (host: string) => hub.heard.filter((line) => line.startsWith(host));
+    expect(of('auth.docker.io').every((line) => line.endsWith('Basic'))).toBe(true);
+    expect(of('cdn.docker.test')).toHaveLength(2);
+    expect(of('cdn.docker.test').every((line) => line.endsWith(' -'))).toBe(true);
   });
 
   test('with --dry-run lists what would be sent, and sends nothing; twice has nothing to do', async () => {
