@@ -153,7 +153,9 @@ function stray(command: Command, { text, verb, operands }: Call, word: string): 
     ? 'no further word'
     : first.many
       ? `words like ${first.name}`
-      : `one word, ${first.name}`;
+      : operands.length === 1
+        ? `one word, ${first.name}`
+        : `${operands.length} words at most, ${operands.map(({ name }) => name).join(' and ')}`;
   const all = [text, ...operands.map(({ name }) => name)].join(' ');
   const elsewhere = `A registry elsewhere:   ${all} --dir ${word.includes('/') ? quoted(word) : 'DIR'}`;
   return {
