@@ -8,7 +8,7 @@ import { type Entry, packTar } from '../host/tar.ts';
 import type { Step } from '../reconcile/progress.ts';
 import { digest, refusal } from '../registry/api.ts';
 import { ask, type Endpoint, type Reply, STRANGER } from '../registry/http.ts';
-import { leftOut } from '../registry/no-proxy.ts';
+import { proxyFor } from '../registry/no-proxy.ts';
 import { call } from '../registry/token.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
@@ -44,9 +44,7 @@ export function placeOf(
 
 function endpoint(host: string, port: string, tls: boolean, env: NodeJS.ProcessEnv): Endpoint {
   const number = Number(port || (tls ? 443 : 80));
-  const proxy = env.HTTPS_PROXY || env.https_proxy;
-  const direct = leftOut(env.NO_PROXY || env.no_proxy || '', host, number);
-  return { tls, host, port: number, proxy: direct ? undefined : proxy };
+  return { tls, host, port: number, proxy: proxyFor(env, host, number) };
 }
 
 /** An image, and how this machine reaches it. */

@@ -47,8 +47,11 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     examples: ['registry-setup user add ci', 'registry-setup user password ci --password-stdin < FILE'],
   },
   image: {
-    usage: 'registry-setup image list [PATTERN] | show REF | remove REF… | prune | gc',
-    says: 'List, remove and clean up the images in the registry of this machine, or in that of --host.',
+    usage: [
+      'registry-setup image list [PATTERN] | show REF | remove REF… | prune | gc',
+      '                      | save REF FILE | load FILE [REF] | copy SRC DST',
+    ].join('\n       '),
+    says: 'List, remove and move the images in the registry of this machine, or in that of --host.',
     examples: [
       'registry-setup image list',
       'registry-setup image list team/app --full',
@@ -56,6 +59,9 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       "registry-setup image remove team/app:1.0 'team/*:pr-*' --dry-run",
       'registry-setup image prune --keep-last 10 --older-than 30d',
       'registry-setup image gc',
+      'registry-setup image save team/app:1.0 app.tar',
+      'registry-setup image load app.tar',
+      'registry-setup image copy docker.io/library/alpine:3 base/alpine:3',
     ],
   },
   backup: {

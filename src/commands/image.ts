@@ -1,4 +1,4 @@
-// `registry-setup image list | show | remove | prune | gc`: what is in the registry.
+// `registry-setup image list | show | remove | prune | gc | save | load | copy`: what is in the registry, and what goes in and out.
 import type { Context } from '../context.ts';
 
 type Verb = (context: Context) => Promise<unknown>;
@@ -8,6 +8,9 @@ const VERBS: Record<string, Verb> = {
   show: async (context) => (await import('./image/show.ts')).show(context),
   remove: async (context) => (await import('./image/remove.ts')).remove(context),
   prune: async (context) => (await import('./image/prune.ts')).prune(context),
+  save: async (context) => (await import('./image/save.ts')).save(context),
+  load: async (context) => (await import('./image/load.ts')).load(context),
+  copy: async (context) => (await import('./image/copy.ts')).copy(context),
   gc: async (context) => (await import('./image/gc.ts')).gc(context),
 };
 

@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import { Declined } from '../errors.ts';
 import { loadExisting } from '../server/existing.ts';
-import { askUser, type MenuChoice, openMenu } from '../server/wizard/menu.ts';
+import { askImages, askUser, type MenuChoice, openMenu } from '../server/wizard/menu.ts';
 import type { Settings } from '../settings/settings.ts';
 
 /** @returns the exit code of what the user chose; `change`: the set-up continues with its questions */
@@ -34,6 +34,7 @@ async function act(
 ): Promise<number | void> {
   if (choice === 'rotate') return (await import('./rotate.ts')).rotate(context);
   if (choice === 'users') return users(context, settings);
+  if (choice === 'images') return images(context);
   if (choice === 'status') return (await import('./status.ts')).status(context);
   if (choice === 'uninstall') return (await import('./uninstall.ts')).uninstall(context);
 }
@@ -49,4 +50,21 @@ async function users(context: Context, settings: Settings): Promise<void> {
     return chosen;
   });
   if (!operands) throw new Declined();
+}
+
+/** Runs what the user chooses for images. @throws Declined after "back" */
+async function images(context: Context): Promise<void> {
+  const { image } = await import('./image.ts');
+  const prompts = await context.prompts();
+  const wish = await untilDone(async () => {
+    const chosen = await askImages(prompts);
+    if (chosen)
+      await image({
+        ...context,
+        operands: chosen.operands,
+        answers: { ...context.answers, ...chosen.answers },
+      });
+    return chosen;
+  });
+  if (!wish) throw new Declined();
 }

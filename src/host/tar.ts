@@ -81,12 +81,18 @@ export interface Tar {
 
 /**
  * Opens an archive, which may be packed, for one pass.
+ * @param time for it, in milliseconds
  * @throws TarError if it is not an archive, is cut off, or unpacks to too much
  */
-export async function withTar<T>(host: Host, path: string, use: (tar: Tar) => Promise<T>): Promise<T> {
+export async function withTar<T>(
+  host: Host,
+  path: string,
+  use: (tar: Tar) => Promise<T>,
+  time = TIME,
+): Promise<T> {
   const file = await host.open(path);
   if (!file) throw new TarError('It is not a file.');
-  const limits: Limits = { bytes: Math.max(LEAST, file.size * RATIO), until: Date.now() + TIME };
+  const limits: Limits = { bytes: Math.max(LEAST, file.size * RATIO), until: Date.now() + time };
   const source = fromFile(file, limits);
   try {
     const packing = await packingOf(source);

@@ -6,6 +6,8 @@ export interface Part {
   digest: string;
   /** Bytes; 0 if the manifest does not say. */
   size: number;
+  /** It lies where its addresses say, and in no registry: layers of Windows. (image-spec, layer.md, "Non-Distributable Layers") */
+  foreign?: true;
 }
 
 /** A manifest in an index. */
@@ -46,14 +48,20 @@ const textOf = (value: unknown): string | undefined =>
 /** A digest of any algorithm that a registry takes. (image-spec, descriptor.md, "Digests") */
 export const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/;
 
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
 function partOf(value: unknown): Part | undefined {
   if (!isObject(value)) return undefined;
-  const { digest, size } = value;
+  const { digest, size, urls, mediaType } = value;
   if (typeof digest !== 'string' || !DIGEST.test(digest)) return undefined;
-  return { digest, size: typeof size === 'number' && Number.isSafeInteger(size) && size > 0 ? size : 0 };
+  const foreign = list(urls).length > 0 && /\.(?:foreign|nondistributable)\./.test(String(mediaType));
+  return {
+    digest,
+    size: typeof size === 'number' && Number.isSafeInteger(size) && size > 0 ? size : 0,
+    ...(foreign && { foreign }),
+  };
 }
 
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const partsOf = (value: unknown): Part[] => list(value).flatMap((item) => partOf(item) ?? []);
 
 /** Returns `linux/arm/v7`; undefined for the `unknown/unknown` of an attestation. */

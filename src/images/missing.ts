@@ -8,25 +8,35 @@ import { readerOf } from './contents.ts';
 import { repositoriesOf } from './inventory.ts';
 import type { Reference } from './pattern.ts';
 
-/** Returns the error for an image that a registry does not hold; names the nearest tag or repository. */
+/**
+ * Returns the error for an image that a registry does not hold; names the nearest tag or repository.
+ * @param list the command that lists the images of the registry; empty if none can
+ */
 export async function missingImage(
   session: Session,
-  { repository, tag, digest }: Reference,
+  {
+    repository,
+    tag,
+    digest,
+  }: Pick<Reference, 'repository'> & Partial<Record<'tag' | 'digest', string | undefined>>,
   exitCode: 1 | 2 = 1,
+  list = commandLine('image list'),
 ): Promise<CliError> {
   const tags = await tagsOf(session, repository).catch(() => []);
+  const of = (name: string) => (list ? [list.replace('image list', `image list ${name}`)] : []);
   if (digest)
     return new CliError(`${session.name} holds no ${repository}@${digest}.`, {
-      fix: commandLine(`image list ${repository}`),
+      fix: of(repository),
       exitCode,
     });
   if (tags.length > 0) {
     const wanted = tag ?? 'latest';
     const near = nearest(wanted, tags) ?? (tag === undefined ? tags.at(-1) : undefined);
+    const all = of(repository);
     return new CliError(`${repository} has no tag ${wanted}.`, {
       fix: near
-        ? `Did you mean ${repository}:${near}?   All of them: ${commandLine(`image list ${repository}`)}`
-        : commandLine(`image list ${repository}`),
+        ? [[`Did you mean ${repository}:${near}?`, ...all.map((line) => `All of them: ${line}`)].join('   ')]
+        : all,
       exitCode,
     });
   }
@@ -34,9 +44,7 @@ export async function missingImage(
   const all = await repositoriesOf(readerOf(session)).catch(() => []);
   const near = nearest(repository, all);
   return new CliError(`${session.name} has no repository ${repository}.`, {
-    fix: near
-      ? `Did you mean ${near}?   ${commandLine(`image list ${near}`)}`
-      : `All of them:   ${commandLine('image list')}`,
+    fix: near ? [[`Did you mean ${near}?`, ...of(near)].join('   ')] : list ? [`All of them:   ${list}`] : [],
     exitCode,
   });
 }

@@ -15,6 +15,12 @@ export interface Remote extends Address {
   ca?: string;
   /** In place of the login that this machine keeps. */
   credentials?: Credentials;
+  /** The name in images, if the registry was not named by --host, but by the name of an image: `docker.io`. */
+  name?: string;
+  /** What this machine keeps its login under, if that is not the name. */
+  loginNames?: string[];
+  /** The proxy to connect through, for TLS only. */
+  proxy?: string | undefined;
 }
 
 /** The roots of the system, in the file that its package keeps. (go.dev/src/crypto/x509/root_linux.go) */
@@ -74,9 +80,10 @@ export async function openRemote(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal | undefined,
 ): Promise<Session> {
-  const name = nameOf(remote);
+  const name = remote.name ?? nameOf(remote);
   const ca = remote.ca ? [remote.ca] : await trustedFor(host, env, name);
-  const secure: Endpoint = { tls: true, host: remote.host, port: remote.port, ca };
+  const { proxy } = remote;
+  const secure: Endpoint = { tls: true, host: remote.host, port: remote.port, ca, proxy };
   const plain: Endpoint = { tls: false, host: remote.host, port: remote.port };
   let at = remote.scheme === 'http' ? plain : secure;
   let failure: unknown;
@@ -86,19 +93,19 @@ export async function openRemote(
     return undefined;
   });
   if (!reply && NO_TLS.includes(codeOf(failure))) {
-    if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(name);
+    if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(remote, name);
     at = plain;
     reply = await reach(at).catch((error) => {
       failure = error;
       return undefined;
     });
   }
-  if (!reply) throw signal?.aborted ? failure : notReached(name, failure);
+  if (!reply) throw signal?.aborted ? failure : notReached(remote, name, failure);
   if (reply.status !== 200 && reply.status !== 401)
     throw new CliError(`${name} is not a registry, or is out of order: it answers ${reply.status} to /v2/.`, {
-      fix: ['Is the port another one?   --port PORT'],
+      fix: otherPort(remote),
     });
-  const credentials = remote.credentials ?? (await storedLogin(host, env, name));
+  const credentials = remote.credentials ?? (await firstLogin(host, env, remote.loginNames ?? [name]));
   const session = openSession(at, name, { kind: 'login', credentials: credentials ?? STRANGER }, signal);
   if (reply.status === 200) return session;
   const { status } = await session.request('GET', '/v2/');
@@ -110,12 +117,34 @@ export async function openRemote(
   throw credentials ? refusedLogin(name, credentials.user, remote.credentials !== undefined) : noLogin(name);
 }
 
+/** Returns the first login that this machine keeps under one of the names. @throws as storedLogin */
+async function firstLogin(
+  host: Host,
+  env: NodeJS.ProcessEnv,
+  names: string[],
+): Promise<Credentials | undefined> {
+  for (const name of names) {
+    const found = await storedLogin(host, env, name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException)?.code ?? '');
 
-const withoutTls = (name: string) =>
+const otherPort = ({ name, host }: Remote): string[] => {
+  if (!name) return ['Is the port another one?   --port PORT'];
+  return name.includes(':') ? [`Is the port another one?   ${host}:PORT/…`] : [];
+};
+
+const withoutTls = ({ name: byName }: Remote, name: string) =>
   new CliError(`${name} answers without TLS.`, {
     why: 'Everybody on the way could read the password and change the images.',
-    fix: [`If that is how it is meant:   --host http://${name}`],
+    fix: [
+      byName
+        ? `If that is how it is meant, write it before the name:   http://${name}/…`
+        : `If that is how it is meant:   --host http://${name}`,
+    ],
     exitCode: 2,
   });
 
@@ -132,16 +161,19 @@ const refusedLogin = (name: string, user: string, given: boolean) =>
   });
 
 /** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
-function notReached(name: string, error: unknown): CliError {
+function notReached(remote: Remote, name: string, error: unknown): CliError {
+  const { proxy } = remote;
   const code = codeOf(error);
-  const why = (error as Error).message;
+  const through =
+    proxy && URL.canParse(proxy) ? `The request goes through the proxy ${new URL(proxy).host}.` : '';
+  const why = [(error as Error).message, through].filter(Boolean).join('\n');
   const [, host = name, port = '443'] = /^(.*?)(?::(\d+))?$/.exec(name) ?? [];
   const join = commandLine(`--client --host ${host} --port ${port}`);
   if (code === OTHER_NAME) return new CliError(`${name} shows the certificate of another host.`, { why });
   if (/CERT|SIGNATURE|VERIFY|ISSUER/.test(code))
     return new CliError(`This machine does not trust the certificate of ${name}.`, {
       why,
-      fix: [`Make it trust the registry:   ${join}`, 'Or name its CA:   --ca FILE'],
+      fix: [`Make it trust the registry:   ${join}`, ...(remote.name ? [] : ['Or name its CA:   --ca FILE'])],
     });
   const known: Record<string, string> = {
     ENOTFOUND: 'is not known to the name server',
@@ -152,6 +184,6 @@ function notReached(name: string, error: unknown): CliError {
   };
   return new CliError(`${name} ${known[code] ?? 'cannot be used'}.`, {
     why,
-    fix: ['Is the port another one?   --port PORT'],
+    fix: otherPort(remote),
   });
 }

@@ -173,8 +173,7 @@ async function tunnel(proxy: string, host: string, port: number, timeout: number
 }
 
 /**
- * Returns the token server that a registry names. On the registry's own host it is reached in the same way; on another host both
- * the registry's roots and the public ones are trusted.
+ * Returns the token server that a registry names.
  * @param realm of the challenge (RFC 6750, 3)
  * @throws CliError if the realm is no address, or if a registry over TLS names a token server without TLS: the password would
  *   travel in clear
@@ -186,9 +185,32 @@ export function tokenServer(at: Endpoint, realm: string): { server: Endpoint; ur
   const tls = url.protocol === 'https:';
   if (at.tls && !tls)
     throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);
-  const port = Number(url.port || (tls ? 443 : 80));
-  const server: Endpoint = { ...at, tls, host: url.hostname, port };
-  if (bare(url.hostname) === bare(at.host)) return { server, url };
+  return { server: namedBy(at, url), url };
+}
+
+/**
+ * Returns how to reach an address that a registry names. Its own host is reached in the same way as the registry; on another host
+ * both the registry's roots and the public ones are trusted.
+ */
+function namedBy(at: Endpoint, { protocol, hostname, port }: URL): Endpoint {
+  const tls = protocol === 'https:';
+  const server: Endpoint = { ...at, tls, host: hostname, port: Number(port || (tls ? 443 : 80)) };
+  if (bare(hostname) === bare(at.host)) return server;
   const ca = at.ca && [...at.ca, ...rootCertificates];
-  return { server: { ...server, connectTo: undefined, ca }, url };
+  return { ...server, connectTo: undefined, ca };
+}
+
+/**
+ * Returns where a registry sends a client that wants a blob. (distribution-spec, "Pulling blobs"; RFC 9110, 15.4)
+ * @param location of the reply
+ * @throws CliError if that is no address, or if it leaves TLS
+ */
+export function redirection(at: Endpoint, path: string, location: string): { server: Endpoint; url: URL } {
+  const base = new URL(path, `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`).href;
+  const url = URL.canParse(location, base) ? new URL(location, base) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new CliError(`The registry sends clients to "${location}", which is no address.`);
+  if (at.tls && url.protocol !== 'https:')
+    throw new CliError(`The registry sends clients to ${url.origin}, which is not TLS. Nothing was fetched.`);
+  return { server: namedBy(at, url), url };
 }

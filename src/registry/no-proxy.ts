@@ -1,6 +1,12 @@
 // Matches hosts with NO_PROXY. (go.dev: golang.org/x/net/http/httpproxy)
 import { BlockList, isIP } from 'node:net';
 
+/** Returns the proxy that the environment names for a host over TLS; undefined for none. */
+export function proxyFor(env: NodeJS.ProcessEnv, host: string, port: number): string | undefined {
+  const proxy = env.HTTPS_PROXY || env.https_proxy;
+  return leftOut(env.NO_PROXY || env.no_proxy || '', host, port) ? undefined : proxy || undefined;
+}
+
 /** Tells whether NO_PROXY excludes this host from the proxy, by Go's rules; always true for localhost. */
 export function leftOut(noProxy: string, host: string, port: number): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();

@@ -3,7 +3,7 @@ import { Agent, type IncomingMessage } from 'node:http';
 import { type Ask, ask, type Credentials, type Endpoint, open, type Reply, STRANGER } from './http.ts';
 import { challengeOf, fetchToken } from './token.ts';
 
-/** What a request needs a right to: `repository:team/app:pull`, `registry:catalog:*`. (distribution-spec, auth/scope) */
+/** What a request needs a right to: `repository:team/app:pull`, `registry:catalog:*`; several with spaces. (distribution-spec, auth/scope) */
 export type Scope = string;
 
 /** How the requests of a session are allowed. */
@@ -37,8 +37,15 @@ function scopeOf(method: string, path: string): Scope {
   const [, repository] = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(path) ?? [];
   if (!repository) return path.startsWith('/v2/_catalog') ? 'registry:catalog:*' : '';
   const actions = method === 'DELETE' ? 'delete' : ['GET', 'HEAD'].includes(method) ? 'pull' : 'pull,push';
-  return `repository:${repository}:${actions}`;
+  const mountedFrom = new URLSearchParams(/\?.*/.exec(path)?.[0]).get('from');
+  return [
+    `repository:${repository}:${actions}`,
+    ...(mountedFrom ? [`repository:${mountedFrom}:pull`] : []),
+  ].join(' ');
 }
+
+/** Milliseconds that a token is used which is made here; it is valid for longer. */
+const FRESH = 60_000;
 
 /**
  * Opens a session. Nothing is sent before the first request.
@@ -67,9 +74,13 @@ export function openSession(
     const token = await fetchToken(at, asked, login ?? STRANGER);
     return typeof token === 'string' ? token : '';
   };
+  const signed = new Map<Scope, number>();
   const own = (scope: Scope): Promise<string> | undefined => {
-    if (authority.kind === 'signer' && !tokens.has(scope))
+    const now = Date.now();
+    if (authority.kind === 'signer' && now - (signed.get(scope) ?? 0) > FRESH) {
       tokens.set(scope, Promise.resolve(authority.sign(scope)));
+      signed.set(scope, now);
+    }
     return tokens.get(scope);
   };
 

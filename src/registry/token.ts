@@ -38,10 +38,8 @@ export async function fetchToken(
   credentials: Credentials,
 ): Promise<string | Reply> {
   const { server, url } = tokenServer(at, asked.realm ?? '');
-  const query = new URLSearchParams({
-    service: asked.service ?? '',
-    ...(asked.scope && { scope: asked.scope }),
-  });
+  const query = new URLSearchParams({ service: asked.service ?? '' });
+  for (const scope of asked.scope?.split(' ').filter(Boolean) ?? []) query.append('scope', scope);
   if (credentials.user) query.set('account', credentials.user);
   const reply = await ask(
     server,

@@ -106,9 +106,10 @@ async function signer(settings: Settings, host: Host): Promise<(scope: Scope) =>
   const head = encode({ typ: 'JWT', alg: 'RS256', x5c: [new X509Certificate(cert).raw.toString('base64')] });
   return (scope) => {
     const now = Math.floor(Date.now() / 1000);
-    const [type = '', rest = ''] = [scope.slice(0, scope.indexOf(':')), scope.slice(scope.indexOf(':') + 1)];
-    const at = rest.lastIndexOf(':');
-    const access = scope ? [{ type, name: rest.slice(0, at), actions: rest.slice(at + 1).split(',') }] : [];
+    const access = scope.split(' ').flatMap((one) => {
+      const [, type, name, actions] = /^([^:]+):(.+):([^:]+)$/.exec(one) ?? [];
+      return actions === undefined ? [] : [{ type, name, actions: actions.split(',') }];
+    });
     const claims = encode({
       iss: ISSUER,
       sub: GUEST,

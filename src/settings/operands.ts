@@ -35,6 +35,7 @@ interface Verbs {
 
 const NAME: Operands = [{ name: 'NAME' }];
 const REF: Operand = { name: 'REF', needed: true };
+const FILE: Operand = { name: 'FILE', needed: true };
 
 /** The words that may follow each command. A command that is not built yet is missing: it is refused, whatever follows. */
 export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
@@ -49,6 +50,12 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
       remove: [{ ...REF, many: true }],
       prune: [],
       gc: [],
+      save: [REF, FILE],
+      load: [FILE, { name: 'REF' }],
+      copy: [
+        { name: 'SRC', needed: true },
+        { name: 'DST', needed: true },
+      ],
     },
     unsaid: 'list',
   },
@@ -148,7 +155,9 @@ function stray(command: Command, { text, verb, operands }: Call, word: string): 
     ? 'no further word'
     : first.many
       ? `words like ${first.name}`
-      : `one word, ${first.name}`;
+      : operands.length === 1
+        ? `one word, ${first.name}`
+        : `${operands.length} words at most, ${operands.map(({ name }) => name).join(' and ')}`;
   const all = [text, ...operands.map(({ name }) => name)].join(' ');
   const elsewhere = `A registry elsewhere:   ${all} --dir ${word.includes('/') ? quoted(word) : 'DIR'}`;
   return {

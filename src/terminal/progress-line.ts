@@ -14,8 +14,15 @@ export interface ProgressLine {
   end(): void;
 }
 
-/** @param what what is counted: `tags` */
-export function progressLine({ terminal, quiet, asJson, paint }: Output, what: string): ProgressLine {
+/**
+ * @param what what is counted: `tags`
+ * @param text of a number; `bytes` of output.ts for bytes
+ */
+export function progressLine(
+  { terminal, quiet, asJson, paint }: Output,
+  what: string,
+  text: (count: number) => string = String,
+): ProgressLine {
   if (!terminal || quiet || asJson) return { show() {}, end() {} };
   const since = performance.now();
   let last = since;
@@ -28,7 +35,9 @@ export function progressLine({ terminal, quiet, asJson, paint }: Output, what: s
       shown = true;
       const filled = of > 0 ? Math.round((WIDTH * done) / of) : 0;
       const bar = `${'━'.repeat(filled)}${paint('dim', '─'.repeat(WIDTH - filled))}`;
-      process.stderr.write(`\r\u001b[2K  ${of > 0 ? `${bar} ${done} of ${of} ${what}` : `${done} ${what}`}`);
+      process.stderr.write(
+        `\r\u001b[2K  ${of > 0 ? `${bar} ${text(done)} of ${text(of)} ${what}` : `${text(done)} ${what}`}`,
+      );
     },
     end() {
       if (shown) process.stderr.write('\r\u001b[2K');

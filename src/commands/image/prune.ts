@@ -167,7 +167,7 @@ export async function prune(context: Context): Promise<void> {
   if (nightly) mustSay(spokenPolicy(context), context);
   await removeImages(context, {
     plan: (chosen) => plan(context, chosen),
-    nothing: 'Nothing to remove: no image is that old.',
+    nothing: 'Nothing to remove: by these rules every image stays.',
     clears: false,
     async removed({ removals }, { settings: { dir } }) {
       const gone = removals.flatMap(({ repository, tags, along }) =>

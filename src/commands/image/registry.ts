@@ -40,7 +40,7 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
 }
 
 /** Reads --host and --port. @throws InputError */
-function addressOf({ answers }: Context): Address {
+export function addressOf({ answers }: Pick<Context, 'answers'>): Address {
   const { host, port } = answers;
   const parsed = parseAddress(String(host?.value ?? ''));
   if ('message' in parsed) throw new InputError([{ where: host?.where ?? '--host', ...parsed }]);
@@ -90,7 +90,7 @@ async function withRemote<T>(
 }
 
 /** Returns the login of --user; undefined: the one that docker or podman keeps. @throws InputError if its password is missing */
-async function loginOf(context: Context, at: Address) {
+export async function loginOf(context: Context, at: Address, name = nameOf(at)) {
   const { answers, env, host } = context;
   const [user, ...more] = (answers.user?.value ?? []) as string[];
   const where = answers.user?.where ?? '--user';
@@ -105,7 +105,7 @@ async function loginOf(context: Context, at: Address) {
   return {
     user,
     password: await prompts.password({
-      message: `Password of ${user} at ${nameOf(at)}`,
+      message: `Password of ${user} at ${name}`,
       validate: (text) => text !== '' || 'A password cannot be empty.',
     }),
   };

@@ -92,8 +92,11 @@ async function named<T>(path: string, act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Checks an image, and adds the sizes of its files. Docker before 25 wrote a layer of two images once, and a link to it for the other. */
-function checkedImage(
+/**
+ * Checks an image, and adds the sizes of its files. Docker before 25 wrote a layer of two images once, and a link to it for the other.
+ * @throws TarError
+ */
+export function checkedImage(
   { Config, RepoTags, Layers }: Listed,
   listing: Listing,
   sizes: Map<string, number>,

@@ -1,5 +1,6 @@
 // The menu on a server with a registry: shows the state first, then the choices, the most urgent or most likely one under the cursor.
 import type { Context } from '../../context.ts';
+import type { Answers } from '../../settings/answers.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
@@ -11,7 +12,7 @@ import { answerText, type Glance, glance } from '../status.ts';
 const SOON = 30;
 
 /** `change` continues with the questions of the set-up. */
-export type MenuChoice = 'change' | 'rotate' | 'users' | 'status' | 'uninstall' | 'nothing';
+export type MenuChoice = 'change' | 'rotate' | 'users' | 'images' | 'status' | 'uninstall' | 'nothing';
 
 /** Shows the state of the registry. Returns a function that asks what to do, each time that it is called. */
 export async function openMenu(context: Context, request: ServerRequest): Promise<() => Promise<MenuChoice>> {
@@ -39,6 +40,7 @@ export async function openMenu(context: Context, request: ServerRequest): Promis
         { value: 'change', name: 'change settings …' },
         ...(days !== undefined && !urgent ? [rotate] : []),
         ...(login ? [{ value: 'users' as const, name: 'users …' }] : []),
+        { value: 'images', name: 'images …' },
         { value: 'status', name: 'check everything' },
         { value: 'uninstall', name: 'remove it' },
         { value: 'nothing', name: 'nothing' },
@@ -92,4 +94,53 @@ async function whose(prompts: Prompts, verb: string, all: string[]): Promise<str
   const { checkUser } = await import('../../settings/validation.ts');
   const validate = (text: string) => checkUser(text.trim())?.message ?? true;
   return (await prompts.input({ message: 'User name', validate })).trim();
+}
+
+/** What the user wants with images: the words for the command `image`, and its flags. */
+export interface ImageWish {
+  operands: string[];
+  answers: Answers;
+}
+
+/** Asks what to do with the images. Returns undefined after "back". */
+export async function askImages(prompts: Prompts): Promise<ImageWish | undefined> {
+  const verb = await prompts.select({
+    message: 'Images',
+    choices: [
+      { value: 'list', name: 'list them' },
+      { value: 'remove', name: 'remove some …' },
+      { value: 'prune', name: 'remove old ones …' },
+      {
+        value: 'gc',
+        name: 'free disk space',
+        description: 'The registry refuses pushes meanwhile; pulls go on.',
+      },
+      BACK,
+    ],
+  });
+  if (verb === BACK.value) return undefined;
+  if (verb === 'remove') {
+    const validate = (text: string) => text.trim() !== '' || 'Type a name, such as team/app:1.0.';
+    const message = "Which ones (team/app:1.0, team/app, 'team/*:pr-*')";
+    const names = await prompts.input({ message, validate });
+    return { operands: [verb, ...names.trim().split(/[\s,]+/)], answers: {} };
+  }
+  return { operands: [verb], answers: verb === 'prune' ? await askRules(prompts) : {} };
+}
+
+/** Asks for the two rules that matter most; the command shows what would go, and asks again. */
+async function askRules(prompts: Prompts): Promise<Answers> {
+  const { ageOf, checkAge } = await import('../../settings/validation.ts');
+  const few = await prompts.input({
+    message: 'How many images of each repository stay, the newest',
+    default: '10',
+    validate: (text) => /^[1-9]\d{0,5}$/.test(text.trim()) || 'A whole number, 1 or more.',
+  });
+  const age = await prompts.input({
+    message: 'Remove only what is older than',
+    default: '30d',
+    validate: (text) => (ageOf(text) === undefined ? `${checkAge(text)?.message}.` : true),
+  });
+  const where = 'the question';
+  return { 'keep-last': { value: Number(few), where }, 'older-than': { value: age.trim(), where } };
 }

@@ -37,7 +37,7 @@ describe.each([...BUILT])('the help of %s', (command) => {
 
 test('the usage shows every word that a command takes', () => {
   for (const [command, row] of Object.entries(OPERANDS)) {
-    const usage = /\nUsage: (.*)\n/.exec(helpText(command as Command))?.[1] ?? '';
+    const usage = /\nUsage: ((?:.+\n)+)/.exec(helpText(command as Command))?.[1] ?? '';
     const shown = 'verbs' in row ? Object.entries(row.verbs) : [['', row] as const];
     for (const [verb, operands] of shown)
       for (const word of [verb, ...operands.map(({ name }) => name)]) expect(usage, command).toContain(word);

@@ -182,7 +182,7 @@ describe('the words after a command', () => {
           expect(
             complaint(() => readArguments([...line.join(' ').split(' '), ...more])),
             `${line.join(' ')} ${more.join(' ')}`,
-          ).toMatch(/takes (no further word|one word, [A-Z]+|one name)/);
+          ).toMatch(/takes (no further word|one word, [A-Z]+|2 words at most, [A-Z]+ and [A-Z]+|one name)/);
     },
   );
 
