@@ -11,6 +11,8 @@ import { ProgramFailed } from './transform.ts';
 const BLOCK = 512;
 /** How much to read at once, in bytes. */
 const WINDOW = 65_536;
+/** The most bytes that are handed on at a time. */
+const AT_ONCE = 262_144;
 /** The longest header about a header (a long name, pax), in bytes: Go's limit, too. (go.dev/src/archive/tar/common.go, maxSpecialFileSize) */
 const EXTRA = 1_048_576;
 /** The most members in an archive, or in a layer of one; those of registry:3 have some hundred. */
@@ -55,6 +57,8 @@ interface Source {
   peek(length: number): Promise<Buffer>;
   /** Takes the next bytes; fewer at the end. */
   read(length: number): Promise<Buffer>;
+  /** Takes what is at hand of the next bytes, and no more than that many; empty at the end alone. Copies nothing. */
+  some(length: number): Promise<Buffer>;
   /** Skips so many bytes. @throws TarError if there are fewer */
   skip(length: number): Promise<void>;
 }
@@ -160,13 +164,15 @@ function fromFile(file: OpenFile, { until }: Limits): Source {
     }
     return window.subarray(at - from, at - from + length);
   };
+  const read = async (length: number) => {
+    const found = await peek(length);
+    at += found.length;
+    return found;
+  };
   return {
     peek,
-    async read(length) {
-      const found = await peek(length);
-      at += found.length;
-      return found;
-    },
+    read,
+    some: (length) => read(Math.min(length, WINDOW)),
     async skip(length) {
       if (at + length > file.size) throw new TarError(CUT_OFF);
       at += length;
@@ -177,7 +183,7 @@ function fromFile(file: OpenFile, { until }: Limits): Source {
 function fromStream(chunks: AsyncGenerator<Buffer>): Source {
   let held: Buffer = Buffer.alloc(0);
   const fill = async (length: number) => {
-    const parts = [held];
+    const parts = held.length > 0 ? [held] : [];
     let sum = held.length;
     while (sum < length) {
       const { done, value } = await chunks.next();
@@ -186,6 +192,7 @@ function fromStream(chunks: AsyncGenerator<Buffer>): Source {
       sum += value.length;
     }
     if (parts.length > 1) held = Buffer.concat(parts);
+    else held = parts[0] ?? held;
   };
   const take = (length: number) => {
     const found = held.subarray(0, length);
@@ -200,6 +207,10 @@ function fromStream(chunks: AsyncGenerator<Buffer>): Source {
     async read(length) {
       await fill(length);
       return take(length);
+    },
+    async some(length) {
+      await fill(1);
+      return take(Math.min(length, held.length));
     },
     async skip(length) {
       let left = length - take(length).length;
@@ -231,6 +242,13 @@ function partOf(source: Source, size: number): Source & { left: () => number } {
       left -= wanted;
       return found;
     },
+    async some(length) {
+      const wanted = Math.min(length, left);
+      const found = await source.some(wanted);
+      if (found.length === 0) whole(found, wanted);
+      left -= found.length;
+      return found;
+    },
     async skip(length) {
       if (length > left) throw new TarError(CUT_OFF);
       await source.skip(length);
@@ -242,7 +260,7 @@ function partOf(source: Source, size: number): Source & { left: () => number } {
 /** Yields the rest of a source, in pieces. */
 export async function* chunksOf(source: Source): AsyncGenerator<Buffer> {
   for (;;) {
-    const chunk = await source.read(WINDOW);
+    const chunk = await source.some(AT_ONCE);
     if (chunk.length === 0) return;
     yield chunk;
   }
@@ -252,9 +270,6 @@ async function packingOf(source: Source): Promise<Packing | undefined> {
   const first = await source.peek(6);
   return PACKINGS.find(({ starts }) => first.subarray(0, starts.length).equals(starts))?.program;
 }
-
-/** Bytes that gunzip hands on at a time. */
-const AT_ONCE = 262_144;
 
 /** Unpacks gzip in this process: what Node has for it is faster than the program. */
 async function* gunzipped(from: Source): AsyncGenerator<Buffer> {

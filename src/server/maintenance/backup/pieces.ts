@@ -110,7 +110,7 @@ export async function openBlob(host: Host, plan: Plan, hex: string): Promise<Ope
 }
 
 /** Bytes that are read at a time. */
-const WINDOW = 1_048_576;
+const WINDOW = 131_072;
 
 /** Yields the bytes of a file. */
 export async function* windowsOf(file: OpenFile): AsyncGenerator<Buffer> {
