@@ -50,7 +50,8 @@ export async function restore(context: Context): Promise<void> {
   setUpCalledAs(`restore ${quoted(word)}`);
   const request = await settled(context, dir, found);
   await mustFit(context, request, found);
-  const lines = backupLines(place, found, request.settings.storage);
+  const images = withImages(context, found);
+  const lines = backupLines(place, found, request.settings.storage, images);
   const plan = await preview(request, context);
   if (dry) {
     output.say(...lines, '');
@@ -58,7 +59,7 @@ export async function restore(context: Context): Promise<void> {
   }
   output.say('', ...lines, ...reviewLines(request.settings, plan.changes, request.facts, request.engine), '');
   await agree(context, 'Restore it here?', true);
-  const more = found.contents.images
+  const more = images
     ? restoring(request, context, { place, passphrase, contents: found.contents })
     : undefined;
   const outcome = await carryOut(request, context, more);
@@ -124,6 +125,10 @@ async function checked(
   await runSteps([step], output, signal);
   return found as unknown as Found;
 }
+
+/** Tells whether the images are restored: they are in the backup, and the user does not leave them out. */
+const withImages = ({ answers }: Context, { contents }: Found): boolean =>
+  contents.images && answers.images?.value !== false;
 
 function amount({ contents }: Found): string {
   const { images, repositories, bytes: size } = totals(contents);
@@ -200,15 +205,16 @@ async function settled(context: Context, dir: string, found: Found): Promise<Ser
 }
 
 /** @throws CliError (exit 2) if images are in the way, or there is no room for those of the backup */
-async function mustFit({ host }: Context, { settings }: ServerRequest, found: Found): Promise<void> {
+async function mustFit(context: Context, { settings }: ServerRequest, found: Found): Promise<void> {
   const { storage } = settings;
-  if (!found.contents.images) return;
+  const { host } = context;
+  if (!withImages(context, found)) return;
   if (await host.stat(join(storage, 'docker')))
     throw new CliError(`Images are in ${storage} already, and those of a backup are not mixed with them.`, {
       fix: [
         `Restore into another directory:   ${commandLine('--storage DIR')}`,
         `Or move them away:                ${shellLine('mv', [join(storage, 'docker'), `${storage}/docker.before`])}`,
-        `Or keep them, with a backup that was made with --no-images.`,
+        `Or keep them:                     ${commandLine('--no-images')}`,
       ],
       exitCode: 2,
     });
@@ -222,12 +228,12 @@ async function mustFit({ host }: Context, { settings }: ServerRequest, found: Fo
 }
 
 /** Returns the rows of the review that are about the backup. */
-function backupLines(place: string, found: Found, storage: string): string[] {
-  const { made, images } = found.contents;
+function backupLines(place: string, found: Found, storage: string, images: boolean): string[] {
+  const { made } = found.contents;
   const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
   return [
     row('From', `${place}, of ${made.slice(0, 16).replace('T', ' ')} UTC`),
-    row('Restores', images ? `${amount(found)}, into ${storage}` : 'no images: none are in it'),
+    row('Restores', images ? `${amount(found)}, into ${storage}` : `no images; what is in ${storage} stays`),
   ];
 }
 
@@ -242,7 +248,8 @@ function formerOf(found: Found): Former {
   };
 }
 
-function tell({ output }: Context, request: ServerRequest, found: Found, outcome: Outcome): void {
+function tell(context: Context, request: ServerRequest, found: Found, outcome: Outcome): void {
+  const { output } = context;
   const { settings } = request;
   const { site } = outcome.secrets;
   const news = clientNews(formerOf(found), settings, site);
@@ -251,9 +258,7 @@ function tell({ output }: Context, request: ServerRequest, found: Found, outcome
     ok: true,
     changed: changed(outcome.changes),
     registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
-    images,
-    repositories,
-    imageBytes: size,
+    ...(withImages(context, found) && { images, repositories, imageBytes: size }),
     client: clientLine(settings, site),
     clients: news.map((line) => line.trim()),
     ...(site && { certificates: certificateFacts(site) }),
@@ -261,7 +266,7 @@ function tell({ output }: Context, request: ServerRequest, found: Found, outcome
   const scheme = settings.tls === 'insecure' ? 'http' : 'https';
   output.say(
     '',
-    `  Your registry: ${output.paint('bold', `${scheme}://${address(settings)}`)}, with ${amount(found)}.`,
+    `  Your registry: ${output.paint('bold', `${scheme}://${address(settings)}`)}${withImages(context, found) ? `, with ${amount(found)}` : ''}`,
     '',
     ...(news.length > 0
       ? [...news, '  On each developer machine:', `    ${clientLine(settings, site)}`]

@@ -349,7 +349,7 @@ export const FLAGS = {
   to: text('DIR', 'add it to a directory of backups, which grows by what is new', ['backup'], {
     filled: true,
   }),
-  images: toggle('leave the images out: settings, CA, certificates and users alone', ['backup'], ON),
+  images: toggle('leave the images out: settings, CA, certificates and users alone', sealing, ON),
   full: toggle('show whole digests', ['image'], ofImage('list')),
   nightly: toggle('do the same every night from now on; --no-nightly ends it', ['image'], {
     ...SPOKEN,

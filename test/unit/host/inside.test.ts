@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { CliError } from '../../../src/errors.ts';
 import type { Host } from '../../../src/host/host.ts';
 import { realHost } from '../../../src/host/this-host.ts';
 import { fakeHost } from '../../helpers/fake-host.ts';
@@ -166,4 +167,51 @@ test('a directory that somebody goes on filling is an error in the end, and no e
   onTestFinished(() => void filler.kill('SIGKILL'));
   await sleep(200);
   await inside.removeTree('a').catch((error: Error) => expect(error.message).toContain('Cannot remove'));
+});
+
+describe('files below a directory that somebody else writes to', () => {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  async function* text(words: string) {
+    yield Buffer.from(words);
+  }
+  async function storage() {
+    const [root, outside] = [temporaryDirectory(), temporaryDirectory()];
+    await realHost().write(join(outside, 'secret'), 'secret', { mode: 0o600 });
+    symlinkSync(outside, join(root, 'link'));
+    symlinkSync(join(outside, 'secret'), join(root, 'file'));
+    return { root, outside, inside: realHost().inside(root) };
+  }
+
+  test('a new file, with its directories and its time', async () => {
+    const { root, inside } = await storage();
+    const modified = new Date('2025-02-03T04:05:06.000Z');
+    await inside.put('a/b/c', text('words'), { owner, modified });
+    expect(readFileSync(join(root, 'a/b/c'), 'utf8')).toBe('words');
+    expect(lstatSync(join(root, 'a/b/c'))).toMatchObject({ mtime: modified, uid: owner.uid });
+    expect(lstatSync(join(root, 'a/b')).mode & 0o777).toBe(0o755);
+    const file = await inside.open('a/b/c');
+    expect((await file?.read(1, 3))?.toString()).toBe('ord');
+    await file?.close();
+  });
+
+  test('nothing is written or read through a link, and nothing is replaced', async () => {
+    const { outside, inside } = await storage();
+    for (const path of ['link/new', 'file', 'file/new', 'link/secret'])
+      await expect(inside.put(path, text('x'), { owner }), path).rejects.toThrow('Cannot write');
+    expect(readdirSync(outside)).toEqual(['secret']);
+    expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('secret');
+    for (const path of ['file', 'link/secret', 'nowhere'])
+      expect(await inside.open(path), path).toBeUndefined();
+    await expect(inside.put('../x', text('x'), { owner })).rejects.toThrow();
+  });
+
+  test('a stream that breaks leaves no file, and its error is what is thrown', async () => {
+    const { root, inside } = await storage();
+    const broken = async function* () {
+      yield Buffer.from('half');
+      throw new CliError('the archive ends here');
+    };
+    await expect(inside.put('half', broken(), { owner })).rejects.toThrow('the archive ends here');
+    expect(existsSync(join(root, 'half'))).toBe(false);
+  });
 });
