@@ -121,7 +121,7 @@ test('one of an older version, whose service did not start with the machine, get
 });
 
 test('one whose service says nothing of the machine’s start is started by its timer alone', async () => {
-  const host = fakeHost();
+  const host = withSystemd(fakeHost());
   const nightly: typeof resource = { ...resource, service: '[Service]\n' };
   const undo = await timer.undo(nightly, host, vaultOn(host));
   await timer.apply(nightly, host);
