@@ -6,7 +6,12 @@ import { fiveCases, undoNow, vaultOn } from '../../helpers/provider-cases.ts';
 
 const name = 'registry-setup-renew';
 const paths = unitPaths({ name });
-const resource: ResourceOf<'timer'> = { kind: 'timer', name, service: '[Service]\n', timer: '[Timer]\n' };
+const resource: ResourceOf<'timer'> = {
+  kind: 'timer',
+  name,
+  service: '[Service]\n[Install]\n',
+  timer: '[Timer]\n',
+};
 
 /** The same of a person without root. */
 const own: ResourceOf<'timer'> = { ...resource, own: true };
@@ -113,4 +118,15 @@ test('one of an older version, whose service did not start with the machine, get
   expect(await timer.check(resource, host)).toBeUndefined();
   await undoNow(undo, host);
   expect(host.snapshot()).toEqual(before);
+});
+
+test('one whose service says nothing of the machine’s start is started by its timer alone', async () => {
+  const host = withSystemd(fakeHost());
+  const nightly: typeof resource = { ...resource, service: '[Service]\n' };
+  const undo = await timer.undo(nightly, host, vaultOn(host));
+  await timer.apply(nightly, host);
+  expect(await timer.check(nightly, host)).toBeUndefined();
+  expect((await host.run('systemctl', ['is-enabled', '--quiet', `${name}.service`])).code).not.toBe(0);
+  await undoNow(undo, host);
+  expect(await timer.check(nightly, host)).toMatchObject({ what: 'create' });
 });
