@@ -39,7 +39,7 @@ export async function eachOf<T>(items: T[], work: (item: T) => Promise<void>): P
 export async function repositoriesOf(reader: Reader, pattern?: Pattern): Promise<string[]> {
   const names: string[] = [];
   for await (const page of repositoryPages(reader.session))
-    names.push(...page.filter((name) => pattern?.repository(name) ?? true));
+    for (const name of page) if (pattern?.repository(name) ?? true) names.push(name);
   return names.sort();
 }
 
