@@ -1,9 +1,10 @@
 // Chooses the registry that an image command is about: the one of this machine, or the one that the user names.
 import { type Context, dirOf, mayAsk } from '../../context.ts';
-import { CliError, InputError } from '../../errors.ts';
+import { CliError, InputError, Interrupted } from '../../errors.ts';
 import type { Session } from '../../registry/session.ts';
 import { type Address, nameOf, parseAddress } from '../../settings/address.ts';
 import { givenPasswords } from '../../settings/given-passwords.ts';
+import { address } from '../../settings/settings.ts';
 import { checkPort } from '../../settings/validation.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { guard } from '../guard.ts';
@@ -21,7 +22,10 @@ export interface Chosen {
 export async function withRegistry<T>(context: Context, work: (chosen: Chosen) => Promise<T>): Promise<T> {
   const { answers } = context;
   const named = answers.host ? addressOf(context) : await onlyJoined(context);
-  if (named) return withRemote(context, named, (session) => work({ session, own: undefined }));
+  if (named)
+    return inWords(context, nameOf(named), () =>
+      withRemote(context, named, (session) => work({ session, own: undefined })),
+    );
   await guard(context);
   const [{ awaitTurn }, { loadExisting }, { withOwnSession }] = await Promise.all([
     import('../../reconcile/recover.ts'),
@@ -36,7 +40,19 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
       code: error.code,
     });
   });
-  return withOwnSession(context, own, (session) => work({ session, own }));
+  return inWords(context, address(own.settings), () =>
+    withOwnSession(context, own, (session) => work({ session, own })),
+  );
+}
+
+/** Does work that Ctrl-C ends at any place. @throws Interrupted, or CliError, in place of what a request throws */
+async function inWords<T>({ signal }: Context, name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted && !(error instanceof CliError)) throw new Interrupted();
+    throw (await import('../../images/remote.ts')).connectionError(name, error);
+  }
 }
 
 /** Reads --host and --port. @throws InputError */
