@@ -137,7 +137,7 @@ async function selectBy(
       })),
     );
     selected.push({
-      wanted: { repository: name, tags: new Set(verdict.goes), digests: new Map() },
+      wanted: { repository: name, tags: new Set(verdict.goes), digests: new Map(), spares: true },
       leaves,
       whole: false,
     });
@@ -168,7 +168,7 @@ export async function prune(context: Context): Promise<void> {
   await removeImages(context, {
     plan: (chosen) => plan(context, chosen),
     nothing: 'Nothing to remove: by these rules every image stays.',
-    clears: false,
+    named: false,
     async removed({ removals }, { settings: { dir } }) {
       const gone = removals.flatMap(({ repository, tags, along }) =>
         [...tags, ...along].map(({ tag, digest }) => `${repository}:${tag} ${digest ?? '-'}`),
