@@ -175,12 +175,16 @@ function afterLines({ removals, freed }: RemovalPlan, own: boolean): string[] {
   const empty = removals.filter(({ empties }) => empties).map(({ repository }) => repository);
   const gc = own ? commandLine('image gc') : 'on the server, registry-setup image gc';
   return [
-    ...(freed.bytes > 0 ? [`${freedText(freed)} come back with:   ${gc}`] : []),
+    ...(freed.bytes > 0 ? [`${upper(freedText(freed))} come back with:   ${gc}`] : []),
     ...(empty.length > 0
-      ? [`${empty.join(', ')} holds nothing now; the name stays in the list until then.`]
+      ? [
+          `${empty.join(', ')} ${empty.length === 1 ? 'holds nothing now; the name stays' : 'hold nothing now; the names stay'} in the list until then.`,
+        ]
       : []),
   ];
 }
+
+const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const documentOf = ({ removals, freed, whole }: RemovalPlan) => ({
   removals: removals.map(({ repository, manifests, tags, untag, along, stays }) => ({
