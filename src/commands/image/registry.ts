@@ -27,22 +27,30 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
       withRemote(context, named, (session) => work({ session, own: undefined })),
     );
   await guard(context);
-  const [{ awaitTurn }, { loadExisting }, { withOwnSession }] = await Promise.all([
+  const [{ awaitTurn }, { withOwnSession }] = await Promise.all([
     import('../../reconcile/recover.ts'),
-    import('../../server/existing.ts'),
     import('../../server/access.ts'),
   ]);
   await awaitTurn(context, dirOf(answers));
-  const own = await loadExisting(context).catch((error) => {
-    if (!(error instanceof CliError) || error.code !== 'no registry') throw error;
-    throw new CliError(error.message, {
-      fix: [...error.fix, `It is on another machine:   ${commandLine('image list --host HOST')}`],
-      code: error.code,
-    });
-  });
+  const own = await ownRegistry(
+    context,
+    `It is on another machine:   ${commandLine('image list --host HOST')}`,
+  );
   return inWords(context, address(own.settings), () =>
     withOwnSession(context, own, (session) => work({ session, own })),
   );
+}
+
+/** Returns the registry of this machine. @param elsewhere what to do if it is on another one @throws CliError if there is none */
+export async function ownRegistry(
+  context: Context,
+  elsewhere = 'It is on another machine:   run this there',
+): Promise<import('../../server/request.ts').ServerRequest> {
+  const { loadExisting } = await import('../../server/existing.ts');
+  return loadExisting(context).catch((error) => {
+    if (!(error instanceof CliError) || error.code !== 'no registry') throw error;
+    throw new CliError(error.message, { fix: [...error.fix, elsewhere], code: error.code });
+  });
 }
 
 /** Does work that Ctrl-C ends at any place. @throws Interrupted, or CliError, in place of what a request throws */

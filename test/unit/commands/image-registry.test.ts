@@ -11,17 +11,22 @@ import { listening } from '../../helpers/listening.ts';
 import { silent } from '../../helpers/run.ts';
 import { temporaryDirectory } from '../../helpers/tmp.ts';
 
-/** Lists a registry that answers to /v2/, and to the rest as it likes. */
-async function failureOf(rest: RequestListener, signal = new AbortController().signal): Promise<unknown> {
+/** Asks a registry that answers to /v2/, and to the rest as it likes. */
+async function failureOf(
+  rest: RequestListener,
+  signal = new AbortController().signal,
+  line = 'list',
+): Promise<unknown> {
   const port = await listening(
     createServer((request, reply) => (request.url === '/v2/' ? reply.end('{}') : rest(request, reply))),
   );
   const home = temporaryDirectory();
-  const { operands, answers } = readArguments(['image', 'list', '--host', `http://127.0.0.1:${port}`]);
+  const words = ['image', ...line.split(' '), '--host', `http://127.0.0.1:${port}`];
+  const { operands, answers } = readArguments(words);
   const context: Context = {
     answers: { dir: { value: join(home, 'none'), where: '--dir' }, ...answers },
     operands,
-    line: 'registry-setup image list',
+    line: 'registry-setup image',
     host: realHost(signal),
     uninterruptible: realHost(),
     output: silent(),
@@ -52,4 +57,22 @@ test.each<[string, RequestListener]>([
 test('Ctrl-C during a list is an interruption', async () => {
   const controller = new AbortController();
   expect(await failureOf(() => controller.abort(), controller.signal)).toBeInstanceOf(Interrupted);
+});
+
+/** Has team/app:1.0. */
+const small: RequestListener = (request, reply) => {
+  const { pathname } = new URL(request.url ?? '', 'http://x');
+  if (pathname === '/v2/_catalog') return reply.end('{"repositories":["team/app"]}');
+  if (pathname === '/v2/team/app/tags/list') return reply.end('{"tags":["1.0"]}');
+  return reply.writeHead(404).end();
+};
+
+test.each([
+  ['list team/app:2.0', 'team/app has no tag 2.0.'],
+  ['list team/*:v*', 'Nothing in 127.0.0.1:'],
+  ['prune --older-than 3x', '--older-than: "3x" is no age'],
+])('image %s is an error', async (line, message) => {
+  const error = await failureOf(small, undefined, line);
+  expect(error).toBeInstanceOf(CliError);
+  expect((error as CliError).message).toContain(message);
 });
