@@ -1,7 +1,9 @@
 // What is in a registry: list, remove, prune; over HTTP, from anywhere.
 // Reads what a registry holds: each manifest once, however many tags and indexes lead to it.
+import { CliError } from '../errors.ts';
 import { manifestOf, smallBlob } from '../registry/contents.ts';
 import type { Session } from '../registry/session.ts';
+import { eachOf } from './each.ts';
 import {
   type Configuration,
   dateOf,
@@ -34,6 +36,8 @@ export interface Description {
 
 /** An index may hold indexes; deeper than this, somebody plays with us. */
 const DEPTH = 4;
+/** The most manifests that an image is made of. */
+const MOST = 100_000;
 
 export function readerOf(session: Session): Reader {
   const known = new Map<string, Promise<Manifest | undefined>>();
@@ -59,15 +63,24 @@ export function readerOf(session: Session): Reader {
     return found;
   }
 
-  async function family(repository: string, top: Manifest, depth = 0): Promise<Manifest[]> {
-    if (top.children.length === 0 || depth > DEPTH) return [top];
-    const below = await Promise.all(
-      top.children.map(async ({ digest }) => {
-        const child = await manifest(repository, digest);
-        return child ? family(repository, child, depth + 1) : [];
-      }),
-    );
-    return uniqueBy([top, ...below.flat()]);
+  async function family(repository: string, top: Manifest): Promise<Manifest[]> {
+    const found = new Map([[top.digest, top]]);
+    const asked = new Set([top.digest]);
+    let level = [top];
+    for (let depth = 0; depth <= DEPTH && level.length > 0; depth++) {
+      // Each one once, however many indexes name it: a few indexes can name each other's parts millions of times.
+      const digests = [
+        ...new Set(level.flatMap(({ children }) => children.map(({ digest }) => digest))),
+      ].filter((digest) => !asked.has(digest));
+      for (const digest of digests) asked.add(digest);
+      if (asked.size > MOST)
+        throw new CliError(`${repository}@${top.digest} in ${session.name} has more than ${MOST} parts.`);
+      const below = new Map<string, Manifest | undefined>(digests.map((digest) => [digest, undefined]));
+      await eachOf(digests, async (digest) => void below.set(digest, await manifest(repository, digest)));
+      level = [...below.values()].filter((one) => one !== undefined && !found.has(one.digest)) as Manifest[];
+      for (const one of level) found.set(one.digest, one);
+    }
+    return [...found.values()];
   }
 
   const configuration = async (repository: string, { kind, config }: Manifest) =>
@@ -80,15 +93,18 @@ export function readerOf(session: Session): Reader {
 
   async function describe(repository: string, top: Manifest): Promise<Description> {
     const all = await family(repository, top);
-    const found = await Promise.all(all.map((one) => configuration(repository, one)));
+    const configurations = new Map<Manifest, Configuration | undefined>();
+    await eachOf(all, async (one) => void configurations.set(one, await configuration(repository, one)));
     const named = new Map(
       all.flatMap(({ children }) => children.map(({ digest, platform }) => [digest, platform])),
     );
-    const platforms = all.flatMap(({ digest, kind }, i) =>
-      kind === 'image' ? ((named.has(digest) ? named.get(digest) : found[i]?.platform) ?? []) : [],
+    const platforms = all.flatMap((one) =>
+      one.kind === 'image'
+        ? ((named.has(one.digest) ? named.get(one.digest) : configurations.get(one)?.platform) ?? [])
+        : [],
     );
     const dates = [
-      ...found.map((one) => one?.created),
+      ...[...configurations.values()].map((one) => one?.created),
       ...all.map(({ annotations }) => dateOf(annotations['org.opencontainers.image.created'])),
     ].filter((date) => date !== undefined);
     return {
@@ -101,11 +117,7 @@ export function readerOf(session: Session): Reader {
     };
   }
 
-  return { session, manifest, family: (repository, top) => family(repository, top), describe, configuration };
-}
-
-function uniqueBy<T extends { digest: string }>(all: T[]): T[] {
-  return [...new Map(all.map((one) => [one.digest, one])).values()];
+  return { session, manifest, family, describe, configuration };
 }
 
 /** Returns everything that takes room for these manifests: themselves, their configurations and layers, each once. */

@@ -1,7 +1,7 @@
 // Takes stock of a registry: every tag, what it stands for, and what all of it takes together.
 import { repositoryPages, tagsOf } from '../registry/contents.ts';
-import { CONNECTIONS } from '../registry/session.ts';
 import { type Description, partsOf, type Reader } from './contents.ts';
+import { eachOf } from './each.ts';
 import type { Manifest } from './manifest.ts';
 import type { Pattern } from './pattern.ts';
 
@@ -26,20 +26,11 @@ export interface Inventory {
 /** Told while it reads. */
 export type Progress = (done: number, of: number) => void;
 
-/** Does the work for each item, some at a time; stops at the first failure. */
-export async function eachOf<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) await work(items[next++] as T);
-  };
-  await Promise.all(Array.from({ length: Math.min(CONNECTIONS, items.length) }, worker));
-}
-
 /** Returns the names of the repositories that a pattern takes, sorted; of all without one. @throws as repositoryPages */
 export async function repositoriesOf(reader: Reader, pattern?: Pattern): Promise<string[]> {
   const names: string[] = [];
   for await (const page of repositoryPages(reader.session))
-    names.push(...page.filter((name) => pattern?.repository(name) ?? true));
+    for (const name of page) if (pattern?.repository(name) ?? true) names.push(name);
   return names.sort();
 }
 

@@ -1,5 +1,6 @@
 // What names images: `team/app:1.0`, `team/app@sha256:…`, `team/app`, and patterns: `team/*:pr-*`.
 import { InputError } from '../errors.ts';
+import { NAME, TAG } from '../registry/contents.ts';
 import { DIGEST } from './manifest.ts';
 
 export interface Reference {
@@ -9,10 +10,6 @@ export interface Reference {
   tag?: string;
   digest?: string;
 }
-
-/** A part of a repository's name, and a tag. (distribution-spec, "Pulling manifests": `<name>`, `<reference>`) */
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** Tells whether a word is a pattern, and not the name of one thing. */
 export const isPattern = (word: string): boolean => /[*?]/.test(word);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { ask, type Credentials, type Endpoint, STRANGER } from '../registry/http.ts';
+import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { openSession, type Session } from '../registry/session.ts';
 import { type Address, nameOf } from '../settings/address.ts';
@@ -175,15 +175,27 @@ function notReached(remote: Remote, name: string, error: unknown): CliError {
       why,
       fix: [`Make it trust the registry:   ${join}`, ...(remote.name ? [] : ['Or name its CA:   --ca FILE'])],
     });
-  const known: Record<string, string> = {
-    ENOTFOUND: 'is not known to the name server',
-    ECONNREFUSED: 'refuses the connection: nothing listens there',
-    ETIMEDOUT: 'does not answer',
-    EHOSTUNREACH: 'cannot be reached from here',
-    ENETUNREACH: 'cannot be reached from here',
-  };
-  return new CliError(`${name} ${known[code] ?? 'cannot be used'}.`, {
+  return new CliError(`${name} ${failureOf(code) ?? 'cannot be used'}.`, {
     why,
     fix: otherPort(remote),
   });
+}
+
+const FAILURES: [RegExp, string][] = [
+  [/^ENOTFOUND$/, 'is not known to the name server'],
+  [/^ECONNREFUSED$/, 'refuses the connection: nothing listens there'],
+  [/^ETIMEDOUT$/, 'does not answer'],
+  [/^(EHOSTUNREACH|ENETUNREACH)$/, 'cannot be reached from here'],
+  [/^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_.*)$/, 'broke off the connection'],
+  [/^HPE_/, 'does not speak HTTP as a registry does'],
+  [new RegExp(`^${TOO_LONG}$`), 'sends a longer answer than a registry does'],
+];
+
+/** Returns what a registry does, from the code of an error of its connection. */
+const failureOf = (code: string): string | undefined => FAILURES.find(([pattern]) => pattern.test(code))?.[1];
+
+/** Returns an error of a connection to a registry in the user's words, and every other error as it is. */
+export function connectionError(name: string, error: unknown): unknown {
+  const what = error instanceof CliError ? undefined : failureOf(codeOf(error));
+  return what ? new CliError(`${name} ${what}.`, { why: (error as Error).message }) : error;
 }

@@ -18,6 +18,8 @@ export interface Wanted {
   tags: Set<string>;
   /** Digests that were named themselves. */
   digests: Map<string, Manifest[]>;
+  /** Only what is wanted goes: an image with another tag stays, even if its registry deletes no tag alone. */
+  spares?: true;
 }
 
 /** What a removal does in one repository. */
@@ -57,7 +59,7 @@ export function attachedTo(tag: string): string | undefined {
  * @param leaves every tag of the repository
  */
 export function planRemoval(
-  { repository, tags: named, digests }: Wanted,
+  { repository, tags: named, digests, spares }: Wanted,
   leaves: Leaf[],
   { untag }: Abilities,
 ): Removal {
@@ -100,8 +102,8 @@ export function planRemoval(
       .map(({ tag }) => tag);
     if (same.length === 0 && part.length === 0) dropped.add(digest);
     else if (untag) untagged.push(leaf.tag);
-    // Deleting it would take it out of an index that stays.
-    else if (part.length > 0) stays.push({ tag: leaf.tag, for: part });
+    // Deleting it would take it out of an index that stays, or take a tag along that has to stay.
+    else if (part.length > 0 || spares) stays.push({ tag: leaf.tag, for: [...same, ...part] });
     else {
       dropped.add(digest);
       along.push(...same.map((tag) => ({ tag, digest, unnamed: true })));

@@ -89,7 +89,9 @@ export function tagLines({ tags }: Repository, full: boolean, width: number, now
   );
 }
 
-const count = (number: number, one: string, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+/** Returns `1 tag`, `3 tags`. */
+export const count = (number: number, one: string, many = `${one}s`): string =>
+  `${number} ${number === 1 ? one : many}`;
 
 /** Returns `3 repositories, 12 tags, 340 MB (what images share is counted once)`. */
 export function totalLine({ repositories, bytes: sum }: Inventory): string {
@@ -170,7 +172,7 @@ export function tagCount({ removals, whole }: RemovalPlan): string {
 
 /** Returns `120 MB`, or `at most 120 MB` if other images may share it. */
 export const freedText = ({ bytes: sum, exact }: RemovalPlan['freed']): string =>
-  exact ? bytes(sum) : `At most ${bytes(sum)}`;
+  exact ? bytes(sum) : `at most ${bytes(sum)}`;
 
 /** Returns what a removal does, a line for each tag. */
 export function removalLines({ removals, freed }: RemovalPlan): string[] {

@@ -30,10 +30,28 @@ export function codesOf({ body }: Pick<Reply, 'body'>): string[] {
 /** The most names of one page: what a registry allows unless its configuration says otherwise. (`catalog.maxentries`) */
 const PAGE = 1_000;
 
-/** Reads a list page by page. @param key the name of the list in each page @throws Refused; as ask */
-async function* pages(session: Session, path: string, key: string, doing: string): AsyncGenerator<string[]> {
+/** A repository's name, and a tag. (distribution-spec, "Pulling manifests": `<name>`, `<reference>`) */
+export const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
+/** The most bytes of one list: millions of names. A page counts with 1 000 more, so that small ones end, too. */
+const MOST = 128 * 1024 * 1024;
+
+/** What is listed. */
+interface List {
+  path: string;
+  /** The name of the list in each page. */
+  key: string;
+  /** What a name looks like. Others are left out: nothing can be asked by them, and a terminal may act on them. */
+  valid: RegExp;
+  doing: string;
+}
+
+/** Reads a list page by page. @throws Refused; CliError if it never ends; as ask */
+async function* pages(session: Session, { path, key, valid, doing }: List): AsyncGenerator<string[]> {
   let next: string | undefined = `${path}?n=${PAGE}`;
   let last = '';
+  let read = 0;
   while (next) {
     let reply: Reply = await session.request('GET', next);
     // The registry allows fewer at a time; without a number it decides.
@@ -42,7 +60,11 @@ async function* pages(session: Session, path: string, key: string, doing: string
     if (reply.status === 404) return;
     if (reply.status !== 200) throw new Refused(session, doing, reply);
     const names = namesIn(reply, key);
-    if (names.length > 0) yield names;
+    read += reply.body.length + 1_000;
+    if (read > MOST)
+      throw new CliError(`${session.name} does not come to an end when it is asked to ${doing}.`);
+    const known = names.filter((name) => valid.test(name));
+    if (known.length > 0) yield known;
     const link = /<([^>]+)>;\s*rel="?next/.exec(String(reply.headers.link ?? ''))?.[1];
     // A page that ends where the one before ended would go on for ever.
     const end = names.at(-1) ?? '';
@@ -69,14 +91,14 @@ function namesIn({ body }: Reply, key: string): string[] {
 
 /** Returns the names of the repositories, page by page. @throws Refused; as ask */
 export const repositoryPages = (session: Session): AsyncGenerator<string[]> =>
-  pages(session, '/v2/_catalog', 'repositories', 'list its repositories');
+  pages(session, { path: '/v2/_catalog', key: 'repositories', valid: NAME, doing: 'list its repositories' });
 
 /** Returns the tags of a repository; none if it does not exist. @throws Refused; as ask */
 export async function tagsOf(session: Session, repository: string): Promise<string[]> {
   const all: string[] = [];
   const path = `/v2/${repository}/tags/list`;
-  for await (const names of pages(session, path, 'tags', `list the tags of ${repository}`))
-    all.push(...names);
+  const list = { path, key: 'tags', valid: TAG, doing: `list the tags of ${repository}` };
+  for await (const names of pages(session, list)) for (const name of names) all.push(name);
   return all;
 }
 

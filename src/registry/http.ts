@@ -64,7 +64,7 @@ export interface Ask {
 const MOST = 16 * 1024 * 1024;
 
 /** The reply is longer than anything that a registry has to say. */
-const TOO_LONG = 'REPLY_TOO_LONG';
+export const TOO_LONG = 'REPLY_TOO_LONG';
 
 /**
  * Sends one request and returns the whole reply. Sends a GET once more if its connection breaks. (RFC 9110, 9.2.2)

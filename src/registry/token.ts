@@ -50,11 +50,22 @@ export async function fetchToken(
     throw tokenServerError(url.href, error);
   });
   if (reply.status !== 200) return reply;
-  const { token, access_token: other } = JSON.parse(reply.body.toString()) as {
-    token?: string;
-    access_token?: string;
-  };
-  return token ?? other ?? '';
+  const token = tokenIn(reply);
+  if (token !== undefined) return token;
+  throw new CliError(`The token server ${url.href} answers without a token.`, {
+    why: 'What it sends is not as a registry expects it: {"token": "…"}.',
+  });
+}
+
+/** Returns the token of a reply; empty if it holds none, undefined if it can be none. (distribution-spec, auth/token; RFC 6750, 2.1) */
+function tokenIn({ body }: Reply): string | undefined {
+  try {
+    const { token, access_token: other } = JSON.parse(body.toString()) as Record<string, unknown>;
+    const found = token ?? other ?? '';
+    return typeof found === 'string' && /^[\x21-\x7e]*$/.test(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends one request as a client does: if the registry wants a token, fetches it and repeats the request. @throws as ask, tokenServer */

@@ -1,6 +1,7 @@
 // `registry-setup image gc`: frees what no image needs any more, while nobody can push.
 import { type Context, dirOf, isOn } from '../../context.ts';
 import { CliError } from '../../errors.ts';
+import { count } from '../../images/screens.ts';
 import { applyOrUndo } from '../../reconcile/reconcile.ts';
 import { awaitTurn, openRun } from '../../reconcile/recover.ts';
 import { loadExisting } from '../../server/existing.ts';
@@ -22,6 +23,7 @@ import { commandLine } from '../../terminal/command.ts';
 import { bytes, SYMBOL } from '../../terminal/output.ts';
 import { agree } from '../consent.ts';
 import { guard } from '../guard.ts';
+import { ownRegistry } from './registry.ts';
 
 export async function gc(context: Context): Promise<void> {
   const { output, answers } = context;
@@ -32,7 +34,7 @@ export async function gc(context: Context): Promise<void> {
     });
   await guard(context);
   await awaitTurn(context, dirOf(answers));
-  const request = await loadExisting(context);
+  const request = await ownRegistry(context);
   const untagged = isOn(context, 'untagged')
     ? await (await import('./untagged.ts')).untaggedHere(context, request)
     : [];
@@ -66,10 +68,15 @@ function garbageLines({ blobs, bytes: sum, empty, uploads }: Garbage, untagged: 
   return [
     row(
       'Frees',
-      `${bytes(sum)}: ${blobs.length} blobs that no image needs${uploads.length > 0 ? `, ${uploads.length} uploads that were given up` : ''}`,
+      `${bytes(sum)}: ${count(blobs.length, 'blob')} that no image needs${uploads.length > 0 ? `, ${count(uploads.length, 'upload')} that ${uploads.length === 1 ? 'was' : 'were'} given up` : ''}`,
     ),
     ...(untagged > 0
-      ? [row('Removes', `${untagged} manifests that no tag leads to, and frees what they alone need`)]
+      ? [
+          row(
+            'Removes',
+            `${count(untagged, 'manifest')} that no tag leads to, and frees what nothing else needs`,
+          ),
+        ]
       : []),
     ...empty.map((name, i) => row(i === 0 ? 'Forgets' : '', `${name}, which holds nothing`)),
   ];
@@ -124,7 +131,7 @@ export async function collect(context: Context, { whole, untagged = false }: Wha
     );
   if (freed.repositories.length > 0) output.say(`Gone from the list: ${freed.repositories.join(', ')}.`);
   output.say(
-    `Freed ${bytes(freed.bytes)}: ${freed.blobs} blobs.`,
+    `Freed ${bytes(freed.bytes)}: ${count(freed.blobs, 'blob')}.`,
     `What is left:   ${commandLine('image list')}`,
   );
   return freed;

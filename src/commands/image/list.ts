@@ -3,7 +3,8 @@ import { type Context, isOn } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { readerOf } from '../../images/contents.ts';
 import { type Inventory, repositoriesOf, takeStock } from '../../images/inventory.ts';
-import { isPattern, type Pattern, readPattern } from '../../images/pattern.ts';
+import { missingImage } from '../../images/missing.ts';
+import { isPattern, type Pattern, readPattern, readReference } from '../../images/pattern.ts';
 import { listLines, tagLines, totalLine } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
 import { note } from '../../server/notes.ts';
@@ -24,7 +25,10 @@ async function show(context: Context, { session, own }: Chosen): Promise<void> {
   if (word !== undefined && names.length === 0) throw await nothingFound(session, word);
   const progress = progressLine(output, 'tags');
   const stock = await takeStock(reader, names, pattern, progress.show).finally(progress.end);
+  // Repositories without a tag that matches are not what was asked for.
+  if (pattern?.hasTag) stock.repositories = stock.repositories.filter(({ tags }) => tags.length > 0);
   const { repositories, bytes } = stock;
+  if (pattern && repositories.length === 0) throw await noSuchTag(session, pattern);
   const tags = repositories.flatMap((one) => one.tags).length;
   if (own && word === undefined)
     await note(host, own.settings.dir, {
@@ -62,6 +66,15 @@ const asJson = ({ name, tags }: Inventory['repositories'][number]) => ({
     created: description?.created?.toISOString() ?? null,
   })),
 });
+
+/** Returns the error for a tag, or a pattern of tags, that no repository has which is there. */
+async function noSuchTag(session: Session, pattern: Pattern): Promise<CliError> {
+  const { text } = pattern;
+  if (!isPattern(text)) return missingImage(session, readReference(text, session.name));
+  return new CliError(`Nothing in ${session.name} matches ${text}.`, {
+    fix: `All of them:   ${commandLine('image list')}`,
+  });
+}
 
 /** Returns the error for a name or a pattern that finds nothing; it names the nearest one. */
 async function nothingFound(session: Session, word: string): Promise<CliError> {

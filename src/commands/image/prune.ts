@@ -6,6 +6,7 @@ import { repositoriesOf, takeStock } from '../../images/inventory.ts';
 import { type Pattern, readPattern, readTagPatterns } from '../../images/pattern.ts';
 import { planRemovals, type RemovalPlan } from '../../images/plan.ts';
 import { judge, type Rules } from '../../images/rules.ts';
+import { count } from '../../images/screens.ts';
 import type { Selected } from '../../images/select.ts';
 import { loadExisting } from '../../server/existing.ts';
 import { tagTimes } from '../../server/maintenance/storage.ts';
@@ -13,10 +14,10 @@ import { logRemoved, note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { carryOut } from '../../server/run.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { ageOf } from '../../settings/validation.ts';
+import { ageOf, checkAge } from '../../settings/validation.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
-import type { Chosen } from './registry.ts';
+import { type Chosen, ownRegistry } from './registry.ts';
 import { removeImages } from './removal.ts';
 
 /** The rules as they are in the settings. */
@@ -37,10 +38,12 @@ function spokenPolicy({ answers }: Context): Policy | undefined {
   return Object.keys(policy).length > 0 ? policy : undefined;
 }
 
-/** @throws InputError if no rule says how old, or how many */
+/** @throws InputError if no rule says how old, or how many, or if an age is none */
 function mustSay(policy: Policy | undefined, context: Context): Policy {
   const { answers } = context;
   const { keepLast, olderThan, untagged } = policy ?? {};
+  const wrong = olderThan === undefined ? undefined : checkAge(olderThan);
+  if (wrong) throw new InputError([{ where: answers['older-than']?.where ?? '--older-than', ...wrong }]);
   if (policy && keepLast === 0 && olderThan === undefined && !isOn(context, 'yes'))
     throw new InputError([
       {
@@ -105,7 +108,7 @@ async function plan(context: Context, { session, own }: Chosen): Promise<Removal
   if (own && policy.untagged) await addUntagged(context, own, reader, selected, names);
   if (undated.length > 0)
     output.say(
-      `${undated.length} tags stay because nothing tells how old they are: ${undated.slice(0, 3).join(', ')}${undated.length > 3 ? ', …' : ''}`,
+      `${count(undated.length, 'tag')} ${undated.length === 1 ? 'stays' : 'stay'}, of unknown age: ${undated.slice(0, 3).join(', ')}${undated.length > 3 ? ', …' : ''}`,
     );
   return planRemovals(reader, selected);
 }
@@ -137,7 +140,7 @@ async function selectBy(
       })),
     );
     selected.push({
-      wanted: { repository: name, tags: new Set(verdict.goes), digests: new Map() },
+      wanted: { repository: name, tags: new Set(verdict.goes), digests: new Map(), spares: true },
       leaves,
       whole: false,
     });
@@ -162,13 +165,13 @@ async function addUntagged(
 
 export async function prune(context: Context): Promise<void> {
   const nightly = context.answers.nightly?.value;
-  if (nightly !== undefined) mustBeHere(context);
+  if (nightly !== undefined) await mustBeHere(context);
   if (nightly === false) return setPolicy(context, undefined);
   if (nightly) mustSay(spokenPolicy(context), context);
   await removeImages(context, {
     plan: (chosen) => plan(context, chosen),
     nothing: 'Nothing to remove: by these rules every image stays.',
-    clears: false,
+    named: false,
     async removed({ removals }, { settings: { dir } }) {
       const gone = removals.flatMap(({ repository, tags, along }) =>
         [...tags, ...along].map(({ tag, digest }) => `${repository}:${tag} ${digest ?? '-'}`),
@@ -180,12 +183,14 @@ export async function prune(context: Context): Promise<void> {
   if (nightly && !isOn(context, 'dry-run')) await setPolicy(context, spokenPolicy(context));
 }
 
-/** @throws InputError if another registry is named: what runs every night runs on the server */
-function mustBeHere({ answers }: Context): void {
-  if (answers.host)
+/** @throws InputError, CliError if the registry is another one than that of this machine: what runs every night runs on the server */
+async function mustBeHere(context: Context): Promise<void> {
+  if (context.answers.host)
     throw new InputError([
       { where: '--nightly', message: 'works on the server itself', fix: 'On the server, without --host.' },
     ]);
+  // A machine that has joined one registry uses that one: nothing may be removed there before this fails.
+  await ownRegistry(context);
 }
 
 /** Makes a timer remove images by these rules every night; without rules, takes the timer away. */

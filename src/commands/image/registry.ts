@@ -1,9 +1,10 @@
 // Chooses the registry that an image command is about: the one of this machine, or the one that the user names.
 import { type Context, dirOf, mayAsk } from '../../context.ts';
-import { CliError, InputError } from '../../errors.ts';
+import { CliError, InputError, Interrupted } from '../../errors.ts';
 import type { Session } from '../../registry/session.ts';
 import { type Address, nameOf, parseAddress } from '../../settings/address.ts';
 import { givenPasswords } from '../../settings/given-passwords.ts';
+import { address } from '../../settings/settings.ts';
 import { checkPort } from '../../settings/validation.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { guard } from '../guard.ts';
@@ -21,22 +22,45 @@ export interface Chosen {
 export async function withRegistry<T>(context: Context, work: (chosen: Chosen) => Promise<T>): Promise<T> {
   const { answers } = context;
   const named = answers.host ? addressOf(context) : await onlyJoined(context);
-  if (named) return withRemote(context, named, (session) => work({ session, own: undefined }));
+  if (named)
+    return inWords(context, nameOf(named), () =>
+      withRemote(context, named, (session) => work({ session, own: undefined })),
+    );
   await guard(context);
-  const [{ awaitTurn }, { loadExisting }, { withOwnSession }] = await Promise.all([
+  const [{ awaitTurn }, { withOwnSession }] = await Promise.all([
     import('../../reconcile/recover.ts'),
-    import('../../server/existing.ts'),
     import('../../server/access.ts'),
   ]);
   await awaitTurn(context, dirOf(answers));
-  const own = await loadExisting(context).catch((error) => {
+  const own = await ownRegistry(
+    context,
+    `It is on another machine:   ${commandLine('image list --host HOST')}`,
+  );
+  return inWords(context, address(own.settings), () =>
+    withOwnSession(context, own, (session) => work({ session, own })),
+  );
+}
+
+/** Returns the registry of this machine. @param elsewhere what to do if it is on another one @throws CliError if there is none */
+export async function ownRegistry(
+  context: Context,
+  elsewhere = 'It is on another machine:   run this there',
+): Promise<import('../../server/request.ts').ServerRequest> {
+  const { loadExisting } = await import('../../server/existing.ts');
+  return loadExisting(context).catch((error) => {
     if (!(error instanceof CliError) || error.code !== 'no registry') throw error;
-    throw new CliError(error.message, {
-      fix: [...error.fix, `It is on another machine:   ${commandLine('image list --host HOST')}`],
-      code: error.code,
-    });
+    throw new CliError(error.message, { fix: [...error.fix, elsewhere], code: error.code });
   });
-  return withOwnSession(context, own, (session) => work({ session, own }));
+}
+
+/** Does work that Ctrl-C ends at any place. @throws Interrupted, or CliError, in place of what a request throws */
+async function inWords<T>({ signal }: Context, name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted && !(error instanceof CliError)) throw new Interrupted();
+    throw (await import('../../images/remote.ts')).connectionError(name, error);
+  }
 }
 
 /** Reads --host and --port. @throws InputError */

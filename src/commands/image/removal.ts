@@ -20,8 +20,11 @@ interface Wish {
   plan(chosen: Chosen): Promise<RemovalPlan>;
   /** Said if nothing is to go. */
   nothing: string;
-  /** Repositories that were named go as a whole, with their directory: on the server, while nobody can push. */
-  clears: boolean;
+  /**
+   * The user has named what goes, and hears of what cannot go as of an error. Repositories that were named go as a whole, with their
+   * directory: on the server, while nobody can push.
+   */
+  named: boolean;
   /** Told what was removed from the registry of this machine. */
   removed?(found: RemovalPlan, own: ServerRequest): Promise<void>;
 }
@@ -29,7 +32,7 @@ interface Wish {
 /** Removes images, or shows what would go. @throws CliError; as Reader */
 export async function removeImages(
   context: Context,
-  { plan, nothing, clears, removed = async () => {} }: Wish,
+  { plan, nothing, named, removed = async () => {} }: Wish,
 ): Promise<void> {
   const { output } = context;
   const dry = isOn(context, 'dry-run');
@@ -39,7 +42,7 @@ export async function removeImages(
   const look = async (chosen: Chosen): Promise<RemovalPlan> => {
     own = chosen.own;
     const found = await plan(chosen);
-    whole = own && clears ? found.whole : [];
+    whole = own && named ? found.whole : [];
     return found;
   };
   const carry = (found: RemovalPlan, session: Session) => {
@@ -49,7 +52,7 @@ export async function removeImages(
   let found: RemovalPlan;
   if (dry || asks) {
     found = await withRegistry(context, look);
-    if (isNothing(found, whole)) return none(context, found, nothing, own);
+    if (isNothing(found, whole)) return none(context, named ? found.removals : [], nothing, own);
     const lines = removalLines(found);
     output.out(...(dry ? lines : shortened(lines)));
     if (dry) return output.json({ ok: true, dryRun: true, ...documentOf(found) });
@@ -65,7 +68,7 @@ export async function removeImages(
       if (!isNothing(planned, whole)) await carry(planned, chosen.session);
       return planned;
     });
-    if (isNothing(found, whole)) return none(context, found, nothing, own);
+    if (isNothing(found, whole)) return none(context, named ? found.removals : [], nothing, own);
   }
   output.say(`Removed ${tagCount(found)}.`);
   if (own) await removed(found, own);
@@ -86,12 +89,12 @@ const isNothing = ({ removals }: RemovalPlan, whole: string[]): boolean =>
 /** Ends without a removal. @throws CliError (exit 2) if what was named cannot go */
 async function none(
   context: Context,
-  { removals }: RemovalPlan,
+  named: RemovalPlan['removals'],
   text: string,
   own: ServerRequest | undefined,
 ): Promise<void> {
   const { output } = context;
-  for (const { repository, stays } of removals) {
+  for (const { repository, stays } of named) {
     const [first] = stays;
     if (first) throw cannotGo(repository, first);
   }
@@ -172,12 +175,16 @@ function afterLines({ removals, freed }: RemovalPlan, own: boolean): string[] {
   const empty = removals.filter(({ empties }) => empties).map(({ repository }) => repository);
   const gc = own ? commandLine('image gc') : 'on the server, registry-setup image gc';
   return [
-    ...(freed.bytes > 0 ? [`${freedText(freed)} come back with:   ${gc}`] : []),
+    ...(freed.bytes > 0 ? [`${upper(freedText(freed))} come back with:   ${gc}`] : []),
     ...(empty.length > 0
-      ? [`${empty.join(', ')} holds nothing now; the name stays in the list until then.`]
+      ? [
+          `${empty.join(', ')} ${empty.length === 1 ? 'holds nothing now; the name stays' : 'hold nothing now; the names stay'} in the list until then.`,
+        ]
       : []),
   ];
 }
+
+const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const documentOf = ({ removals, freed, whole }: RemovalPlan) => ({
   removals: removals.map(({ repository, manifests, tags, untag, along, stays }) => ({

@@ -12,5 +12,5 @@ export const remove = (context: Context): Promise<void> =>
       return planRemovals(reader, await select(reader, context.operands));
     },
     nothing: 'Nothing to remove.',
-    clears: true,
+    named: true,
   });

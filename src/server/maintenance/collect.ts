@@ -6,6 +6,7 @@ import type { NativeInfo } from '../../engines/native.ts';
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
 import { runAs } from '../../host/run-as.ts';
+import { count } from '../../images/screens.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -111,7 +112,7 @@ export function collectStep(request: Of, host: Host, whole: string[], done: (fre
       for (const name of whole) await mustRemove(host, storage, name);
       // Pushes since the first look have added to it, or taken from it.
       const garbage = await findGarbage(request, host);
-      report(`${garbage.blobs.length} blobs, ${bytes(garbage.bytes)}`);
+      report(`${count(garbage.blobs.length, 'blob')}, ${bytes(garbage.bytes)}`);
       const sizes = new Map<string, number>();
       for (const digest of garbage.blobs) sizes.set(digest, await blobBytes(inside, digest));
       if (garbage.blobs.length > 0) await collected(request, host, []);

@@ -1,5 +1,5 @@
 // Tells what the registry holds, and what keeps it small; pure text.
-import { ago } from '../../images/screens.ts';
+import { ago, count } from '../../images/screens.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
@@ -31,7 +31,7 @@ export function maintenanceLines(
       ? [
           row(
             '',
-            `${counted.repositories} repositories, ${counted.tags} tags, ${bytes(counted.bytes)}; counted ${since(counted.at, now)} (${commandLine('image list')})`,
+            `${count(counted.repositories, 'repository', 'repositories')}, ${count(counted.tags, 'tag')}, ${bytes(counted.bytes)}; counted ${since(counted.at, now)} (${commandLine('image list')})`,
           ),
         ]
       : []),

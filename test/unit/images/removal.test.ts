@@ -38,6 +38,21 @@ const remove = (leaves: Leaf[], tags: string[], abilities = REGISTRY_3, named: M
   return { ...plan, manifests: plan.manifests.map(({ digest }) => digest) };
 };
 
+test('a rule never takes a tag along that it did not choose: then the image stays', () => {
+  const wanted = { repository: 'r', tags: new Set(['old']), digests: new Map(), spares: true as const };
+  const leaves: Leaf[] = [
+    { tag: 'old', family: [a] },
+    { tag: 'release', family: [a] },
+  ];
+  expect(planRemoval(wanted, leaves, REGISTRY_2)).toMatchObject({
+    manifests: [],
+    tags: [],
+    along: [],
+    stays: [{ tag: 'old', for: ['release'] }],
+  });
+  expect(planRemoval(wanted, leaves, REGISTRY_3)).toMatchObject({ untag: ['old'], stays: [] });
+});
+
 describe('a tag', () => {
   test('goes with its image', () => {
     const plan = remove(

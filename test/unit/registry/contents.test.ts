@@ -125,3 +125,25 @@ test('an answer without end is not read into memory', async () => {
   });
   await expect(manifestOf(session, 'app', 'latest')).rejects.toMatchObject({ code: 'REPLY_TOO_LONG' });
 });
+
+test('names that are none are left out: a terminal would act on them, and nothing can be asked by them', async () => {
+  const odd = ['a b', '../etc', 'x?y', '\u001b[31mred', 'c1\u009b31m', 'grün', ''];
+  const session = await serve((_, response) => {
+    response.end(JSON.stringify({ repositories: ['team/app', ...odd], tags: ['1.0', ...odd, 'a/b'] }));
+  });
+  const names: string[] = [];
+  for await (const page of repositoryPages(session)) names.push(...page);
+  expect(names).toEqual(['team/app']);
+  expect(await tagsOf(session, 'team/app')).toEqual(['1.0']);
+});
+
+test('a list that never ends is given up', async () => {
+  let page = 0;
+  const filler = 'x'.repeat(14 * 1024 * 1024);
+  const session = await serve((_, response) => {
+    page++;
+    response.setHeader('link', `</v2/app/tags/list?last=${page}>; rel="next"`);
+    response.end(JSON.stringify({ filler, tags: [`t${String(page).padStart(9, '0')}`] }));
+  });
+  await expect(tagsOf(session, 'app')).rejects.toThrow('does not come to an end');
+});

@@ -51,6 +51,17 @@ describe('a token', () => {
     expect(asked).toEqual([`/auth?${query}&account=ann ann:pw`]);
   });
 
+  test.each(['no JSON', 'null', '{"token":{}}', '{"token":"T\\r\\nhost: x"}'])(
+    'is none if the token server answers %s',
+    async (text) => {
+      const port = await listening(createServer((_, reply) => reply.end(text)));
+      const at = await registry(`http://reg.example:${port}/auth`);
+      const error = await call(at, 'GET', '/v2/', { credentials: ann }).catch((error) => error);
+      expect(error).toBeInstanceOf(CliError);
+      expect(error.message).toMatch('answers without a token');
+    },
+  );
+
   test('is requested without a login if there is none', async () => {
     const asked: string[] = [];
     const at = await registry(`http://reg.example:${await tokenServer(asked)}/auth`);
