@@ -166,13 +166,13 @@ export function readArguments(argv: string[]): Invocation {
     problems.push(...twice(answers[name], answer));
     answers[name] = together(answers[name], answer);
   }
+  if (asHelp) answers.help = { value: true, where: 'help' };
   const operands = named ? words.slice(1) : words;
   const [word] = words;
   if (!named && command === 'setup' && word !== undefined) problems.push(unknownCommand(word));
   else problems.push(...readWords(command, operands, answers));
   problems.push(...apart(answers));
   if (problems.length > 0) throw new InputError(problems.map((problem) => withoutSecret(problem, secret)));
-  if (asHelp) answers.help = { value: true, where: 'help' };
   return { command, operands, answers };
 }
 

@@ -100,7 +100,9 @@ export function readWords(command: Command, words: string[], answers: Answers): 
   const call = readCall(command, words);
   if (!call)
     return row && hasVerbs(row) ? [unknownVerb(command, words[0] ?? '', Object.keys(row.verbs))] : [];
-  const problems = [...strayWords(command, call), ...missingWord(call)];
+  // A user who asks for help need not know what to type.
+  const asks = answers.help?.value === true || answers.version?.value === true;
+  const problems = [...strayWords(command, call), ...(asks ? [] : missingWord(call))];
   call.operands.forEach(({ name, flag: meant }, i) => {
     const word = call.words[i];
     if (!meant || word === undefined) return;

@@ -38,7 +38,7 @@ test.each(BUILT.map((command) => (command === 'setup' ? '' : command)))('%s --he
 });
 
 test('help as a word', async () => {
-  for (const line of ['help', 'help uninstall', 'help user add']) {
+  for (const line of ['help', 'help uninstall', 'help user add', 'help restore', 'help image show']) {
     const [, command = ''] = line.split(' ');
     expect(await run(line)).toEqual(await run(`${command} --help`));
   }

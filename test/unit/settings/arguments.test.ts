@@ -200,6 +200,7 @@ describe('the words after a command', () => {
           /takes words like [A-Z]+/,
         );
       expect(complaint(() => readArguments(call.split(' ')))).toContain('needs REF');
+      expect(readArguments([...call.split(' '), '--help']).answers.help?.value).toBe(true);
     },
   );
 
