@@ -1,5 +1,7 @@
 // `registry-setup image list | show | remove | prune | gc | save | load | copy`: what is in the registry, and what goes in and out.
 import type { Context } from '../context.ts';
+import { imagesAt } from '../terminal/command.ts';
+import { quoted } from '../terminal/shell.ts';
 
 type Verb = (context: Context) => Promise<unknown>;
 
@@ -17,5 +19,11 @@ const VERBS: Record<string, Verb> = {
 /** @returns the exit code, if the verb has one of its own */
 export async function image(context: Context): Promise<unknown> {
   const [verb = 'list', ...operands] = context.operands;
+  const { host, port, dir } = context.answers;
+  // A registry that is named is elsewhere: then the directory is not read.
+  const words = Object.entries(host ? { host, port } : { dir }).flatMap(([name, answer]) =>
+    answer ? [`--${name}`, quoted(String(answer.value))] : [],
+  );
+  imagesAt(words.join(' '));
   return VERBS[verb]?.({ ...context, operands });
 }

@@ -3,7 +3,7 @@ import { CliError } from '../errors.ts';
 import { tagsOf } from '../registry/contents.ts';
 import type { Session } from '../registry/session.ts';
 import { nearest } from '../settings/nearest.ts';
-import { commandLine } from '../terminal/command.ts';
+import { imageCommand } from '../terminal/command.ts';
 import { readerOf } from './contents.ts';
 import { repositoriesOf } from './inventory.ts';
 import type { Reference } from './pattern.ts';
@@ -20,7 +20,7 @@ export async function missingImage(
     digest,
   }: Pick<Reference, 'repository'> & Partial<Record<'tag' | 'digest', string | undefined>>,
   exitCode: 1 | 2 = 1,
-  list = commandLine('image list'),
+  list = imageCommand('list'),
 ): Promise<CliError> {
   const tags = await tagsOf(session, repository).catch(() => []);
   const of = (name: string) => (list ? [list.replace('image list', `image list ${name}`)] : []);

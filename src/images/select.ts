@@ -1,7 +1,7 @@
 // From the words of a user to what is to go: exact names, digests, patterns.
 import { CliError } from '../errors.ts';
 import { tagsOf } from '../registry/contents.ts';
-import { commandLine } from '../terminal/command.ts';
+import { imageCommand } from '../terminal/command.ts';
 import type { Reader } from './contents.ts';
 import { eachOf } from './each.ts';
 import { repositoriesOf } from './inventory.ts';
@@ -65,7 +65,7 @@ export async function select(reader: Reader, words: string[]): Promise<Selected[
     }
     if (hits === 0)
       throw new CliError(`Nothing in ${reader.session.name} matches ${word}.`, {
-        fix: `All of them:   ${commandLine('image list')}`,
+        fix: `All of them:   ${imageCommand('list')}`,
         exitCode: 2,
       });
   }
@@ -99,7 +99,7 @@ function mayGoAlone({ digest }: Manifest, leaves: Leaf[], repository: string): v
   throw new CliError(
     `${repository}@${digest} is a part of ${repository}:${holder}, which would be broken without it.`,
     {
-      fix: `All of it:   ${commandLine(`image remove ${repository}:${holder}`)}`,
+      fix: `All of it:   ${imageCommand(`remove ${repository}:${holder}`)}`,
       exitCode: 2,
     },
   );

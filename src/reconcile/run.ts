@@ -229,7 +229,13 @@ async function rollBackEntries(
   };
   const undone = (step: UndoStep) => !stepKindOf(step).staysOnRollBack;
   for (const entry of entries.toReversed()) await undo(entry, entry.undo.steps.filter(undone));
-  for (const entry of entries) await undo(entry, entry.undo.last ?? []);
+  // Of several changes of one thing, the first way back counts: what the others put back is gone again.
+  const seen = new Set<string>();
+  for (const entry of entries) {
+    const key = textOfKey(entry.key);
+    if (!seen.has(key)) await undo(entry, entry.undo.last ?? []);
+    seen.add(key);
+  }
   return { failures, failed: entries.filter((entry) => failed.has(entry)) };
 }
 

@@ -45,14 +45,18 @@ async function ownContainer({ name, owner, engine }: ContainerStep, host: Host) 
   return there?.owner === owner ? there : undefined;
 }
 
+const gone = (name: string) => new Error(`the former container ${name} is gone`);
+
 /** Gives the former container its name back and removes its replacement. Uses ids, so that no other container is hit. */
 async function putContainerBack({ name, owner, former, engine }: ContainerStep, host: Host) {
   const there = await inspect(host, name, engine);
+  const before = former && (await inspect(host, former.id, engine));
+  // Without it, what is there may be older still: put back already by a roll-back that was cut off.
+  if (former && !before && there?.owner === owner) throw gone(name);
   if (there?.owner === owner && there.id !== former?.id) await removeContainer(host, there.id, engine);
   if (!former) return;
   if (there && there.owner !== owner) throw new Error('another container has taken its name');
-  const before = await inspect(host, former.id, engine);
-  if (!before) throw new Error(`the former container ${name} is gone`);
+  if (!before) throw gone(name);
   if (before.name !== name) await renameContainer(host, former.id, name, engine);
   if (before.running && !former.running) await stopContainer(host, former.id, engine);
 }

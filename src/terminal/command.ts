@@ -27,3 +27,14 @@ export const commandLine = (words = ''): string =>
 
 /** Returns the command of a run, from its line in Context, as the user can paste it here. */
 export const commandAgain = (line: string): string => commandLine(line.replace(/^registry-setup ?/, ''));
+
+let place = '';
+
+/** Sets, once at the start, the flags that lead an image command to its registry: `--host 10.0.3.17`, `--dir /srv/registry`. */
+export function imagesAt(flags: string): void {
+  place = flags;
+}
+
+/** Returns an image command for the registry that this run is about: `registry-setup image list team/app --host 10.0.3.17`. */
+export const imageCommand = (words: string): string =>
+  [commandLine(`image ${words}`), place].filter(Boolean).join(' ');

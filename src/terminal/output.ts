@@ -44,6 +44,10 @@ function colours(env: NodeJS.ProcessEnv, stream: NodeJS.WriteStream, wanted: boo
 
 export const SYMBOL = { done: '✔', failed: '✖', warning: '!' };
 
+/** JSON leaves DEL and the C1 controls as they are, which a terminal may act on. (RFC 8259, 7) */
+const unseenEscaped = (json: string): string =>
+  json.replace(/[\u007f-\u009f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** Makes the output of this process. @param color false for --no-color */
 export function makeOutput({ asJson = false, quiet = false, color = true }): Output {
   const painted = colours(process.env, process.stderr, color);
@@ -60,7 +64,10 @@ export function makeOutput({ asJson = false, quiet = false, color = true }): Out
     say: (...lines) => void (quiet || asJson || write(lines)),
     out: (...lines) => void (asJson || process.stdout.write(`${lines.join('\n')}\n`)),
     json: (document) =>
-      void (asJson && process.stdout.write(`${JSON.stringify({ version: 1, ...document }, null, 2)}\n`)),
+      void (
+        asJson &&
+        process.stdout.write(`${unseenEscaped(JSON.stringify({ version: 1, ...document }, null, 2))}\n`)
+      ),
     fail: (error, verbose) => write(errorLines(error, verbose, paint)),
   };
 }

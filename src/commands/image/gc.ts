@@ -19,7 +19,7 @@ import {
 import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
-import { commandLine } from '../../terminal/command.ts';
+import { imageCommand } from '../../terminal/command.ts';
 import { bytes, SYMBOL } from '../../terminal/output.ts';
 import { agree } from '../consent.ts';
 import { guard } from '../guard.ts';
@@ -132,7 +132,7 @@ export async function collect(context: Context, { whole, untagged = false }: Wha
   if (freed.repositories.length > 0) output.say(`Gone from the list: ${freed.repositories.join(', ')}.`);
   output.say(
     `Freed ${bytes(freed.bytes)}: ${count(freed.blobs, 'blob')}.`,
-    `What is left:   ${commandLine('image list')}`,
+    `What is left:   ${imageCommand('list')}`,
   );
   return freed;
 }

@@ -9,7 +9,7 @@ import { listLines, tagLines, totalLine } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
 import { note } from '../../server/notes.ts';
 import { nearest } from '../../settings/nearest.ts';
-import { commandLine } from '../../terminal/command.ts';
+import { imageCommand } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 import { type Chosen, withRegistry } from './registry.ts';
 
@@ -72,7 +72,7 @@ async function noSuchTag(session: Session, pattern: Pattern): Promise<CliError> 
   const { text } = pattern;
   if (!isPattern(text)) return missingImage(session, readReference(text, session.name));
   return new CliError(`Nothing in ${session.name} matches ${text}.`, {
-    fix: `All of them:   ${commandLine('image list')}`,
+    fix: `All of them:   ${imageCommand('list')}`,
   });
 }
 
@@ -81,6 +81,6 @@ async function nothingFound(session: Session, word: string): Promise<CliError> {
   const all = await repositoriesOf(readerOf(session));
   const near = nearest(word, all);
   return new CliError(`${session.name} has no repository ${isPattern(word) ? 'that matches ' : ''}${word}.`, {
-    fix: near ? commandLine(`image list ${near}`) : `All of them:   ${commandLine('image list')}`,
+    fix: near ? imageCommand(`list ${near}`) : `All of them:   ${imageCommand('list')}`,
   });
 }

@@ -15,7 +15,7 @@ import type { ServerRequest } from '../../server/request.ts';
 import { carryOut } from '../../server/run.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { ageOf, checkAge } from '../../settings/validation.ts';
-import { commandLine } from '../../terminal/command.ts';
+import { commandLine, imageCommand } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 import { type Chosen, ownRegistry } from './registry.ts';
 import { removeImages } from './removal.ts';
@@ -57,7 +57,7 @@ function mustSay(policy: Policy | undefined, context: Context): Policy {
     {
       where: commandLine('image prune'),
       message: 'needs a rule: --keep-last, --older-than, or both',
-      fix: commandLine('image prune --keep-last 10 --older-than 30d --dry-run'),
+      fix: imageCommand('prune --keep-last 10 --older-than 30d --dry-run'),
     },
   ]);
 }
@@ -93,7 +93,7 @@ async function plan(context: Context, { session, own }: Chosen): Promise<Removal
   const names = all.filter((name) => patterns.length === 0 || patterns.some((one) => one.repository(name)));
   if (patterns.length > 0 && names.length === 0 && spokenPolicy(context))
     throw new CliError(`Nothing in ${session.name} matches ${patterns.map(({ text }) => text).join(', ')}.`, {
-      fix: `All of them:   ${commandLine('image list')}`,
+      fix: `All of them:   ${imageCommand('list')}`,
       exitCode: 2,
     });
   const progress = progressLine(output, 'tags');
@@ -202,7 +202,7 @@ async function setPolicy(context: Context, policy: Policy | undefined): Promise<
   const { output } = context;
   if (policy)
     return output.say(
-      `From now on old images are removed every night. The rules are in settings.yml.   End it: ${commandLine('image prune --no-nightly')}`,
+      `From now on old images are removed every night. The rules are in settings.yml.   End it: ${imageCommand('prune --no-nightly')}`,
     );
   output.json({ ok: true, changed: changes.map(({ title }) => title) });
   output.say('No image is removed by itself any more.');

@@ -6,7 +6,7 @@ import { isSame, type RemovalPlan } from '../../images/plan.ts';
 import { freedText, removalLines, tagCount } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
 import type { ServerRequest } from '../../server/request.ts';
-import { commandAgain, commandLine } from '../../terminal/command.ts';
+import { commandAgain, imageCommand } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { agree } from '../consent.ts';
@@ -117,7 +117,7 @@ function cannotGo(
       fix:
         holder === undefined
           ? []
-          : [`Both:   ${commandLine(`image remove ${repository}:${tag} ${repository}:${holder}`)}`],
+          : [`Both:   ${imageCommand(`remove ${repository}:${tag} ${repository}:${holder}`)}`],
       exitCode: 2,
     },
   );
@@ -149,8 +149,8 @@ function refuseUnnamed({ removals }: RemovalPlan): void {
         why: 'This registry deletes no tag by itself: only an image with all its tags.',
         fix: [
           'Name both, or the image:',
-          `  ${commandLine(`image remove ${[same, hit.tag].map((tag) => quoted(`${repository}:${tag}`)).join(' ')}`)}`,
-          `  ${commandLine(`image remove ${repository}@${hit.digest}`)}`,
+          `  ${imageCommand(`remove ${[same, hit.tag].map((tag) => quoted(`${repository}:${tag}`)).join(' ')}`)}`,
+          `  ${imageCommand(`remove ${repository}@${hit.digest}`)}`,
         ],
         exitCode: 2,
       },
@@ -173,7 +173,7 @@ function changedMeanwhile({ line }: Context): CliError {
 
 function afterLines({ removals, freed }: RemovalPlan, own: boolean): string[] {
   const empty = removals.filter(({ empties }) => empties).map(({ repository }) => repository);
-  const gc = own ? commandLine('image gc') : 'on the server, registry-setup image gc';
+  const gc = own ? imageCommand('gc') : 'on the server, registry-setup image gc';
   return [
     ...(freed.bytes > 0 ? [`${upper(freedText(freed))} come back with:   ${gc}`] : []),
     ...(empty.length > 0

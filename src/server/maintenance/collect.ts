@@ -6,6 +6,7 @@ import type { NativeInfo } from '../../engines/native.ts';
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
 import { runAs } from '../../host/run-as.ts';
+import { eachOf } from '../../images/each.ts';
 import { count } from '../../images/screens.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { bytes } from '../../terminal/output.ts';
@@ -81,17 +82,20 @@ export async function findGarbage(request: Of, host: Host, now = Date.now()): Pr
     repositoriesOnDisk(host, storage),
   ]);
   const inside = host.inside(storage);
-  const [sizes, uploads, empty] = await Promise.all([
-    Promise.all(blobs.map((digest) => blobBytes(inside, digest))),
-    Promise.all(names.map((name) => uploadsOf(host, storage, name))),
-    Promise.all(names.map((name) => isEmpty(host, storage, name))),
-  ]);
-  const givenUp = uploads.flat().filter(({ modified }) => now - modified.getTime() > GIVEN_UP);
+  const empty: string[] = [];
+  const uploads: Upload[] = [];
+  for (const name of names) {
+    if (await isEmpty(host, storage, name)) empty.push(name);
+    uploads.push(...(await uploadsOf(host, storage, name)));
+  }
+  const sizes: number[] = [];
+  await eachOf(blobs, async (digest) => void sizes.push(await blobBytes(inside, digest)));
+  const givenUp = uploads.filter(({ modified }) => now - modified.getTime() > GIVEN_UP);
   const sum = (list: number[]) => list.reduce((all, one) => all + one, 0);
   return {
     blobs,
     bytes: sum(sizes) + sum(givenUp.map((upload) => upload.bytes)),
-    empty: names.filter((_, i) => empty[i]),
+    empty,
     uploads: givenUp,
   };
 }
@@ -168,8 +172,9 @@ async function recentPushes(
     return repository && timeOf(date) > after ? [{ repository, from: from?.replace(/:\d+$/, '') }] : [];
   });
   const names = await repositoriesOnDisk(host, settings.storage);
-  const uploads = await Promise.all(names.map((name) => uploadsOf(host, settings.storage, name)));
-  const growing = uploads.flat().filter(({ modified }) => modified.getTime() > after);
+  const uploads: Upload[] = [];
+  for (const name of names) uploads.push(...(await uploadsOf(host, settings.storage, name)));
+  const growing = uploads.filter(({ modified }) => modified.getTime() > after);
   return [...requests, ...growing.map(({ repository }) => ({ repository, from: undefined }))];
 }
 

@@ -3,6 +3,7 @@
 // (github.com/distribution/distribution, registry/storage/paths.go)
 import { dirname } from 'node:path';
 import type { Host, Inside, InsideEntry } from '../../host/host.ts';
+import { eachOf } from '../../images/each.ts';
 
 const ROOT = 'docker/registry/v2';
 const REPOSITORIES = `${ROOT}/repositories`;
@@ -44,15 +45,15 @@ export async function revisionsOf(host: Host, storage: string, repository: strin
   const names = (await inside.folders(at(repository, '_manifests/revisions/sha256'))).filter((name) =>
     HEX.test(name),
   );
-  const all = await Promise.all(
-    names.map(async (name): Promise<Revision[]> => {
-      // A deleted manifest leaves its empty directory.
-      const files = await inside.entries(at(repository, `_manifests/revisions/sha256/${name}`));
-      const link = files.find((file) => file.name === 'link' && file.type === 'file');
-      return link ? [{ digest: `sha256:${name}`, pushed: link.modified }] : [];
-    }),
-  );
-  return all.flat();
+  const found: Revision[] = [];
+  // Some at a time: each look holds a folder open for every part of its path, and a process may open few.
+  await eachOf(names, async (name) => {
+    // A deleted manifest leaves its empty directory.
+    const files = await inside.entries(at(repository, `_manifests/revisions/sha256/${name}`));
+    const link = files.find((file) => file.name === 'link' && file.type === 'file');
+    if (link) found.push({ digest: `sha256:${name}`, pushed: link.modified });
+  });
+  return found.sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
 /** Returns when each tag was last pushed. */
@@ -78,24 +79,14 @@ export interface Upload {
 /** Returns the uploads that are under way, or were left. */
 export async function uploadsOf(host: Host, storage: string, repository: string): Promise<Upload[]> {
   const inside = host.inside(storage);
-  const all = await Promise.all(
-    dirs(await inside.entries(at(repository, '_uploads'))).map(
-      async ({ name, modified }): Promise<Upload> => {
-        const files = await inside.entries(at(repository, `_uploads/${name}`));
-        const last = files.reduce(
-          (newest, file) => (file.modified > newest ? file.modified : newest),
-          modified,
-        );
-        return {
-          repository,
-          id: name,
-          modified: last,
-          bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-        };
-      },
-    ),
-  );
-  return all;
+  const found: Upload[] = [];
+  await eachOf(dirs(await inside.entries(at(repository, '_uploads'))), async ({ name, modified }) => {
+    const files = await inside.entries(at(repository, `_uploads/${name}`));
+    const last = files.reduce((newest, file) => (file.modified > newest ? file.modified : newest), modified);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    found.push({ repository, id: name, modified: last, bytes });
+  });
+  return found;
 }
 
 /** Removes an upload. */
@@ -107,12 +98,9 @@ export const removeUpload = (
 /** Tells whether a repository holds nothing: no tag, no manifest, no upload. */
 export async function isEmpty(host: Host, storage: string, repository: string): Promise<boolean> {
   const inside = host.inside(storage);
-  const [tags, revisions, uploads] = await Promise.all([
-    inside.folders(at(repository, '_manifests/tags')),
-    revisionsOf(host, storage, repository),
-    inside.folders(at(repository, '_uploads')),
-  ]);
-  return tags.length === 0 && revisions.length === 0 && uploads.length === 0;
+  if ((await inside.folders(at(repository, '_manifests/tags'))).length > 0) return false;
+  if ((await inside.folders(at(repository, '_uploads'))).length > 0) return false;
+  return (await revisionsOf(host, storage, repository)).length === 0;
 }
 
 /**

@@ -76,3 +76,8 @@ test.each([
   expect(error).toBeInstanceOf(CliError);
   expect((error as CliError).message).toContain(message);
 });
+
+test('a command to paste leads to the same registry', async () => {
+  const error = (await failureOf(small, undefined, 'list nobody')) as CliError;
+  expect(error.fix[0]).toMatch(/registry-setup image list --host http:\/\/127\.0\.0\.1:\d+$/);
+});

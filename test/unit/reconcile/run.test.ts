@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { CliError, Interrupted } from '../../../src/errors.ts';
 import { readOldest, readUnfinished } from '../../../src/reconcile/journal.ts';
 import { lockHolder } from '../../../src/reconcile/lock.ts';
-import { beginRun } from '../../../src/reconcile/run.ts';
+import { keyOf } from '../../../src/reconcile/reconcile.ts';
+import { beginRun, recover } from '../../../src/reconcile/run.ts';
+import { container } from '../../../src/resources/container.ts';
 import { imageIdOf } from '../../helpers/fake-docker.ts';
 import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { machine, smallPlan } from '../../helpers/plans.ts';
@@ -387,5 +389,50 @@ describe('going back', () => {
     host.before = () => {};
     await follow(host, []);
     expect(host.text(`${DIR}/.state/oldest.json`)).toBeUndefined();
+  });
+});
+
+describe('a container that one run replaces twice', () => {
+  const replaced = async () => {
+    const host = fakeHost();
+    host.docker.images['registry:3'] = imageIdOf('registry:3');
+    const service = { name: 'registry', image: 'registry:3', command: [], publish: [], mounts: [], env: {} };
+    const as = (digest: string) => ({
+      kind: 'container' as const,
+      service: { ...service, owner: DIR, options: [] },
+      digest,
+    });
+    await container.apply(as('first'), host);
+    const before = host.docker.container('registry')?.id;
+    const run = await beginRun(host, DIR, 'registry-setup');
+    for (const digest of ['read-only', 'writable']) {
+      const undo = await container.undo(as(digest), host, run);
+      await run.record(keyOf(as(digest)), 'container registry', undo, true);
+      await container.apply(as(digest), host);
+    }
+    const now = () => ({
+      id: host.docker.container('registry')?.id,
+      running: host.docker.container('registry')?.running,
+      all: host.docker.containers.length,
+    });
+    return { host, run, now, first: { id: before, running: true, all: 1 } };
+  };
+
+  test('is the first one again after a roll-back', async () => {
+    const { host, run, now, first } = await replaced();
+    expect(await run.rollBack(host)).toEqual([]);
+    expect(now()).toEqual(first);
+  });
+
+  test('is not lost if a roll-back that was cut off is repeated', async () => {
+    const { host, run, now, first } = await replaced();
+    const journal = host.text(state('journal')) ?? '';
+    await run.rollBack(host);
+    await run.release();
+    host.put(state('journal'), journal);
+    const left = await readUnfinished(host, DIR);
+    if (!left) throw new Error('no journal');
+    await recover(host, DIR, await beginRun(host, DIR, 'registry-setup'), left);
+    expect(now()).toEqual(first);
   });
 });

@@ -1,7 +1,7 @@
 // What a person sees of an error, and of numbers.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { CliError, InputError, Interrupted } from '../../../src/errors.ts';
-import { bytes, errorDocument, errorLines } from '../../../src/terminal/output.ts';
+import { bytes, errorDocument, errorLines, makeOutput } from '../../../src/terminal/output.ts';
 import { quoted, shellLine } from '../../../src/terminal/shell.ts';
 import { visible } from '../../../src/terminal/visible.ts';
 
@@ -83,4 +83,13 @@ test('control characters from other programs are escaped in errors', () => {
   const error = new CliError(`a${evil}`, { why: `tab\there\n${evil}`, fix: evil });
   expect(shown(error)).toEqual([`✖ a${shownAs}`, '    tab\there', `    ${shownAs}`, `  ${shownAs}`]);
   expect(shown(new Error(evil))[0]).toContain(shownAs);
+});
+
+test('a document of --json has no sign that a terminal acts on, and says the same', () => {
+  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  makeOutput({ asJson: true }).json({ label: '\u001b[31m\u009b31m\u007f' });
+  const text = String(written.mock.calls[0]?.[0]);
+  written.mockRestore();
+  expect(text).toMatch(/^[\n\x20-\x7e]+$/);
+  expect(JSON.parse(text)).toMatchObject({ label: '\u001b[31m\u009b31m\u007f' });
 });

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Host } from '../../../../src/host/host.ts';
 import { realHost } from '../../../../src/host/this-host.ts';
 import {
   blobBytes,
@@ -127,4 +128,31 @@ describe('a repository', () => {
       existsSync(join(elsewhere, 'precious')) && existsSync(join(elsewhere, '_manifests/precious')),
     ).toBe(true);
   });
+});
+
+test('a repository of many images is read some at a time: a process may open few files', async () => {
+  const { root, put, host } = storage();
+  for (let i = 0; i < 100; i++) {
+    const hex = String(i).padStart(64, '0');
+    put(`repositories/app/_manifests/revisions/sha256/${hex}/link`);
+    put(`repositories/app/_uploads/${i}/data`);
+  }
+  let open = 0;
+  let most = 0;
+  const counting: Host = {
+    ...host,
+    inside(path) {
+      const inside = host.inside(path);
+      return {
+        ...inside,
+        async entries(name) {
+          most = Math.max(most, ++open);
+          return inside.entries(name).finally(() => open--);
+        },
+      };
+    },
+  };
+  expect(await revisionsOf(counting, root, 'app')).toHaveLength(100);
+  expect(await uploadsOf(counting, root, 'app')).toHaveLength(100);
+  expect(most).toBeLessThan(20);
 });
