@@ -59,8 +59,8 @@ export function readerOf(session: Session): Reader {
     };
     if (reference.includes(':')) return kept(known, `${repository}@${reference}`, fetch);
     const found = await fetch();
-    if (found) known.set(`${repository}@${found.digest}`, Promise.resolve(found));
-    return found;
+    // One copy of it, however many tags lead to it.
+    return found && kept(known, `${repository}@${found.digest}`, async () => found);
   }
 
   async function family(repository: string, top: Manifest): Promise<Manifest[]> {

@@ -8,7 +8,7 @@ import { openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
 import { localEndpoint } from '../registry/endpoint.ts';
 import { openSession, type Scope, type Session } from '../registry/session.ts';
-import { restoreOf } from '../resources/provider.ts';
+import { type GuestStep, guest } from '../resources/guest.ts';
 import { address, type Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { ISSUER } from './auth/docker-auth.ts';
@@ -67,14 +67,15 @@ async function asGuest<T>(
   const path = join(settings.dir, 'auth/htpasswd');
   const run = held ?? (await openRun(context, settings.dir));
   try {
-    const restore = await restoreOf(path, uninterruptible, run);
-    const before = await uninterruptible.read(path);
-    if (!restore || !before) throw noUsers(path);
+    const [text, there] = await Promise.all([uninterruptible.read(path), uninterruptible.stat(path)]);
+    if (!text || !there) throw noUsers(path);
+    const leave: GuestStep = { do: 'guest', path, name: GUEST };
     const password = generatePassword();
-    await run.record({ kind: 'file', id: path }, path, { steps: [restore] }, false);
     const hash = await hashForAMoment(password);
-    await uninterruptible.write(path, withLogin(before.toString(), { name: GUEST, hash }), restore);
-    return await work({ user: GUEST, password }).finally(() => uninterruptible.write(path, before, restore));
+    await run.record({ kind: 'guest', id: path }, `the guest in ${path}`, { steps: [leave] }, true);
+    const { mode, uid, gid } = there;
+    await uninterruptible.write(path, withLogin(text.toString(), { name: GUEST, hash }), { mode, uid, gid });
+    return await work({ user: GUEST, password }).finally(() => guest.perform(leave, uninterruptible));
   } finally {
     if (!held) {
       await run.rollBack(uninterruptible);

@@ -4,6 +4,7 @@ import { CliError } from '../../errors.ts';
 import { count } from '../../images/screens.ts';
 import { applyOrUndo } from '../../reconcile/reconcile.ts';
 import { awaitTurn, openRun } from '../../reconcile/recover.ts';
+import type { Run } from '../../reconcile/run.ts';
 import { loadExisting } from '../../server/existing.ts';
 import {
   collectStep,
@@ -89,19 +90,36 @@ interface What {
   untagged?: boolean;
 }
 
+/** Removes what no tag leads to, if that was asked for. Returns undefined if there is nothing to free. */
+async function prepared(
+  context: Context,
+  run: Run,
+  { whole, untagged }: What,
+): Promise<ServerRequest | undefined> {
+  const request = await loadExisting(context);
+  if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
+  const nothing = whole.length === 0 && isNothing(await findGarbage(request, context.host));
+  return nothing ? undefined : request;
+}
+
 /** Frees the space, and says how much; restarts nothing if there is nothing to free. @throws as applyOrUndo */
 export async function collect(context: Context, { whole, untagged = false }: What): Promise<Freed> {
   const { host, output, signal, uninterruptible } = context;
-  const before = await loadExisting(context);
-  const { settings } = before;
-  const nothing = whole.length === 0 && !untagged && isNothing(await findGarbage(before, host));
-  if (nothing) return { blobs: 0, bytes: 0, repositories: [] };
-  const run = await openRun(context, settings.dir);
+  const run = await openRun(context, dirOf(context.answers));
   let freed: Freed = { blobs: 0, bytes: 0, repositories: [] };
   let cut: Push[] = [];
+  let settings: ServerRequest['settings'];
   try {
-    const request: ServerRequest = await loadExisting(context);
-    if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
+    // Another run may have freed it while this one waited: a look costs less than two restarts.
+    const request = await prepared(context, run, { whole, untagged }).catch(async (error) => {
+      await run.rollBack(uninterruptible);
+      throw error;
+    });
+    if (!request) {
+      await run.rollBack(uninterruptible);
+      return freed;
+    }
+    settings = request.settings;
     await applyOrUndo({
       steps: [
         quietStep(request, context, (pushes) => {
