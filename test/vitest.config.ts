@@ -5,7 +5,7 @@ const timeouts = { testTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    // By itself it leaves one processor free: of two, half. In CI the lab is built on that one meanwhile.
+    // By itself it leaves one processor free: of two, half. In CI the lab may be built on that one meanwhile.
     ...(!process.env.CI && { maxWorkers: '100%' }),
     projects: [
       // One process a worker, which reads the sources once. What replaces modules (vi.mock) belongs to the stories.
