@@ -20,6 +20,8 @@ const TYPES = ['vnd.oci.image.index.v1', 'vnd.docker.distribution.manifest.list.
   .join(', ');
 const TIMEOUT = 60_000;
 const HOPS = 5;
+/** Bytes of a refusal, at most. */
+const REFUSAL = 1024 * 1024;
 
 interface Part {
   digest: string;
@@ -54,10 +56,21 @@ interface Source {
   signal: AbortSignal | undefined;
 }
 
-/** Gets a manifest or a blob of a repository. Follows redirects without the token. @throws Error if it is refused or has another hash */
-async function get({ ref, env, signal }: Source, kind: 'manifests' | 'blobs', name: string): Promise<Reply> {
+/** Gets a manifest or a blob of a repository. Follows redirects without the token. `most`: the bytes of a blob. @throws Error if it is refused or has another hash */
+async function get(
+  { ref, env, signal }: Source,
+  kind: 'manifests' | 'blobs',
+  name: string,
+  most?: number,
+): Promise<Reply> {
   const { at, repository } = placeOf(ref, env);
-  const options = { timeout: TIMEOUT, signal, ...(kind === 'manifests' && { headers: { accept: TYPES } }) };
+  const options = {
+    timeout: TIMEOUT,
+    signal,
+    // A refusal is longer than many a configuration.
+    most: most && Math.max(most, REFUSAL),
+    ...(kind === 'manifests' && { headers: { accept: TYPES } }),
+  };
   const path = `/v2/${repository}/${kind}/${name}`;
   let reply = await call(at, 'GET', path, { ...options, credentials: STRANGER });
   let base = `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`;
@@ -107,7 +120,7 @@ export function fetchFromRegistry(
         let done = 0;
         for (const part of [config, ...layers]) {
           report(`${bytes(done)} of ${bytes(all)}`);
-          const { body } = await get(source, 'blobs', part.digest);
+          const { body } = await get(source, 'blobs', part.digest, part.size);
           await host.write(join(inside, fileOf(part)), body, { mode: 0o600 });
           done += part.size;
         }

@@ -51,6 +51,8 @@ export interface Ask {
   body?: Buffer | string | Readable;
   /** Keeps connections open for further requests; without it each request has a connection of its own. Ignored behind a proxy. */
   agent?: Agent | undefined;
+  /** The most bytes of the reply that are read into memory; 16 MiB by default. */
+  most?: number | undefined;
   /** Milliseconds to wait while nothing arrives; 10 000 by default. */
   timeout?: number;
   /** Ends the request. */
@@ -77,18 +79,20 @@ export function ask(endpoint: Endpoint, method: string, path: string, options: A
 
 async function send(endpoint: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
   const reply = await open(endpoint, method, path, options);
-  return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply) };
+  return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply, options.most) };
 }
 
 /** Returns the whole body of a reply. @throws the socket's own error; TOO_LONG */
-async function whole(reply: IncomingMessage): Promise<Buffer> {
+async function whole(reply: IncomingMessage, most = MOST): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of reply as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > MOST) {
+    if (size > most) {
       reply.destroy();
-      throw Object.assign(new Error(`the reply has more than ${MOST / 1024 / 1024} MiB`), { code: TOO_LONG });
+      throw Object.assign(new Error(`the reply has more than ${Math.round(most / 1024 / 1024)} MiB`), {
+        code: TOO_LONG,
+      });
     }
     parts.push(part);
   }
