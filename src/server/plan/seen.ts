@@ -32,10 +32,12 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
     unitsIn(host, dir, '.service', own),
     unitsIn(host, dir, '.timer', own),
   ]);
-  const service = (name: string): Entry => {
+  const service = async (name: string): Promise<Entry> => {
     const off: UndoStep = { do: 'unit', name, on: false, ...own };
-    const file: UndoStep = { do: 'remove', path: unitPath({ name, ...own }) };
-    const starts = containers.flat().some((one) => one.program === 'podman' && one.name === name);
+    const path = unitPath({ name, ...own });
+    const file: UndoStep = { do: 'remove', path };
+    // By its text: an older podman does not tell whose its containers are.
+    const starts = /^ExecStart=\S*podman start /m.test((await host.read(path))?.toString() ?? '');
     const key: Key = { kind: 'unit', id: name, ...(starts && { engine: 'podman' }) };
     return { key, title: `service ${name}`, undo: { steps: [off, file, off] } };
   };
@@ -60,7 +62,7 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
         undo: { steps: [{ do: 'container', name, owner: dir, ...by }] },
       };
     }),
-    ...units.filter((name) => !timers.includes(name)).map(service),
+    ...(await Promise.all(units.filter((name) => !timers.includes(name)).map(service))),
     ...timers.map(timer),
     ...(await cronFiles(host, dir)),
   ];
