@@ -3,7 +3,7 @@
 import { CliError } from '../errors.ts';
 import { manifestOf, smallBlob } from '../registry/contents.ts';
 import type { Session } from '../registry/session.ts';
-import { eachOf } from './each.ts';
+import { eachOf } from './lanes.ts';
 import {
   type Configuration,
   dateOf,

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { CliError } from '../errors.ts';
 import { codesOf, Refused } from '../registry/contents.ts';
 import type { Session } from '../registry/session.ts';
-import { eachOf } from './each.ts';
 import type { Progress } from './inventory.ts';
+import { eachOf } from './lanes.ts';
 import type { Abilities, Removal } from './removal.ts';
 
 /**

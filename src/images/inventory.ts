@@ -1,7 +1,7 @@
 // Takes stock of a registry: every tag, what it stands for, and what all of it takes together.
 import { repositoryPages, tagsOf } from '../registry/contents.ts';
 import { type Description, partsOf, type Reader } from './contents.ts';
-import { eachOf } from './each.ts';
+import { eachOf } from './lanes.ts';
 import type { Manifest } from './manifest.ts';
 import type { Pattern } from './pattern.ts';
 

@@ -2,7 +2,7 @@
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
 import type { Session } from '../../registry/session.ts';
 import { uploadBlob } from '../../registry/uploads.ts';
-import { inLanes } from './lanes.ts';
+import { inLanes } from '../lanes.ts';
 import { missingBlobs, pushManifests, pushTag } from './push.ts';
 import { reading, writing } from './trouble.ts';
 import { type Document, documentIn, sizeOf, type WholeImage, wholeImage } from './whole.ts';

@@ -5,7 +5,7 @@ import { Refused } from '../../registry/contents.ts';
 import { Passing, patiently, waitOf } from '../../registry/patience.ts';
 import type { Session } from '../../registry/session.ts';
 import { shown } from '../../terminal/visible.ts';
-import { inLanes } from './lanes.ts';
+import { inLanes } from '../lanes.ts';
 import { type Document, documentIn, type WholeImage } from './whole.ts';
 
 /** Asks a registry which blobs of a repository it has. */

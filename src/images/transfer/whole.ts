@@ -4,8 +4,8 @@ import type { Blob } from '../../registry/blobs.ts';
 import { manifestOf, type RawManifest } from '../../registry/contents.ts';
 import { patiently } from '../../registry/patience.ts';
 import type { Session } from '../../registry/session.ts';
+import { inLanes } from '../lanes.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
-import { inLanes } from './lanes.ts';
 
 /** A manifest, with its bytes. */
 export interface Document extends RawManifest {

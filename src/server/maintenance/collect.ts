@@ -6,7 +6,7 @@ import type { NativeInfo } from '../../engines/native.ts';
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
 import { runAs } from '../../host/run-as.ts';
-import { eachOf } from '../../images/each.ts';
+import { eachOf } from '../../images/lanes.ts';
 import { count } from '../../images/screens.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { bytes } from '../../terminal/output.ts';

@@ -3,7 +3,7 @@
 // (github.com/distribution/distribution, registry/storage/paths.go)
 import { dirname } from 'node:path';
 import type { Host, Inside, InsideEntry } from '../../host/host.ts';
-import { eachOf } from '../../images/each.ts';
+import { eachOf } from '../../images/lanes.ts';
 
 const ROOT = 'docker/registry/v2';
 const REPOSITORIES = `${ROOT}/repositories`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Context } from '../../../context.ts';
 import { CliError } from '../../../errors.ts';
 import type { Host, PutOptions } from '../../../host/host.ts';
-import { eachOf } from '../../../images/each.ts';
+import { eachOf } from '../../../images/lanes.ts';
 import { readManifest } from '../../../images/manifest.ts';
 import type { Step } from '../../../reconcile/progress.ts';
 import type { Run } from '../../../reconcile/run.ts';

@@ -1,4 +1,5 @@
-// Does several things at a time, and ends all of them with the first that fails.
+// Does several things with a registry at a time, and ends all of them with the first that fails.
+import { CONNECTIONS } from '../registry/session.ts';
 
 /** Blobs at a time: enough to fill a line, few enough for a small registry. */
 const LANES = 4;
@@ -32,3 +33,7 @@ export async function inLanes<T>(
   if (failure) throw failure.error;
   signal?.throwIfAborted();
 }
+
+/** Does small work for each item, on as many lanes as a session has connections. @throws as inLanes */
+export const eachOf = <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> =>
+  inLanes(items, undefined, work, CONNECTIONS);
