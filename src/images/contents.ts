@@ -1,7 +1,8 @@
 // What is in a registry: list, remove, prune; over HTTP, from anywhere.
 // Reads what a registry holds: each manifest once, however many tags and indexes lead to it.
 import { CliError } from '../errors.ts';
-import { manifestOf, smallBlob } from '../registry/contents.ts';
+import { smallBlob } from '../registry/blobs.ts';
+import { manifestOf } from '../registry/contents.ts';
 import type { Session } from '../registry/session.ts';
 import { eachOf } from './lanes.ts';
 import {

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { CliError } from '../errors.ts';
+import { digest } from './api.ts';
 import { Refused } from './contents.ts';
 import { open, type Reply, redirection } from './http.ts';
 import { Passing, patience, patiently, waitOf } from './patience.ts';
@@ -69,6 +70,36 @@ const otherBytes = ({ name }: Session, repository: string, digest: string) =>
   new CliError(`${name} sends other bytes than those of ${repository}@${digest}.`, {
     why: 'The storage is damaged, or something on the way changes them.',
   });
+
+/** The most bytes of a blob that is read into memory: a configuration has some thousands. */
+const SMALL = 8 * 1024 * 1024;
+
+/**
+ * Returns a small blob, such as the configuration of an image; undefined if there is none, or if it is too long or damaged.
+ * @throws Refused; as patiently
+ */
+export async function smallBlob(
+  session: Session,
+  repository: string,
+  wanted: string,
+): Promise<Buffer | undefined> {
+  const { name, signal } = session;
+  const read = async (): Promise<Buffer | undefined> => {
+    const parts: Buffer[] = [];
+    let size = 0;
+    for await (const part of bytesFrom(session, `/v2/${repository}/blobs/${wanted}`, 0, signal)) {
+      size += part.length;
+      if (size > SMALL) return undefined;
+      parts.push(part);
+    }
+    const body = Buffer.concat(parts);
+    return digest(body) === wanted ? body : undefined;
+  };
+  return patiently(name, signal, read).catch((error) => {
+    if (error instanceof Refused && error.status === 404) return undefined;
+    throw error;
+  });
+}
 
 /** Yields the bytes from a place on, over one connection. */
 async function* bytesFrom(

@@ -147,17 +147,3 @@ export async function manifestOf(
     });
   return { digest: own, type, body: reply.body };
 }
-
-/** Returns a small blob, such as the configuration of an image; undefined if there is none. @throws Refused; CliError; as ask */
-export async function smallBlob(
-  session: Session,
-  repository: string,
-  wanted: string,
-): Promise<Buffer | undefined> {
-  const reply = await session.request('GET', `/v2/${repository}/blobs/${wanted}`, {
-    headers: { accept: '*/*' },
-  });
-  if (reply.status === 404) return undefined;
-  if (reply.status !== 200) throw new Refused(session, `show a blob of ${repository}`, reply);
-  return digest(reply.body) === wanted ? reply.body : undefined;
-}

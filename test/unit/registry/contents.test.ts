@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { manifestOf, repositoryPages, smallBlob, tagsOf } from '../../../src/registry/contents.ts';
+import { smallBlob } from '../../../src/registry/blobs.ts';
+import { manifestOf, repositoryPages, tagsOf } from '../../../src/registry/contents.ts';
 import { openSession, type Session } from '../../../src/registry/session.ts';
 
 async function serve(listener: RequestListener): Promise<Session> {
@@ -92,6 +93,16 @@ test('a refusal is told with the registry’s own code', async () => {
     codes: ['DENIED'],
     why: expect.stringContaining('403 DENIED'),
   });
+});
+
+test('a configuration is read from where the registry keeps its blobs', async () => {
+  const body = '{"created":"2026-01-01T00:00:00Z"}';
+  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  const session = await serve((request, response) => {
+    if (request.url?.startsWith('/store/')) return void response.end(body);
+    response.writeHead(307, { location: '/store/1' }).end();
+  });
+  expect((await smallBlob(session, 'app', digest))?.toString()).toBe(body);
 });
 
 describe('bytes that are not those of their digest', () => {
