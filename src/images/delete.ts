@@ -35,7 +35,7 @@ export async function abilitiesOf(session: Session, repository: string): Promise
 /** Deletes what a removal says. Another's delete of the same is no failure. @throws Refused; as ask */
 export async function carryOutRemoval(
   session: Session,
-  { repository, manifests, untag }: Removal,
+  { repository, manifests, untag }: Pick<Removal, 'repository' | 'manifests' | 'untag'>,
   told: Progress = () => {},
 ): Promise<void> {
   const remove = async (reference: string) => {

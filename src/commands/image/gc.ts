@@ -16,6 +16,8 @@ import {
   type Push,
   QUIET,
   quietStep,
+  sizeOf,
+  type Whole,
 } from '../../server/maintenance/collect.ts';
 import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
@@ -49,8 +51,8 @@ export async function gc(context: Context): Promise<void> {
     return output.json({
       ok: true,
       dryRun: true,
-      freed: garbage.bytes,
-      blobs: garbage.blobs.length,
+      freed: sizeOf(garbage),
+      blobs: garbage.blobs.size,
       repositories: garbage.empty,
       untagged: untagged.length,
     });
@@ -60,16 +62,17 @@ export async function gc(context: Context): Promise<void> {
     `Pulls go on. It begins when nobody has pushed for ${QUIET} s, after ${PATIENCE / 60} minutes at the latest.`,
   );
   await agree(context, 'Free it now?', false);
-  const freed = await collect(context, { whole: [], untagged: isOn(context, 'untagged') });
+  const freed = await collect(context, { untagged: isOn(context, 'untagged') });
   output.json({ ok: true, freed: freed.bytes, blobs: freed.blobs, repositories: freed.repositories });
 }
 
-function garbageLines({ blobs, bytes: sum, empty, uploads }: Garbage, untagged: number): string[] {
+function garbageLines(garbage: Garbage, untagged: number): string[] {
+  const { blobs, empty, uploads } = garbage;
   const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
   return [
     row(
       'Frees',
-      `${bytes(sum)}: ${count(blobs.length, 'blob')} that no image needs${uploads.length > 0 ? `, ${count(uploads.length, 'upload')} that ${uploads.length === 1 ? 'was' : 'were'} given up` : ''}`,
+      `${bytes(sizeOf(garbage))}: ${count(blobs.size, 'blob')} that no image needs${uploads.length > 0 ? `, ${count(uploads.length, 'upload')} that ${uploads.length === 1 ? 'was' : 'were'} given up` : ''}`,
     ),
     ...(untagged > 0
       ? [
@@ -84,41 +87,39 @@ function garbageLines({ blobs, bytes: sum, empty, uploads }: Garbage, untagged: 
 }
 
 interface What {
-  /** Repositories to remove with everything in them. */
-  whole: string[];
+  whole?: Whole | undefined;
   /** Removes first what no tag leads to. */
   untagged?: boolean;
 }
 
+const NONE: Whole = { names: [], since: new Date(0) };
+
 /** Removes what no tag leads to, if that was asked for. Returns undefined if there is nothing to free. */
-async function prepared(
-  context: Context,
-  run: Run,
-  { whole, untagged }: What,
-): Promise<ServerRequest | undefined> {
+async function prepared(context: Context, run: Run, { whole = NONE, untagged }: What) {
   const request = await loadExisting(context);
   if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
-  const nothing = whole.length === 0 && isNothing(await findGarbage(request, context.host));
-  return nothing ? undefined : request;
+  const found = await findGarbage(request, context.host);
+  return whole.names.length === 0 && isNothing(found) ? undefined : { request, found, whole };
 }
 
 /** Frees the space, and says how much; restarts nothing if there is nothing to free. @throws as applyOrUndo */
-export async function collect(context: Context, { whole, untagged = false }: What): Promise<Freed> {
+export async function collect(context: Context, what: What = {}): Promise<Freed> {
   const { host, output, signal, uninterruptible } = context;
   const run = await openRun(context, dirOf(context.answers));
-  let freed: Freed = { blobs: 0, bytes: 0, repositories: [] };
+  let freed: Freed = { blobs: 0, bytes: 0, repositories: [], stay: [] };
   let cut: Push[] = [];
   let settings: ServerRequest['settings'];
   try {
     // Another run may have freed it while this one waited: a look costs less than two restarts.
-    const request = await prepared(context, run, { whole, untagged }).catch(async (error) => {
+    const work = await prepared(context, run, what).catch(async (error) => {
       await run.rollBack(uninterruptible);
       throw error;
     });
-    if (!request) {
+    if (!work) {
       await run.rollBack(uninterruptible);
       return freed;
     }
+    const { request, found, whole } = work;
     settings = request.settings;
     await applyOrUndo({
       steps: [
@@ -127,7 +128,7 @@ export async function collect(context: Context, { whole, untagged = false }: Wha
         }),
       ],
       afterwards: readOnlySteps(request, context, run, [
-        collectStep(request, host, whole, (done) => {
+        collectStep(request, host, whole, found, (done) => {
           freed = done;
         }),
       ]),
@@ -147,6 +148,8 @@ export async function collect(context: Context, { whole, untagged = false }: Wha
     output.say(
       `${output.paint('yellow', SYMBOL.warning)} These pushes were cut off, and must be repeated: ${[...new Set(who)].join(', ')}.`,
     );
+  if (freed.stay.length > 0)
+    output.say(`${freed.stay.join(', ')}: somebody has pushed there meanwhile, so it stays.`);
   if (freed.repositories.length > 0) output.say(`Gone from the list: ${freed.repositories.join(', ')}.`);
   output.say(
     `Freed ${bytes(freed.bytes)}: ${count(freed.blobs, 'blob')}.`,

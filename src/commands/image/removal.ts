@@ -5,6 +5,7 @@ import { carryOutRemoval } from '../../images/delete.ts';
 import { isSame, type RemovalPlan } from '../../images/plan.ts';
 import { freedText, removalLines, tagCount } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
+import type { Whole } from '../../server/maintenance/collect.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { commandAgain, imageCommand } from '../../terminal/command.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
@@ -37,6 +38,7 @@ export async function removeImages(
   const { output } = context;
   const dry = isOn(context, 'dry-run');
   const asks = !isOn(context, 'yes');
+  const since = new Date();
   let own: ServerRequest | undefined;
   let whole: string[] = [];
   const look = async (chosen: Chosen): Promise<RemovalPlan> => {
@@ -72,14 +74,14 @@ export async function removeImages(
   }
   output.say(`Removed ${tagCount(found)}.`);
   if (own) await removed(found, own);
-  const freed = await collected(context, own, whole);
+  const freed = await collected(context, own, { names: whole, since });
   output.json({ ok: true, ...documentOf(found), ...(freed && { freed: freed.bytes }) });
   if (!freed) output.say(...afterLines(found, own !== undefined));
 }
 
 /** Frees the space, if that was asked for or a whole repository is to go. @returns undefined if it is not freed now */
-async function collected(context: Context, own: ServerRequest | undefined, whole: string[]) {
-  if (!own || !(isOn(context, 'gc') || whole.length > 0)) return undefined;
+async function collected(context: Context, own: ServerRequest | undefined, whole?: Whole) {
+  if (!own || !(isOn(context, 'gc') || whole?.names.length)) return undefined;
   return (await import('./gc.ts')).collect(context, { whole });
 }
 
@@ -99,7 +101,7 @@ async function none(
     if (first) throw cannotGo(repository, first);
   }
   output.say(text);
-  const freed = await collected(context, own, []);
+  const freed = await collected(context, own);
   output.json({ ok: true, removals: [], freed: freed?.bytes ?? 0 });
 }
 

@@ -2,6 +2,7 @@
 import type { Context } from '../../context.ts';
 import { readerOf } from '../../images/contents.ts';
 import { carryOutRemoval } from '../../images/delete.ts';
+import { eachOf } from '../../images/lanes.ts';
 import type { Manifest } from '../../images/manifest.ts';
 import { leavesOf } from '../../images/select.ts';
 import type { Run } from '../../reconcile/run.ts';
@@ -32,12 +33,26 @@ export async function findUntagged(
       revisionsOf(host, settings.storage, repository),
     ]);
     const reached = new Set(leaves.flatMap(({ family }) => family.map(({ digest }) => digest)));
-    const old = revisions.filter(
-      ({ digest, pushed }) => !reached.has(digest) && Date.now() - pushed.getTime() > YOUNG,
+    const before = Date.now() - YOUNG;
+    const [young, old] = [
+      revisions.filter(({ pushed }) => pushed.getTime() >= before),
+      revisions.filter(({ pushed }) => pushed.getTime() < before),
+    ];
+    // An index that was pushed just now may have parts that have long been here.
+    await eachOf(young, async ({ digest }) => {
+      const top = await reader.manifest(repository, digest);
+      for (const one of top ? await reader.family(repository, top) : []) reached.add(one.digest);
+    });
+    const manifests: Manifest[] = [];
+    await eachOf(
+      old.filter(({ digest }) => !reached.has(digest)),
+      async ({ digest }) => {
+        const found = await reader.manifest(repository, digest);
+        if (found) manifests.push(found);
+      },
     );
-    const manifests = await Promise.all(old.map(({ digest }) => reader.manifest(repository, digest)));
     // What is attached to an image that stays, stays: nothing else leads to a signature.
-    const rest = manifests.flatMap((one) => (one && !(one.subject && reached.has(one.subject)) ? [one] : []));
+    const rest = manifests.filter(({ subject }) => subject === undefined || !reached.has(subject));
     if (rest.length > 0) found.push({ repository, manifests: rest });
   }
   return found;
@@ -55,15 +70,7 @@ export const removeUntagged = (context: Context, request: ServerRequest, run: Ru
     request,
     async (session) => {
       for (const { repository, manifests } of await findUntagged(context, request, session))
-        await carryOutRemoval(session, {
-          repository,
-          manifests,
-          tags: [],
-          untag: [],
-          along: [],
-          stays: [],
-          empties: false,
-        });
+        await carryOutRemoval(session, { repository, manifests, untag: [] });
     },
     run,
   );

@@ -7,7 +7,6 @@ import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
 import { runAs } from '../../host/run-as.ts';
 import { eachOf } from '../../images/lanes.ts';
-import { count } from '../../images/screens.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -20,6 +19,8 @@ import {
   removeRepository,
   removeUpload,
   repositoriesOnDisk,
+  revisionsOf,
+  tagTimes,
   type Upload,
   uploadsOf,
 } from './storage.ts';
@@ -28,19 +29,28 @@ const HOUR = 3_600_000;
 /** An upload that has had no byte for so long is given up: a client that goes on resumes within minutes. */
 const GIVEN_UP = 24 * HOUR;
 
-/** What a collection would free. */
-export interface Garbage {
-  /** Digests of blobs that no manifest leads to. */
-  blobs: string[];
-  /** Bytes of those blobs, and of the uploads that were given up. */
-  bytes: number;
+/** What belongs to no repository. */
+interface Leftovers {
   /** Repositories that hold nothing. */
   empty: string[];
+  /** Uploads that were given up. */
   uploads: Upload[];
 }
 
+/** What a collection would free. */
+export interface Garbage extends Leftovers {
+  /** Bytes of each blob that no manifest leads to, by digest. */
+  blobs: Map<string, number>;
+}
+
 export const isNothing = ({ blobs, empty, uploads }: Garbage): boolean =>
-  blobs.length === 0 && empty.length === 0 && uploads.length === 0;
+  blobs.size === 0 && empty.length === 0 && uploads.length === 0;
+
+const sum = (list: Iterable<number>): number => [...list].reduce((all, one) => all + one, 0);
+
+/** Returns bytes. */
+export const sizeOf = ({ blobs, uploads }: Garbage): number =>
+  sum(blobs.values()) + sum(uploads.map((upload) => upload.bytes));
 
 type Of = Pick<ServerRequest, 'settings' | 'engine'>;
 
@@ -74,66 +84,90 @@ async function collected(request: Of, host: Host, words: string[]): Promise<stri
   return [...stdout.matchAll(BLOB)].map(([, digest = '']) => digest);
 }
 
-/** Finds out what a collection would free. Reads only: pushes go on. @throws CliError if the registry does not run */
-export async function findGarbage(request: Of, host: Host, now = Date.now()): Promise<Garbage> {
-  const { storage } = request.settings;
-  const [blobs, names] = await Promise.all([
-    collected(request, host, ['--dry-run']),
-    repositoriesOnDisk(host, storage),
-  ]);
-  const inside = host.inside(storage);
-  const empty: string[] = [];
-  const uploads: Upload[] = [];
-  for (const name of names) {
-    if (await isEmpty(host, storage, name)) empty.push(name);
-    uploads.push(...(await uploadsOf(host, storage, name)));
+/** Returns the blobs that no manifest leads to. @throws CliError if the registry does not run */
+async function uselessBlobs(request: Of, host: Host): Promise<Map<string, number>> {
+  const inside = host.inside(request.settings.storage);
+  const blobs = new Map<string, number>();
+  const digests = await collected(request, host, ['--dry-run']);
+  await eachOf(digests, async (digest) => void blobs.set(digest, await blobBytes(inside, digest)));
+  return blobs;
+}
+
+async function leftovers({ settings: { storage } }: Of, host: Host): Promise<Leftovers> {
+  const found: Leftovers = { empty: [], uploads: [] };
+  const before = Date.now() - GIVEN_UP;
+  for (const name of await repositoriesOnDisk(host, storage)) {
+    if (await isEmpty(host, storage, name)) found.empty.push(name);
+    const uploads = await uploadsOf(host, storage, name);
+    found.uploads.push(...uploads.filter(({ modified }) => modified.getTime() < before));
   }
-  const sizes: number[] = [];
-  await eachOf(blobs, async (digest) => void sizes.push(await blobBytes(inside, digest)));
-  const givenUp = uploads.filter(({ modified }) => now - modified.getTime() > GIVEN_UP);
-  const sum = (list: number[]) => list.reduce((all, one) => all + one, 0);
-  return {
-    blobs,
-    bytes: sum(sizes) + sum(givenUp.map((upload) => upload.bytes)),
-    empty,
-    uploads: givenUp,
-  };
+  return found;
+}
+
+/** Finds out what a collection would free. Reads only: pushes go on. @throws CliError if the registry does not run */
+export async function findGarbage(request: Of, host: Host): Promise<Garbage> {
+  const [blobs, rest] = await Promise.all([uselessBlobs(request, host), leftovers(request, host)]);
+  return { blobs, ...rest };
+}
+
+/** Repositories to remove with everything in them; one that somebody has pushed to since then stays. */
+export interface Whole {
+  names: string[];
+  since: Date;
 }
 
 export interface Freed {
   blobs: number;
   bytes: number;
   repositories: string[];
+  /** Repositories that were to go, and stay. */
+  stay: string[];
 }
 
-/** Returns the step that collects; the registry must be read-only. @param whole repositories to remove with everything in them */
-export function collectStep(request: Of, host: Host, whole: string[], done: (freed: Freed) => void): Step {
+/**
+ * Returns the step that collects; the registry must be read-only.
+ * @param found what was found just before: the registry's program looks through everything, which is not done twice while nobody can push
+ */
+export function collectStep(
+  request: Of,
+  host: Host,
+  { names, since }: Whole,
+  found: Garbage,
+  done: (freed: Freed) => void,
+): Step {
   const { storage } = request.settings;
   return {
     title: 'Collected what no manifest leads to',
-    async run(report) {
+    async run() {
       const inside = host.inside(storage);
-      for (const name of whole) await mustRemove(host, storage, name);
-      // Pushes since the first look have added to it, or taken from it.
-      const garbage = await findGarbage(request, host);
-      report(`${count(garbage.blobs.length, 'blob')}, ${bytes(garbage.bytes)}`);
-      const sizes = new Map<string, number>();
-      for (const digest of garbage.blobs) sizes.set(digest, await blobBytes(inside, digest));
-      if (garbage.blobs.length > 0) await collected(request, host, []);
-      for (const upload of garbage.uploads) await removeUpload(inside, upload);
-      for (const name of garbage.empty) await mustRemove(host, storage, name);
+      const stay: string[] = [];
+      for (const name of names)
+        if (await isPushedSince(host, storage, name, since)) stay.push(name);
+        else await mustRemove(host, storage, name);
+      // What these repositories alone needed has become garbage just now.
+      const blobs = names.length > stay.length ? await uselessBlobs(request, host) : found.blobs;
+      if (blobs.size > 0) await collected(request, host, []);
+      const { empty, uploads } = await leftovers(request, host);
+      for (const upload of uploads) await removeUpload(inside, upload);
+      for (const name of empty) await mustRemove(host, storage, name);
       // What the registry's program says it did is not what counts.
-      let freed = garbage.uploads.reduce((sum, upload) => sum + upload.bytes, 0);
-      let gone = 0;
-      for (const [digest, size] of sizes) {
-        if ((await blobBytes(inside, digest)) > 0) continue;
-        freed += size;
-        gone++;
-      }
-      done({ blobs: gone, bytes: freed, repositories: [...whole, ...garbage.empty] });
+      const gone: number[] = [];
+      for (const [digest, size] of blobs) if ((await blobBytes(inside, digest)) === 0) gone.push(size);
+      const freed = sum(gone) + sum(uploads.map((upload) => upload.bytes));
+      const repositories = [...names.filter((name) => !stay.includes(name)), ...empty];
+      done({ blobs: gone.length, bytes: freed, repositories, stay });
       return `Collected ${bytes(freed)} that no manifest leads to`;
     },
   };
+}
+
+/** Tells whether something was pushed to a repository since a time. */
+async function isPushedSince(host: Host, storage: string, name: string, since: Date): Promise<boolean> {
+  const [tags, revisions] = await Promise.all([
+    tagTimes(host, storage, name),
+    revisionsOf(host, storage, name),
+  ]);
+  return [...tags.values(), ...revisions.map(({ pushed }) => pushed)].some((pushed) => pushed >= since);
 }
 
 async function mustRemove(host: Host, storage: string, name: string): Promise<void> {
