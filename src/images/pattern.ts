@@ -1,6 +1,6 @@
 // What names images: `team/app:1.0`, `team/app@sha256:…`, `team/app`, and patterns: `team/*:pr-*`.
 import { InputError } from '../errors.ts';
-import { NAME, TAG } from '../registry/contents.ts';
+import { isRepository, isTag } from '../registry/names.ts';
 import { DIGEST } from './manifest.ts';
 
 export interface Reference {
@@ -37,17 +37,17 @@ export function readReference(word: string, registry: string): Reference {
       `"${digest}" is no digest: sha256: and 64 characters of 0-9 and a-f`,
       `${repository}@sha256:…`,
     );
-  if (!NAME.test(repository)) {
+  if (!isRepository(repository)) {
     const small = repository.toLowerCase();
     const [first = ''] = repository.split('/');
     if (/^[a-z0-9.-]+:\d+$/.test(first) && repository.includes('/'))
       throw fail(`${first} is another registry than ${registry}`, `--host ${first}`);
     throw fail(
       `"${repository}" is no name of a repository: small letters, digits, and . _ - / between them`,
-      small !== repository && NAME.test(small) ? word.replace(repository, small) : undefined,
+      small !== repository && isRepository(small) ? word.replace(repository, small) : undefined,
     );
   }
-  if (tag !== undefined && !TAG.test(tag))
+  if (tag !== undefined && !isTag(tag))
     throw fail(`"${tag}" is no tag: at most 128 letters, digits, and . _ -`, `${repository}:latest`);
   return reference;
 }

@@ -2,6 +2,7 @@
 import { CliError } from '../errors.ts';
 import { digest, refusal } from './api.ts';
 import type { Reply } from './http.ts';
+import { isRepository, isTag } from './names.ts';
 import type { Session } from './session.ts';
 
 /** The registry refused a request. */
@@ -30,10 +31,6 @@ export function codesOf({ body }: Pick<Reply, 'body'>): string[] {
 /** The most names of one page: what a registry allows unless its configuration says otherwise. (`catalog.maxentries`) */
 const PAGE = 1_000;
 
-/** A repository's name, and a tag. (distribution-spec, "Pulling manifests": `<name>`, `<reference>`) */
-export const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-export const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-
 /** The most bytes of one list: millions of names. A page counts with 1 000 more, so that small ones end, too. */
 const MOST = 128 * 1024 * 1024;
 
@@ -43,7 +40,7 @@ interface List {
   /** The name of the list in each page. */
   key: string;
   /** What a name looks like. Others are left out: nothing can be asked by them, and a terminal may act on them. */
-  valid: RegExp;
+  valid(name: string): boolean;
   doing: string;
 }
 
@@ -63,7 +60,7 @@ async function* pages(session: Session, { path, key, valid, doing }: List): Asyn
     read += reply.body.length + 1_000;
     if (read > MOST)
       throw new CliError(`${session.name} does not come to an end when it is asked to ${doing}.`);
-    const known = names.filter((name) => valid.test(name));
+    const known = names.filter(valid);
     if (known.length > 0) yield known;
     const link = /<([^>]+)>;\s*rel="?next/.exec(String(reply.headers.link ?? ''))?.[1];
     // A page that ends where the one before ended would go on for ever.
@@ -91,13 +88,18 @@ function namesIn({ body }: Reply, key: string): string[] {
 
 /** Returns the names of the repositories, page by page. @throws Refused; as ask */
 export const repositoryPages = (session: Session): AsyncGenerator<string[]> =>
-  pages(session, { path: '/v2/_catalog', key: 'repositories', valid: NAME, doing: 'list its repositories' });
+  pages(session, {
+    path: '/v2/_catalog',
+    key: 'repositories',
+    valid: isRepository,
+    doing: 'list its repositories',
+  });
 
 /** Returns the tags of a repository; none if it does not exist. @throws Refused; as ask */
 export async function tagsOf(session: Session, repository: string): Promise<string[]> {
   const all: string[] = [];
   const path = `/v2/${repository}/tags/list`;
-  const list = { path, key: 'tags', valid: TAG, doing: `list the tags of ${repository}` };
+  const list = { path, key: 'tags', valid: isTag, doing: `list the tags of ${repository}` };
   for await (const names of pages(session, list)) for (const name of names) all.push(name);
   return all;
 }

@@ -6,13 +6,13 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
-import { localEndpoint } from '../registry/endpoint.ts';
 import { openSession, type Scope, type Session } from '../registry/session.ts';
 import { type GuestStep, guest } from '../resources/guest.ts';
 import { address, type Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { ISSUER } from './auth/docker-auth.ts';
 import { generatePassword, hashForAMoment, type Login } from './auth/htpasswd.ts';
+import { ownEndpoint } from './plan/endpoint.ts';
 import type { ServerRequest } from './request.ts';
 
 /** The guest's name in the log of the registry. No user has it: a user's name begins with a letter or a digit. */
@@ -33,7 +33,7 @@ export async function withOwnSession<T>(
   work: (session: Session) => Promise<T>,
   held?: Run,
 ): Promise<T> {
-  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+  const at = ownEndpoint(settings, site);
   const name = address(settings);
   const during = async (session: Session): Promise<T> => {
     try {

@@ -10,9 +10,8 @@ import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import type { Change } from '../reconcile/reconcile.ts';
-import { localEndpoint } from '../registry/endpoint.ts';
 import { handshake } from '../registry/handshake.ts';
-import { ask } from '../registry/http.ts';
+import { ask, type Endpoint } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
@@ -23,6 +22,7 @@ import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { type Notes, readNotes } from './notes.ts';
+import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
 import type { ServerRequest } from './request.ts';
 import { preview } from './run.ts';
@@ -92,7 +92,7 @@ const PATIENCE = 3_000;
 export async function glance({ host }: Context, { settings, certificates }: ServerRequest): Promise<Glance> {
   const { site } = certificates;
   const served = site && (await siteOnDisk(host, settings.dir, site));
-  const at = endpointOf({ settings, certificates: { ...certificates, site: served ?? site } });
+  const at = ownEndpoint(settings, served ?? site);
   const [answer, space, wire] = await Promise.all([
     answerOf(settings, at),
     host.space(settings.storage),
@@ -128,7 +128,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   const { site } = certificates;
   const planned = preview(request, context);
   const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
-  const at = endpointOf({ settings, certificates: { ...certificates, site: onDisk ?? site } });
+  const at = ownEndpoint(settings, onDisk ?? site);
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
   const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
   const tokens = planned.then(({ secrets: { probeAccount } }) => {
@@ -240,9 +240,6 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };
 
-const endpointOf = ({ settings, certificates: { site } }: Pick<ServerRequest, 'settings' | 'certificates'>) =>
-  localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
-
 /** Returns what is here of the registry and in no record, in words; a run that was cut off has a record of its own. */
 async function unrecorded(host: Host, dir: string): Promise<string[]> {
   if (await readUnfinished(host, dir)) return [];
@@ -252,7 +249,7 @@ async function unrecorded(host: Host, dir: string): Promise<string[]> {
     .map(({ title }) => title);
 }
 
-const answerOf = ({ auth }: Settings, at: ReturnType<typeof localEndpoint>): Promise<Answer> =>
+const answerOf = ({ auth }: Settings, at: Endpoint): Promise<Answer> =>
   ask(at, 'GET', '/v2/', { timeout: PATIENCE }).then(
     ({ status }) => ({ ok: status === (auth === 'none' ? 200 : 401), status }),
     () => ({ ok: false }),

@@ -1,4 +1,6 @@
 // Who may do what in token mode: administrators, readers of everything or of some repositories, everybody.
+
+import { PART } from '../registry/names.ts';
 import type { Settings } from './settings.ts';
 import { checkUser, type Wrong, wrong } from './validation.ts';
 
@@ -7,9 +9,6 @@ export interface Reader {
   /** `team/*` (all below team) or `team/app`; empty: every repository. */
   scopes: string[];
 }
-
-/** A part of a repository's name (distribution-spec: `<name>`). */
-const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 
 /** Accepts one `--reader`: NAME, or NAME:PATTERN. Returns what is wrong with another value. */
 export function checkReader(value: string): Wrong | undefined {

@@ -6,7 +6,6 @@ import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
-import { localEndpoint } from '../../registry/endpoint.ts';
 import { ask, type Credentials, type Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
 import { Secret } from '../../secret.ts';
@@ -14,6 +13,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
+import { ownEndpoint } from '../plan/endpoint.ts';
 import type { Secrets } from '../plan/secrets.ts';
 import { checkRoles, untilAuthServes, withCause } from './roles.ts';
 import { deleteImage, makeTestImage, pullImage, pushImage, type Remember, sweepImage } from './test-image.ts';
@@ -56,8 +56,8 @@ async function failure(host: Host, settings: Settings, what: string): Promise<Cl
   });
 }
 
-/** Waits for the first answer of a registry that was just started. */
-async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Report) {
+/** Waits for the first answer of a registry that was just started. @throws CliError with its last words if it does not answer */
+export async function untilUp(host: Host, settings: Settings, at: Endpoint, report: Report) {
   const since = performance.now();
   for (let round = 0; ; round++) {
     const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch(
@@ -144,7 +144,7 @@ export function liveChecks(
   host: Host,
   remember: Remember,
 ): Step[] {
-  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
+  const at = ownEndpoint(settings, site);
   const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
   const credentials = user && password ? { user, password } : undefined;
   const began = new Date();

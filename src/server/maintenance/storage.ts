@@ -4,10 +4,10 @@
 import { dirname } from 'node:path';
 import type { Host, Inside, InsideEntry } from '../../host/host.ts';
 import { eachOf } from '../../images/lanes.ts';
+import { PART } from '../../registry/names.ts';
 
 const ROOT = 'docker/registry/v2';
 const REPOSITORIES = `${ROOT}/repositories`;
-const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const HEX = /^[0-9a-f]{64}$/;
 /** A name has 255 characters at most, so its parts are not nested deeper. (distribution-spec) */
 const DEPTH = 127;

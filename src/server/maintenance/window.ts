@@ -5,9 +5,9 @@ import type { Context } from '../../context.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { type Change, diff, keyOf, stepOf } from '../../reconcile/reconcile.ts';
 import type { Run } from '../../reconcile/run.ts';
-import { localEndpoint } from '../../registry/endpoint.ts';
-import { ask } from '../../registry/http.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { untilUp } from '../checks/proof.ts';
+import { ownEndpoint } from '../plan/endpoint.ts';
 import type { ServerRequest } from '../request.ts';
 import { planOf } from '../run.ts';
 
@@ -43,7 +43,8 @@ export function readOnlySteps(
   work: Step[],
 ): (() => Promise<Step[]>)[] {
   const { host } = context;
-  const answers = () => untilAnswers(request);
+  const { settings, certificates } = request;
+  const at = ownEndpoint(settings, certificates.site);
   const to = (readOnly: boolean, title: string) => async (): Promise<Step[]> => {
     const step = stepOf(title, await changesTo(request, context, run, readOnly), host, run);
     return [
@@ -51,7 +52,7 @@ export function readOnlySteps(
         ...step,
         run: async (report) => {
           await step.run(report);
-          await answers();
+          await untilUp(host, settings, at, report);
           return undefined;
         },
       },
@@ -62,21 +63,4 @@ export function readOnlySteps(
     async () => work,
     to(false, 'Writable again'),
   ];
-}
-
-/** Milliseconds. */
-const WITHIN = 30_000;
-const PAUSE = 50;
-
-/** Waits until the registry answers after its restart. @throws Error if it does not */
-async function untilAnswers({ settings, certificates: { site } }: ServerRequest): Promise<void> {
-  const at = localEndpoint(settings, site?.publicCa ? undefined : site?.roots);
-  const since = performance.now();
-  for (;;) {
-    const reply = await ask(at, 'GET', '/v2/', { timeout: 5_000 }).catch((error: Error) => error);
-    if (!(reply instanceof Error) && [200, 401].includes(reply.status)) return;
-    if (performance.now() - since > WITHIN)
-      throw reply instanceof Error ? reply : new Error(`the registry answers ${reply.status}`);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
-  }
 }

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { CliError } from '../../../errors.ts';
 import { VERSION } from '../../../package.ts';
+import { isRepository, isTag } from '../../../registry/names.ts';
 import { shown } from '../../../terminal/visible.ts';
 
 /** Raise it if an older version would misread a backup, or would leave out a part of it. */
@@ -105,16 +106,8 @@ export const unusable = (place: string, why: string, fix?: string): CliError =>
 
 const HEX = /^[0-9a-f]{64}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
-/** (distribution-spec, "Pulling manifests": `<name>`, `<reference>`) */
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-/** (github.com/distribution/reference: RepositoryNameTotalLengthMax) */
-const LONGEST = 255;
 /** The most bytes of all files of a registry and the index: they are read into memory. */
 const MOST_FILES = 256 * 1024 * 1024;
-
-export const isRepository = (name: string): boolean => name.length <= LONGEST && NAME.test(name);
-export const isTag = (tag: string): boolean => TAG.test(tag);
 
 type Bad = (why: string) => Error;
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -5,8 +5,9 @@
 
 import type { Host, Inside } from '../../../host/host.ts';
 import { type Manifest, readManifest } from '../../../images/manifest.ts';
+import { isRepository, isTag } from '../../../registry/names.ts';
 import { blobPath, blobSize, repositoriesOnDisk, revisionsOf, tagsOnDisk } from '../storage.ts';
-import { isRepository, isTag, type KeptRepository, sha256 } from './format.ts';
+import { type KeptRepository, sha256 } from './format.ts';
 
 export interface Survey {
   repositories: KeptRepository[];
