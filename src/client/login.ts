@@ -6,8 +6,7 @@ import { bare } from '../host/names.ts';
 import { diff } from '../reconcile/reconcile.ts';
 import { ask, type Credentials, type Endpoint, tokenServer } from '../registry/http.ts';
 import { call, fetchToken } from '../registry/token.ts';
-import { keepsLogin, readAuthFile } from '../resources/login.ts';
-import { Secret } from '../secret.ts';
+import { keepsLogin, plainLogin, readAuthFile } from '../resources/login.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkUser } from '../settings/validation.ts';
 import type { Found } from './discover.ts';
@@ -58,11 +57,13 @@ async function mayBeSent(target: Target, inputs: JoinInputs, former: Former, hos
 async function kept(host: Host, inputs: JoinInputs, former: Former, user: string | undefined) {
   for (const target of inputs.targets) {
     if (!target.login) continue;
-    const auth = (await readAuthFile(host, target.login.file)).auths?.[inputs.request.name]?.auth;
-    const [, who = '', word = ''] =
-      /^([^:]+):(.*)$/s.exec(Buffer.from(auth ?? '', 'base64').toString()) ?? [];
-    if (who && (user === undefined || user === who) && (await mayBeSent(target, inputs, former, host)))
-      return { user: who, password: new Secret(word) };
+    const found = plainLogin(await readAuthFile(host, target.login.file), inputs.request.name);
+    if (
+      found &&
+      (user === undefined || user === found.user) &&
+      (await mayBeSent(target, inputs, former, host))
+    )
+      return found;
   }
   return undefined;
 }

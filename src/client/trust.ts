@@ -4,6 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { itemsOf, readCertificates } from '../certificates/given/files.ts';
 import { refusalReasons } from '../certificates/refusal.ts';
 import { splitPem } from '../certificates/split.ts';
+import { systemRoots } from '../certificates/system-roots.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { handshake } from '../registry/handshake.ts';
@@ -38,21 +39,11 @@ const isRoot = (cert: X509Certificate) => signed(cert, cert);
 const refusal = async ({ at }: Found, roots: string[] | undefined) =>
   (await handshake(at, at.host, roots)).refused;
 
-/** The files in which Go, and so Docker and podman, looks for the system's roots; the first that exists. (crypto/x509/root_linux.go) */
-const BUNDLES = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-];
-
-/** Returns the trust of the system, if that is enough. Node has its own list, which lacks what a company added. */
+/** Returns the trust of the system, if that is enough. */
 async function publicTrust(found: Found, host: Host): Promise<Trust | undefined> {
-  for (const path of BUNDLES) {
-    const bundle = (await host.read(path))?.toString();
-    if (bundle) return (await refusal(found, [bundle])) ? undefined : { kind: 'public', bundle };
-  }
-  return (await refusal(found, undefined)) ? undefined : { kind: 'public' };
+  const bundle = await systemRoots(host);
+  if (await refusal(found, bundle === undefined ? undefined : [bundle])) return undefined;
+  return bundle === undefined ? { kind: 'public' } : { kind: 'public', bundle };
 }
 
 /** Tells whether the fingerprint is that of a root which the system has and which certifies this server: it need not be sent. */

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { type Context, dirOf, isOn, mayAsk } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
+import { besides } from '../host/beside.ts';
 import { runSteps, type Step } from '../reconcile/progress.ts';
 import { awaitTurn, openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
@@ -12,11 +13,11 @@ import { packingHere } from '../server/maintenance/backup/packing.ts';
 import { type Plan, planBackup } from '../server/maintenance/backup/pieces.ts';
 import { type Passphrase, passphraseOf } from '../server/maintenance/backup/seal.ts';
 import { type Survey, survey } from '../server/maintenance/backup/survey.ts';
-import { backupStream, besides, checkFile } from '../server/maintenance/backup/write.ts';
+import { backupStream, checkFile } from '../server/maintenance/backup/write.ts';
 import { servedStorage } from '../server/plan/seen.ts';
 import { givenPassphrase } from '../settings/given-passphrase.ts';
 import { commandLine } from '../terminal/command.ts';
-import { bytes, SYMBOL } from '../terminal/output.ts';
+import { bytes, count, SYMBOL } from '../terminal/output.ts';
 import { quoted, shellLine } from '../terminal/shell.ts';
 import { toStandardOutput } from '../terminal/standard-output.ts';
 import { agree } from './consent.ts';
@@ -52,7 +53,7 @@ export async function backup(context: Context): Promise<void> {
   }
   if (key === undefined && target.kind !== 'stdout')
     output.say(
-      `  It holds the keys of this registry: keep it where nobody else reads it, or use --passphrase-file.`,
+      '  The keys of this registry are in it: store it where only you can read it, or encrypt it with --passphrase-file.',
     );
 }
 
@@ -131,8 +132,8 @@ async function carryOut(context: Context, work: Work): Promise<Done> {
   const look: Step = {
     title: 'Looked at the images',
     async run(report) {
-      found = await survey(host, storage, (count) => report(`${count} manifests`));
-      return `${count(found)} found`;
+      found = await survey(host, storage, (done) => report(`${done} manifests`));
+      return `${count(tagsIn(found), 'image')} found`;
     },
   };
   if (images) await runSteps([look], output, signal);
@@ -190,23 +191,19 @@ const directoryStep = ({ host }: Context, { plan, path, key, begin }: Into, done
   title: path,
   async run(report) {
     const of = plan.contents.blobs.length;
-    const told = (count: number) => report(`${count} of ${of} blobs`);
+    const told = (number: number) => report(`${number} of ${of} blobs`);
     done.kept = await keepIn(host, path, plan, key, { told, begin });
     done.bytes = done.kept.bytes;
     return `Checked: ${amount(plan)}, of which ${bytes(done.kept.bytes)} are new`;
   },
 });
 
-const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`;
-const count = ({ repositories }: Survey) =>
-  plural(
-    repositories.reduce((sum, { tags }) => sum + tags.length, 0),
-    'image',
-  );
+const tagsIn = ({ repositories }: Survey): number =>
+  repositories.reduce((sum, { tags }) => sum + tags.length, 0);
 /** Returns `12 images, 340 MB`. */
 function amount({ contents }: Plan): string {
   const { images, bytes: size } = totals(contents);
-  return contents.images ? `${plural(images, 'image')}, ${bytes(size)}` : 'no images, as asked';
+  return contents.images ? `${count(images, 'image')}, ${bytes(size)}` : 'no images, as asked';
 }
 
 /** Says which images are not whole in the registry itself: nobody can pull them. */
@@ -259,8 +256,13 @@ function tell({ output }: Context, target: Target, done: Done): void {
     ...(kept && { freed: kept.freed }),
   });
   if (kept && kept.freed.blobs > 0)
-    output.say(`Removed ${kept.freed.blobs} blobs that no state needs any more: ${bytes(kept.freed.bytes)}.`);
+    output.say(
+      `Removed ${count(kept.freed.blobs, 'blob')} that no state needs any more: ${bytes(kept.freed.bytes)}.`,
+    );
   if (target.kind === 'stdout') return;
-  const from = target.kind === 'file' ? target.path : target.path;
-  output.say('', '  To restore it on another machine:', `    ${commandLine(`restore ${quoted(from)}`)}`);
+  output.say(
+    '',
+    '  To restore it on another machine:',
+    `    ${commandLine(`restore ${quoted(target.path)}`)}`,
+  );
 }

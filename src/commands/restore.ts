@@ -30,7 +30,7 @@ import { mergeAnswers } from '../settings/resolve.ts';
 import { address, type EngineChoice } from '../settings/settings.ts';
 import { readYaml } from '../templates.ts';
 import { commandLine, setUpCalledAs } from '../terminal/command.ts';
-import { bytes } from '../terminal/output.ts';
+import { bytes, count } from '../terminal/output.ts';
 import { quoted, shellLine } from '../terminal/shell.ts';
 import { agree, askable } from './consent.ts';
 
@@ -133,7 +133,7 @@ const withImages = ({ answers }: Context, { contents }: Found): boolean =>
 function amount({ contents }: Found): string {
   const { images, repositories, bytes: size } = totals(contents);
   if (!contents.images) return 'no images';
-  return `${images} image${images === 1 ? '' : 's'} in ${repositories} repositor${repositories === 1 ? 'y' : 'ies'}, ${bytes(size)}`;
+  return `${count(images, 'image')} in ${count(repositories, 'repository', 'repositories')}, ${bytes(size)}`;
 }
 
 const fileIn = ({ files }: Found, path: string) => files.get(memberOf(path))?.toString();

@@ -1,6 +1,6 @@
 // `registry-setup status`: shows what runs here, and what differs from the plan.
 import type { Context } from '../context.ts';
-import { engineText } from '../engines/engine.ts';
+import { engineText, logCommand } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines } from '../server/screens/maintenance.ts';
@@ -24,8 +24,7 @@ export async function status(context: Context): Promise<number> {
   const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings } = seen;
   const good = findings.every(({ ok }) => ok);
-  const lines = maintenanceLines(settings, seen.notes, new Date());
-  const [imageLines, logLine] = [lines.slice(0, -1), lines.slice(-1)];
+  const log = await logCommand(context.host, settings);
   output.json({
     ok: good,
     registry: {
@@ -53,13 +52,13 @@ export async function status(context: Context): Promise<number> {
     `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
-    ...imageLines,
+    ...maintenanceLines(settings, seen.notes, new Date()),
     ...(seen.certificates
       ? certificateLines(seen.certificates)
       : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
-    ...logLine,
+    `  Log         ${log}`,
   );
   if (seen.obstacle) {
     const { message, why, fix } = seen.obstacle;

@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptPath, scriptProcess, serviceManagerOf } from '../host/service-manager.ts';
 import { systemctl } from '../host/systemd.ts';
 import type { EngineChoice, Settings } from '../settings/settings.ts';
+import { shellLine } from '../terminal/shell.ts';
 import { inspect, logs } from './containers.ts';
 import { dockerState } from './docker.ts';
 import { nativeInfo, type Supply } from './native.ts';
@@ -60,6 +61,14 @@ export async function isRunning(host: Host, at: Where, name = at.name): Promise<
   const scope = { own: serviceManager === 'own systemd' };
   const { code } = await systemctl(host, scope, 'is-active', '--quiet', `${name}.service`);
   return code === 0;
+}
+
+/** Returns the command that shows what the registry wrote. */
+export async function logCommand(host: Host, at: Where): Promise<string> {
+  if (at.engine !== 'native') return shellLine(at.engine, ['logs', at.name]);
+  const serviceManager = await serviceManagerOf(host);
+  if (serviceManager === 'script') return shellLine('tail', ['-n', '50', scriptFiles(scriptPath(at)).log]);
+  return shellLine('journalctl', [...(serviceManager === 'own systemd' ? ['--user'] : []), '-u', at.name]);
 }
 
 /** Returns the last lines that a service of the set-up wrote. */

@@ -35,7 +35,7 @@ export interface Description {
   created: Date | undefined;
 }
 
-/** An index may hold indexes; deeper than this, somebody plays with us. */
+/** How many levels of indexes are read; an image has one or two. */
 const DEPTH = 4;
 /** The most manifests that an image is made of. */
 const MOST = 100_000;

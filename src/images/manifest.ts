@@ -27,8 +27,6 @@ export interface Manifest extends Part {
   holds: string | undefined;
   config: Part | undefined;
   layers: Part[];
-  /** Digests of layers that are fetched from where they are, and are in no registry. (image-spec, descriptor.md, "urls") */
-  elsewhere: string[];
   children: Child[];
   /** The digest of the manifest that it is attached to. (image-spec, manifest.md, "subject") */
   subject: string | undefined;
@@ -105,9 +103,6 @@ export function readManifest({ digest, type, body }: RawManifest): Manifest {
     layers: isOld
       ? list(found.fsLayers).flatMap((item) => partOf(isObject(item) ? { digest: item.blobSum } : item) ?? [])
       : partsOf(found.layers),
-    elsewhere: list(found.layers).flatMap((item) =>
-      isObject(item) && Array.isArray(item.urls) && item.urls.length > 0 ? (partOf(item)?.digest ?? []) : [],
-    ),
     children,
     subject: partOf(found.subject)?.digest,
     annotations: annotationsOf(found.annotations),

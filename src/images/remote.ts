@@ -1,6 +1,8 @@
 // Opens a registry by its name, as the programs on this machine do: with the CAs that they trust for it, and with the login that they keep.
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
+import { systemRoots } from '../certificates/system-roots.ts';
+import { parseDaemonJson } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
@@ -23,14 +25,6 @@ export interface Remote extends Address {
   proxy?: string | undefined;
 }
 
-/** The roots of the system, in the file that its package keeps. (go.dev/src/crypto/x509/root_linux.go) */
-const BUNDLES = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-];
-
 /** Returns the CAs that this machine has for a registry, PEM; undefined if it has none of its own. */
 async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Promise<string[] | undefined> {
   const home = env.HOME || '/root';
@@ -49,8 +43,7 @@ async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Pro
   const own = await Promise.all(
     files.flat().map(async (file) => (await host.read(file))?.toString('latin1') ?? ''),
   );
-  const found = await Promise.all(BUNDLES.map((path) => host.read(path)));
-  const system = found.find((bytes) => bytes !== undefined)?.toString('latin1');
+  const system = await systemRoots(host);
   if (own.length === 0 && !system) return undefined;
   return [...own, ...(system ? [system] : rootCertificates)];
 }
@@ -58,9 +51,10 @@ async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Pro
 /** Tells whether this machine's Docker may use the registry without TLS. (docs.docker.com/reference/cli/dockerd, "Insecure registries") */
 async function isInsecure(host: Host, { host: name, ...address }: Address): Promise<boolean> {
   if (name === 'localhost' || /^127\.|^\[::1\]$/.test(name)) return true;
+  const path = '/etc/docker/daemon.json';
   try {
-    const text = (await host.read('/etc/docker/daemon.json'))?.toString() || '{}';
-    const list = (JSON.parse(text) as { 'insecure-registries'?: unknown })['insecure-registries'];
+    const { value } = parseDaemonJson(await host.read(path), path);
+    const list = value['insecure-registries'];
     return Array.isArray(list) && list.includes(nameOf({ host: name, ...address }));
   } catch {
     return false;

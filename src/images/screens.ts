@@ -1,5 +1,5 @@
 // What a user is shown of images; pure text.
-import { bytes } from '../terminal/output.ts';
+import { bytes, count } from '../terminal/output.ts';
 import { tableLines } from '../terminal/table.ts';
 import { visible } from '../terminal/visible.ts';
 import type { Description } from './contents.ts';
@@ -89,10 +89,6 @@ export function tagLines({ tags }: Repository, full: boolean, width: number, now
   );
 }
 
-/** Returns `1 tag`, `3 tags`. */
-export const count = (number: number, one: string, many = `${one}s`): string =>
-  `${number} ${number === 1 ? one : many}`;
-
 /** Returns `3 repositories, 12 tags, 340 MB (what images share is counted once)`. */
 export function totalLine({ repositories, bytes: sum }: Inventory): string {
   const tags = repositories.reduce((all, one) => all + one.tags.length, 0);
@@ -167,7 +163,7 @@ export function tagCount({ removals, whole }: RemovalPlan): string {
   if (whole.length > 0 && whole.length === removals.length)
     return `the ${whole.length === 1 ? 'repository' : 'repositories'} ${whole.join(', ')} (${count(tags, 'tag')})`;
   if (tags === 0) return count(manifests, 'manifest');
-  return `${count(tags, 'tag')} of ${hit.length === 1 ? hit[0]?.repository : `${hit.length} repositories`}`;
+  return `${count(tags, 'tag')} of ${hit.length === 1 ? hit[0]?.repository : count(hit.length, 'repository', 'repositories')}`;
 }
 
 /** Returns `120 MB`, or `at most 120 MB` if other images may share it. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import type { Credentials } from '../registry/http.ts';
-import { helperOf, readAuthFile } from '../resources/login.ts';
+import { helperOf, keyIn, plainLogin, readAuthFile } from '../resources/login.ts';
 import { Secret } from '../secret.ts';
 
 /** Returns the files of logins, the first that counts first. (docs.docker.com/reference/cli/docker; containers-auth.json(5)) */
@@ -30,12 +30,9 @@ export async function storedLogin(
 ): Promise<Credentials | undefined> {
   for (const place of placesOf(env, host.machine.uid)) {
     const file = await readAuthFile(host, place);
-    const key = Object.keys(file.auths ?? {}).find(
-      (entry) => entry.replace(/^https?:\/\/|\/.*$/g, '') === name,
-    );
-    const [, user = '', word = ''] =
-      /^([^:]+):(.*)$/s.exec(Buffer.from(file.auths?.[key ?? '']?.auth ?? '', 'base64').toString()) ?? [];
-    if (user && word) return { user, password: new Secret(word) };
+    const key = keyIn(file, name);
+    const plain = key === undefined ? undefined : plainLogin(file, key);
+    if (plain) return plain;
     const helper = helperOf(file, key ?? name);
     const kept =
       helper && (key !== undefined || file.credHelpers?.[name])

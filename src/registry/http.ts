@@ -47,7 +47,7 @@ export interface Reply {
 export interface Ask {
   credentials?: Credentials | undefined;
   headers?: Record<string, string>;
-  /** A stream is sent once: such a request is never repeated. Its headers say how long it is, or it goes in chunks. */
+  /** A stream can be read once, so its request is never repeated. Without a content-length in `headers` it is sent in chunks. */
   body?: Buffer | string | Readable;
   /** Keeps connections open for further requests; without it each request has a connection of its own. Ignored behind a proxy. */
   agent?: Agent | undefined;

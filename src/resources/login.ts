@@ -6,7 +6,7 @@ import { setKeys } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { runAs } from '../host/run-as.ts';
-import type { Secret } from '../secret.ts';
+import { Secret } from '../secret.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
@@ -51,6 +51,17 @@ export async function readAuthFile(host: Host, path: string): Promise<AuthFile> 
 
 export const helperOf = (file: AuthFile, registry: string) => file.credHelpers?.[registry] ?? file.credsStore;
 
+/** Returns the key of a registry in a file of logins. `docker login` once wrote `https://NAME/v1/`, and such a key still counts. (github.com/docker/cli, ConvertToHostname) */
+export const keyIn = ({ auths = {} }: AuthFile, registry: string): string | undefined =>
+  Object.keys(auths).find((name) => name.replace(/^https?:\/\/|\/.*$/g, '') === registry);
+
+/** Returns the login that a file stores as plain text; undefined if it stores none in that way. @param key of keyIn */
+export function plainLogin({ auths }: AuthFile, key: string): { user: string; password: Secret } | undefined {
+  const text = Buffer.from(auths?.[key]?.auth ?? '', 'base64').toString();
+  const [, user, word] = /^([^:]+):(.*)$/s.exec(text) ?? [];
+  return user ? { user, password: new Secret(word ?? '') } : undefined;
+}
+
 /** Tells whether the file stores the password as plain text; false if a credential helper has it. @throws as readAuthFile */
 export async function clearText(
   host: Host,
@@ -59,13 +70,9 @@ export async function clearText(
   return Boolean((await readAuthFile(host, file)).auths?.[registry]?.auth);
 }
 
-/**
- * Tells whether a file has a login for a registry, as plain text or in a credential helper: then its entry is empty.
- * `docker login` once wrote `https://NAME/v1/`, and such an entry still counts. (github.com/docker/cli, ConvertToHostname)
- */
+/** Tells whether a file has a login for a registry, as plain text or in a credential helper: then its entry is empty. */
 export async function keepsLogin(host: Host, path: string, registry: string): Promise<boolean> {
-  const names = Object.keys((await readAuthFile(host, path)).auths ?? {});
-  return names.some((name) => name.replace(/^https?:\/\/|\/.*$/g, '') === registry);
+  return keyIn(await readAuthFile(host, path), registry) !== undefined;
 }
 
 async function isLoggedIn(

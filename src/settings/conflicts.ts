@@ -62,7 +62,8 @@ export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
   return problem(`goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`);
 }
 
-const RULE_FLAGS = ['keep-last', 'older-than', 'match', 'keep-tags', 'untagged'] as const;
+/** The rules by which old images are removed. */
+export const RULE_FLAGS = ['keep-last', 'older-than', 'match', 'keep-tags', 'untagged'] as const;
 
 /** Returns a problem if images are to be pruned without a rule, or rules are given and nothing is pruned. */
 export function pruneProblems(answers: Answers): Problem[] {

@@ -5,9 +5,9 @@ import { type ImageName, readImageName, shortName } from '../../images/name.ts';
 import { type CopyPlan, carryOutCopy, planCopy } from '../../images/transfer/copy.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { bytes } from '../../terminal/output.ts';
+import { bytes, count } from '../../terminal/output.ts';
 import { type Ends, type OpenImage, withEnds } from './places.ts';
-import { blobCount, endsWithSignal, sentText, withProgress } from './transfer.ts';
+import { endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const copy = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -74,7 +74,10 @@ function planLines({ image, isThere, missing, mounts }: CopyPlan, { from, to }: 
             mounts ? 'Takes over' : 'Sends',
             missing.map(({ digest, size }) => `${digest}   ${bytes(size)}`),
           ),
-          row('In all', `${blobCount(missing.length)}, ${bytes(sizeOf(missing))}; ${there} there already`),
+          row(
+            'In all',
+            `${count(missing.length, 'blob')}, ${bytes(sizeOf(missing))}; ${there} there already`,
+          ),
           row('Manifests', `${image.documents.length}`),
         ]),
   ];

@@ -1,7 +1,6 @@
 // `registry-setup image gc`: frees what no image needs any more, while nobody can push.
 import { type Context, dirOf, isOn } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { count } from '../../images/screens.ts';
 import { applyOrUndo } from '../../reconcile/reconcile.ts';
 import { awaitTurn, openRun } from '../../reconcile/recover.ts';
 import type { Run } from '../../reconcile/run.ts';
@@ -23,7 +22,7 @@ import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { imageCommand } from '../../terminal/command.ts';
-import { bytes, SYMBOL } from '../../terminal/output.ts';
+import { bytes, count, SYMBOL } from '../../terminal/output.ts';
 import { agree } from '../consent.ts';
 import { guard } from '../guard.ts';
 import { ownRegistry } from './registry.ts';

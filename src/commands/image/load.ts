@@ -12,11 +12,11 @@ import { carryOutLoad, type LoadPlan, planLoad, type Wanted } from '../../images
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { bytes } from '../../terminal/output.ts';
+import { bytes, count } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { shown } from '../../terminal/visible.ts';
 import { withRegistry } from './registry.ts';
-import { blobCount, endsWithSignal, sentText, withProgress } from './transfer.ts';
+import { endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const load = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -142,7 +142,7 @@ function byThatName(session: Session, images: Held[], word: string): Wanted {
 const REMADE: Record<NonNullable<Held['remade']>, (held: Held) => string> = {
   platforms: ({ image }) =>
     `The file holds only ${platformsIn(image).join(', ')} of it: the index, and its digest, are new.`,
-  manifest: () => 'The file has no manifest: it was made anew, and its digest is new.',
+  manifest: () => 'The archive has no manifest. A new one was made, so the digest is new.',
 };
 
 function imageLines({ held, targets }: Wanted): string[] {
@@ -163,7 +163,7 @@ const allBlobs = ({ wanted }: LoadPlan): number =>
 
 function planLine({ lacks, ...plan }: LoadPlan): string {
   const there = allBlobs({ lacks, ...plan }) - lacks.length;
-  return `  Sends ${blobCount(lacks.length)}, ${bytes(sizeOf(lacks.map(({ blob }) => blob)))}; ${there} there already`;
+  return `  Sends ${count(lacks.length, 'blob')}, ${bytes(sizeOf(lacks.map(({ blob }) => blob)))}; ${there} there already`;
 }
 
 const documentOf = ({ name }: Session, { wanted, lacks }: LoadPlan) => ({

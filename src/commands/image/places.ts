@@ -1,15 +1,13 @@
 // Opens the registries that a copy is between: that of this machine or of --host, and every other by its name.
-import { join } from 'node:path';
-import { type Context, dirOf } from '../../context.ts';
+import type { Context } from '../../context.ts';
 import { CliError, InputError } from '../../errors.ts';
-import type { Host } from '../../host/host.ts';
 import { DOCKER_HUB, type ImageName, type NamedRegistry, onDockerHub, shortName } from '../../images/name.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { type Document, documentIn } from '../../images/transfer/whole.ts';
 import { proxyFor } from '../../registry/no-proxy.ts';
 import type { Session } from '../../registry/session.ts';
+import { settingsHere } from '../../server/existing.ts';
 import { type Address, nameOf } from '../../settings/address.ts';
-import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { addressOf, loginOf, withRegistry } from './registry.ts';
 import { foundImage } from './transfer.ts';
@@ -59,17 +57,8 @@ export async function withEnds<T>(
 
 /** Returns the address of the registry of --host, or of this machine; undefined if there is none, or if it cannot be read. */
 async function ownAddress(context: Context): Promise<Address | undefined> {
-  const { host, answers } = context;
-  if (answers.host) return addressOf(context);
-  return settingsAddress(host, dirOf(answers)).catch(() => undefined);
-}
-
-async function settingsAddress(host: Host, dir: string): Promise<Address | undefined> {
-  const path = join(dir, 'settings.yml');
-  const text = (await host.read(path))?.toString();
-  const found = text ? (readYaml(text, path) as { host?: unknown; port?: unknown } | null) : null;
-  if (typeof found?.host !== 'string') return undefined;
-  return { host: found.host, port: typeof found.port === 'number' ? found.port : 5000 };
+  if (context.answers.host) return addressOf(context);
+  return settingsHere(context).catch(() => undefined);
 }
 
 const isAt = ({ host, port, name }: NamedRegistry, other: string): boolean =>

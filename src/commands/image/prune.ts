@@ -1,4 +1,5 @@
 // `registry-setup image prune`: removes old images by rules, now, or every night.
+
 import { type Context, isOn } from '../../context.ts';
 import { CliError, InputError } from '../../errors.ts';
 import { type Reader, readerOf } from '../../images/contents.ts';
@@ -6,16 +7,18 @@ import { repositoriesOf, takeStock } from '../../images/inventory.ts';
 import { type Pattern, readPattern, readTagPatterns } from '../../images/pattern.ts';
 import { planRemovals, type RemovalPlan } from '../../images/plan.ts';
 import { judge, type Rules } from '../../images/rules.ts';
-import { count } from '../../images/screens.ts';
 import type { Selected } from '../../images/select.ts';
 import { loadExisting } from '../../server/existing.ts';
 import { tagTimes } from '../../server/maintenance/storage.ts';
 import { logRemoved, note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { carryOut } from '../../server/run.ts';
+import { RULE_FLAGS } from '../../settings/conflicts.ts';
+import { settingRow } from '../../settings/flags.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { ageOf, checkAge } from '../../settings/validation.ts';
 import { commandLine, imageCommand } from '../../terminal/command.ts';
+import { count } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 import { type Chosen, ownRegistry } from './registry.ts';
 import { removeImages } from './removal.ts';
@@ -25,17 +28,11 @@ type Policy = Pick<Settings, 'keepLast' | 'olderThan' | 'match' | 'keepTags' | '
 
 /** Returns the rules of the flags; undefined if there are none. */
 function spokenPolicy({ answers }: Context): Policy | undefined {
-  const [few, age, match, keep, untagged] = (
-    ['keep-last', 'older-than', 'match', 'keep-tags', 'untagged'] as const
-  ).map((name) => answers[name]?.value);
-  const policy = {
-    ...(few !== undefined && { keepLast: few as number }),
-    ...(age !== undefined && { olderThan: age as string }),
-    ...(match !== undefined && { match: match as string[] }),
-    ...(keep !== undefined && { keepTags: keep as string[] }),
-    ...(untagged === true && { untagged }),
-  };
-  return Object.keys(policy).length > 0 ? policy : undefined;
+  const said = RULE_FLAGS.flatMap((name) => {
+    const value = answers[name]?.value;
+    return value === undefined || value === false ? [] : [[settingRow(name).setting, value]];
+  });
+  return said.length > 0 ? Object.fromEntries(said) : undefined;
 }
 
 /** @throws InputError if no rule says how old, or how many, or if an age is none */
@@ -62,7 +59,7 @@ function mustSay(policy: Policy | undefined, context: Context): Policy {
   ]);
 }
 
-/** @param now a rule that says neither how many nor how old removes no tag */
+/** Without a number and without an age no tag goes: then only what has no tag does. */
 function rulesOf({ keepLast, olderThan, keepTags = [] }: Policy, patterns: Pattern[]): Rules {
   const none = keepLast === undefined && olderThan === undefined;
   return {

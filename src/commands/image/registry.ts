@@ -2,6 +2,7 @@
 import { type Context, dirOf, mayAsk } from '../../context.ts';
 import { CliError, InputError, Interrupted } from '../../errors.ts';
 import type { Session } from '../../registry/session.ts';
+import type { ServerRequest } from '../../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../../settings/address.ts';
 import { givenPasswords } from '../../settings/given-passwords.ts';
 import { address } from '../../settings/settings.ts';
@@ -12,7 +13,7 @@ import { guard } from '../guard.ts';
 export interface Chosen {
   session: Session;
   /** The registry is one of this machine: then its settings are known, and more can be done than over HTTP. */
-  own: import('../../server/request.ts').ServerRequest | undefined;
+  own: ServerRequest | undefined;
 }
 
 /**
@@ -45,7 +46,7 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
 export async function ownRegistry(
   context: Context,
   elsewhere = 'It is on another machine:   run this there',
-): Promise<import('../../server/request.ts').ServerRequest> {
+): Promise<ServerRequest> {
   const { loadExisting } = await import('../../server/existing.ts');
   return loadExisting(context).catch((error) => {
     if (!(error instanceof CliError) || error.code !== 'no registry') throw error;

@@ -1,10 +1,8 @@
 // `registry-setup image save REF FILE`: an image in one file, which other registries and engines load.
-import { randomBytes } from 'node:crypto';
-import { basename, dirname, join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { dirname, join, resolve } from 'node:path';
 import { type Context, isOn } from '../../context.ts';
 import { CliError, InputError } from '../../errors.ts';
+import { besides } from '../../host/beside.ts';
 import { shortName } from '../../images/name.ts';
 import { type Reference, readReference } from '../../images/pattern.ts';
 import { forDocker, savedImage } from '../../images/transfer/layout.ts';
@@ -12,10 +10,11 @@ import { reading } from '../../images/transfer/trouble.ts';
 import { platformsIn, sizeOf, type WholeImage, wholeImage } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { bytes } from '../../terminal/output.ts';
+import { bytes, count } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
+import { toStandardOutput } from '../../terminal/standard-output.ts';
 import { withRegistry } from './registry.ts';
-import { blobCount, endsWithSignal, foundImage, withProgress } from './transfer.ts';
+import { endsWithSignal, foundImage, withProgress } from './transfer.ts';
 
 export const save = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -70,17 +69,17 @@ async function saveFrom(
     output.json({ ok: true, dryRun: true, ...about });
     return output.out(
       `${name} to ${about.file}`,
-      `  ${top.digest}   ${blobCount(about.blobs)}, ${bytes(about.bytes)}`,
+      `  ${top.digest}   ${count(about.blobs, 'blob')}, ${bytes(about.bytes)}`,
     );
   }
-  await withProgress(context, 'saved', (told) => {
+  await withProgress(context, 'saved', async (told) => {
     const archive = savedImage({ session, repository }, image, named(session, reference), told);
-    return file ? intoFile(context, file, archive) : intoStream(archive, context.signal);
+    await (file ? intoFile(context, file, archive) : toStandardOutput(archive, context.signal));
   });
   output.json({ ok: true, ...about });
   output.say(
     `Saved ${name} in ${file ?? 'standard output'}.`,
-    `  ${top.digest}   ${blobCount(about.blobs)}, ${bytes(about.bytes)}`,
+    `  ${top.digest}   ${count(about.blobs, 'blob')}, ${bytes(about.bytes)}`,
     ...(platform && about.platforms.length > 1
       ? [`  Podman, and a docker without containerd's image store, load ${platform} of it.`]
       : []),
@@ -105,7 +104,7 @@ async function intoFile(
   file: string,
   archive: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = besides(file);
   try {
     await host.save(temporary, archive, 0o644);
     await host.rename(temporary, file);
@@ -125,13 +124,3 @@ const renamed = (error: CliError, temporary: string, file: string): CliError =>
         code: error.code,
       })
     : error;
-
-/** @throws CliError if the reader has ended */
-async function intoStream(archive: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
-  try {
-    await pipeline(Readable.from(archive), process.stdout, { end: false, signal });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-    throw new CliError('Whoever reads the archive has ended before its end.');
-  }
-}

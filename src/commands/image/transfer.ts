@@ -6,7 +6,7 @@ import type { Sent } from '../../images/transfer/copy.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { type Document, documentIn } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
-import { bytes } from '../../terminal/output.ts';
+import { bytes, count } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
 
 /** Does work that Ctrl-C ends at any place. @throws Interrupted in place of what a request then throws */
@@ -54,13 +54,10 @@ export async function foundImage(
   return top;
 }
 
-/** Returns `3 blobs`, `1 blob`. */
-export const blobCount = (count: number): string => `${count} blob${count === 1 ? '' : 's'}`;
-
 /** Returns `3 blobs sent, 12 MB; 2 there already`. */
 export function sentText({ blobs, bytes: sum, mounted }: Sent, there: number): string {
   return [
-    ...(blobs > 0 ? [`${blobCount(blobs)} sent, ${bytes(sum)}`] : ['no blob sent']),
+    ...(blobs > 0 ? [`${count(blobs, 'blob')} sent, ${bytes(sum)}`] : ['no blob sent']),
     ...(mounted > 0 ? [`${mounted} taken from another repository`] : []),
     ...(there > 0 ? [`${there} there already`] : []),
   ].join('; ');

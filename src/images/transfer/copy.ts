@@ -7,7 +7,7 @@ import { missingBlobs, pushManifests, pushTag } from './push.ts';
 import { reading, writing } from './trouble.ts';
 import { type Document, documentIn, sizeOf, type WholeImage, wholeImage } from './whole.ts';
 
-/** Where an image is, or where it goes to. */
+/** A repository of a registry: the source or the target of a copy. */
 export interface Place {
   session: Session;
   repository: string;

@@ -20,7 +20,7 @@ export interface WholeImage {
   blobs: Blob[];
 }
 
-/** An index may hold indexes; deeper than this, somebody plays with us. */
+/** How many levels of indexes are read; an image has one or two. */
 export const DEPTH = 4;
 /** Manifests of one image: more than every platform and its attestation, and bytes of all of them. */
 export const MANIFESTS = 1_000;

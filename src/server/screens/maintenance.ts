@@ -1,8 +1,8 @@
 // Tells what the registry holds, and what keeps it small; pure text.
-import { ago, count } from '../../images/screens.ts';
+import { ago } from '../../images/screens.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { bytes } from '../../terminal/output.ts';
+import { bytes, count } from '../../terminal/output.ts';
 import type { Notes } from '../notes.ts';
 
 const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
@@ -25,7 +25,6 @@ export function maintenanceLines(
   { counted, collected, pruned }: Notes,
   now: Date,
 ): string[] {
-  const { prune, engine, name } = settings;
   return [
     ...(counted
       ? [
@@ -36,7 +35,7 @@ export function maintenanceLines(
         ]
       : []),
     ...(collected ? [row('Collected', `${since(collected.at, now)}, ${bytes(collected.bytes)} freed`)] : []),
-    ...(prune
+    ...(settings.prune
       ? [
           row(
             'Every night',
@@ -44,6 +43,5 @@ export function maintenanceLines(
           ),
         ]
       : []),
-    row('Log', engine === 'native' ? `journalctl -u ${name}` : `${engine} logs ${name}`),
   ];
 }

@@ -12,7 +12,6 @@ const manifest = (name: string, parts: Partial<Manifest> = {}): Manifest => ({
   holds: undefined,
   config: undefined,
   layers: [],
-  elsewhere: [],
   children: [],
   subject: undefined,
   annotations: {},

@@ -22,7 +22,7 @@ const REGISTRY = 'registry/';
 export const LAYOUT = 'oci-layout';
 export const INDEX = 'index.json';
 
-/** The files of a registry that make it the same one for its clients. The others are made anew. */
+/** The files that clients depend on: settings, keys, certificates, users. A restore creates all other files. */
 export const REGISTRY_FILES: readonly string[] = [
   'settings.yml',
   // Of this file http.secret alone counts.

@@ -4,6 +4,7 @@
 // complete, and what it has not finished is left out. Nothing is collected meanwhile: the run holds the lock.
 
 import type { Host, Inside } from '../../../host/host.ts';
+import { partsOf } from '../../../images/contents.ts';
 import { type Manifest, readManifest } from '../../../images/manifest.ts';
 import { isRepository, isTag } from '../../../registry/names.ts';
 import { blobPath, blobSize, repositoriesOnDisk, revisionsOf, tagsOnDisk } from '../storage.ts';
@@ -62,10 +63,10 @@ function lookerIn(host: Host, storage: string) {
 
 /** Tells whether all is there that belongs to a manifest alone. Layers of others (`urls`) are in no registry. */
 async function hasParts(
-  { config, layers, elsewhere }: Manifest,
+  { config, layers }: Manifest,
   sizeOf: (digest: string) => Promise<number | undefined>,
 ): Promise<boolean> {
-  const needed = [...(config ? [config] : []), ...layers.filter(({ digest }) => !elsewhere.includes(digest))];
+  const needed = [...(config ? [config] : []), ...layers.filter(({ foreign }) => !foreign)];
   for (const { digest, size } of needed) {
     const there = await sizeOf(digest);
     if (there === undefined || (size > 0 && there !== size)) return false;
@@ -121,11 +122,7 @@ export async function survey(host: Host, storage: string, told = (_: number) => 
 }
 
 /** Returns the digests of all blobs of a manifest, itself included. */
-export const blobsOf = ({ digest, config, layers }: Manifest): string[] => [
-  digest,
-  ...(config ? [config.digest] : []),
-  ...layers.map((layer) => layer.digest),
-];
+export const blobsOf = (manifest: Manifest): string[] => [...partsOf([manifest]).keys()];
 
 /** Leaves out indexes of which nothing is there. An index of which a part was removed stays: the rest can be pulled. */
 function withChildren(read: Map<string, Manifest>): Map<string, Manifest> {

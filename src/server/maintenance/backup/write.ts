@@ -1,6 +1,4 @@
 // Writes a backup as one stream, and as one file that was read back before it has its name.
-import { randomBytes } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
 import type { Host } from '../../../host/host.ts';
 import { type Packing, packed } from './packing.ts';
 import { type Plan, piecesOf } from './pieces.ts';
@@ -22,10 +20,6 @@ export const backupStream = (
   const chunks = packed(host, packing, piecesOf(host, plan, told));
   return key ? sealed(chunks, key) : chunks;
 };
-
-/** Returns the path of a file until it is whole. */
-export const besides = (file: string): string =>
-  join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
 
 /** Reads a file that was written to its end. @throws CliError (exit 2) if it is not whole */
 export async function checkFile(
