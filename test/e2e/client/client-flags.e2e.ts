@@ -18,7 +18,7 @@ beforeAll(async () => {
   ]);
   server = first as Host;
   clients = Object.fromEntries(hosts.map((host) => [host.flavour, host]));
-  await Promise.all(hosts.map(install));
+  await Promise.all(hosts.map((host) => install(host)));
   await run(server, '--yes --tls insecure --auth none');
 }, 240_000);
 beforeEach(async () => {

@@ -18,7 +18,7 @@ describe.each<Flavour>(['bookworm-bare', 'trixie-bare'])('%s', (flavour) => {
       startHost({ flavour: 'trixie', name: `dev-${flavour}`, network, images: ['lab/hello:1'] }),
     ]);
     address = `${server.ip}:5000`;
-    await install(server);
+    await install(server, { systemNode: true });
   }, 300_000);
   afterAll(removeAll);
 

@@ -17,8 +17,8 @@ const UNIT_TESTS = ['registry/server-identity', 'registry/handshake'].map(
 describe('on machines', () => {
   let team: Team;
   beforeAll(async () => {
-    team = await startTeam();
-    await install(team.dev);
+    team = await startTeam({ systemNode: true });
+    await install(team.dev, { systemNode: true });
   });
   afterAll(removeAll);
 
