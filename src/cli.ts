@@ -32,6 +32,7 @@ const COMMANDS: Partial<Record<Command, Run>> = {
   rotate: onServer(async (context) => (await import('./commands/rotate.ts')).rotate(context)),
   user: onServer(async (context) => (await import('./commands/user.ts')).user(context)),
   image: async (context) => (await import('./commands/image.ts')).image(context),
+  upgrade: onServer(async (context) => (await import('./commands/upgrade.ts')).upgrade(context)),
   backup: onServer(async (context) => (await import('./commands/backup.ts')).backup(context)),
   restore: onServer(async (context) => (await import('./commands/restore.ts')).restore(context)),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),

@@ -1,4 +1,5 @@
 // Returns the key that docker_auth signs tokens with, and the certificate that the registry verifies them with.
+import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -10,6 +11,23 @@ export interface TokenPair {
   key: string;
   /** What the registry accepts: this certificate, and the former one, whose tokens are valid for some minutes more. */
   bundle: string[];
+}
+
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** Returns the name of a public key as registry 2 computes it. (github.com/docker/libtrust, util.go: keyIDFromCryptoKey) */
+function legacyId(der: Buffer): string {
+  const digest = createHash('sha256').update(der).digest().subarray(0, 30);
+  const bits = [...digest].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const letters = (bits.match(/.{5}/g) ?? []).map((five) => BASE32[Number.parseInt(five, 2)]).join('');
+  return (letters.match(/.{4}/g) ?? []).join(':');
+}
+
+/** Returns the public key of a certificate as a JSON Web Key that has the name by which registry 2 knows it. */
+export function legacyKey(pem: string): object {
+  const { publicKey } = new X509Certificate(pem);
+  const kid = legacyId(publicKey.export({ type: 'spki', format: 'der' }));
+  return { ...publicKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid };
 }
 
 /**

@@ -64,6 +64,16 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup image copy docker.io/library/alpine:3 base/alpine:3',
     ],
   },
+  upgrade: {
+    usage: 'registry-setup upgrade [flags]',
+    says: 'Run a newer image of the registry. It is tried beside the one that runs, on the same images, before it takes its place.',
+    examples: [
+      'registry-setup upgrade --dry-run',
+      'registry-setup upgrade',
+      'registry-setup upgrade --image registry:3.1.1 --yes',
+      'registry-setup upgrade --image-archive registry.tar      (a server without network)',
+    ],
+  },
   backup: {
     usage: 'registry-setup backup FILE|- [flags]   or   backup --to DIR [flags]',
     says: 'Write everything that makes this registry to one file: settings, CA, certificates, users, images. The file holds its keys.',
@@ -103,6 +113,7 @@ export const BUILT: readonly Command[] = [
   'user',
   'image',
   'status',
+  'upgrade',
   'backup',
   'restore',
   'bundle',

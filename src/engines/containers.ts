@@ -24,6 +24,8 @@ export interface Container {
   mounts: { source: string; target: string }[];
   /** Ports of the machine that lead to it: `to` is the port inside. */
   publish: { bind: string; port: number; to: number }[];
+  /** The names of its environment variables. */
+  variables: string[];
 }
 
 /** Runs the engine's command line; `timeout` in milliseconds. @throws CliError with what the engine says if it fails */
@@ -54,7 +56,12 @@ const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes('
 export function runArguments(service: Service, digest: string): string[] {
   return [
     ['--name', service.name],
-    ['--restart', 'unless-stopped'],
+    ...(service.trial
+      ? [
+          ['--restart', 'no'],
+          ['--security-opt', 'label=disable'],
+        ]
+      : [['--restart', 'unless-stopped']]),
     // Allows the service nothing but its job: field-tested with registry 2.8 and 3.1, docker_auth 1.14.
     ['--read-only'],
     ['--cap-drop', 'ALL'],
@@ -119,6 +126,7 @@ export async function inspect(
       source: Source,
       target: Destination,
     })),
+    variables: ((c.Config.Env ?? []) as string[]).map((line) => line.split('=')[0] ?? ''),
     publish: Object.entries((c.HostConfig?.PortBindings ?? {}) as EnginePorts).flatMap(([to, list]) =>
       (list ?? []).map(({ HostIp, HostPort }) => ({
         bind: HostIp || '0.0.0.0',

@@ -28,7 +28,7 @@ export interface Supply {
 }
 
 /** Returns the path of a registry out of an image. */
-const ownProgram = (dir: string): string => join(dir, 'bin/registry');
+export const ownProgram = (dir: string): string => join(dir, 'bin/registry');
 
 const FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** Debian calls the program docker-registry, everybody else registry, a name that other programs have, too. */
@@ -36,6 +36,9 @@ const NAMES = ['registry', 'docker-registry'];
 
 /** `docker-registry github.com/docker/distribution 2.8.2+ds1`, `registry github.com/distribution/distribution/v3 v3.1.1` */
 const VERSION = /\b(?:docker|distribution)\/distribution\S* v?(\d[\w.+~-]*)/;
+
+/** Returns the version in what a program says of itself; undefined if that is no registry. */
+export const programVersion = (text: string): string | undefined => VERSION.exec(text)?.[1];
 
 /** Returns the program on this machine, and its version; undefined if none is a registry. */
 async function findBinary(host: Host): Promise<{ binary: string; version: string } | undefined> {
@@ -61,7 +64,7 @@ export async function registryVersion(
   if (there?.type !== 'file' || (there.mode & 0o111) === 0) return {};
   const { code, stdout, stderr } = await host.run(path, ['--version'], { stranger: true });
   const why = code === 124 ? 'It does not print its version in time.' : stderr.trim().slice(0, WHY);
-  return { version: VERSION.exec(`${stdout}\n${stderr}`)?.[1], why: visibleLines(why) };
+  return { version: programVersion(`${stdout}\n${stderr}`), why: visibleLines(why) };
 }
 
 /**

@@ -67,6 +67,8 @@ export interface Service {
   owner: string;
   /** More arguments for `docker run`, from facts: log rotation, user namespaces. */
   options: string[];
+  /** It is tried beside what runs, for a moment: nothing starts it again, and no file gets another label for it. */
+  trial?: true;
   /** Docker by default. The container keeps its engine to its end, whatever engine is wanted by then. */
   engine?: Program;
 }

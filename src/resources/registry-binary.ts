@@ -1,5 +1,5 @@
 // The registry as a program on this machine, taken out of an image. A program that runs stays unchanged.
-import { takeProgram } from '../engines/images/program.ts';
+import { programDigest, putProgram, takeProgram } from '../engines/images/program.ts';
 import { registryVersion } from '../engines/native.ts';
 import { CliError } from '../errors.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -11,6 +11,8 @@ export interface BinaryResource {
   path: string;
   ref: string;
   archive?: string | undefined;
+  /** The program that takes its place, out of the image already. */
+  staged?: { path: string; sha256: string } | undefined;
 }
 
 export const binary: Provider<BinaryResource> = {
@@ -20,7 +22,12 @@ export const binary: Provider<BinaryResource> = {
   place: ({ path }) => path,
   review: (changes) => changes.map(({ drift }) => drift.details[0] ?? ''),
 
-  async check({ path, ref, archive = 'an archive' }, host) {
+  async check({ path, ref, archive = 'an archive', staged }, host) {
+    if (staged && (await programDigest(host, path)) !== staged.sha256)
+      return {
+        what: (await host.stat(path)) ? 'change' : 'create',
+        details: [`put the program of the image ${ref} in ${path}`],
+      };
     if ((await registryVersion(host, path)).version) return undefined;
     return { what: 'create', details: [`take ${path} out of the image ${ref} in ${archive}`] };
   },
@@ -29,7 +36,8 @@ export const binary: Provider<BinaryResource> = {
     steps: [{ do: 'removeTree', path: `${path}.new` }, await wayBackOfFile(path, host, vault)],
   }),
 
-  async apply({ path, ref, archive }, host) {
+  async apply({ path, ref, archive, staged }, host) {
+    if (staged) return putProgram(host, staged.path, path);
     if (archive === undefined)
       throw new CliError(`The program ${path} is missing, and there is no archive to take it from.`, {
         fix: commandLine('--image-archive FILE'),

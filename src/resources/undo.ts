@@ -7,6 +7,8 @@ import type { FileStep, StepKind, WayBack } from './provider.ts';
 import { PROVIDERS } from './providers.ts';
 import { type RestoredImagesStep, restoredImages } from './restored-images.ts';
 import { type TestImageStep, testImage } from './sweep.ts';
+import { type TagStep, tag } from './tag.ts';
+import { type TrialProcessStep, trialProcess } from './trial-process.ts';
 
 type AnyProvider = (typeof PROVIDERS)[keyof typeof PROVIDERS];
 
@@ -15,6 +17,8 @@ export type UndoStep =
   | TestImageStep
   | GuestStep
   | RestoredImagesStep
+  | TagStep
+  | TrialProcessStep
   | PurgeStep;
 
 export type Undo = WayBack<UndoStep>;
@@ -24,7 +28,7 @@ export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
 /** How each undo step of a kind of resource, of a proof, or of the images is done. */
 export const STEPS = Object.assign(
-  { testImage, guest, restoredImages, purge: purgeStep },
+  { testImage, guest, restoredImages, tag, trialProcess, purge: purgeStep },
   ...Object.values(PROVIDERS).map(({ steps }) => steps),
 ) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;

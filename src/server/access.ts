@@ -6,7 +6,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { openRun } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
-import { openSession, type Scope, type Session } from '../registry/session.ts';
+import { type Authority, openSession, type Scope, type Session } from '../registry/session.ts';
 import { type GuestStep, guest } from '../resources/guest.ts';
 import { address, type Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -34,24 +34,34 @@ export async function withOwnSession<T>(
   held?: Run,
 ): Promise<T> {
   const at = ownEndpoint(settings, site);
-  const name = address(settings);
-  const during = async (session: Session): Promise<T> => {
-    try {
-      return await work(session);
-    } finally {
-      session.close();
-    }
-  };
-  const { host, signal } = context;
-  if (settings.auth === 'token') {
-    const sign = await signer(settings, host);
-    return during(openSession(at, name, { kind: 'signer', sign }, signal));
-  }
-  if (settings.auth === 'none')
-    return during(openSession(at, name, { kind: 'login', credentials: undefined }, signal));
-  return asGuest(context, settings, held, (credentials) =>
-    during(openSession(at, name, { kind: 'login', credentials }, signal)),
+  return withAuthority(
+    context,
+    settings,
+    async (authority) => {
+      const session = openSession(at, address(settings), authority, context.signal);
+      try {
+        return await work(session);
+      } finally {
+        session.close();
+      }
+    },
+    held,
   );
+}
+
+/**
+ * Does work with what lets this program into the registry of this machine, and into another one with the same logins.
+ * @throws as withOwnSession
+ */
+export async function withAuthority<T>(
+  context: Context,
+  settings: Settings,
+  work: (authority: Authority) => Promise<T>,
+  held?: Run,
+): Promise<T> {
+  if (settings.auth === 'token') return work({ kind: 'signer', sign: await signer(settings, context.host) });
+  if (settings.auth === 'none') return work({ kind: 'login', credentials: undefined });
+  return asGuest(context, settings, held, (credentials) => work({ kind: 'login', credentials }));
 }
 
 type Guest = { user: string; password: ReturnType<typeof generatePassword> };

@@ -9,6 +9,8 @@ export interface Notes {
   collected?: { at: string; bytes: number };
   /** The last removal by the rules of every night. */
   pruned?: { at: string; tags: number };
+  /** The last upgrade, and the images that ran before: they stay here, for the way back. */
+  upgraded?: { at: string; from: Partial<Record<'registry' | 'auth', { image: string; version?: string }>> };
 }
 
 /** Returns the notes; none if there are none, or if they cannot be read: they are worth no error. */
@@ -19,6 +21,12 @@ export async function readNotes(host: Host, dir: string): Promise<Notes> {
   } catch {
     return {};
   }
+}
+
+/** Returns the images that ran before the last upgrade. */
+export async function formerImages(host: Host, dir: string): Promise<string[]> {
+  const { upgraded } = await readNotes(host, dir);
+  return Object.values(upgraded?.from ?? {}).flatMap((one) => one?.image ?? []);
 }
 
 /** Adds to the notes. A full disk, or a user who may not write here, is no reason to fail. */

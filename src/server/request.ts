@@ -19,6 +19,12 @@ export interface ServerRequest {
   certificates: Certificates;
   /** The files of a backup that the registry is restored from: what fits of them is kept. */
   kept?: Kept;
+  /** The registry is upgraded from 2 to 3: it takes tokens of before as well. By default as until now. */
+  legacyTokens?: boolean;
+  /** A program out of an image that takes the place of the registry's program of this machine. */
+  program?: { path: string; sha256: string };
+  /** Images that this run leaves here for the way back, though nothing runs from them. By default those of the last upgrade. */
+  former?: string[];
   /** The user asked for a new CA, or for a new certificate that clients trust itself. */
   newTrust?: boolean;
 }

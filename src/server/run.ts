@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
-import type { NativeInfo } from '../engines/native.ts';
+import { type NativeInfo, ownProgram } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
 import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
@@ -19,6 +19,7 @@ import {
 } from '../reconcile/reconcile.ts';
 import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
+import type { Removal } from '../reconcile/removal.ts';
 import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
@@ -30,10 +31,12 @@ import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
 import { checkInstalledEngine } from './installed-engine.ts';
+import { formerImages } from './notes.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
+import { LEGACY_KEYS } from './plan/docker-auth.ts';
 import { engineResources } from './plan/engine.ts';
 import { withKept } from './plan/kept.ts';
-import { nativeOf } from './plan/native.ts';
+import { digestPath, type Native, nativeOf } from './plan/native.ts';
 import { networkResources } from './plan/network.ts';
 import { hasJobs, renewalFacts, renewLine } from './plan/renewal.ts';
 import { loadSecrets } from './plan/secrets.ts';
@@ -42,14 +45,26 @@ import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, ServerRequest } from './request.ts';
 
 /** A plan, and what it was made from. */
-interface Plan {
+export interface Plan {
   plan: Resource[];
   secrets: Prepared['secrets'];
   renewByHand: string | undefined;
 }
 
-/** Makes the plan. Reads only. */
-async function makePlan(
+/** Adds what is known of a program out of an image: the one that takes its place, or the digest of one that did. */
+async function nativeHere(native: Native, { program, settings }: ServerRequest, host: Host): Promise<Native> {
+  if (program) {
+    const { package: _, ...rest } = native;
+    const binary = ownProgram(settings.dir);
+    return { ...rest, binary, fromImage: true, digest: program.sha256, staged: program };
+  }
+  if (!native.fromImage) return native;
+  const digest = (await host.read(digestPath(native.binary)))?.toString().split(' ')[0];
+  return { ...native, ...(digest && { digest }) };
+}
+
+/** Makes the plan. Reads only. @param readOnly of a registry that refuses pushes */
+export async function makePlan(
   request: ServerRequest,
   context: Context,
   oldest: Oldest,
@@ -60,7 +75,10 @@ async function makePlan(
   const { logDriver, userns } = engine;
   const { uid } = context.host.machine;
   const host = askableHost(context.host, engine);
-  const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
+  const native =
+    engine.kind === 'native'
+      ? await nativeHere(nativeOf(settings, engine as NativeInfo, uid), request, context.host)
+      : undefined;
   const hasCertificate = certificates.site !== undefined;
   const renewal = hasJobs(settings, hasCertificate)
     ? await renewalFacts(context.host, settings.dir)
@@ -70,11 +88,15 @@ async function makePlan(
     settings.auth === 'token' && settings.engine !== 'native'
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
+  const legacyTokens =
+    (registryMajor ?? 0) >= 3 &&
+    (request.legacyTokens ?? (await context.host.stat(join(settings.dir, LEGACY_KEYS))) !== undefined);
   const plan = serverPlan(settings, secrets, {
     logDriver,
     userns,
     archive,
     registryMajor,
+    legacyTokens,
     renewal,
     settingsText,
     native,
@@ -107,9 +129,12 @@ async function prepare(
   const { engine } = request;
   const { plan, secrets, renewByHand } = await makePlan(request, context, oldest);
   const host = askableHost(context.host, engine);
+  const former = request.former ?? (await formerImages(context.host, request.settings.dir));
+  const stays = ({ of }: Removal) => of.kind === 'image' && former.includes(of.id);
+  const going = orphans(plan, oldest).filter((removal) => !stays(removal));
   const [first, rest] = await Promise.all([
     diff(engineResources(engine), context.host),
-    diff([...plan, ...orphans(plan, oldest)], host),
+    diff([...plan, ...going], host),
   ]);
   return { engine: first, changes: [...first, ...rest], secrets, renewByHand, plan };
 }
@@ -147,8 +172,10 @@ async function rememberAgain(run: Run, plan: Resource[], host: Host, dir: string
   return true;
 }
 
-/** Steps of a run beside those of the plan. */
+/** What a run does beside its plan. */
 export interface More {
+  /** When the lock is held, and before anything is planned. */
+  first?(run: Run): Promise<void>;
   /** When the directories are there, and before the registry starts. */
   beforeStart(run: Run): Step[];
   /** When the registry is proven. */
@@ -178,7 +205,11 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
       return prepare(now, context, run.oldest);
     };
     // Only the directory for the lock exists so far: a failure here removes it.
-    let prepared = await begin().catch(async (error) => {
+    const ready = async () => {
+      await more?.first?.(run);
+      return begin();
+    };
+    let prepared = await ready().catch(async (error) => {
       await run.rollBack(uninterruptible);
       throw error;
     });

@@ -31,6 +31,7 @@ export const COMMANDS = [
   'image',
   'status',
   'doctor',
+  'upgrade',
   'backup',
   'restore',
   'bundle',
@@ -83,7 +84,10 @@ const reached: Command[] = [...joint, 'image'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
-const daily: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', ...sealing, 'uninstall'];
+const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor'];
+const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
+/** What chooses an image. */
+const chosen: Command[] = [...moved, 'upgrade'];
 
 type Takers = Flag['commands'];
 type More = Partial<Omit<Flag, 'kind' | 'value' | 'choices' | 'help' | 'commands'>>;
@@ -199,17 +203,15 @@ export const FLAGS = {
     moved,
     setting('authPort', { default: 5001, check: checkPort, tokenMode: true, below: 2 }),
   ),
-  'auth-image': text(
-    'REF',
-    'the docker_auth image ({default})',
-    moved,
-    setting('authImage', {
+  'auth-image': text('REF', 'the docker_auth image ({default})', chosen, {
+    ...setting('authImage', {
       default: 'cesanta/docker_auth:1',
       check: checkImage,
       tokenMode: true,
       below: 2,
     }),
-  ),
+    helpOf: { upgrade: 'this docker_auth image (the one that it has, pulled anew)' },
+  }),
   'token-key': toggle(
     'replace the key for tokens instead; logins and pushes keep working',
     ['rotate'],
@@ -305,16 +307,14 @@ export const FLAGS = {
     spoken: ['image'],
     ...ofImage('prune', 'gc'),
   }),
-  image: text(
-    'REF',
-    'the registry image; a mirror is fine ({default})',
-    moved,
-    setting('image', { default: (_, { image }) => image ?? DEFAULT_IMAGE, check: checkImage }),
-  ),
+  image: text('REF', 'the registry image; a mirror is fine ({default})', chosen, {
+    ...setting('image', { default: (_, { image }) => image ?? DEFAULT_IMAGE, check: checkImage }),
+    helpOf: { upgrade: 'this image (the one that it has, pulled anew; for registry:2 it is registry:3)' },
+  }),
   'image-archive': file(
     'FILE',
     'take the images from a file: `docker save`, or an OCI layout; packed or not',
-    moved,
+    chosen,
   ),
   engine: choice(
     ['auto', 'docker', 'podman', 'native'],
@@ -342,7 +342,10 @@ export const FLAGS = {
     ...SPOKEN,
     word: 'ca',
   }),
-  'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate'], SPOKEN),
+  'cut-off': toggle('with --ca: even if it cuts off clients of an older CA', ['rotate', 'upgrade'], {
+    ...SPOKEN,
+    helpOf: { upgrade: 'even if images of the old schema 1 can no longer be pulled' },
+  }),
   'if-expiring': number('DAYS', 'rotate only if the certificate ends within this many days', ['rotate']),
   'passphrase-stdin': toggle('encrypt or open it with the first line of standard input', sealing),
   'passphrase-file': file('FILE', 'the same, with the first line of a file', sealing, { filled: true }),

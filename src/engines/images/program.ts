@@ -1,4 +1,5 @@
 // Takes the registry's program out of an image in a file, for a machine without an engine that cannot reach its packages either.
+import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
@@ -42,8 +43,26 @@ export async function takeProgram(host: Host, archive: string, ref: string, to: 
   } finally {
     await host.removeTree(aside);
   }
-  // restorecon labels the file by its path: SELinux then knows it as a program.
-  if (await host.stat('/sys/fs/selinux/enforce')) await host.run('restorecon', [to]);
+  await labelled(host, to);
+}
+
+/** Returns the SHA-256 of a program, in hexadecimal; undefined if there is none. */
+export async function programDigest(host: Host, path: string): Promise<string | undefined> {
+  const program = await host.read(path);
+  return program && createHash('sha256').update(program).digest('hex');
+}
+
+/** Puts a copy of a program in its place, also while the former one runs. */
+export async function putProgram(host: Host, from: string, to: string): Promise<void> {
+  const program = await host.read(from);
+  if (!program) throw new CliError(`The program ${from} is gone.`);
+  await host.write(to, program, { mode: 0o755 });
+  await labelled(host, to);
+}
+
+/** Lets SELinux know a file by its path: as a program. */
+async function labelled(host: Host, path: string): Promise<void> {
+  if (await host.stat('/sys/fs/selinux/enforce')) await host.run('restorecon', [path]);
 }
 
 /** Finds the program. The last layer that has it counts: later layers cover earlier ones. @throws CliError if there is none */

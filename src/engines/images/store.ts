@@ -6,9 +6,11 @@ import type { Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { engine } from '../containers.ts';
+import { programVersion } from '../native.ts';
 import { ANSWERS_WITHIN } from '../types.ts';
 import { readArchive, repacked } from './archive.ts';
 import { archiveFile } from './bundled.ts';
+import { plainName } from './reference.ts';
 
 const LOAD_LIMIT = 30 * 60_000;
 
@@ -23,6 +25,73 @@ export async function imageId(
     question: true,
   });
   return code === 0 ? stdout.trim() : undefined;
+}
+
+/** What an engine says of an image. */
+export interface ImageFacts {
+  id: string;
+  names: string[];
+  /** `amd64` */
+  architecture: string;
+  /** An ISO date; '' if the image does not say. */
+  created: string;
+}
+
+/** Returns what the engine says of an image; undefined if it is not here. */
+export async function imageFacts(
+  host: Host,
+  ref: string,
+  program: Program = 'docker',
+): Promise<ImageFacts | undefined> {
+  const args = ['image', 'inspect', '--format', '{{json .}}', ref];
+  const { code, stdout } = await host.run(program, args, { timeout: ANSWERS_WITHIN });
+  if (code !== 0) return undefined;
+  const found = JSON.parse(stdout) as {
+    Id: string;
+    RepoTags?: string[] | null;
+    Architecture?: string;
+    Created?: string;
+  };
+  return {
+    id: found.Id,
+    names: found.RepoTags ?? [],
+    architecture: found.Architecture ?? '',
+    created: found.Created ?? '',
+  };
+}
+
+/**
+ * Gives an image a name. podman has several long forms for a short name: the one that it is found by now is kept.
+ * @throws CliError if the name does not lead to the image then
+ */
+export async function tagImage(
+  host: Host,
+  id: string,
+  ref: string,
+  program: Program = 'docker',
+): Promise<void> {
+  const there = await imageFacts(host, ref, program);
+  const name = there?.names.find((one) => plainName(one) === plainName(ref)) ?? ref;
+  await engine(host, program, ['tag', id, name], `name the image ${ref}`);
+  if ((await imageId(host, ref, program)) !== id)
+    throw new CliError(`${ref} leads to another image than it should.`, { why: id });
+}
+
+/** Keeps the program of an image from doing anything but speaking. */
+const BOUNDS = [
+  ...['--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL'],
+  ...['--security-opt', 'no-new-privileges'],
+];
+
+/** Returns what the registry's program in an image calls its version: `3.1.1`; undefined if it is no registry, or does not run here. */
+export async function registryVersionIn(
+  host: Host,
+  ref: string,
+  program: Program = 'docker',
+): Promise<string | undefined> {
+  const run = ['run', ...BOUNDS, '--entrypoint', 'registry', ref, '--version'];
+  const { stdout, stderr } = await host.run(program, run, { timeout: ANSWERS_WITHIN });
+  return programVersion(`${stdout}\n${stderr}`);
 }
 
 /**
@@ -40,18 +109,7 @@ export async function registryMajor(
   if (code !== 0) return undefined;
   if (stdout.includes('/etc/distribution/')) return 3;
   if (stdout.includes('/etc/docker/registry/')) return 2;
-  const bounds = [
-    '--network',
-    'none',
-    '--read-only',
-    '--cap-drop',
-    'ALL',
-    '--security-opt',
-    'no-new-privileges',
-  ];
-  const run = ['run', '--rm', ...bounds, '--entrypoint', 'registry', ref, '--version'];
-  const said = await host.run(program, run, { timeout: ANSWERS_WITHIN });
-  return /\bv?2\.\d/.test(said.stdout) ? 2 : 3;
+  return (await registryVersionIn(host, ref, program))?.startsWith('2.') ? 2 : 3;
 }
 
 /** Removes an image that no container uses. */

@@ -1,6 +1,6 @@
 // Plans token mode: docker_auth beside the registry, the pair that signs its tokens, and the configuration of both.
 import { join } from 'node:path';
-import type { TokenPair } from '../../certificates/token-pair.ts';
+import { legacyKey, type TokenPair } from '../../certificates/token-pair.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { address, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
@@ -20,16 +20,24 @@ export const probeAccountFile = (settings: Settings, { password, hash }: ProbeAc
   mask: 'all',
 });
 
+/** The path of that file in the directory of the set-up. */
+export const LEGACY_KEYS = 'config/token.jwks';
+
 const CONFIG = '/config';
 const CERTS = '/certs';
 
 /** Returns `auth.token` of the registry's configuration. @param inside the directory of that configuration, as the registry sees it */
-export const registryTokenConfig = (settings: Settings, inside: string): Value => ({
+export const registryTokenConfig = (
+  settings: Settings,
+  inside: string,
+  { legacyTokens }: Pick<PlanFacts, 'legacyTokens'>,
+): Value => ({
   token: {
     realm: realm(settings),
     service: address(settings),
     issuer: ISSUER,
     rootcertbundle: `${inside}/token.crt`,
+    ...(legacyTokens && { jwks: `${inside}/token.jwks` }),
   },
 });
 
@@ -65,6 +73,17 @@ export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource =
   kind: 'file',
   path: join(dir, 'config/token.crt'),
   content: bundle.map((pem) => `${pem.trim()}\n`).join(''),
+  mode: 0o644,
+});
+
+/**
+ * Returns the file with the same keys under the names that registry 2 gives them: registry 3 then takes tokens from before an upgrade.
+ * (distribution 3: registry/auth/token/accesscontroller.go, `jwks`; RFC 7517)
+ */
+export const legacyKeysFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
+  kind: 'file',
+  path: join(dir, LEGACY_KEYS),
+  content: `${JSON.stringify({ keys: bundle.map(legacyKey) })}\n`,
   mode: 0o644,
 });
 

@@ -11,6 +11,8 @@ export interface PlanFacts {
   archive?: string | undefined;
   /** 2 or 3; undefined while the image is not here. */
   registryMajor?: number | undefined;
+  /** The registry takes tokens from the time when registry 2 ran here, too. */
+  legacyTokens?: boolean;
   /** Undefined if there is nothing to renew. */
   renewal?: Renewal | undefined;
   /** The settings file as it is; undefined if there is none. */

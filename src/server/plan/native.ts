@@ -12,6 +12,10 @@ import { quoted } from '../../terminal/shell.ts';
 export type Native = Pick<NativeInfo, 'binary' | 'package' | 'fromImage' | 'serviceManager'> & {
   /** The user that it runs as; undefined: the user who sets it up, who is not root. */
   user?: string | undefined;
+  /** The SHA-256 of a program out of an image, if it has been replaced: the service starts again with another one. */
+  digest?: string | undefined;
+  /** The program that takes its place. */
+  staged?: { path: string; sha256: string } | undefined;
 };
 
 /** Returns a user of its own for each registry on a machine: none reads the keys of another. */
@@ -36,16 +40,29 @@ export const nativeBefore = ({ name }: Settings, { package: pack, user }: Native
   ...(user ? [{ kind: 'account', name: user } as const] : []),
 ];
 
+/** Returns the path of the file with the digest of a program, as sha256sum(1) reads it. */
+export const digestPath = (binary: string): string => `${binary}.sha256`;
+
 /** Returns the program out of an image: it lies below the set-up's directory, and is removed with it. */
 export const nativeProgram = (
   { image }: Settings,
-  { binary, fromImage }: Native,
+  { binary, fromImage, digest, staged }: Native,
   archive: string | undefined,
 ): Resource[] =>
   fromImage
     ? [
         { kind: 'dir', path: dirname(binary), mode: 0o755 },
-        { kind: 'binary', path: binary, ref: image, archive },
+        { kind: 'binary', path: binary, ref: image, archive, ...(staged && { staged }) },
+        ...(digest
+          ? [
+              {
+                kind: 'file',
+                path: digestPath(binary),
+                content: `${digest}  registry\n`,
+                mode: 0o644,
+              } as const,
+            ]
+          : []),
       ]
     : [];
 
@@ -114,10 +131,11 @@ function scriptText(settings: Settings, { binary, user = '' }: Native): string {
 export function nativeService(settings: Settings, native: Native, inputs: string[]): Resource[] {
   const { name, storage, bind, port } = settings;
   const door = { bind, port };
+  const read = [...inputs, ...(native.digest ? [native.digest] : [])];
   const owner: Resource[] = native.user ? [{ kind: 'owner', path: storage, user: native.user }] : [];
   if (native.serviceManager !== 'script') {
     const own = native.serviceManager === 'own systemd' ? { own: true as const } : {};
-    const digest = digestOf(unitText(settings, native, ''), ...inputs);
+    const digest = digestOf(unitText(settings, native, ''), ...read);
     return [...owner, { kind: 'unit', name, text: unitText(settings, native, digest), ...own, door }];
   }
   const script = scriptPath(settings);
@@ -126,6 +144,6 @@ export function nativeService(settings: Settings, native: Native, inputs: string
     ...owner,
     { kind: 'dir', path: dirname(script), mode: 0o755 },
     { kind: 'file', path: script, content, mode: 0o755 },
-    { kind: 'process', name, script, digest: digestOf(content, ...inputs), door },
+    { kind: 'process', name, script, digest: digestOf(content, ...read), door },
   ];
 }

@@ -18,7 +18,14 @@ const PROGRAMS: Program[] = ['docker', 'podman'];
 
 /** The files of a registry in its directory, as the plan makes them. */
 const FILES = [
-  ...['config/config.yml', 'config/token.crt', 'certs/site.crt', 'certs/site.key', 'certs/ca.crt'],
+  ...[
+    'config/config.yml',
+    'config/token.crt',
+    'config/token.jwks',
+    'certs/site.crt',
+    'certs/site.key',
+    'certs/ca.crt',
+  ],
   ...['ca/ca.crt', 'ca/ca.key', 'ca/cross.crt', 'auth/htpasswd', 'auth/auth_config.yml'],
   ...['auth/token.crt', 'auth/token.key', 'settings.yml'],
 ];
@@ -68,9 +75,15 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
   ];
 }
 
+/** The name of a container that an upgrade tries beside the one that runs: the journal removes it. */
+export const trialName = (name: string, random: string): string => `${name}-upgrade-${random}`;
+const isTrial = (name: string) => /-upgrade-[0-9a-f]{8}$/.test(name);
+
 async function containersOf(host: Host, dir: string, program: Program) {
   const all = await ownedContainers(host, program);
-  return all.filter(({ owner }) => owner === dir).map(({ name }) => ({ name, program }));
+  return all
+    .filter(({ owner, name }) => owner === dir && !isTrial(name))
+    .map(({ name }) => ({ name, program }));
 }
 
 /** Returns the names of the units with the mark of this program that speak of this directory; of a timer, its service does. */

@@ -8,7 +8,13 @@ import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
 import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
-import { authResources, bundleFile, probeAccountFile, registryTokenConfig } from './docker-auth.ts';
+import {
+  authResources,
+  bundleFile,
+  legacyKeysFile,
+  probeAccountFile,
+  registryTokenConfig,
+} from './docker-auth.ts';
 import type { PlanFacts } from './inputs.ts';
 import { nativeBefore, nativeProgram, nativeService, readable } from './native.ts';
 import { jobsPlan } from './renewal.ts';
@@ -50,7 +56,7 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
       mask: { pattern: CONFIG_SECRET },
     },
     ...certificateFiles(dir, secrets),
-    ...loginFiles(settings, secrets),
+    ...loginFiles(settings, secrets, facts),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {
       kind: 'file',
@@ -91,11 +97,16 @@ const readAtStart = ({ auth }: Settings, { site, token }: Secrets): string[] => 
 ];
 
 /** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
-function loginFiles(settings: Settings, { logins, token }: Secrets): Resource[] {
+function loginFiles(settings: Settings, { logins, token }: Secrets, { legacyTokens }: PlanFacts): Resource[] {
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
   const dir: Resource = { kind: 'dir', path, mode: 0o700 };
-  if (settings.auth === 'token') return token ? [dir, bundleFile(settings, token)] : [dir];
+  if (settings.auth === 'token')
+    return [
+      dir,
+      ...(token ? [bundleFile(settings, token)] : []),
+      ...(token && legacyTokens ? [legacyKeysFile(settings, token)] : []),
+    ];
   const content = htpasswdText(logins);
   return [
     dir,
@@ -147,12 +158,12 @@ function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
   return resources;
 }
 
-function registryConfig(settings: Settings, { httpSecret }: Secrets, { readOnly }: PlanFacts): string {
+function registryConfig(settings: Settings, { httpSecret }: Secrets, facts: PlanFacts): string {
   const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
     htpasswd: { htpasswd: { realm: settings.host, path: `${at.auth}/htpasswd` } },
-    token: registryTokenConfig(settings, at.config),
+    token: registryTokenConfig(settings, at.config, facts),
   };
   return fillTemplate('config.yml', {
     'storage.filesystem.rootdirectory': at.data,
@@ -167,7 +178,7 @@ function registryConfig(settings: Settings, { httpSecret }: Secrets, { readOnly 
             minimumtls: 'tls1.2',
           },
     'storage.delete.enabled': settings.delete,
-    ...(readOnly && { 'storage.maintenance.readonly': { enabled: true } }),
+    ...(facts.readOnly && { 'storage.maintenance.readonly': { enabled: true } }),
     auth: auth[settings.auth],
   });
 }

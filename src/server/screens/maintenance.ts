@@ -4,6 +4,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, count } from '../../terminal/output.ts';
 import type { Notes } from '../notes.ts';
+import { wayBack } from './upgrade.ts';
 
 const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
 const since = (at: string, now: Date) => ago(new Date(at), now);
@@ -22,7 +23,7 @@ function rulesText({ keepLast, olderThan, match, keepTags, untagged }: Settings)
 /** Returns the lines of `status` about images and their removal. */
 export function maintenanceLines(
   settings: Settings,
-  { counted, collected, pruned }: Notes,
+  { counted, collected, pruned, upgraded }: Notes,
   now: Date,
 ): string[] {
   return [
@@ -34,6 +35,7 @@ export function maintenanceLines(
           ),
         ]
       : []),
+    ...(upgraded ? [row('Upgraded', `${since(upgraded.at, now)}; back:   ${wayBack(upgraded.from)}`)] : []),
     ...(collected ? [row('Collected', `${since(collected.at, now)}, ${bytes(collected.bytes)} freed`)] : []),
     ...(settings.prune
       ? [

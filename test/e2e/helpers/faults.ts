@@ -19,13 +19,17 @@ export const KILL = 'kill -9 $PPID';
 export const HOLD = `if [ ! -e ${flag} ]; then touch ${flag}; sleep 60 >/dev/null 2>&1; fi`;
 
 /**
- * Puts a `docker` before the real one.
+ * Puts an engine's command before the real one.
  * @returns the environment in which it is found; reached() waits for a HOLD
  */
-export async function trapDocker(host: Host, { at, before = ':', after = ':' }: Trap) {
+export async function trapDocker(
+  host: Host,
+  { at, before = ':', after = ':' }: Trap,
+  engine: 'docker' | 'podman' = 'docker',
+) {
   const when = (action: string) => `if [ "$1" = ${at} ]; then ${action}\nfi`;
-  const script = `#!/bin/sh\n${when(before)}\n/usr/bin/docker "$@"\ncode=$?\n${when(after)}\nexit $code\n`;
-  await host.write(`${folder}/docker`, script, 0o755);
+  const script = `#!/bin/sh\n${when(before)}\n/usr/bin/${engine} "$@"\ncode=$?\n${when(after)}\nexit $code\n`;
+  await host.write(`${folder}/${engine}`, script, 0o755);
   await host.sh(`rm -f ${flag}`);
   const env = { PATH: `${folder}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` };
   return { env, reached: () => until(host, `test -e ${flag}`) };

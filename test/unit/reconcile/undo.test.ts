@@ -24,6 +24,8 @@ const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
   start: { do: 'start', id: '0001'.repeat(16) },
   discard: { do: 'discard', id: 'ffff'.repeat(16) },
   image: { do: 'image', ref: 'registry:3' },
+  trialProcess: { do: 'trialProcess', pid: '/srv/pid', word: '/srv/config.yml' },
+  tag: { do: 'tag', ref: 'registry:3', id: imageIdOf('registry:3') },
   package: { do: 'package', manager: 'apt', name: 'docker.io', before: { packages: [], users: [] } },
   engine: { do: 'engine', units: [{ name: 'docker.service', active: false, enabled: false }] },
   account: { do: 'account', name: 'registry-setup' },
