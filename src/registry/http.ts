@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { connect, rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
 import { bare } from '../host/names.ts';
+import { VERSION } from '../package.ts';
 import { Secret } from '../secret.ts';
 import { onceMore } from './once-more.ts';
 import { tlsOptions } from './server-identity.ts';
@@ -29,6 +30,9 @@ export interface Endpoint {
   /** The proxy to connect through: `http://proxy.corp:3128`; used for TLS only. */
   proxy?: string | undefined;
 }
+
+/** How the requests of this program are told from those of others in the log of a registry. */
+export const OUR_AGENT = 'registry-setup/';
 
 export interface Credentials {
   user: string;
@@ -132,6 +136,7 @@ export async function open(
         ...(signal && { signal }),
         headers: {
           host: `${host}:${port}`,
+          'user-agent': `${OUR_AGENT}${VERSION}`,
           ...(basic && { authorization: `Basic ${basic}` }),
           ...(body !== undefined && !stream && { 'content-length': Buffer.byteLength(body as string) }),
           ...headers,

@@ -21,6 +21,8 @@ import { bound } from './checks/names.ts';
 import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
+import { type Counts, countNow } from './counts.ts';
+import { fullInDays } from './forecast.ts';
 import { type Notes, readNotes } from './notes.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
@@ -69,6 +71,10 @@ export interface Glance {
 export interface ServerStatus extends Glance {
   /** What maintenance did last, and what the registry held when it was last counted. */
   notes: Notes;
+  /** What was counted for this look, to be kept for the next ones. */
+  counts: Counts;
+  /** Days until the disk is full, at the rate of the last weeks; undefined if that cannot be told. */
+  fullInDays: number | undefined;
   findings: Finding[];
   /** The certificate that is served, and not one that the next run would make; undefined if none is. */
   served: Site | undefined;
@@ -87,6 +93,9 @@ export interface ServerStatus extends Glance {
 
 /** How long to wait for an answer; milliseconds. */
 const PATIENCE = 3_000;
+
+/** How long the log of the registry may be read; milliseconds. Everything else takes about as long. */
+const PATIENCE_FOR_COUNTS = 500;
 
 /** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
 export async function glance({ host }: Context, { settings, certificates }: ServerRequest): Promise<Glance> {
@@ -136,7 +145,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, notes] = await Promise.all([
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts] = await Promise.all([
     glance(context, request),
     readUnfinished(context.host, settings.dir),
     planned,
@@ -145,7 +154,9 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     moved(settings, request.facts, context.host),
     unrecorded(context.host, settings.dir),
     readNotes(context.host, settings.dir),
+    countNow(context, settings, PATIENCE_FOR_COUNTS),
   ]);
+  const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
   // Another container or program may have taken the port while the registry was off.
@@ -161,6 +172,8 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   return {
     ...seen,
     notes,
+    counts,
+    fullInDays: fullInDays(notes.disk ?? [], counts.disk),
     served: onDisk,
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,

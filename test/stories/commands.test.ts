@@ -286,6 +286,9 @@ describe('status', () => {
     const before = host.snapshot();
     const { code, documents } = await runCommand(host, 'status');
     expect([code, documents[0]]).toMatchObject([0, { ok: true, answers: true, drift: [], unfinished: null }]);
+    expect(documents[0]).toMatchObject({ clients: { pulls: 0, pushes: 0 }, space: { fullInDays: null } });
+    // It keeps what it counted, and changes nothing else.
+    await host.remove(`${DIR}/.state/maintenance.json`);
     expect(host.snapshot()).toEqual(before);
   });
 

@@ -8,6 +8,7 @@ import type { Host, RunResult } from '../../host/host.ts';
 import { runAs } from '../../host/run-as.ts';
 import { eachOf } from '../../images/lanes.ts';
 import type { Step } from '../../reconcile/progress.ts';
+import { accessOf } from '../../registry/access-log.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { INSIDE } from '../plan/container.ts';
@@ -190,8 +191,8 @@ export interface Push {
   from: string | undefined;
 }
 
-/** A request that writes, in the access log: Apache's combined format. (distribution, registry/handlers/app.go, `gorhandlers.CombinedLoggingHandler`) */
-const WRITE = /^(\S+) - \S+ \[([^\]]+)\] "(?:POST|PUT|PATCH) \/v2\/(.+?)\/(?:blobs\/uploads|manifests)\//;
+/** What a request that writes asks for. */
+const WRITES = /^\/v2\/(.+?)\/(?:blobs\/uploads|manifests)\//;
 
 /** Returns pushes of the last seconds: requests in the log of the registry, and uploads that have grown. */
 async function recentPushes(
@@ -202,8 +203,10 @@ async function recentPushes(
   const after = now - QUIET * 1_000;
   const lines = await lastLines(host, settings, { lines: 2_000, since: new Date(after) });
   const requests = lines.flatMap((line): Push[] => {
-    const [, from, date = '', repository = ''] = WRITE.exec(line) ?? [];
-    return repository && timeOf(date) > after ? [{ repository, from: from?.replace(/:\d+$/, '') }] : [];
+    const access = accessOf(line);
+    if (!access || access.at <= after || !['POST', 'PUT', 'PATCH'].includes(access.method)) return [];
+    const [, repository] = WRITES.exec(access.path) ?? [];
+    return repository ? [{ repository, from: access.from }] : [];
   });
   const names = await repositoriesOnDisk(host, settings.storage);
   const uploads: Upload[] = [];
@@ -211,9 +214,6 @@ async function recentPushes(
   const growing = uploads.filter(({ modified }) => modified.getTime() > after);
   return [...requests, ...growing.map(({ repository }) => ({ repository, from: undefined }))];
 }
-
-/** Returns milliseconds from `27/Nov/2026:10:44:00 +0000`; 0 if it is no date. */
-const timeOf = (text: string): number => Date.parse(text.replace(/^(\d+)\/(\w+)\/(\d+):/, '$1 $2 $3 ')) || 0;
 
 /**
  * Returns the step that waits until nobody has pushed for a while: a layer whose manifest is still to come would be collected.
