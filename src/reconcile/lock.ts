@@ -79,8 +79,9 @@ export interface Patience {
   tell(holder: LockHolder): void;
 }
 
-/** Between two looks at a lock that is held; milliseconds. */
+/** Between two looks at a lock that is held; milliseconds. After a minute of waiting one more second does not count. */
 const LOOK_EVERY = 200;
+const LOOK_LATER = 1_000;
 
 /**
  * Waits until no other run is at work in the directory.
@@ -88,7 +89,8 @@ const LOOK_EVERY = 200;
  * @throws CliError that names the holder, if the time is over; Interrupted
  */
 export async function untilFree(host: Host, dir: string, patience?: Patience): Promise<void> {
-  const end = performance.now() + (patience?.seconds ?? 0) * 1000;
+  const begin = performance.now();
+  const end = begin + (patience?.seconds ?? 0) * 1000;
   let told: string | undefined;
   for (;;) {
     const holder = await lockHolder(host, dir);
@@ -96,7 +98,8 @@ export async function untilFree(host: Host, dir: string, patience?: Patience): P
     if (!patience || performance.now() >= end) throw lockedBy(holder);
     if (told !== holder.since) patience.tell(holder);
     told = holder.since;
-    await sleep(LOOK_EVERY, undefined, { signal: patience.signal }).catch(() => {
+    const pause = performance.now() - begin < 60_000 ? LOOK_EVERY : LOOK_LATER;
+    await sleep(pause, undefined, { signal: patience.signal }).catch(() => {
       throw new Interrupted();
     });
   }

@@ -10,14 +10,25 @@ import { beginRun, type Run, recover } from './run.ts';
 /** How long a run that nobody watches waits for another one; seconds. A change with a pull takes about that. */
 const PATIENCE = 120;
 
+/**
+ * How long a run of every night waits; seconds. A backup, a collection or a large upload takes hours, and nobody would run it again.
+ * It ends before the next night.
+ */
+const AT_NIGHT = 6 * 3_600;
+
+/** Tells whether a timer runs this, or a script in its place: a renewal when it is time, a removal by rules that frees its space. */
+const isNightly = ({ answers }: Context): boolean =>
+  answers['if-expiring'] !== undefined || answers.gc?.value === true;
+
 /** A user at a terminal is told at once who is at work; a script and the timer wait. */
 const patienceOf = (context: Context): Patience | undefined =>
   mayAsk(context)
     ? undefined
     : {
-        seconds: PATIENCE,
+        seconds: isNightly(context) ? AT_NIGHT : PATIENCE,
         signal: context.signal,
-        tell: ({ command, pid }) => context.output.say(`Waiting for "${command}" (pid ${pid}) …`),
+        tell: ({ command, pid, since }) =>
+          context.output.say(`Waiting for "${command}" (pid ${pid}), since ${since} …`),
       };
 
 /** Undoes a killed run, or ends its tidying up. Says once what could not be undone: this run goes on without it. */
