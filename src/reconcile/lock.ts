@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { ProcessId } from '../resources/guest.ts';
 
-export interface LockHolder {
-  pid: number;
-  /** Start time of the process, in clock ticks after boot: another process may have the pid by now (proc(5), field 22). */
-  ticks: string;
+export interface LockHolder extends ProcessId {
   command: string;
   since: string;
 }
@@ -53,8 +51,12 @@ export async function lockHolder(host: Host, dir: string): Promise<LockHolder | 
 async function livingHolder(host: Host, path: string): Promise<LockHolder | undefined> {
   const holder = await readLock(host, path);
   if (!holder || holder.pid === process.pid) return undefined;
-  return (await startTicks(host, holder.pid)) === holder.ticks ? holder : undefined;
+  return (await isAlive(host, holder)) ? holder : undefined;
 }
+
+/** Tells whether a process has not ended. */
+export const isAlive = async (host: Host, { pid, ticks }: ProcessId): Promise<boolean> =>
+  (await startTicks(host, pid)) === ticks;
 
 /** Returns the error that names the holder of the lock. */
 const lockedBy = ({ command, pid, since }: LockHolder): CliError =>

@@ -1,6 +1,5 @@
 // Every undo step that a change can need: those of the table, and those for files.
 
-import { type GuestStep, guest } from './guest.ts';
 import { type PurgeStep, purgeStep } from './images.ts';
 import type { Key } from './key.ts';
 import type { FileStep, StepKind, WayBack } from './provider.ts';
@@ -13,7 +12,6 @@ type AnyProvider = (typeof PROVIDERS)[keyof typeof PROVIDERS];
 export type UndoStep =
   | Awaited<ReturnType<AnyProvider['undo']>>['steps'][number]
   | TestImageStep
-  | GuestStep
   | RestoredImagesStep
   | PurgeStep;
 
@@ -24,7 +22,7 @@ export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
 /** How each undo step of a kind of resource, of a proof, or of the images is done. */
 export const STEPS = Object.assign(
-  { testImage, guest, restoredImages, purge: purgeStep },
+  { testImage, restoredImages, purge: purgeStep },
   ...Object.values(PROVIDERS).map(({ steps }) => steps),
 ) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;

@@ -91,12 +91,12 @@ const readAtStart = ({ auth }: Settings, { site, token }: Secrets): string[] => 
 ];
 
 /** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
-function loginFiles(settings: Settings, { logins, token }: Secrets): Resource[] {
+function loginFiles(settings: Settings, { logins, guests, token }: Secrets): Resource[] {
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
   const dir: Resource = { kind: 'dir', path, mode: 0o700 };
   if (settings.auth === 'token') return token ? [dir, bundleFile(settings, token)] : [dir];
-  const content = htpasswdText(logins);
+  const content = htpasswdText([...logins, ...guests]);
   return [
     dir,
     { kind: 'file', path: join(path, 'htpasswd'), content, mode: 0o600, mask: { pattern: HASHES } },
