@@ -41,6 +41,7 @@ export async function status(context: Context): Promise<number> {
     answers: answer.ok,
     ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    readOnly: seen.readOnly,
     outdated: seen.outdated,
     images: { counted: notes.counted, collected: notes.collected, pruned: notes.pruned },
     clients: notes.traffic ?? null,

@@ -17,7 +17,7 @@ import {
   orphans,
   stepsOf,
 } from '../reconcile/reconcile.ts';
-import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
+import { mustBeUnchanged } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
@@ -40,6 +40,7 @@ import { loadSecrets } from './plan/secrets.ts';
 import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, ServerRequest } from './request.ts';
+import { beginWithRoom, keepReserve } from './reserve.ts';
 
 /** A plan, and what it was made from. */
 interface Plan {
@@ -170,7 +171,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
   const { host, output, signal, uninterruptible } = context;
   await mustBeUnchanged(context, settings.dir, request.facts.seen);
   await mayBegin(request, context);
-  const run = await openRun(context, settings.dir);
+  const run = await beginWithRoom(context, settings.dir);
   try {
     let now = request;
     const begin = async () => {
@@ -223,6 +224,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
     await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, uninterruptible });
     const { changes, secrets, renewByHand } = prepared;
     const written = passwordFile(request, secrets, context);
+    await keepReserve(uninterruptible, settings.dir);
     return {
       renewByHand,
       changes: [...new Set([...engine, ...images, ...changes])],

@@ -13,6 +13,7 @@ import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
+import { readYaml } from '../templates.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
@@ -83,6 +84,8 @@ export interface ServerStatus extends Glance {
   takesTokens: boolean | undefined;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** Its configuration refuses pushes: a collection is at work, or was cut off. */
+  readOnly: boolean;
   /** An older version set this up, and the changes are what this version does in another way. */
   outdated: boolean;
   /** What holds the registry's port in its place, or that its address is gone. */
@@ -145,17 +148,19 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts] = await Promise.all([
-    glance(context, request),
-    readUnfinished(context.host, settings.dir),
-    planned,
-    tokens,
-    lostTrust(request, context.host),
-    moved(settings, request.facts, context.host),
-    unrecorded(context.host, settings.dir),
-    readNotes(context.host, settings.dir),
-    countNow(context, settings, PATIENCE_FOR_COUNTS),
-  ]);
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses] =
+    await Promise.all([
+      glance(context, request),
+      readUnfinished(context.host, settings.dir),
+      planned,
+      tokens,
+      lostTrust(request, context.host),
+      moved(settings, request.facts, context.host),
+      unrecorded(context.host, settings.dir),
+      readNotes(context.host, settings.dir),
+      countNow(context, settings, PATIENCE_FOR_COUNTS),
+      isReadOnly(context.host, settings.dir),
+    ]);
   const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
@@ -178,6 +183,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,
     unfinished,
+    readOnly: refuses,
     obstacle,
     changes,
     outdated,
@@ -190,7 +196,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
-        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.`,
+        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.${refuses ? ' Until then the registry refuses pushes.' : ''}`,
         fix: commandLine('--yes'),
       }),
       finding('trust', lost === undefined, {
@@ -249,6 +255,20 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
       : status === undefined
         ? 'does not answer'
         : `answers with HTTP ${status}`;
+
+/** Tells whether the configuration on the disk refuses pushes. (distribution, `storage.maintenance.readonly`) */
+async function isReadOnly(host: Host, dir: string): Promise<boolean> {
+  const file = join(dir, 'config/config.yml');
+  try {
+    const config = readYaml((await host.read(file))?.toString() ?? '', file) as {
+      storage?: { maintenance?: { readonly?: { enabled?: unknown } } };
+    } | null;
+    return config?.storage?.maintenance?.readonly?.enabled === true;
+  } catch {
+    // What cannot be read is drift.
+    return false;
+  }
+}
 
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };

@@ -42,6 +42,8 @@ export interface FakeHost extends Host {
   snapshot(): Record<string, unknown>;
 }
 
+/** Bytes of a file that no text has. */
+const LARGE = 2_000_000;
 const COUNTS = '/opt/registry/.state/maintenance.json';
 
 export function fakeHost(): FakeHost {
@@ -128,7 +130,7 @@ export function fakeHost(): FakeHost {
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([path, { type, mode, uid, gid, content }]) => [
             path,
-            `${type} ${mode.toString(8)} ${uid}:${gid} ${content}`,
+            `${type} ${mode.toString(8)} ${uid}:${gid} ${content.length < LARGE ? content : `${content.length} bytes`}`,
           ]),
       ),
       containers: structuredClone(docker.containers).sort((a, b) => (a.id < b.id ? -1 : 1)),

@@ -1,19 +1,21 @@
 // Garbage collection: deletes what no manifest leads to, with the registry's own program, while nobody can push.
 import { join } from 'node:path';
 import type { Context } from '../../context.ts';
-import { lastLines } from '../../engines/engine.ts';
+import { isRunning, lastLines } from '../../engines/engine.ts';
 import type { NativeInfo } from '../../engines/native.ts';
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
-import { runAs } from '../../host/run-as.ts';
+import { runBound } from '../../host/run-as.ts';
 import { eachOf } from '../../images/lanes.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { accessOf } from '../../registry/access-log.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { INSIDE } from '../plan/container.ts';
 import { nativeOf } from '../plan/native.ts';
 import type { ServerRequest } from '../request.ts';
+import { mustBeTidy } from './oddities.ts';
 import {
   blobBytes,
   isEmpty,
@@ -69,7 +71,8 @@ async function garbageCollect({ settings, engine }: Of, host: Host, words: strin
   }
   const { binary, user } = nativeOf(settings, engine as NativeInfo, host.machine.uid);
   const config = join(settings.dir, 'config/config.yml');
-  return runAs(host, { as: user }, binary, ['garbage-collect', ...words, config], options);
+  // A collection that outlives this program would go on while somebody pushes: the next run makes the registry writable.
+  return runBound(host, user, binary, ['garbage-collect', ...words, config], options);
 }
 
 /** A line of its output that names a blob. (distribution, registry/storage/garbagecollect.go; the same words in 2.8 and 3.1) */
@@ -105,8 +108,20 @@ async function leftovers({ settings: { storage } }: Of, host: Host): Promise<Lef
   return found;
 }
 
-/** Finds out what a collection would free. Reads only: pushes go on. @throws CliError if the registry does not run */
+/** @throws CliError if the registry does not run: it would be started by the way, which somebody may not want */
+export async function mustRun({ settings }: Pick<ServerRequest, 'settings'>, host: Host): Promise<void> {
+  if (await isRunning(host, settings)) return;
+  throw new CliError('The registry does not run, and its own program does the collection.', {
+    fix: `Start it:   ${commandLine('--yes')}`,
+  });
+}
+
+/**
+ * Finds out what a collection would free. Reads only: pushes go on.
+ * @throws CliError if the registry does not run, or if something in its storage is in the way
+ */
 export async function findGarbage(request: Of, host: Host): Promise<Garbage> {
+  await mustBeTidy(host, request.settings.storage);
   const [blobs, rest] = await Promise.all([uselessBlobs(request, host), leftovers(request, host)]);
   return { blobs, ...rest };
 }
