@@ -19,6 +19,7 @@ import {
   sizeOf,
   type Whole,
 } from '../../server/maintenance/collect.ts';
+import { mustBeAlone } from '../../server/maintenance/neighbours.ts';
 import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
@@ -41,6 +42,7 @@ export async function gc(context: Context): Promise<void> {
   await awaitTurn(context, dirOf(answers));
   const request = await ownRegistry(context);
   await mustRun(request, context.host);
+  await mustBeAlone(context.host, request.settings);
   const untagged = isOn(context, 'untagged')
     ? await (await import('./untagged.ts')).untaggedHere(context, request)
     : [];
@@ -101,6 +103,7 @@ const NONE: Whole = { names: [], since: new Date(0) };
 async function prepared(context: Context, run: Run, { whole = NONE, untagged }: What) {
   const request = await loadExisting(context);
   await mustRun(request, context.host);
+  await mustBeAlone(context.host, request.settings);
   if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
   const found = await findGarbage(request, context.host);
   return whole.names.length === 0 && isNothing(found) ? undefined : { request, found, whole };

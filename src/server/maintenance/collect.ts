@@ -19,6 +19,7 @@ import { mustBeTidy } from './oddities.ts';
 import {
   blobBytes,
   isEmpty,
+  REPOSITORIES,
   removeRepository,
   removeUpload,
   repositoriesOnDisk,
@@ -121,7 +122,10 @@ export async function mustRun({ settings }: Pick<ServerRequest, 'settings'>, hos
  * @throws CliError if the registry does not run, or if something in its storage is in the way
  */
 export async function findGarbage(request: Of, host: Host): Promise<Garbage> {
-  await mustBeTidy(host, request.settings.storage);
+  const { storage } = request.settings;
+  // The registry's own program fails before the first push.
+  if (!(await host.stat(join(storage, REPOSITORIES)))) return { blobs: new Map(), empty: [], uploads: [] };
+  await mustBeTidy(host, storage);
   const [blobs, rest] = await Promise.all([uselessBlobs(request, host), leftovers(request, host)]);
   return { blobs, ...rest };
 }
