@@ -6,6 +6,7 @@ import { parseDaemonJson } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
+import { TOO_SLOW } from '../registry/limits.ts';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { openSession, type Session } from '../registry/session.ts';
 import { type Address, nameOf } from '../settings/address.ts';
@@ -183,6 +184,7 @@ const FAILURES: [RegExp, string][] = [
   [/^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_.*)$/, 'broke off the connection'],
   [/^HPE_/, 'does not speak HTTP as a registry does'],
   [new RegExp(`^${TOO_LONG}$`), 'sends a longer answer than a registry does'],
+  [new RegExp(`^${TOO_SLOW}$`), 'answers byte by byte, and does not end'],
 ];
 
 /** Returns what a registry does, from the code of an error of its connection. */

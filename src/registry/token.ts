@@ -36,17 +36,16 @@ export async function fetchToken(
   at: Endpoint,
   asked: { realm?: string; service?: string; scope?: string },
   credentials: Credentials,
+  signal?: AbortSignal,
 ): Promise<string | Reply> {
   const { server, url } = tokenServer(at, asked.realm ?? '');
   const query = new URLSearchParams({ service: asked.service ?? '' });
   for (const scope of asked.scope?.split(' ').filter(Boolean) ?? []) query.append('scope', scope);
   if (credentials.user) query.set('account', credentials.user);
-  const reply = await ask(
-    server,
-    'GET',
-    `${url.pathname}?${query}`,
-    credentials.user ? { credentials } : {},
-  ).catch((error) => {
+  const reply = await ask(server, 'GET', `${url.pathname}?${query}`, {
+    signal,
+    ...(credentials.user && { credentials }),
+  }).catch((error) => {
     throw tokenServerError(url.href, error);
   });
   if (reply.status !== 200) return reply;
@@ -74,7 +73,7 @@ export async function call(at: Endpoint, method: string, path: string, options: 
   const first = await ask(at, method, path, credentials === STRANGER ? plain : options);
   const asked = first.status === 401 && credentials ? challengeOf(first) : undefined;
   if (!asked || !credentials) return first;
-  const token = await fetchToken(at, asked, credentials);
+  const token = await fetchToken(at, asked, credentials, options.signal);
   if (typeof token !== 'string') return token;
   return ask(at, method, path, { ...plain, headers: { ...plain.headers, authorization: `Bearer ${token}` } });
 }
