@@ -150,10 +150,13 @@ const noLogin = (name: string) =>
   });
 
 const refusedLogin = (name: string, user: string, given: boolean) =>
-  new CliError(`${name} refuses the login of ${user}${given ? '' : ', which docker or podman keeps here'}.`, {
-    fix: given ? [] : [`Log in again:   docker login ${name}`],
-    exitCode: 2,
-  });
+  new CliError(
+    `${name} refuses the login${user && ` of ${user}`}${given ? '' : ', which docker or podman keeps here'}.`,
+    {
+      fix: given ? [] : [`Log in again:   docker login ${name}`],
+      exitCode: 2,
+    },
+  );
 
 /** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
 function notReached(remote: Remote, name: string, error: unknown): CliError {

@@ -38,6 +38,8 @@ export const OUR_AGENT = 'registry-setup/';
 export interface Credentials {
   user: string;
   password: Secret;
+  /** A token server takes it in the place of the password; `docker login` keeps it for Azure and others. (distribution-spec, auth/oauth) */
+  identityToken?: Secret | undefined;
 }
 
 /** A client that is not logged in: fetches a token without a login. */

@@ -2,7 +2,7 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { type Ask, ask, type Credentials, type Endpoint, open, type Reply, STRANGER } from './http.ts';
 import { discard } from './limits.ts';
-import { challengeOf, fetchToken } from './token.ts';
+import { challengeOf, fetchToken, hasPassword } from './token.ts';
 
 /** What a request needs a right to: `repository:team/app:pull`, `registry:catalog:*`; several with spaces. (distribution-spec, auth/scope) */
 export type Scope = string;
@@ -68,7 +68,7 @@ export function openSession(
   };
   const tokens = new Map<Scope, Promise<string>>();
   const login = authority.kind === 'login' ? authority.credentials : undefined;
-  const basic = login === STRANGER ? undefined : login;
+  const basic = hasPassword(login) ? login : undefined;
 
   /** Fetches a token for a challenge; the refusal of a token server is an empty token, which the registry refuses in its own words. */
   const fetched = async (asked: Record<string, string>): Promise<string> => {
