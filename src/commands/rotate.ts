@@ -38,6 +38,10 @@ export async function rotate(context: Context): Promise<void> {
   const before = await loadExisting(context, change);
   if (within !== undefined && !isOn(context, 'dry-run')) await countAtNight(context, before);
   const { tls, cert, caCert } = before.settings;
+  if (tls === 'insecure' && within !== undefined) {
+    output.json({ ok: true, changed: [] });
+    return output.say('Nothing to do: there is no certificate, this registry is plain HTTP.');
+  }
   if (tls === 'insecure')
     throw new CliError('There is no certificate: this registry is plain HTTP.', {
       fix: commandLine('--tls ca-signed'),

@@ -63,9 +63,7 @@ async function makePlan(
   const host = askableHost(context.host, engine);
   const native = engine.kind === 'native' ? nativeOf(settings, engine as NativeInfo, uid) : undefined;
   const hasCertificate = certificates.site !== undefined;
-  const renewal = hasJobs(settings, hasCertificate)
-    ? await renewalFacts(context.host, settings.dir)
-    : undefined;
+  const renewal = hasJobs(settings) ? await renewalFacts(context.host, settings.dir) : undefined;
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'

@@ -105,6 +105,16 @@ describe.each([
   });
 });
 
+test('plain HTTP: the run at the start of the machine puts a killed run back, and has nothing to renew', async () => {
+  await runCommand(host, '--yes --tls insecure');
+  const before = registry();
+  await killed('--yes --port 5443 --bind 127.0.0.1');
+  const { heard } = await runCommand(host, 'rotate --if-expiring 30 --yes');
+  expect(heard.join('\n')).toMatch(/Undoing what it had done[\s\S]*this registry is plain HTTP/);
+  expect(registry()).toEqual(before);
+  await expect(runCommand(host, 'rotate --yes')).rejects.toThrow('There is no certificate');
+});
+
 test('a user is added by the same command again', async () => {
   await killed('user add zed --yes');
   await runCommand(host, 'user add zed --yes');
