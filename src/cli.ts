@@ -11,6 +11,7 @@ import type { Command } from './settings/flags.ts';
 import { strayVariables } from './settings/variables.ts';
 import { inWords, mustAllowFiles } from './surroundings.ts';
 import { calledAs } from './terminal/command.ts';
+import { lastWords } from './terminal/last-words.ts';
 import { errorDocument, makeOutput, SYMBOL } from './terminal/output.ts';
 import { shellLine } from './terminal/shell.ts';
 
@@ -61,7 +62,10 @@ function onSignals(): AbortController {
     process.on(name, () => {
       if (controller.signal.aborted && performance.now() - first < ONE_SIGNAL) return;
       if (controller.signal.aborted && name === 'SIGHUP') return;
-      if (controller.signal.aborted) process.exit(130);
+      if (controller.signal.aborted) {
+        process.stderr.write(['', ...lastWords(), ''].join('\n'));
+        process.exit(130);
+      }
       first = performance.now();
       process.stderr.write('\nInterrupted. Undoing … (Ctrl-C again quits at once)\n');
       controller.abort();

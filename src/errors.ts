@@ -6,9 +6,15 @@ export type ExitCode = 1 | 2 | 130;
 /**
  * What code asks about an error; nobody but code reads it. `not installed`: of a program; `forbidden`: this user may not use it;
  * `changed`: another run has changed the registry between the decision and the lock; `disk full`: there is no room for a file;
- * `no registry`: the directory holds none.
+ * `no registry`: the directory holds none; `too many parts`: of an image, which nobody can list.
  */
-export type ErrorCode = 'not installed' | 'forbidden' | 'changed' | 'disk full' | 'no registry';
+export type ErrorCode =
+  | 'not installed'
+  | 'forbidden'
+  | 'changed'
+  | 'disk full'
+  | 'no registry'
+  | 'too many parts';
 
 export interface ErrorParts {
   /** Why: the engine's own words, a log line, the owner of a port. Shown unchanged below the message. */

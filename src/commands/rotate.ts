@@ -8,7 +8,9 @@ import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
 import { awaitTurn } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
+import { countNow, keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
+import { note } from '../server/notes.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { carryOut, preview } from '../server/run.ts';
 import { inDays } from '../server/screens/summary.ts';
@@ -34,7 +36,12 @@ export async function rotate(context: Context): Promise<void> {
   const within = answers['if-expiring']?.value as number | undefined;
 
   const before = await loadExisting(context, change);
+  if (within !== undefined && !isOn(context, 'dry-run')) await countAtNight(context, before);
   const { tls, cert, caCert } = before.settings;
+  if (tls === 'insecure' && within !== undefined) {
+    output.json({ ok: true, changed: [] });
+    return output.say('Nothing to do: there is no certificate, this registry is plain HTTP.');
+  }
   if (tls === 'insecure')
     throw new CliError('There is no certificate: this registry is plain HTTP.', {
       fix: commandLine('--tls ca-signed'),
@@ -64,6 +71,8 @@ export async function rotate(context: Context): Promise<void> {
   const newTrust = ca || (tls === 'self-signed' && within === undefined);
   const result = await carryOut({ ...request, newTrust }, context);
   const { site } = request.certificates;
+  if (site?.fresh)
+    await note(context.host, before.settings.dir, { renewed: { at: new Date().toISOString() } });
   const facts = site && certificateFacts(site);
   output.json({
     ok: true,
@@ -71,6 +80,15 @@ export async function rotate(context: Context): Promise<void> {
     certificates: facts,
   });
   if (facts) output.say('', ...(site?.fresh ? outcome(request, facts, ca) : [OTHER_CAS]));
+}
+
+/** How long the timer may read the log of the registry, in milliseconds: nobody waits for it. */
+const LONG = 60_000;
+
+/** Keeps what `status` tells of: that the timer works, and what was counted. */
+async function countAtNight(context: Context, { settings }: ServerRequest): Promise<void> {
+  await note(context.host, settings.dir, { looked: { at: new Date().toISOString() } });
+  await keepCounts(context, settings, await countNow(context, settings, LONG));
 }
 
 /** Replaces the key for tokens. The registry knows both keys while tokens of the former one may live, so nothing under way ends. */

@@ -2,14 +2,15 @@
 import type { Context } from '../context.ts';
 import { engineText, logCommand } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
+import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
-import { maintenanceLines } from '../server/screens/maintenance.ts';
+import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
 import { loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
 import { address } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
-import { bytes, SYMBOL } from '../terminal/output.ts';
+import { SYMBOL } from '../terminal/output.ts';
 
 /** Findings that no other line shows. */
 const TOLD = ['unfinished', 'trust', 'storage', 'record'];
@@ -22,7 +23,8 @@ export async function status(context: Context): Promise<number> {
   const seen = await look(context, request);
   // What is served counts: clients can be given no certificate that a run has yet to make.
   const site = seen.served ?? certificates.site;
-  const { answer, space, changes, findings } = seen;
+  const { answer, space, changes, findings, notes } = seen;
+  const now = new Date();
   const good = findings.every(({ ok }) => ok);
   const log = await logCommand(context.host, settings);
   output.json({
@@ -39,9 +41,12 @@ export async function status(context: Context): Promise<number> {
     answers: answer.ok,
     ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    readOnly: seen.readOnly,
     outdated: seen.outdated,
-    images: seen.notes,
-    space,
+    images: { counted: notes.counted, collected: notes.collected, pruned: notes.pruned },
+    clients: notes.traffic ?? null,
+    renewal: { renewed: notes.renewed, looked: notes.looked },
+    space: { ...space, fullInDays: seen.fullInDays === undefined ? null : Math.round(seen.fullInDays) },
     prune: settings.prune === true,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
     findings,
@@ -51,11 +56,12 @@ export async function status(context: Context): Promise<number> {
   output.out(
     `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
-    `  Images      ${settings.storage} (${bytes(space.free)} of ${bytes(space.total)} free)`,
-    ...maintenanceLines(settings, seen.notes, new Date()),
+    `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
+    ...maintenanceLines(settings, notes, now),
     ...(seen.certificates
       ? certificateLines(seen.certificates)
       : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
+    ...renewalLines(settings, notes, now),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
     `  Log         ${log}`,
@@ -89,5 +95,6 @@ export async function status(context: Context): Promise<number> {
       '',
       ...changeDetails(changes, output.paint),
     );
+  await keepCounts(context, settings, seen.counts);
   return good ? 0 : 1;
 }

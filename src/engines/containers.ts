@@ -16,6 +16,7 @@ export interface Container {
   /** The directory of the set-up that it belongs to; '' if no set-up made it. */
   owner: string;
   digest: string;
+  created: Date;
   exitCode: number;
   error: string;
   /** The id of its first process; 0 if it does not run. */
@@ -119,6 +120,7 @@ export async function inspect(
     imageId: c.Image,
     owner: labels[OWNER_LABEL] ?? '',
     digest: labels[DIGEST_LABEL] ?? '',
+    created: new Date(c.Created),
     exitCode: c.State.ExitCode,
     error: c.State.Error,
     pid: c.State.Pid,
@@ -190,15 +192,25 @@ export async function removeContainer(host: Host, id: string, program: Program =
     throw new CliError(`${TITLE[program]} could not remove the container ${id}.`, { why: stderr.trim() });
 }
 
-/** Returns the last lines that a container wrote, after `since` if it is given. */
+/** Returns the last lines that a container wrote, after `since` if it is given; undefined if they cannot be read in time. */
 export async function logs(
   host: Host,
   name: string,
-  lines = 10,
-  since?: Date,
-  program: Program = 'docker',
-): Promise<string[]> {
+  {
+    lines = 10,
+    since,
+    timeout,
+    program = 'docker',
+  }: {
+    lines?: number;
+    since?: Date | undefined;
+    timeout?: number | undefined;
+    program?: Program;
+  } = {},
+): Promise<string[] | undefined> {
   const from = since ? ['--since', since.toISOString()] : [];
-  const { stdout, stderr } = await host.run(program, ['logs', '--tail', String(lines), ...from, name]);
+  const words = ['logs', '--tail', String(lines), ...from, name];
+  const { code, stdout, stderr } = await host.run(program, words, timeout === undefined ? {} : { timeout });
+  if (code !== 0) return undefined;
   return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
 }

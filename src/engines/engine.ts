@@ -71,26 +71,46 @@ export async function logCommand(host: Host, at: Where): Promise<string> {
   return shellLine('journalctl', [...(serviceManager === 'own systemd' ? ['--user'] : []), '-u', at.name]);
 }
 
-/** Returns the last lines that a service of the set-up wrote. */
-export async function lastLines(
+/** Which lines of a log. */
+export interface LogPart {
+  /** The service that wrote it; the registry by default. */
+  name?: string;
+  lines?: number;
+  since?: Date | undefined;
+  /** Milliseconds; a minute by default. */
+  timeout?: number;
+}
+
+/** Returns the last lines that a service of the set-up wrote; none if they cannot be read. */
+export const lastLines = async (host: Host, at: Where, part: LogPart = {}): Promise<string[]> =>
+  (await logLines(host, at, part)) ?? [];
+
+/** Returns the last lines that a service of the set-up wrote; undefined if they cannot be read in time. */
+export async function logLines(
   host: Host,
   at: Where,
-  { name = at.name, lines = 10, since }: { name?: string; lines?: number; since?: Date } = {},
-): Promise<string[]> {
-  if (at.engine !== 'native') return logs(host, name, lines, since, at.engine);
+  { name = at.name, lines = 10, since, timeout = 60_000 }: LogPart,
+): Promise<string[] | undefined> {
+  if (at.engine !== 'native') return logs(host, name, { lines, since, timeout, program: at.engine });
   const serviceManager = await serviceManagerOf(host);
   const all =
     serviceManager === 'script'
       ? ((await host.read(scriptFiles(scriptPath(at)).log))?.toString() ?? '')
-      : await journal(host, name, lines, serviceManager === 'own systemd');
+      : await journal(host, serviceManager === 'own systemd', { name, lines, since, timeout });
   return all
-    .split('\n')
+    ?.split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-lines);
 }
 
-async function journal(host: Host, name: string, lines: number, own: boolean): Promise<string> {
+async function journal(
+  host: Host,
+  own: boolean,
+  { name, lines, since, timeout }: LogPart,
+): Promise<string | undefined> {
   const user = own ? ['--user'] : [];
-  const words = [...user, '-u', `${name}.service`, '-n', String(lines), '-o', 'cat', '--no-pager'];
-  return (await host.run('journalctl', words)).stdout;
+  const from = since ? ['--since', `@${Math.floor(since.getTime() / 1_000)}`] : [];
+  const words = [...user, '-u', `${name}.service`, '-n', String(lines), ...from, '-o', 'cat', '--no-pager'];
+  const { code, stdout } = await host.run('journalctl', words, { timeout });
+  return code === 0 ? stdout : undefined;
 }

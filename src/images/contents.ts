@@ -40,6 +40,13 @@ const DEPTH = 4;
 /** The most manifests that an image is made of. */
 const MOST = 100_000;
 
+/** Returns what the work returns; undefined for an image with more parts than anybody can look at. @throws what else the work throws */
+export const ifCountable = <T>(work: Promise<T>): Promise<T | undefined> =>
+  work.catch((error) => {
+    if (error instanceof CliError && error.code === 'too many parts') return undefined;
+    throw error;
+  });
+
 export function readerOf(session: Session): Reader {
   const known = new Map<string, Promise<Manifest | undefined>>();
   const configurations = new Map<string, Promise<Configuration | undefined>>();
@@ -75,7 +82,9 @@ export function readerOf(session: Session): Reader {
       ].filter((digest) => !asked.has(digest));
       for (const digest of digests) asked.add(digest);
       if (asked.size > MOST)
-        throw new CliError(`${repository}@${top.digest} in ${session.name} has more than ${MOST} parts.`);
+        throw new CliError(`${repository}@${top.digest} in ${session.name} has more than ${MOST} parts.`, {
+          code: 'too many parts',
+        });
       const below = new Map<string, Manifest | undefined>(digests.map((digest) => [digest, undefined]));
       await eachOf(digests, async (digest) => void below.set(digest, await manifest(repository, digest)));
       level = [...below.values()].filter((one) => one !== undefined && !found.has(one.digest)) as Manifest[];

@@ -1,11 +1,13 @@
 // Takes stock of a registry: every tag, what it stands for, and what all of it takes together.
 import { repositoryPages, tagsOf } from '../registry/contents.ts';
-import { type Description, partsOf, type Reader } from './contents.ts';
+import { type Description, ifCountable, partsOf, type Reader } from './contents.ts';
 import { eachOf } from './lanes.ts';
 import type { Manifest } from './manifest.ts';
 import type { Pattern } from './pattern.ts';
 
-/** One tag; without a manifest it leads nowhere: its manifest is missing. */
+/**
+ * One tag; without a manifest it leads nowhere: its manifest is missing. Without a description it has more parts than anybody can look at.
+ */
 export interface Tagged {
   tag: string;
   manifest: Manifest | undefined;
@@ -61,8 +63,8 @@ export async function takeStock(
     const manifest = await reader.manifest(name, tagged.tag);
     if (manifest) {
       tagged.manifest = manifest;
-      tagged.description = await reader.describe(name, manifest);
-      if (!counted.has(manifest.digest)) {
+      tagged.description = await ifCountable(reader.describe(name, manifest));
+      if (tagged.description && !counted.has(manifest.digest)) {
         counted.add(manifest.digest);
         for (const [digest, size] of partsOf(await reader.family(name, manifest))) parts.set(digest, size);
       }

@@ -6,6 +6,7 @@ import { parseDaemonJson } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
+import { TOO_SLOW } from '../registry/limits.ts';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { openSession, type Session } from '../registry/session.ts';
 import { type Address, nameOf } from '../settings/address.ts';
@@ -149,10 +150,13 @@ const noLogin = (name: string) =>
   });
 
 const refusedLogin = (name: string, user: string, given: boolean) =>
-  new CliError(`${name} refuses the login of ${user}${given ? '' : ', which docker or podman keeps here'}.`, {
-    fix: given ? [] : [`Log in again:   docker login ${name}`],
-    exitCode: 2,
-  });
+  new CliError(
+    `${name} refuses the login${user && ` of ${user}`}${given ? '' : ', which docker or podman keeps here'}.`,
+    {
+      fix: given ? [] : [`Log in again:   docker login ${name}`],
+      exitCode: 2,
+    },
+  );
 
 /** Returns the error for a registry that does not answer, or whose certificate this machine does not trust. */
 function notReached(remote: Remote, name: string, error: unknown): CliError {
@@ -183,6 +187,7 @@ const FAILURES: [RegExp, string][] = [
   [/^(ECONNRESET|ECONNABORTED|EPIPE|EPROTO|ERR_SSL_.*)$/, 'broke off the connection'],
   [/^HPE_/, 'does not speak HTTP as a registry does'],
   [new RegExp(`^${TOO_LONG}$`), 'sends a longer answer than a registry does'],
+  [new RegExp(`^${TOO_SLOW}$`), 'answers byte by byte, and does not end'],
 ];
 
 /** Returns what a registry does, from the code of an error of its connection. */

@@ -50,7 +50,8 @@ function cells(
   digestOf: (digest: string) => string,
   now: Date,
 ): string[] {
-  if (!manifest || !description) return [tag, 'missing', '-', '-', '-'];
+  if (!manifest) return [tag, 'missing', '-', '-', '-'];
+  if (!description) return [tag, digestOf(manifest.digest), '-', 'too many parts', '-'];
   const tagged = { tag, manifest, description };
   return [
     tag,

@@ -31,7 +31,7 @@ export async function storedLogin(
   for (const place of placesOf(env, host.machine.uid)) {
     const file = await readAuthFile(host, place);
     const key = keyIn(file, name);
-    const plain = key === undefined ? undefined : plainLogin(file, key);
+    const plain = key === undefined ? undefined : (identityIn(file, key) ?? plainLogin(file, key));
     if (plain) return plain;
     const helper = helperOf(file, key ?? name);
     const kept =
@@ -41,6 +41,24 @@ export async function storedLogin(
     if (kept) return kept;
   }
   return undefined;
+}
+
+/** The name under which a credential helper keeps an identity token. (github.com/docker/cli, cli/config/credentials) */
+const IDENTITY = '<token>';
+
+const identity = (token: string): Credentials => ({
+  user: '',
+  password: new Secret(''),
+  identityToken: new Secret(token),
+});
+
+/** Returns the identity token that a file keeps for a registry; beside it stands a login that nobody can use. */
+function identityIn(
+  { auths }: Awaited<ReturnType<typeof readAuthFile>>,
+  key: string,
+): Credentials | undefined {
+  const token = auths?.[key]?.identitytoken;
+  return typeof token === 'string' && token !== '' ? identity(token) : undefined;
 }
 
 /** Asks a credential helper. (github.com/docker/docker-credential-helpers) A helper that is missing or locked has no login. */
@@ -53,9 +71,8 @@ async function fromHelper(host: Host, helper: string, name: string): Promise<Cre
   if (code !== 0) return undefined;
   try {
     const { Username, Secret: word } = JSON.parse(stdout) as { Username?: unknown; Secret?: unknown };
-    return typeof Username === 'string' && typeof word === 'string'
-      ? { user: Username, password: new Secret(word) }
-      : undefined;
+    if (typeof Username !== 'string' || typeof word !== 'string') return undefined;
+    return Username === IDENTITY ? identity(word) : { user: Username, password: new Secret(word) };
   } catch {
     return undefined;
   }

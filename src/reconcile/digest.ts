@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
+import { withoutGuests } from '../resources/guest.ts';
+import { htpasswdOf } from './guests.ts';
 
 /** What a run decides by: the settings, the certificates and their CA, the users and their rights. */
 const FILE = 'settings.yml';
@@ -17,7 +19,9 @@ export async function digestOfFiles(host: Host, dir: string): Promise<string> {
     const path = join(dir, name);
     const there = await host.stat(path);
     if (there?.type !== 'file') continue;
-    const content = (await host.read(path)) ?? Buffer.alloc(0);
+    const read = (await host.read(path)) ?? Buffer.alloc(0);
+    // Guests of this program come and go: they decide nothing.
+    const content = path === htpasswdOf(dir) ? Buffer.from(withoutGuests(read.toString()).trimEnd()) : read;
     hash.update(`${name}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex');

@@ -52,6 +52,8 @@ export const paths = (dir: string) => {
     /** What maintenance did last, and what it removed: server/notes.ts. */
     notes: join(state, 'maintenance.json'),
     removed: join(state, 'removed.log'),
+    /** Room for a run on a full disk: server/maintenance/reserve.ts. */
+    reserve: join(state, 'reserve'),
   };
 };
 

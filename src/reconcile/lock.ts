@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { ProcessId } from '../resources/guest.ts';
 
-export interface LockHolder {
-  pid: number;
-  /** Start time of the process, in clock ticks after boot: another process may have the pid by now (proc(5), field 22). */
-  ticks: string;
+export interface LockHolder extends ProcessId {
   command: string;
   since: string;
 }
@@ -53,8 +51,12 @@ export async function lockHolder(host: Host, dir: string): Promise<LockHolder | 
 async function livingHolder(host: Host, path: string): Promise<LockHolder | undefined> {
   const holder = await readLock(host, path);
   if (!holder || holder.pid === process.pid) return undefined;
-  return (await startTicks(host, holder.pid)) === holder.ticks ? holder : undefined;
+  return (await isAlive(host, holder)) ? holder : undefined;
 }
+
+/** Tells whether a process has not ended. */
+export const isAlive = async (host: Host, { pid, ticks }: ProcessId): Promise<boolean> =>
+  (await startTicks(host, pid)) === ticks;
 
 /** Returns the error that names the holder of the lock. */
 const lockedBy = ({ command, pid, since }: LockHolder): CliError =>
@@ -79,8 +81,9 @@ export interface Patience {
   tell(holder: LockHolder): void;
 }
 
-/** Between two looks at a lock that is held; milliseconds. */
+/** Between two looks at a lock that is held; milliseconds. After a minute of waiting one more second does not count. */
 const LOOK_EVERY = 200;
+const LOOK_LATER = 1_000;
 
 /**
  * Waits until no other run is at work in the directory.
@@ -88,7 +91,8 @@ const LOOK_EVERY = 200;
  * @throws CliError that names the holder, if the time is over; Interrupted
  */
 export async function untilFree(host: Host, dir: string, patience?: Patience): Promise<void> {
-  const end = performance.now() + (patience?.seconds ?? 0) * 1000;
+  const begin = performance.now();
+  const end = begin + (patience?.seconds ?? 0) * 1000;
   let told: string | undefined;
   for (;;) {
     const holder = await lockHolder(host, dir);
@@ -96,7 +100,8 @@ export async function untilFree(host: Host, dir: string, patience?: Patience): P
     if (!patience || performance.now() >= end) throw lockedBy(holder);
     if (told !== holder.since) patience.tell(holder);
     told = holder.since;
-    await sleep(LOOK_EVERY, undefined, { signal: patience.signal }).catch(() => {
+    const pause = performance.now() - begin < 60_000 ? LOOK_EVERY : LOOK_LATER;
+    await sleep(pause, undefined, { signal: patience.signal }).catch(() => {
       throw new Interrupted();
     });
   }

@@ -3,6 +3,7 @@ import { type Context, isOn, mayAsk } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { commandAgain } from '../terminal/command.ts';
 import { digestOfFiles } from './digest.ts';
+import { deadGuests, sweepGuests } from './guests.ts';
 import { readUnfinished } from './journal.ts';
 import { lockPath, type Patience, untilFree } from './lock.ts';
 import { beginRun, type Run, recover } from './run.ts';
@@ -10,15 +11,31 @@ import { beginRun, type Run, recover } from './run.ts';
 /** How long a run that nobody watches waits for another one; seconds. A change with a pull takes about that. */
 const PATIENCE = 120;
 
-/** A user at a terminal is told at once who is at work; a script and the timer wait. */
-const patienceOf = (context: Context): Patience | undefined =>
-  mayAsk(context)
-    ? undefined
-    : {
-        seconds: PATIENCE,
-        signal: context.signal,
-        tell: ({ command, pid }) => context.output.say(`Waiting for "${command}" (pid ${pid}) …`),
-      };
+/**
+ * How long a run of every night waits; seconds. A backup, a collection or a large upload takes hours, and nobody would run it again.
+ * It ends before the next night.
+ */
+const AT_NIGHT = 6 * 3_600;
+
+/** Tells whether a timer runs this, or a script in its place: a renewal when it is time, a removal by rules that frees its space. */
+const isNightly = ({ answers }: Context): boolean =>
+  answers['if-expiring'] !== undefined || answers.gc?.value === true;
+
+/** Who has just let itself into the registry holds the lock for less; seconds. */
+const A_MOMENT = 1;
+
+/** A user at a terminal is told who is at work; a script and the timer wait. */
+function patienceOf(context: Context): Patience {
+  const { signal } = context;
+  if (mayAsk(context)) return { seconds: A_MOMENT, signal, tell: () => {} };
+  return {
+    seconds: isNightly(context) ? AT_NIGHT : PATIENCE,
+    signal,
+    tell({ command, pid, since }) {
+      context.output.say(`Waiting for "${command}" (pid ${pid}), since ${since} …`);
+    },
+  };
+}
 
 /** Undoes a killed run, or ends its tidying up. Says once what could not be undone: this run goes on without it. */
 async function recoverWith(context: Context, dir: string, run: Run): Promise<void> {
@@ -41,6 +58,7 @@ export async function openRun(context: Context, dir: string): Promise<Run> {
   const run = await beginRun(context.host, dir, context.line, patienceOf(context));
   try {
     await recoverWith(context, dir, run);
+    await sweepGuests(context.uninterruptible, dir);
     return run;
   } catch (error) {
     await run.release();
@@ -50,14 +68,15 @@ export async function openRun(context: Context, dir: string): Promise<Run> {
 
 /**
  * Prepares the directory for a command that reads it first, asks, and changes it later: waits for another run, and
- * undoes a killed one. A dry run changes nothing, and reads the files as they will be after that.
+ * undoes a killed one, or what is left of it. A dry run changes nothing, and reads the files as they will be after that.
  * @throws as openRun
  */
 export async function awaitTurn(context: Context, dir: string): Promise<void> {
   const { host, uninterruptible } = context;
   await untilFree(host, dir, patienceOf(context));
   if (isOn(context, 'dry-run')) return;
-  if (!(await host.stat(lockPath(dir))) && !(await readUnfinished(host, dir))) return;
+  const isLeft = (await host.stat(lockPath(dir))) || (await readUnfinished(host, dir));
+  if (!isLeft && (await deadGuests(host, dir)).length === 0) return;
   const run = await openRun(context, dir);
   try {
     // Of the killed run only directories are left, which the lock is in.

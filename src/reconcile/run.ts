@@ -6,6 +6,7 @@ import type { Host } from '../host/host.ts';
 import { type Key, textOfKey } from '../resources/key.ts';
 import type { Vault } from '../resources/provider.ts';
 import type { Oldest, Undo, UndoStep } from '../resources/undo.ts';
+import { sweepGuests } from './guests.ts';
 import {
   type Entry,
   journalOf,
@@ -163,10 +164,11 @@ async function heldRun(host: Host, dir: string, me: LockHolder, made: string[]):
       return [];
     },
     async release() {
+      await sweepGuests(host, dir);
       if (oldest.size > 0 || (await host.stat(at.journal))) return host.remove(at.lock);
       // While the lock is held: from then on these are the next run's. And a lock that is left has the rest removed.
       await host.removeTree(at.copies);
-      for (const path of [at.oldest, at.notes, at.removed, at.lock]) await host.remove(path);
+      for (const path of [at.oldest, at.notes, at.removed, at.reserve, at.lock]) await host.remove(path);
       await host.rmdir(at.state);
       // Removes the deepest first.
       for (const path of [...leaving].sort((a, b) => b.length - a.length)) await host.rmdir(path);

@@ -6,6 +6,7 @@ import { CliError } from '../errors.ts';
 import { digest } from './api.ts';
 import { Refused } from './contents.ts';
 import { open, type Reply, redirection } from './http.ts';
+import { discard, received } from './limits.ts';
 import { Passing, patience, patiently, waitOf } from './patience.ts';
 import type { Session } from './session.ts';
 
@@ -120,7 +121,7 @@ async function* bytesFrom(
     }
     // Some storages send all of it, whatever was asked for.
     let skip = status === 206 ? 0 : from;
-    for await (const chunk of reply as AsyncIterable<Buffer>) {
+    for await (const chunk of received(reply)) {
       const rest = chunk.subarray(Math.min(skip, chunk.length));
       skip -= chunk.length - rest.length;
       if (rest.length > 0) yield rest;
@@ -142,7 +143,7 @@ async function followed(
   let here = path;
   let reply = await session.stream('GET', path, options);
   for (let hop = 0; hop < HOPS && REDIRECTS.includes(reply.statusCode ?? 0); hop++) {
-    reply.resume();
+    discard(reply);
     const { server, url } = redirection(at, here, String(reply.headers.location ?? ''));
     here = url.pathname + url.search;
     const isOwn = server.tls === session.at.tls && `${server.host}:${server.port}` === addressOf(session);
@@ -172,7 +173,7 @@ const MOST = 65_536;
 async function textOf(reply: IncomingMessage): Promise<Reply> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of reply as AsyncIterable<Buffer>) {
+  for await (const part of received(reply)) {
     parts.push(part);
     size += part.length;
     if (size > MOST) break;

@@ -20,7 +20,7 @@ export interface Handshake {
 
 /**
  * Makes a handshake as a client that calls the registry `name` and trusts `ca` alone; another one if that is broken off.
- * Waits 5 seconds at most without an answer.
+ * Waits 5 seconds at most without an answer, and 10 in all.
  * @throws the socket's own error if the server does not speak TLS, or does not answer
  */
 export const handshake = (at: Endpoint, name: string, ca: string[] | undefined): Promise<Handshake> =>
@@ -43,6 +43,9 @@ function shake(at: Endpoint, name: string, ca: string[] | undefined): Promise<Ha
       });
       socket.destroy();
     });
+    // A server that sends a byte now and then is not silent.
+    const timer = setTimeout(() => socket.destroy(new Error('no answer')), 2 * LIMIT);
+    socket.on('close', () => clearTimeout(timer));
     socket.on('timeout', () => socket.destroy(new Error('no answer')));
     socket.on('error', reject);
   });

@@ -11,7 +11,9 @@ import { pipeline } from 'node:stream/promises';
 import { connect, rootCertificates } from 'node:tls';
 import { CliError } from '../errors.ts';
 import { bare } from '../host/names.ts';
+import { VERSION } from '../package.ts';
 import { Secret } from '../secret.ts';
+import { endAfter, taken } from './limits.ts';
 import { onceMore } from './once-more.ts';
 import { tlsOptions } from './server-identity.ts';
 
@@ -30,9 +32,14 @@ export interface Endpoint {
   proxy?: string | undefined;
 }
 
+/** How the requests of this program are told from those of others in the log of a registry. */
+export const OUR_AGENT = 'registry-setup/';
+
 export interface Credentials {
   user: string;
   password: Secret;
+  /** A token server takes it in the place of the password; `docker login` keeps it for Azure and others. (distribution-spec, auth/oauth) */
+  identityToken?: Secret | undefined;
 }
 
 /** A client that is not logged in: fetches a token without a login. */
@@ -53,7 +60,7 @@ export interface Ask {
   agent?: Agent | undefined;
   /** The most bytes of the reply that are read into memory; 16 MiB by default. */
   most?: number | undefined;
-  /** Milliseconds to wait while nothing arrives; 10 000 by default. */
+  /** Milliseconds to wait while nothing arrives; 10 000 by default. The whole reply, or the headers of a stream, take a few times that at most. */
   timeout?: number;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
@@ -64,6 +71,9 @@ export interface Ask {
  * a list of 1 000 names less.
  */
 const MOST = 16 * 1024 * 1024;
+
+/** How long a server may be silent; milliseconds. */
+const SILENCE = 10_000;
 
 /** The reply is longer than anything that a registry has to say. */
 export const TOO_LONG = 'REPLY_TOO_LONG';
@@ -79,7 +89,12 @@ export function ask(endpoint: Endpoint, method: string, path: string, options: A
 
 async function send(endpoint: Endpoint, method: string, path: string, options: Ask = {}): Promise<Reply> {
   const reply = await open(endpoint, method, path, options);
-  return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply, options.most) };
+  const stop = endAfter(reply, options.timeout ?? SILENCE);
+  try {
+    return { status: reply.statusCode ?? 0, headers: reply.headers, body: await whole(reply, options.most) };
+  } finally {
+    stop();
+  }
 }
 
 /** Returns the whole body of a reply. @throws the socket's own error; TOO_LONG */
@@ -110,11 +125,11 @@ export async function open(
   options: Ask = {},
 ): Promise<IncomingMessage> {
   const { tls, host, port, connectTo, proxy } = endpoint;
-  const { credentials, headers = {}, body, agent, timeout = 10_000, signal } = options;
+  const { credentials, headers = {}, body, agent, timeout = SILENCE, signal } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
   const request = tls ? (await import('node:https')).request : httpRequest;
-  const socket = tls && proxy ? await tunnel(proxy, host, port, timeout) : undefined;
+  const socket = tls && proxy ? await tunnel(proxy, host, port, timeout, signal) : undefined;
   const stream = typeof body === 'string' || Buffer.isBuffer(body) ? undefined : body;
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -132,6 +147,7 @@ export async function open(
         ...(signal && { signal }),
         headers: {
           host: `${host}:${port}`,
+          'user-agent': `${OUR_AGENT}${VERSION}`,
           ...(basic && { authorization: `Basic ${basic}` }),
           ...(body !== undefined && !stream && { 'content-length': Buffer.byteLength(body as string) }),
           ...headers,
@@ -141,13 +157,27 @@ export async function open(
     );
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
-    if (stream) pipeline(stream, sent).catch(reject);
+    // The headers. A body that is sent as a stream takes its time before that.
+    const begin = () => {
+      const stop = endAfter(sent, timeout);
+      sent.on('response', stop);
+      sent.on('close', stop);
+    };
+    if (!stream) begin();
+    else sent.on('finish', begin);
+    if (stream) pipeline(taken(stream), sent).catch(reject);
     else sent.end(body as string | undefined);
   });
 }
 
 /** Opens a tunnel through a proxy; a proxy at `https://…` gets its password over TLS. (RFC 9110, 9.3.6) */
-async function tunnel(proxy: string, host: string, port: number, timeout: number): Promise<Socket> {
+async function tunnel(
+  proxy: string,
+  host: string,
+  port: number,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<Socket> {
   const { protocol, hostname, port: at, username, password } = new URL(proxy);
   const tls = protocol === 'https:';
   const request = tls ? (await import('node:https')).request : httpRequest;
@@ -164,7 +194,8 @@ async function tunnel(proxy: string, host: string, port: number, timeout: number
     ...(tls && tlsOptions({ host: hostname })),
   };
   return new Promise((resolve, reject) => {
-    const sent = request({ ...options, headers, timeout, agent: false });
+    const sent = request({ ...options, headers, timeout, agent: false, ...(signal && { signal }) });
+    sent.on('close', endAfter(sent, timeout));
     sent.on('connect', ({ statusCode, statusMessage }, socket) =>
       statusCode === 200
         ? resolve(socket as Socket)

@@ -1,7 +1,8 @@
 // Many requests to one registry: connections that stay open, and tokens that are fetched once for each repository.
 import { Agent, type IncomingMessage } from 'node:http';
 import { type Ask, ask, type Credentials, type Endpoint, open, type Reply, STRANGER } from './http.ts';
-import { challengeOf, fetchToken } from './token.ts';
+import { discard } from './limits.ts';
+import { challengeOf, fetchToken, hasPassword } from './token.ts';
 
 /** What a request needs a right to: `repository:team/app:pull`, `registry:catalog:*`; several with spaces. (distribution-spec, auth/scope) */
 export type Scope = string;
@@ -67,11 +68,11 @@ export function openSession(
   };
   const tokens = new Map<Scope, Promise<string>>();
   const login = authority.kind === 'login' ? authority.credentials : undefined;
-  const basic = login === STRANGER ? undefined : login;
+  const basic = hasPassword(login) ? login : undefined;
 
   /** Fetches a token for a challenge; the refusal of a token server is an empty token, which the registry refuses in its own words. */
   const fetched = async (asked: Record<string, string>): Promise<string> => {
-    const token = await fetchToken(at, asked, login ?? STRANGER);
+    const token = await fetchToken(at, asked, login ?? STRANGER, signal);
     return typeof token === 'string' ? token : '';
   };
   const signed = new Map<Scope, number>();
@@ -130,14 +131,7 @@ export function openSession(
         () => {},
       ),
     stream: (method, path, options = {}) =>
-      send<IncomingMessage>(
-        method,
-        path,
-        options,
-        open,
-        ({ statusCode = 0 }) => statusCode,
-        (reply) => reply.resume(),
-      ),
+      send<IncomingMessage>(method, path, options, open, ({ statusCode = 0 }) => statusCode, discard),
     close: () => void agent?.then((it) => it.destroy()),
   };
 }

@@ -31,7 +31,7 @@ type LoginStep = { do: 'login'; tool: LoginTool; registry: string; as?: string }
 
 /** The file in which a program stores logins: ~/.docker/config.json, auth.json. */
 interface AuthFile {
-  auths?: Record<string, { auth?: string }>;
+  auths?: Record<string, { auth?: string; identitytoken?: string }>;
   credsStore?: string;
   credHelpers?: Record<string, string>;
 }

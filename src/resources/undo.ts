@@ -1,6 +1,5 @@
 // Every undo step that a change can need: those of the table, and those for files.
 
-import { type GuestStep, guest } from './guest.ts';
 import { type PurgeStep, purgeStep } from './images.ts';
 import type { Key } from './key.ts';
 import type { FileStep, StepKind, WayBack } from './provider.ts';
@@ -15,7 +14,6 @@ type AnyProvider = (typeof PROVIDERS)[keyof typeof PROVIDERS];
 export type UndoStep =
   | Awaited<ReturnType<AnyProvider['undo']>>['steps'][number]
   | TestImageStep
-  | GuestStep
   | RestoredImagesStep
   | TagStep
   | TrialProcessStep
@@ -28,7 +26,7 @@ export type Oldest = Map<string, { key: Key; title: string; undo: Undo }>;
 
 /** How each undo step of a kind of resource, of a proof, or of the images is done. */
 export const STEPS = Object.assign(
-  { testImage, guest, restoredImages, tag, trialProcess, purge: purgeStep },
+  { testImage, restoredImages, tag, trialProcess, purge: purgeStep },
   ...Object.values(PROVIDERS).map(({ steps }) => steps),
 ) as {
   [D in Exclude<UndoStep, FileStep>['do']]: StepKind<Extract<UndoStep, { do: D }>, UndoStep>;

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { htpasswdOf, removeGuests } from '../reconcile/guests.ts';
+import { thisProcess } from '../reconcile/lock.ts';
 import { openRun } from '../reconcile/recover.ts';
-import type { Run } from '../reconcile/run.ts';
+import { beginRun, type Run } from '../reconcile/run.ts';
 import { type Authority, openSession, type Scope, type Session } from '../registry/session.ts';
-import { type GuestStep, guest } from '../resources/guest.ts';
+import { guestName, withLine } from '../resources/guest.ts';
 import { address, type Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { ISSUER } from './auth/docker-auth.ts';
@@ -15,7 +17,7 @@ import { generatePassword, hashForAMoment, type Login } from './auth/htpasswd.ts
 import { ownEndpoint } from './plan/endpoint.ts';
 import type { ServerRequest } from './request.ts';
 
-/** The guest's name in the log of the registry. No user has it: a user's name begins with a letter or a digit. */
+/** The subject of its tokens, in the log of the registry. No user has it: a user's name begins with a letter or a digit. */
 const GUEST = '_registry-setup';
 
 /** Seconds that a token is valid. Each request needs one only when it begins. */
@@ -23,7 +25,7 @@ const VALID = 300;
 
 /**
  * Opens a session with the registry of this machine, does the work, and closes it.
- * With htpasswd a guest is let in for that time: the journal has the way back, so that a run that is killed leaves none.
+ * With htpasswd a guest is let in for that time; the next run takes away the guest of a command that was killed.
  * @param held the run that holds the lock already
  * @throws CliError if the token key is missing; as openRun; what the work throws
  */
@@ -64,38 +66,60 @@ export async function withAuthority<T>(
   return asGuest(context, settings, held, (credentials) => work({ kind: 'login', credentials }));
 }
 
-type Guest = { user: string; password: ReturnType<typeof generatePassword> };
-
-/** Adds a guest to htpasswd for the time of the work. The registry reads the file again when its time has changed. */
-async function asGuest<T>(
+/** Holds the lock during the work, which records nothing. @throws as openRun; what the work throws */
+export async function whileHeld<T>(
   context: Context,
-  settings: Settings,
-  held: Run | undefined,
-  work: (guest: Guest) => Promise<T>,
+  { dir }: Pick<Settings, 'dir'>,
+  work: (run: Run) => Promise<T>,
 ): Promise<T> {
-  const { uninterruptible } = context;
-  const path = join(settings.dir, 'auth/htpasswd');
-  const run = held ?? (await openRun(context, settings.dir));
+  const run = await openRun(context, dir);
   try {
-    const [text, there] = await Promise.all([uninterruptible.read(path), uninterruptible.stat(path)]);
-    if (!text || !there) throw noUsers(path);
-    const leave: GuestStep = { do: 'guest', path, name: GUEST };
-    const password = generatePassword();
-    const hash = await hashForAMoment(password);
-    await run.record({ kind: 'guest', id: path }, `the guest in ${path}`, { steps: [leave] }, true);
-    const { mode, uid, gid } = there;
-    await uninterruptible.write(path, withLogin(text.toString(), { name: GUEST, hash }), { mode, uid, gid });
-    return await work({ user: GUEST, password }).finally(() => guest.perform(leave, uninterruptible));
+    return await work(run);
   } finally {
-    if (!held) {
-      await run.rollBack(uninterruptible);
-      await run.release();
-    }
+    // Of a killed run before it only directories are left.
+    await run.rollBack(context.uninterruptible);
+    await run.release();
   }
 }
 
-const withLogin = (text: string, { name, hash }: Login): string =>
-  `${text}${text.endsWith('\n') || text === '' ? '' : '\n'}${name}:${hash}\n`;
+type Guest = { user: string; password: ReturnType<typeof generatePassword> };
+
+/** How long the end of a command waits for the lock; seconds. Then the next run takes the line away: its process has ended by then. */
+const AT_THE_END = 2;
+
+/**
+ * Adds a guest to htpasswd for the time of the work. The registry reads the file again when its time has changed. The lock is held only
+ * while the line is written and taken away: others may work meanwhile, and leave it as it is.
+ */
+async function asGuest<T>(
+  context: Context,
+  { dir }: Settings,
+  held: Run | undefined,
+  work: (guest: Guest) => Promise<T>,
+): Promise<T> {
+  const { uninterruptible: host, line } = context;
+  const user = guestName(await thisProcess(host, line));
+  const password = generatePassword();
+  const hash = await hashForAMoment(password);
+  const add = () => addGuest(host, dir, { name: user, hash });
+  await (held ? add() : whileHeld(context, { dir }, add));
+  try {
+    return await work({ user, password });
+  } finally {
+    // Nobody waits for the end of a long run only to leave.
+    const patience = { seconds: AT_THE_END, signal: new AbortController().signal, tell() {} };
+    const again = held ?? (await beginRun(host, dir, line, patience).catch(() => undefined));
+    if (again) await removeGuests(host, dir, [user]).finally(() => held ?? again.release());
+  }
+}
+
+async function addGuest(host: Host, dir: string, { name, hash }: Login): Promise<void> {
+  const path = htpasswdOf(dir);
+  const [text, there] = await Promise.all([host.read(path), host.stat(path)]);
+  if (!text || !there) throw noUsers(path);
+  const { mode, uid, gid } = there;
+  await host.write(path, withLine(text.toString(), name, hash), { mode, uid, gid });
+}
 
 const noUsers = (path: string) =>
   new CliError(`${path} is gone, which holds who may log in.`, { fix: commandLine('--yes') });

@@ -45,8 +45,11 @@ export async function loadExisting(
  * Returns the settings of the registry of --dir, without asking its engine, which may have ended.
  * @throws CliError if this directory holds no registry; InputError (exit 2) for a wrong setting
  */
-export async function settingsHere({ host, answers }: Context): Promise<Settings> {
-  const dir = dirOf(answers);
+export const settingsHere = ({ host, answers }: Context): Promise<Settings> =>
+  settingsIn(host, dirOf(answers));
+
+/** Returns the settings of the registry of a directory. @throws as settingsHere */
+export async function settingsIn(host: Host, dir: string): Promise<Settings> {
   const file = join(dir, 'settings.yml');
   const text = (await host.read(file))?.toString();
   if (text === undefined) throw await noRegistry(host, dir);

@@ -1,6 +1,8 @@
 // Notes of what maintenance did last, for `status`: figures that cost more to find out than a look may cost.
 import type { Host } from '../host/host.ts';
 import { paths } from '../reconcile/journal.ts';
+import { type DiskPoint, withPoint } from './forecast.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface Notes {
   /** What the registry held when it was last counted. */
@@ -11,13 +13,22 @@ export interface Notes {
   pruned?: { at: string; tags: number };
   /** The last upgrade, and the images that ran before: they stay here, for the way back. */
   upgraded?: { at: string; from: Partial<Record<'registry' | 'auth', { image: string; version?: string }>> };
+  /** When the certificate was replaced last. */
+  renewed?: { at: string };
+  /** When the timer looked last whether the certificate must be renewed. */
+  looked?: { at: string };
+  /** What clients did in the day before it was counted. */
+  traffic?: Traffic;
+  /** The disk of the images over the last weeks. */
+  disk?: DiskPoint[];
 }
 
 /** Returns the notes; none if there are none, or if they cannot be read: they are worth no error. */
 export async function readNotes(host: Host, dir: string): Promise<Notes> {
   try {
     const found: unknown = JSON.parse((await host.read(paths(dir).notes))?.toString() ?? '{}');
-    return typeof found === 'object' && found !== null ? (found as Notes) : {};
+    const notes = typeof found === 'object' && found !== null ? (found as Notes) : {};
+    return { ...notes, ...(notes.disk && { disk: Array.isArray(notes.disk) ? notes.disk : [] }) };
   } catch {
     return {};
   }
@@ -35,6 +46,13 @@ export async function note(host: Host, dir: string, more: Notes): Promise<void> 
   if (!(await host.stat(state).catch(() => undefined))) return;
   const all = { ...(await readNotes(host, dir)), ...more };
   await host.write(notes, `${JSON.stringify(all)}\n`, { mode: 0o600 }).catch(() => {});
+}
+
+/** Adds how full the disk is to the notes, twice a day at most. */
+export async function noteDisk(host: Host, dir: string, now: DiskPoint): Promise<void> {
+  const { disk = [] } = await readNotes(host, dir);
+  const next = withPoint(disk, now);
+  if (next.at(-1) === now) await note(host, dir, { disk: next });
 }
 
 /** Lines that the log of removals keeps. */

@@ -17,7 +17,7 @@ import {
   orphans,
   stepsOf,
 } from '../reconcile/reconcile.ts';
-import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
+import { mustBeUnchanged } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import type { Removal } from '../reconcile/removal.ts';
 import type { Run } from '../reconcile/run.ts';
@@ -43,6 +43,7 @@ import { loadSecrets } from './plan/secrets.ts';
 import { seenHere } from './plan/seen.ts';
 import { serverPlan } from './plan/server-plan.ts';
 import type { Outcome, Prepared, ServerRequest } from './request.ts';
+import { beginWithRoom, keepReserve } from './reserve.ts';
 
 /** A plan, and what it was made from. */
 export interface Plan {
@@ -80,9 +81,7 @@ export async function makePlan(
       ? await nativeHere(nativeOf(settings, engine as NativeInfo, uid), request, context.host)
       : undefined;
   const hasCertificate = certificates.site !== undefined;
-  const renewal = hasJobs(settings, hasCertificate)
-    ? await renewalFacts(context.host, settings.dir)
-    : undefined;
+  const renewal = hasJobs(settings) ? await renewalFacts(context.host, settings.dir) : undefined;
   const { settingsText } = facts;
   const registryMajor =
     settings.auth === 'token' && settings.engine !== 'native'
@@ -197,7 +196,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
   const { host, output, signal, uninterruptible } = context;
   await mustBeUnchanged(context, settings.dir, request.facts.seen);
   await mayBegin(request, context);
-  const run = await openRun(context, settings.dir);
+  const run = await beginWithRoom(context, settings.dir);
   try {
     let now = request;
     const begin = async () => {
@@ -254,6 +253,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
     await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, uninterruptible });
     const { changes, secrets, renewByHand } = prepared;
     const written = passwordFile(request, secrets, context);
+    await keepReserve(uninterruptible, settings.dir);
     return {
       renewByHand,
       changes: [...new Set([...engine, ...images, ...changes])],

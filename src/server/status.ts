@@ -13,6 +13,7 @@ import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
+import { readYaml } from '../templates.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
@@ -21,6 +22,8 @@ import { bound } from './checks/names.ts';
 import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
+import { type Counts, countNow } from './counts.ts';
+import { fullInDays } from './forecast.ts';
 import { type Notes, readNotes } from './notes.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
@@ -69,6 +72,10 @@ export interface Glance {
 export interface ServerStatus extends Glance {
   /** What maintenance did last, and what the registry held when it was last counted. */
   notes: Notes;
+  /** What was counted for this look, to be kept for the next ones. */
+  counts: Counts;
+  /** Days until the disk is full, at the rate of the last weeks; undefined if that cannot be told. */
+  fullInDays: number | undefined;
   findings: Finding[];
   /** The certificate that is served, and not one that the next run would make; undefined if none is. */
   served: Site | undefined;
@@ -77,6 +84,8 @@ export interface ServerStatus extends Glance {
   takesTokens: boolean | undefined;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** Its configuration refuses pushes: a collection is at work, or was cut off. */
+  readOnly: boolean;
   /** An older version set this up, and the changes are what this version does in another way. */
   outdated: boolean;
   /** What holds the registry's port in its place, or that its address is gone. */
@@ -87,6 +96,9 @@ export interface ServerStatus extends Glance {
 
 /** How long to wait for an answer; milliseconds. */
 const PATIENCE = 3_000;
+
+/** How long the log of the registry may be read; milliseconds. Everything else takes about as long. */
+const PATIENCE_FOR_COUNTS = 500;
 
 /** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
 export async function glance({ host }: Context, { settings, certificates }: ServerRequest): Promise<Glance> {
@@ -136,16 +148,20 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, notes] = await Promise.all([
-    glance(context, request),
-    readUnfinished(context.host, settings.dir),
-    planned,
-    tokens,
-    lostTrust(request, context.host),
-    moved(settings, request.facts, context.host),
-    unrecorded(context.host, settings.dir),
-    readNotes(context.host, settings.dir),
-  ]);
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses] =
+    await Promise.all([
+      glance(context, request),
+      readUnfinished(context.host, settings.dir),
+      planned,
+      tokens,
+      lostTrust(request, context.host),
+      moved(settings, request.facts, context.host),
+      unrecorded(context.host, settings.dir),
+      readNotes(context.host, settings.dir),
+      countNow(context, settings, PATIENCE_FOR_COUNTS),
+      isReadOnly(context.host, settings.dir),
+    ]);
+  const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
   // Another container or program may have taken the port while the registry was off.
@@ -161,10 +177,13 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   return {
     ...seen,
     notes,
+    counts,
+    fullInDays: fullInDays(notes.disk ?? [], counts.disk),
     served: onDisk,
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,
     unfinished,
+    readOnly: refuses,
     obstacle,
     changes,
     outdated,
@@ -177,7 +196,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
       }),
       finding('unfinished', left === undefined, {
-        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.`,
+        cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.${refuses ? ' Until then the registry refuses pushes.' : ''}`,
         fix: commandLine('--yes'),
       }),
       finding('trust', lost === undefined, {
@@ -236,6 +255,20 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
       : status === undefined
         ? 'does not answer'
         : `answers with HTTP ${status}`;
+
+/** Tells whether the configuration on the disk refuses pushes. (distribution, `storage.maintenance.readonly`) */
+async function isReadOnly(host: Host, dir: string): Promise<boolean> {
+  const file = join(dir, 'config/config.yml');
+  try {
+    const config = readYaml((await host.read(file))?.toString() ?? '', file) as {
+      storage?: { maintenance?: { readonly?: { enabled?: unknown } } };
+    } | null;
+    return config?.storage?.maintenance?.readonly?.enabled === true;
+  } catch {
+    // What cannot be read is drift.
+    return false;
+  }
+}
 
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };

@@ -4,13 +4,14 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { applyOrUndo, diff, stepsOf, wayBack } from '../reconcile/reconcile.ts';
-import { mustBeUnchanged, openRun } from '../reconcile/recover.ts';
+import { mustBeUnchanged } from '../reconcile/recover.ts';
 import type { Run } from '../reconcile/run.ts';
 import { IMAGES, IMAGES_ASIDE, KEPT } from '../resources/images.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { commandLine } from '../terminal/command.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { seenHere } from './plan/seen.ts';
+import { beginWithRoom } from './reserve.ts';
 
 export const imagesIn = (storage: string): string => join(storage, IMAGES);
 
@@ -44,35 +45,6 @@ export const madeHere = async (storage: string, oldest: Oldest, host: Host): Pro
     undo.steps.some((step) => step.do === 'rmdir' && step.path === storage),
   ) || (await host.stat(join(storage, KEPT)))?.type === 'file';
 
-/**
- * Takes the lock and recovers a killed run. On a full disk it first removes the copy of this program, which the removal deletes anyway:
- * that makes room for the way back.
- * @throws as openRun; CliError that tells how to make room
- */
-async function beginWithRoom(context: Context, dir: string): Promise<Run> {
-  const { host, output } = context;
-  const isFull = (error: unknown) => error instanceof CliError && error.code === 'disk full';
-  const copy = join(dir, 'program');
-  try {
-    return await openRun(context, dir);
-  } catch (error) {
-    if (!isFull(error) || !(await host.stat(copy)))
-      throw isFull(error) ? noRoom(error as CliError, dir) : error;
-  }
-  output.say(`The disk is full. Removed ${copy} first, to make room for the way back.`);
-  await host.removeTree(copy);
-  return openRun(context, dir).catch((error) => {
-    throw isFull(error) ? noRoom(error, dir) : error;
-  });
-}
-
-const noRoom = ({ message }: CliError, dir: string) =>
-  new CliError(message, {
-    why: 'The way back of a removal needs some 100 kB, in case that a step fails.',
-    fix: ['See what is large on that disk:', `  ${shellLine('du', ['-xh', '-d', '2', dir])}`],
-    code: 'disk full',
-  });
-
 export interface Removal {
   /** The directory of the set-up. */
   dir: string;
@@ -97,7 +69,7 @@ export async function removeRegistry(
   context: Context,
 ): Promise<void> {
   const { host, output, signal, uninterruptible } = context;
-  const run = await beginWithRoom(context, dir);
+  const run = await beginWithRoom(context, dir, [join(dir, 'program')]);
   try {
     if (seen !== undefined) await mustBeUnchanged(context, dir, seen);
     for (const [key, entry] of await seenHere(host, dir, run.oldest)) run.oldest.set(key, entry);

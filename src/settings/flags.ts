@@ -273,7 +273,7 @@ export const FLAGS = {
       below: 1,
     }),
   ),
-  renew: toggle('add no timer that renews the certificate before it ends', server, {
+  renew: toggle('add no timer that renews the certificate and recovers at boot', server, {
     ...ON,
     ...setting('renew', { default: true }),
   }),

@@ -60,6 +60,8 @@ export interface RealRegistry {
   at: Endpoint;
   /** Where its images are. */
   data: string;
+  /** Its file of logins. */
+  htpasswd: string;
 }
 
 /** One with our own configuration; it ends with the test. */
@@ -76,8 +78,9 @@ export async function startRegistry({
   const dir = temporaryDirectory();
   const data = join(dir, 'data');
   const port = await freePort();
-  const auth: Value = { htpasswd: { realm: 'test', path: join(dir, 'htpasswd') } };
-  if (htpasswd !== undefined) writeFileSync(join(dir, 'htpasswd'), htpasswd);
+  const auth: Value = { htpasswd: { realm: 'test', path: join(dir, 'auth/htpasswd') } };
+  mkdirSync(join(dir, 'auth'));
+  if (htpasswd !== undefined) writeFileSync(join(dir, 'auth/htpasswd'), htpasswd);
   const config = fillTemplate('config.yml', {
     'http.addr': `127.0.0.1:${port}`,
     'http.secret': 'x'.repeat(32),
@@ -96,7 +99,8 @@ export async function startRegistry({
   });
   const at: Endpoint = { tls: false, host: 'registry.test', port, connectTo: '127.0.0.1' };
   for (let tries = 0; tries < 200; tries++) {
-    if (await ask(at, 'GET', '/v2/').then(Boolean, () => false)) return { at, data };
+    if (await ask(at, 'GET', '/v2/').then(Boolean, () => false))
+      return { at, data, htpasswd: join(dir, 'auth/htpasswd') };
     await sleep(20);
   }
   throw new Error('the registry did not start');

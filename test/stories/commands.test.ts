@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { InputError, Interrupted } from '../../src/errors.ts';
 import { Secret } from '../../src/secret.ts';
 import { nameRegistries } from '../../src/server/elsewhere.ts';
+import { mustBeAlone } from '../../src/server/maintenance/neighbours.ts';
 import { strayVariables } from '../../src/settings/variables.ts';
 import { runCommand } from '../helpers/context.ts';
 import { imageIdOf } from '../helpers/fake-docker.ts';
@@ -286,6 +287,9 @@ describe('status', () => {
     const before = host.snapshot();
     const { code, documents } = await runCommand(host, 'status');
     expect([code, documents[0]]).toMatchObject([0, { ok: true, answers: true, drift: [], unfinished: null }]);
+    expect(documents[0]).toMatchObject({ clients: { pulls: 0, pushes: 0 }, space: { fullInDays: null } });
+    // It keeps what it counted, and changes nothing else.
+    expect(host.text(`${DIR}/.state/maintenance.json`)).toContain('"disk":[{');
     expect(host.snapshot()).toEqual(before);
   });
 
@@ -527,4 +531,42 @@ test('a run that ends between its lock and its first change leaves nothing', asy
   };
   await expect(runCommand(host, SETUP)).rejects.toThrow('Interrupted.');
   expect(host.snapshot()).toEqual(before);
+});
+
+describe('two registries on one storage', () => {
+  const SECOND =
+    '--yes --dir /srv/two --name two --port 5001 --storage /srv/images --host registry.example --auth none';
+  const first = { dir: DIR, storage: '/srv/images', name: 'registry' };
+  const withoutLinks = (host: FakeHost) => {
+    host.commands['readlink -f'] = { code: 1 };
+    host.commands['podman ps --filter volume'] = { code: 127 };
+    return host;
+  };
+
+  async function both() {
+    const host = server();
+    await runCommand(host, `${SETUP} --storage /srv/images`);
+    await runCommand(host, SECOND);
+    return withoutLinks(host);
+  }
+
+  test('no collection begins while the other one takes pushes; once it is stopped, it does', async () => {
+    const host = await both();
+    await expect(mustBeAlone(host, first)).rejects.toMatchObject({
+      message: 'The registry in /srv/two also serves /srv/images. Nothing was collected.',
+      fix: ['Stop it for that time:', '  docker stop two'],
+    });
+    await host.run('docker', ['stop', 'two']);
+    await mustBeAlone(host, first);
+  });
+
+  test('a container that somebody made by hand is named, too; one on another storage is no neighbour', async () => {
+    const host = server();
+    await runCommand(host, `${SETUP} --storage /srv/images`);
+    await runCommand(host, SECOND.replace('/srv/images', '/srv/others'));
+    withoutLinks(host);
+    await mustBeAlone(host, first);
+    host.commands['docker ps --filter volume=/srv/images'] = { stdout: '\thand\n/opt/registry\tregistry\n' };
+    await expect(mustBeAlone(host, first)).rejects.toThrow('The container hand also serves /srv/images.');
+  });
 });

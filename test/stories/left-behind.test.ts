@@ -375,6 +375,7 @@ describe('a CA that is gone from the disk', () => {
 });
 
 describe('a disk without room', () => {
+  const RESERVE = `${DIR}/.state/reserve`;
   const full = (host: FakeHost, until: () => Promise<boolean>) => {
     const { create } = host;
     host.create = async (path, content) => {
@@ -394,9 +395,20 @@ describe('a disk without room', () => {
     expect(host.snapshot()).toEqual(before);
   });
 
+  test('bars no change: there is a reserve, which is kept again afterwards', async () => {
+    const host = machine();
+    await runCommand(host, SETUP);
+    expect((await host.stat(RESERVE))?.size).toBe(4 * 1024 * 1024);
+    full(host, async () => (await host.stat(RESERVE)) === undefined);
+    await runCommand(host, 'user add zed --yes');
+    expect(host.text(`${DIR}/auth/htpasswd`)).toContain('zed:');
+    expect((await host.stat(RESERVE))?.size).toBe(4 * 1024 * 1024);
+  });
+
   test('is told of with a way out where nothing can go first; nothing else is touched', async () => {
     const host = machine();
     await runCommand(host, SETUP);
+    await host.remove(RESERVE);
     const before = host.snapshot();
     full(host, async () => false);
     await expect(runCommand(host, 'uninstall --yes')).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 // A run that was cut off is undone before the next command reads anything; what changed between a decision and the lock is noticed.
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { calledAs } from '../../src/terminal/command.ts';
 import { runCommand } from '../helpers/context.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
@@ -105,6 +105,16 @@ describe.each([
   });
 });
 
+test('plain HTTP: the run at the start of the machine puts a killed run back, and has nothing to renew', async () => {
+  await runCommand(host, '--yes --tls insecure');
+  const before = registry();
+  await killed('--yes --port 5443 --bind 127.0.0.1');
+  const { heard } = await runCommand(host, 'rotate --if-expiring 30 --yes');
+  expect(heard.join('\n')).toMatch(/Undoing what it had done[\s\S]*this registry is plain HTTP/);
+  expect(registry()).toEqual(before);
+  await expect(runCommand(host, 'rotate --yes')).rejects.toThrow('There is no certificate');
+});
+
 test('a user is added by the same command again', async () => {
   await killed('user add zed --yes');
   await runCommand(host, 'user add zed --yes');
@@ -124,6 +134,37 @@ test('a lock that a killed run left, and nothing else, is removed by every comma
   host.put(`${DIR}/.state/lock`, '{"pid":4711,"ticks":"88","command":"registry-setup","since":"today"}');
   await runCommand(host, 'rotate --if-expiring 30 --yes');
   expect(host.snapshot()).toEqual(before);
+});
+
+describe('another run that works for an hour', () => {
+  const HOLDER = {
+    pid: 4711,
+    ticks: '88',
+    command: 'registry-setup backup -',
+    since: '2026-05-03T01:00:00Z',
+  };
+  /** It holds the lock; when it is looked at a second time, an hour has passed. */
+  function longRun() {
+    host.put('/proc/4711/stat', `4711 (node) S ${'0 '.repeat(18)}88 0`);
+    host.put(`${DIR}/.state/lock`, JSON.stringify(HOLDER));
+    const begin = performance.now();
+    let looks = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => begin + (looks++ > 1 ? 3_600_000 : 0));
+    setTimeout(() => host.remove(`${DIR}/.state/lock`), 1_500);
+  }
+  afterEach(() => void vi.restoreAllMocks());
+
+  test('the renewal of every night waits for it', async () => {
+    longRun();
+    const { heard, documents } = await runCommand(host, 'rotate --if-expiring 30 --yes');
+    expect(heard.join('\n')).toContain('Waiting for "registry-setup backup -" (pid 4711), since 2026');
+    expect(documents[0]).toMatchObject({ ok: true, changed: [] });
+  });
+
+  test('a script does not, and is told who works', async () => {
+    longRun();
+    await expect(runCommand(host, 'rotate --yes')).rejects.toThrow('"registry-setup backup -" (pid 4711)');
+  });
 });
 
 describe('another run, between the question and the lock', () => {
@@ -181,7 +222,7 @@ describe('a run that is at work', () => {
     holds();
     setTimeout(() => void host.remove(`${DIR}/.state/lock`), 300);
     const { heard } = await runCommand(host, 'user add zed --yes');
-    expect(heard).toContain('Waiting for "registry-setup rotate" (pid 4711) …');
+    expect(heard.join()).toContain('Waiting for "registry-setup rotate" (pid 4711), since ');
     expect(text('settings.yml')).toContain('zed');
   });
 

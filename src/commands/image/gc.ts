@@ -2,7 +2,7 @@
 import { type Context, dirOf, isOn } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { applyOrUndo } from '../../reconcile/reconcile.ts';
-import { awaitTurn, openRun } from '../../reconcile/recover.ts';
+import { awaitTurn } from '../../reconcile/recover.ts';
 import type { Run } from '../../reconcile/run.ts';
 import { loadExisting } from '../../server/existing.ts';
 import {
@@ -11,6 +11,7 @@ import {
   findGarbage,
   type Garbage,
   isNothing,
+  mustRun,
   PATIENCE,
   type Push,
   QUIET,
@@ -18,10 +19,13 @@ import {
   sizeOf,
   type Whole,
 } from '../../server/maintenance/collect.ts';
+import { mustBeAlone } from '../../server/maintenance/neighbours.ts';
 import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
+import { beginWithRoom, keepReserve } from '../../server/reserve.ts';
 import { imageCommand } from '../../terminal/command.ts';
+import { setLastWords } from '../../terminal/last-words.ts';
 import { bytes, count, SYMBOL } from '../../terminal/output.ts';
 import { agree } from '../consent.ts';
 import { guard } from '../guard.ts';
@@ -37,6 +41,8 @@ export async function gc(context: Context): Promise<void> {
   await guard(context);
   await awaitTurn(context, dirOf(answers));
   const request = await ownRegistry(context);
+  await mustRun(request, context.host);
+  await mustBeAlone(context.host, request.settings);
   const untagged = isOn(context, 'untagged')
     ? await (await import('./untagged.ts')).untaggedHere(context, request)
     : [];
@@ -96,6 +102,8 @@ const NONE: Whole = { names: [], since: new Date(0) };
 /** Removes what no tag leads to, if that was asked for. Returns undefined if there is nothing to free. */
 async function prepared(context: Context, run: Run, { whole = NONE, untagged }: What) {
   const request = await loadExisting(context);
+  await mustRun(request, context.host);
+  await mustBeAlone(context.host, request.settings);
   if (untagged) await (await import('./untagged.ts')).removeUntagged(context, request, run);
   const found = await findGarbage(request, context.host);
   return whole.names.length === 0 && isNothing(found) ? undefined : { request, found, whole };
@@ -104,7 +112,8 @@ async function prepared(context: Context, run: Run, { whole = NONE, untagged }: 
 /** Frees the space, and says how much; restarts nothing if there is nothing to free. @throws as applyOrUndo */
 export async function collect(context: Context, what: What = {}): Promise<Freed> {
   const { host, output, signal, uninterruptible } = context;
-  const run = await openRun(context, dirOf(context.answers));
+  const dir = dirOf(context.answers);
+  const run = await beginWithRoom(context, dir);
   let freed: Freed = { blobs: 0, bytes: 0, repositories: [], stay: [] };
   let cut: Push[] = [];
   let settings: ServerRequest['settings'];
@@ -137,8 +146,10 @@ export async function collect(context: Context, what: What = {}): Promise<Freed>
       uninterruptible,
     });
   } finally {
+    setLastWords([]);
     await run.release();
   }
+  await keepReserve(uninterruptible, dir);
   await note(uninterruptible, settings.dir, {
     collected: { at: new Date().toISOString(), bytes: freed.bytes },
   });

@@ -7,6 +7,7 @@ import { missingImage } from '../../images/missing.ts';
 import { isPattern, type Pattern, readPattern, readReference } from '../../images/pattern.ts';
 import { listLines, tagLines, totalLine } from '../../images/screens.ts';
 import type { Session } from '../../registry/session.ts';
+import { countNow, keepCounts } from '../../server/counts.ts';
 import { note } from '../../server/notes.ts';
 import { nearest } from '../../settings/nearest.ts';
 import { imageCommand } from '../../terminal/command.ts';
@@ -16,6 +17,9 @@ import { type Chosen, withRegistry } from './registry.ts';
 export const list = (context: Context): Promise<void> =>
   withRegistry(context, (chosen) => show(context, chosen));
 
+/** How long the log of the registry may be read for `status`, beside the list; milliseconds. */
+const PATIENCE_FOR_COUNTS = 5_000;
+
 async function show(context: Context, { session, own }: Chosen): Promise<void> {
   const { output, operands, host } = context;
   const [word] = operands;
@@ -24,16 +28,21 @@ async function show(context: Context, { session, own }: Chosen): Promise<void> {
   const names = await repositoriesOf(reader, pattern);
   if (word !== undefined && names.length === 0) throw await nothingFound(session, word);
   const progress = progressLine(output, 'tags');
-  const stock = await takeStock(reader, names, pattern, progress.show).finally(progress.end);
+  const all = own && word === undefined ? own.settings : undefined;
+  const [stock, counts] = await Promise.all([
+    takeStock(reader, names, pattern, progress.show).finally(progress.end),
+    all && countNow(context, all, PATIENCE_FOR_COUNTS),
+  ]);
   // Repositories without a tag that matches are not what was asked for.
   if (pattern?.hasTag) stock.repositories = stock.repositories.filter(({ tags }) => tags.length > 0);
   const { repositories, bytes } = stock;
   if (pattern && repositories.length === 0) throw await noSuchTag(session, pattern);
   const tags = repositories.flatMap((one) => one.tags).length;
-  if (own && word === undefined)
-    await note(host, own.settings.dir, {
-      counted: { at: new Date().toISOString(), repositories: repositories.length, tags, bytes },
-    });
+  if (all && counts) {
+    const counted = { at: new Date().toISOString(), repositories: repositories.length, tags, bytes };
+    await note(host, all.dir, { counted });
+    await keepCounts(context, all, counts);
+  }
   output.json({
     ok: true,
     registry: session.name,

@@ -122,6 +122,11 @@ async function selectBy(
   const selected: Selected[] = [];
   const undated: string[] = [];
   for (const { name, tags } of repositories) {
+    // What it shares with others is not known: nothing of that repository goes.
+    if (tags.some(({ manifest, description }) => manifest && !description)) {
+      undated.push(...tags.map(({ tag }) => `${name}:${tag}`));
+      continue;
+    }
     const pushed = own ? await tagTimes(host, own.settings.storage, name) : new Map<string, Date>();
     const dated = tags.flatMap(({ tag, manifest, description }) =>
       manifest

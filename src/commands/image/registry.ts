@@ -18,9 +18,14 @@ export interface Chosen {
 
 /**
  * Does the work with the registry of this machine, or with that of --host.
+ * @param how `alone`: no other run is at work in the registry of this machine meanwhile: a collection, a backup, another removal
  * @throws CliError if there is none here and none is named, or if it cannot be used
  */
-export async function withRegistry<T>(context: Context, work: (chosen: Chosen) => Promise<T>): Promise<T> {
+export async function withRegistry<T>(
+  context: Context,
+  work: (chosen: Chosen) => Promise<T>,
+  how: 'alone' | 'beside others' = 'beside others',
+): Promise<T> {
   const { answers } = context;
   const named = answers.host ? addressOf(context) : await onlyJoined(context);
   if (named)
@@ -28,7 +33,7 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
       withRemote(context, named, (session) => work({ session, own: undefined })),
     );
   await guard(context);
-  const [{ awaitTurn }, { withOwnSession }] = await Promise.all([
+  const [{ awaitTurn }, { withOwnSession, whileHeld }] = await Promise.all([
     import('../../reconcile/recover.ts'),
     import('../../server/access.ts'),
   ]);
@@ -38,7 +43,11 @@ export async function withRegistry<T>(context: Context, work: (chosen: Chosen) =
     `It is on another machine:   ${commandLine('image list --host HOST')}`,
   );
   return inWords(context, address(own.settings), () =>
-    withOwnSession(context, own, (session) => work({ session, own })),
+    how === 'alone'
+      ? whileHeld(context, own.settings, (run) =>
+          withOwnSession(context, own, (session) => work({ session, own }), run),
+        )
+      : withOwnSession(context, own, (session) => work({ session, own })),
   );
 }
 

@@ -60,16 +60,24 @@ export async function removeImages(
     if (dry) return output.json({ ok: true, dryRun: true, ...documentOf(found) });
     if (whole.length > 0) output.say('', ...windowLines());
     await agree(context, `Remove ${tagCount(found)}?`, false);
-    await withRegistry(context, async (chosen) => {
-      if (!isSame(await look(chosen), found)) throw changedMeanwhile(context);
-      await carry(found, chosen.session);
-    });
+    await withRegistry(
+      context,
+      async (chosen) => {
+        if (!isSame(await look(chosen), found)) throw changedMeanwhile(context);
+        await carry(found, chosen.session);
+      },
+      'alone',
+    );
   } else {
-    found = await withRegistry(context, async (chosen) => {
-      const planned = await look(chosen);
-      if (!isNothing(planned, whole)) await carry(planned, chosen.session);
-      return planned;
-    });
+    found = await withRegistry(
+      context,
+      async (chosen) => {
+        const planned = await look(chosen);
+        if (!isNothing(planned, whole)) await carry(planned, chosen.session);
+        return planned;
+      },
+      'alone',
+    );
     if (isNothing(found, whole)) return none(context, named ? found.removals : [], nothing, own);
   }
   output.say(`Removed ${tagCount(found)}.`);

@@ -1,6 +1,6 @@
 // Finds and removes manifests that no tag leads to; on the server alone, because the registry has no list of them.
 import type { Context } from '../../context.ts';
-import { readerOf } from '../../images/contents.ts';
+import { ifCountable, readerOf } from '../../images/contents.ts';
 import { carryOutRemoval } from '../../images/delete.ts';
 import { eachOf } from '../../images/lanes.ts';
 import type { Manifest } from '../../images/manifest.ts';
@@ -29,9 +29,11 @@ export async function findUntagged(
   const found: Untagged[] = [];
   for (const repository of await repositoriesOnDisk(host, settings.storage)) {
     const [leaves, revisions] = await Promise.all([
-      leavesOf(reader, repository),
+      ifCountable(leavesOf(reader, repository)),
       revisionsOf(host, settings.storage, repository),
     ]);
+    // What it leads to is not known: nothing of that repository goes.
+    if (!leaves) continue;
     const reached = new Set(leaves.flatMap(({ family }) => family.map(({ digest }) => digest)));
     const before = Date.now() - YOUNG;
     const [young, old] = [

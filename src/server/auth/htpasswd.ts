@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import bcrypt from 'bcryptjs';
+import { guestOf } from '../../resources/guest.ts';
 import { Secret } from '../../secret.ts';
 
 /** The bcrypt cost of a chosen password. The registry pays it on every request: about 60 ms at 10, 3 ms at 5. */
@@ -102,8 +103,13 @@ interface Task {
 const task = workerData as Task | null;
 if (parentPort && Array.isArray(task?.jobs)) parentPort.postMessage(await work(task.jobs));
 
-/** Returns the logins in a file. Ignores, as the registry does, blank lines, comments and lines without a bcrypt hash. */
-export function readHtpasswd(text: string): Login[] {
+/** Returns the guests of commands that run just now, as they are in the file. */
+export const readGuests = (text: string): Login[] => loginsIn(text).filter(({ name }) => guestOf(name));
+
+/** Returns the logins in a file. Ignores, as the registry does, blank lines, comments and lines without a bcrypt hash; and guests. */
+export const readHtpasswd = (text: string): Login[] => loginsIn(text).filter(({ name }) => !guestOf(name));
+
+function loginsIn(text: string): Login[] {
   return text.split(/\r?\n/).flatMap((line) => {
     const [, name, hash] = /^([^#:][^:]*):(\$2[aby]\$.+)$/.exec(line.trim()) ?? [];
     return name && hash ? [{ name, hash }] : [];

@@ -1,21 +1,25 @@
 // Garbage collection: deletes what no manifest leads to, with the registry's own program, while nobody can push.
 import { join } from 'node:path';
 import type { Context } from '../../context.ts';
-import { lastLines } from '../../engines/engine.ts';
+import { isRunning, lastLines } from '../../engines/engine.ts';
 import type { NativeInfo } from '../../engines/native.ts';
 import { CliError } from '../../errors.ts';
 import type { Host, RunResult } from '../../host/host.ts';
-import { runAs } from '../../host/run-as.ts';
+import { runBound } from '../../host/run-as.ts';
 import { eachOf } from '../../images/lanes.ts';
 import type { Step } from '../../reconcile/progress.ts';
+import { accessOf } from '../../registry/access-log.ts';
+import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { INSIDE } from '../plan/container.ts';
 import { nativeOf } from '../plan/native.ts';
 import type { ServerRequest } from '../request.ts';
+import { mustBeTidy } from './oddities.ts';
 import {
   blobBytes,
   isEmpty,
+  REPOSITORIES,
   removeRepository,
   removeUpload,
   repositoriesOnDisk,
@@ -68,7 +72,8 @@ async function garbageCollect({ settings, engine }: Of, host: Host, words: strin
   }
   const { binary, user } = nativeOf(settings, engine as NativeInfo, host.machine.uid);
   const config = join(settings.dir, 'config/config.yml');
-  return runAs(host, { as: user }, binary, ['garbage-collect', ...words, config], options);
+  // A collection that outlives this program would go on while somebody pushes: the next run makes the registry writable.
+  return runBound(host, user, binary, ['garbage-collect', ...words, config], options);
 }
 
 /** A line of its output that names a blob. (distribution, registry/storage/garbagecollect.go; the same words in 2.8 and 3.1) */
@@ -104,8 +109,23 @@ async function leftovers({ settings: { storage } }: Of, host: Host): Promise<Lef
   return found;
 }
 
-/** Finds out what a collection would free. Reads only: pushes go on. @throws CliError if the registry does not run */
+/** @throws CliError if the registry does not run: it would be started by the way, which somebody may not want */
+export async function mustRun({ settings }: Pick<ServerRequest, 'settings'>, host: Host): Promise<void> {
+  if (await isRunning(host, settings)) return;
+  throw new CliError('The registry does not run, and its own program does the collection.', {
+    fix: `Start it:   ${commandLine('--yes')}`,
+  });
+}
+
+/**
+ * Finds out what a collection would free. Reads only: pushes go on.
+ * @throws CliError if the registry does not run, or if something in its storage is in the way
+ */
 export async function findGarbage(request: Of, host: Host): Promise<Garbage> {
+  const { storage } = request.settings;
+  // The registry's own program fails before the first push.
+  if (!(await host.stat(join(storage, REPOSITORIES)))) return { blobs: new Map(), empty: [], uploads: [] };
+  await mustBeTidy(host, storage);
   const [blobs, rest] = await Promise.all([uselessBlobs(request, host), leftovers(request, host)]);
   return { blobs, ...rest };
 }
@@ -190,8 +210,8 @@ export interface Push {
   from: string | undefined;
 }
 
-/** A request that writes, in the access log: Apache's combined format. (distribution, registry/handlers/app.go, `gorhandlers.CombinedLoggingHandler`) */
-const WRITE = /^(\S+) - \S+ \[([^\]]+)\] "(?:POST|PUT|PATCH) \/v2\/(.+?)\/(?:blobs\/uploads|manifests)\//;
+/** What a request that writes asks for. */
+const WRITES = /^\/v2\/(.+?)\/(?:blobs\/uploads|manifests)\//;
 
 /** Returns pushes of the last seconds: requests in the log of the registry, and uploads that have grown. */
 async function recentPushes(
@@ -202,8 +222,10 @@ async function recentPushes(
   const after = now - QUIET * 1_000;
   const lines = await lastLines(host, settings, { lines: 2_000, since: new Date(after) });
   const requests = lines.flatMap((line): Push[] => {
-    const [, from, date = '', repository = ''] = WRITE.exec(line) ?? [];
-    return repository && timeOf(date) > after ? [{ repository, from: from?.replace(/:\d+$/, '') }] : [];
+    const access = accessOf(line);
+    if (!access || access.at <= after || !['POST', 'PUT', 'PATCH'].includes(access.method)) return [];
+    const [, repository] = WRITES.exec(access.path) ?? [];
+    return repository ? [{ repository, from: access.from }] : [];
   });
   const names = await repositoriesOnDisk(host, settings.storage);
   const uploads: Upload[] = [];
@@ -211,9 +233,6 @@ async function recentPushes(
   const growing = uploads.filter(({ modified }) => modified.getTime() > after);
   return [...requests, ...growing.map(({ repository }) => ({ repository, from: undefined }))];
 }
-
-/** Returns milliseconds from `27/Nov/2026:10:44:00 +0000`; 0 if it is no date. */
-const timeOf = (text: string): number => Date.parse(text.replace(/^(\d+)\/(\w+)\/(\d+):/, '$1 $2 $3 ')) || 0;
 
 /**
  * Returns the step that waits until nobody has pushed for a while: a layer whose manifest is still to come would be collected.

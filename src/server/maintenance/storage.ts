@@ -7,13 +7,16 @@ import { eachOf } from '../../images/lanes.ts';
 import { PART } from '../../registry/names.ts';
 
 const ROOT = 'docker/registry/v2';
-const REPOSITORIES = `${ROOT}/repositories`;
-const HEX = /^[0-9a-f]{64}$/;
+export const REPOSITORIES = `${ROOT}/repositories`;
+/** Each blob is in a folder of its name, in one of the first two letters of that. */
+export const BLOBS = `${ROOT}/blobs/sha256`;
+export const HEX = /^[0-9a-f]{64}$/;
 /** A name has 255 characters at most, so its parts are not nested deeper. (distribution-spec) */
 const DEPTH = 127;
 
 /** What a registry keeps of a repository, beside the repositories below it. */
 const OWN = ['_manifests', '_layers', '_uploads'];
+export const isOwn = (folder: string): boolean => OWN.includes(folder);
 
 /** Returns the names of all repositories on the disk, also of those that are empty. */
 export async function repositoriesOnDisk(host: Host, storage: string): Promise<string[]> {
@@ -21,7 +24,7 @@ export async function repositoriesOnDisk(host: Host, storage: string): Promise<s
   const found: string[] = [];
   const walk = async (path: string, name: string, depth: number): Promise<void> => {
     const folders = await inside.folders(path);
-    if (name && folders.some((folder) => OWN.includes(folder))) found.push(name);
+    if (name && folders.some(isOwn)) found.push(name);
     if (depth > DEPTH) return;
     for (const folder of folders)
       if (PART.test(folder)) await walk(`${path}/${folder}`, name ? `${name}/${folder}` : folder, depth + 1);
@@ -117,7 +120,7 @@ export async function removeRepository(inside: Inside, repository: string): Prom
 }
 
 /** Returns the path of a blob in the storage. @param hex its SHA-256 */
-export const blobPath = (hex: string): string => `${ROOT}/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+export const blobPath = (hex: string): string => `${BLOBS}/${hex.slice(0, 2)}/${hex}/data`;
 
 /** Returns the bytes of a blob on the disk; 0 if it is not there. */
 export const blobBytes = async (inside: Inside, digest: string): Promise<number> =>

@@ -6,6 +6,10 @@ import type { Step } from '../../reconcile/progress.ts';
 import { type Change, diff, keyOf, stepOf } from '../../reconcile/reconcile.ts';
 import type { Run } from '../../reconcile/run.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { commandLine } from '../../terminal/command.ts';
+import { setLastWords } from '../../terminal/last-words.ts';
+import { quoted } from '../../terminal/shell.ts';
 import { untilUp } from '../checks/proof.ts';
 import { ownEndpoint } from '../plan/endpoint.ts';
 import type { ServerRequest } from '../request.ts';
@@ -31,6 +35,12 @@ async function changesTo(
   return diff(plan.filter(isOurs), context.host);
 }
 
+/** Said to who quits at once in between. */
+const halfDone = ({ dir }: Settings): string[] => [
+  'The registry is read-only now: it refuses pushes until the next run, for example:',
+  `  ${commandLine(['--yes', ...(dir === DEFAULT_DIR ? [] : ['--dir', dir])].map(quoted).join(' '))}`,
+];
+
 /**
  * Returns the steps of some work on a registry that refuses pushes. Each change is in the journal of the run: a failure, Ctrl-C, and
  * the run after a kill make the registry writable again. That also ends a collection that is left running in its container.
@@ -51,6 +61,7 @@ export function readOnlySteps(
       {
         ...step,
         run: async (report) => {
+          if (readOnly) setLastWords(halfDone(settings));
           await step.run(report);
           await untilUp(host, settings, at, report);
           return undefined;

@@ -1,4 +1,4 @@
-// Plans what runs by itself: a copy of this program, and timers that renew the certificate and remove old images.
+// Plans what runs by itself: a copy of this program, and timers that renew the certificate, undo what was cut off, and remove old images.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { once } from '../../host/once.ts';
@@ -34,7 +34,7 @@ const programOf = (host: Host) =>
     return { files, version: digestOf(JSON.stringify(files)).slice(0, 12) };
   });
 
-/** Returns what this machine has for renewal. Reads the whole program, so call it only if there is a certificate. */
+/** Returns what this machine has for renewal. Reads the whole program, so call it only if something is to run by itself. */
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
@@ -55,17 +55,18 @@ export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
 /** What a timer runs. */
 interface Job {
   /** The name of its unit, and of its templates. */
-  name: 'renew' | 'prune';
+  name: 'renew' | 'recover' | 'prune';
   /** The words of the command. */
   words: string[];
 }
 
 const RENEW: Job = { name: 'renew', words: ['rotate', '--if-expiring', String(RENEW_WITHIN), '--yes'] };
+/** Without a certificate the same words undo a run that was cut off, and count for `status`. */
+const RECOVER: Job = { ...RENEW, name: 'recover' };
 const PRUNE: Job = { name: 'prune', words: ['image', 'prune', '--yes', '--gc'] };
 
-/** Tells whether anything runs by itself. @param hasCertificate there is one to renew */
-export const hasJobs = ({ renew, prune }: Settings, hasCertificate: boolean): boolean =>
-  (renew && hasCertificate) || prune === true;
+/** Tells whether anything runs by itself. */
+export const hasJobs = ({ renew, prune }: Settings): boolean => renew || prune === true;
 
 /** Returns the words of a command of the copy. */
 function wordsOf(
@@ -91,7 +92,7 @@ const unitName = (job: Job, { name }: Settings) =>
 /** Returns the copy of this program, and a timer for each job. @param hasCertificate there is one to renew */
 export function jobsPlan(settings: Settings, renewal: Renewal, hasCertificate: boolean): Resource[] {
   const { dir, renew, prune } = settings;
-  const jobs = [...(renew && hasCertificate ? [RENEW] : []), ...(prune ? [PRUNE] : [])];
+  const jobs = [...(renew ? [hasCertificate ? RENEW : RECOVER] : []), ...(prune ? [PRUNE] : [])];
   return [
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
     ...(renewal.nodeFrom

@@ -15,6 +15,8 @@ export interface Secrets extends Certificates {
   /** `http.secret`: signs the state of uploads, and must survive restarts. */
   httpSecret: string;
   logins: Login[];
+  /** Lines of htpasswd that let commands in which run just now: they stay as they are. */
+  guests: Login[];
   /** In token mode: the probe account, which shows that the registry takes tokens. */
   probeAccount?: ProbeAccount;
   /** Passwords that this run generated, by user: shown once. */
@@ -62,8 +64,10 @@ async function makeLogins(settings: Settings, passwords: Map<string, Secret | 'n
   const generated = new Map<string, Secret>();
   const known = new Map([...passwords].filter((entry): entry is [string, Secret] => entry[1] !== 'new'));
   const users = everyone(settings);
-  if (users.length === 0) return { logins: [], generated, known };
-  const { readHtpasswd, hashGenerated, hashesOf, generatePassword } = await import('../auth/htpasswd.ts');
+  if (users.length === 0) return { logins: [], guests: [], generated, known };
+  const { readHtpasswd, readGuests, hashGenerated, hashesOf, generatePassword } = await import(
+    '../auth/htpasswd.ts'
+  );
   const { dir } = settings;
   const text = (await host.read(join(dir, 'auth/htpasswd')))?.toString() ?? '';
   const kept = [...readHtpasswd(text), ...(await authConfigLogins(host, dir))];
@@ -87,5 +91,5 @@ async function makeLogins(settings: Settings, passwords: Map<string, Secret | 'n
       return { name, hash: await hashGenerated(made) };
     }),
   );
-  return { logins, generated, known };
+  return { logins, guests: readGuests(text), generated, known };
 }

@@ -97,7 +97,11 @@ const readAtStart = ({ auth }: Settings, { site, token }: Secrets): string[] => 
 ];
 
 /** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
-function loginFiles(settings: Settings, { logins, token }: Secrets, { legacyTokens }: PlanFacts): Resource[] {
+function loginFiles(
+  settings: Settings,
+  { logins, guests, token }: Secrets,
+  { legacyTokens }: PlanFacts,
+): Resource[] {
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
   const dir: Resource = { kind: 'dir', path, mode: 0o700 };
@@ -107,7 +111,7 @@ function loginFiles(settings: Settings, { logins, token }: Secrets, { legacyToke
       ...(token ? [bundleFile(settings, token)] : []),
       ...(token && legacyTokens ? [legacyKeysFile(settings, token)] : []),
     ];
-  const content = htpasswdText(logins);
+  const content = htpasswdText([...logins, ...guests]);
   return [
     dir,
     { kind: 'file', path: join(path, 'htpasswd'), content, mode: 0o600, mask: { pattern: HASHES } },

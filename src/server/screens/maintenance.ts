@@ -4,7 +4,14 @@ import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, count } from '../../terminal/output.ts';
 import type { Notes } from '../notes.ts';
+import type { Traffic } from '../traffic.ts';
 import { wayBack } from './upgrade.ts';
+
+/** Bytes of a disk. */
+interface Space {
+  free: number;
+  total: number;
+}
 
 const row = (title: string, text: string) => `  ${title.padEnd(12)}${text}`;
 const since = (at: string, now: Date) => ago(new Date(at), now);
@@ -20,10 +27,31 @@ function rulesText({ keepLast, olderThan, match, keepTags, untagged }: Settings)
   ].join(', ');
 }
 
+/** Returns `about 3 months`. */
+function aboutDays(days: number): string {
+  const [size, name] = days < 14 ? [1, 'day'] : days < 60 ? [7, 'week'] : [30.4, 'month'];
+  return `about ${count(Math.max(1, Math.round(days / size)), name)}`;
+}
+
+/** Returns `41 GB of 60 GB free; at this rate full in about 3 months`. */
+export const spaceText = ({ free, total }: Space, fullIn: number | undefined): string =>
+  `${bytes(free)} of ${bytes(total)} free${fullIn === undefined ? '' : `; at this rate full in ${aboutDays(fullIn)}`}`;
+
+const HOUR = 3_600_000;
+
+/** Returns `12 pulls, 3 pushes in the last day`; for a part of a day, and for an older count, which one. */
+function trafficText({ at, since: from, pulls, pushes }: Traffic, now: Date): string {
+  const hours = Math.floor((Date.parse(at) - Date.parse(from)) / HOUR);
+  const span =
+    hours >= 23 ? 'in the last day' : hours < 1 ? 'in the last hour' : `in the last ${count(hours, 'hour')}`;
+  const old = now.getTime() - Date.parse(at) > HOUR ? `; counted ${since(at, now)}` : '';
+  return `${count(pulls, 'pull')}, ${count(pushes, 'push', 'pushes')} ${span}${old}`;
+}
+
 /** Returns the lines of `status` about images and their removal. */
 export function maintenanceLines(
   settings: Settings,
-  { counted, collected, pruned, upgraded }: Notes,
+  { counted, collected, pruned, upgraded, traffic }: Notes,
   now: Date,
 ): string[] {
   return [
@@ -36,6 +64,7 @@ export function maintenanceLines(
         ]
       : []),
     ...(upgraded ? [row('Upgraded', `${since(upgraded.at, now)}; back:   ${wayBack(upgraded.from)}`)] : []),
+    ...(traffic ? [row('Clients', trafficText(traffic, now))] : []),
     ...(collected ? [row('Collected', `${since(collected.at, now)}, ${bytes(collected.bytes)} freed`)] : []),
     ...(settings.prune
       ? [
@@ -46,4 +75,15 @@ export function maintenanceLines(
         ]
       : []),
   ];
+}
+
+/** Returns the line of `status` about the renewal of the certificate; none for plain HTTP. */
+export function renewalLines({ tls, renew }: Settings, { renewed, looked }: Notes, now: Date): string[] {
+  if (tls === 'insecure') return [];
+  const parts = [
+    ...(renewed ? [`last ${since(renewed.at, now)}`] : []),
+    ...(renew && looked ? [`looked at every night, last ${since(looked.at, now)}`] : []),
+    ...(renew ? [] : [`by hand: ${commandLine('rotate')}`]),
+  ];
+  return parts.length > 0 ? [row('Renewal', parts.join('; '))] : [];
 }

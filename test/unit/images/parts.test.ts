@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Reader, readerOf } from '../../../src/images/contents.ts';
+import { takeStock } from '../../../src/images/inventory.ts';
+import { listLines } from '../../../src/images/screens.ts';
 import { digest } from '../../../src/registry/api.ts';
 import { openSession } from '../../../src/registry/session.ts';
 
@@ -57,4 +59,17 @@ test('an image of more parts than anybody has is refused', async () => {
   await expect(familyOf(await readFrom((one) => (one === 'latest' ? text : undefined)))).rejects.toThrow(
     'more than 100000 parts',
   );
+});
+
+test('it stands in a list beside the others, without its size', async () => {
+  const many = Array.from({ length: 100_001 }, (_, i) => digest(String(i)));
+  const all: Record<string, string> = {
+    'list?n=1000': '{"tags":["huge","small"]}',
+    huge: indexOf(many),
+    small: '{"schemaVersion":2}',
+  };
+  const reader = await readFrom((reference) => all[reference]);
+  const stock = await takeStock(reader, ['app']);
+  expect(stock.repositories[0]?.tags.map((one) => one.description?.size)).toEqual([undefined, 19]);
+  expect(listLines(stock, false, new Date()).join('\n')).toMatch(/huge +[0-9a-f]{12} +- +too many parts/);
 });

@@ -23,3 +23,28 @@ test.each([
   expect([found?.user, found?.password.reveal()]).toEqual(['ann', 'pw:1']);
   expect(await storedLogin(realHost(), { HOME: home }, 'other.example')).toBeUndefined();
 });
+
+test('an identity token is found, and not the login beside it that nobody can use', async () => {
+  const home = temporaryDirectory();
+  mkdirSync(join(home, '.docker'));
+  const auth = Buffer.from('00000000-0000-0000-0000-000000000000:').toString('base64');
+  const auths = { 'a.azurecr.io': { auth, identitytoken: 'eyJ' } };
+  writeFileSync(join(home, '.docker/config.json'), JSON.stringify({ auths }));
+  const found = await storedLogin(realHost(), { HOME: home }, 'a.azurecr.io');
+  expect([found?.user, found?.identityToken?.reveal()]).toEqual(['', 'eyJ']);
+});
+
+test('a credential helper keeps one under a name of its own', async () => {
+  const home = temporaryDirectory();
+  mkdirSync(join(home, '.docker'));
+  writeFileSync(
+    join(home, '.docker/config.json'),
+    JSON.stringify({ auths: { 'a.azurecr.io': {} }, credsStore: 'x' }),
+  );
+  const host = {
+    ...realHost(),
+    run: async () => ({ code: 0, stdout: '{"Username":"<token>","Secret":"eyJ"}', stderr: '' }),
+  };
+  const found = await storedLogin(host, { HOME: home }, 'a.azurecr.io');
+  expect([found?.user, found?.identityToken?.reveal()]).toEqual(['', 'eyJ']);
+});

@@ -48,7 +48,6 @@ const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
     repository: `registry-setup-check-${'0'.repeat(12)}`,
     digests: ['0'.repeat(64)],
   },
-  guest: { do: 'guest', path: '/opt/registry/auth/htpasswd', name: '_guest' },
   restoredImages: { do: 'restoredImages', storage: '/srv/images' },
   purge: { do: 'purge', storage: '/srv/none' },
   login: { do: 'login', tool: 'docker', registry: 'a:5000', path: '/root/.docker/config.json', ...before },

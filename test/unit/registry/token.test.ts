@@ -7,6 +7,7 @@ import { makeKey, makeSelfSigned } from '../../../src/certificates/pki.ts';
 import { CliError } from '../../../src/errors.ts';
 import type { Host } from '../../../src/host/host.ts';
 import { ask, type Endpoint, STRANGER } from '../../../src/registry/http.ts';
+import { openSession } from '../../../src/registry/session.ts';
 import { call } from '../../../src/registry/token.ts';
 import { Secret } from '../../../src/secret.ts';
 import { withCause } from '../../../src/server/checks/roles.ts';
@@ -80,6 +81,52 @@ describe('a token', () => {
     const at = await registry(`http://reg.example:${await tokenServer(asked)}/auth`);
     expect((await call(at, 'GET', '/v2/')).status).toBe(401);
     expect(asked).toEqual([]);
+  });
+});
+
+describe('a login of a registry without TLS', () => {
+  test('is not sent in clear to another host that it names, and the error says how it can be', async () => {
+    const asked: string[] = [];
+    const at = await registry(`http://127.0.0.1:${await tokenServer(asked)}/auth`);
+    for (const credentials of [ann, { ...STRANGER, identityToken: new Secret('I') }])
+      await expect(call(at, 'GET', '/v2/', { credentials })).rejects.toMatchObject({
+        message: expect.stringContaining('to another host, http://127.0.0.1:'),
+        fix: [expect.stringContaining(`http://127.0.0.1:${at.port}`)],
+        exitCode: 2,
+      });
+    expect(asked).toEqual([]);
+    // Nothing is lost with who has no login.
+    await call(at, 'GET', '/v2/', { credentials: STRANGER });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('an identity token', () => {
+  test('is exchanged for a token, and sent to nobody but the token server', async () => {
+    const seen: string[] = [];
+    const port = await listening(
+      createServer((request, reply) => {
+        let text = '';
+        request.on('data', (data) => {
+          text += data;
+        });
+        request.on('end', () => {
+          seen.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'} ${text}`);
+          const form = new URLSearchParams(text);
+          const ok = form.get('grant_type') === 'refresh_token' && form.get('refresh_token') === 'I';
+          reply.writeHead(ok ? 200 : 401).end(ok ? '{"access_token":"T"}' : 'no');
+        });
+      }),
+    );
+    const at = await registry(`http://reg.example:${port}/oauth2/token`);
+    const credentials = { ...STRANGER, identityToken: new Secret('I') };
+    expect((await call(at, 'GET', '/v2/a/b/tags/list', { credentials })).status).toBe(200);
+    const session = openSession(at, 'r', { kind: 'login', credentials }, undefined);
+    expect((await session.request('GET', '/v2/a/b/tags/list')).status).toBe(200);
+    session.close();
+    const form =
+      'grant_type=refresh_token&service=reg.example%3A5000&client_id=registry-setup&scope=repository%3Aa%2Fb%3Apull%2Cpush&refresh_token=I';
+    expect(seen).toEqual(Array(2).fill(`POST /oauth2/token - ${form}`));
   });
 });
 

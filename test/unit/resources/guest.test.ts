@@ -1,27 +1,27 @@
 // The guest in htpasswd goes, and whatever else was written there meanwhile stays.
 import { expect, test } from 'vitest';
-import { type GuestStep, guest } from '../../../src/resources/guest.ts';
-import { fakeHost } from '../../helpers/fake-host.ts';
+import { guestName, guestOf, guestsIn, withLine, withoutGuests } from '../../../src/resources/guest.ts';
 
-const path = '/opt/registry/auth/htpasswd';
-const step: GuestStep = { do: 'guest', path, name: '_guest' };
+const GUEST = '_registry-setup-12-345-0a1b2c3d';
 
-test.each([
-  ['admin:$2y$05$a\n_guest:$2b$04$b\n', 'admin:$2y$05$a\n'],
-  ['_guest:$2b$04$b\nadmin:$2y$05$a\nlate:$2y$05$c\n', 'admin:$2y$05$a\nlate:$2y$05$c\n'],
-  ['# by hand\n\nadmin:$2y$05$a', '# by hand\n\nadmin:$2y$05$a'],
-  ['_guests:$2y$05$a\n', '_guests:$2y$05$a\n'],
-])('%j', async (before, after) => {
-  const host = fakeHost();
-  host.put(path, before, 0o640);
-  expect(await guest.isLeft(step, host)).toBe(before !== after);
-  await guest.perform(step, host);
-  expect([host.text(path), (await host.stat(path))?.mode]).toEqual([after, 0o640]);
-  expect(await guest.isLeft(step, host)).toBe(false);
+test('a guest is told from users by its name, which tells its process', () => {
+  const me = { pid: 12, ticks: '345' };
+  expect(guestOf(guestName(me))).toEqual(me);
+  expect(guestName(me)).not.toBe(guestName(me));
+  for (const user of ['admin', '_registry-setup', 'x_registry-setup-1-2-0a1b2c3d', `${GUEST}4`])
+    expect(guestOf(user)).toBeUndefined();
 });
 
-test('a file that is gone is no failure', async () => {
-  const host = fakeHost();
-  await guest.perform(step, host);
-  expect(await guest.isLeft(step, host)).toBe(false);
+test.each([
+  [`admin:$2y$05$a\n${GUEST}:$2b$04$b\n`, 'admin:$2y$05$a\n'],
+  [`${GUEST}:$2b$04$b\nadmin:$2y$05$a\nlate:$2y$05$c\n`, 'admin:$2y$05$a\nlate:$2y$05$c\n'],
+  ['# by hand\n\nadmin:$2y$05$a', '# by hand\n\nadmin:$2y$05$a'],
+  [`# ${GUEST}:x\n_registry-setup:$2y$05$a\n`, `# ${GUEST}:x\n_registry-setup:$2y$05$a\n`],
+])('%j', (before, after) => {
+  expect(withoutGuests(before)).toBe(after);
+  expect(guestsIn(after)).toEqual([]);
+});
+
+test('a file that ends without a line feed is still a file of lines with a guest in it', () => {
+  expect(withLine('admin:$2y$05$a', GUEST, '$2b$04$b')).toBe(`admin:$2y$05$a\n${GUEST}:$2b$04$b\n`);
 });

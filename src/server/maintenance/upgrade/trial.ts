@@ -133,7 +133,7 @@ export async function untilTrialUp(
     signal.throwIfAborted();
     const late = performance.now() - began > UP_WITHIN;
     if (late || round % 10 === 9) {
-      const there = await inspect(host, service.name, service.engine);
+      const there = await inspect(host, service.name, service.engine, undefined);
       if (late || !there?.running) throw await ended(service, host, reply, late);
     }
     await sleep(100);
@@ -141,7 +141,7 @@ export async function untilTrialUp(
 }
 
 async function ended(service: Service, host: Host, reply: unknown, late: boolean): Promise<CliError> {
-  const said = await logs(host, service.name, 10, undefined, service.engine);
+  const said = (await logs(host, service.name, { program: service.engine ?? 'docker' })) ?? [];
   const last = reply instanceof Error ? reply.message : `it answers ${(reply as { status: number }).status}`;
   return new CliError(
     late ? `It does not answer within ${UP_WITHIN / 1_000} s (${last}).` : 'It stops right after its start.',

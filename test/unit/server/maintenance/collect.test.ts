@@ -87,3 +87,12 @@ test('what is freed was there and is gone; everything is looked through once whi
   expect(made.runs).toEqual(['looks', 'deletes']);
   expect(isNothing(await findGarbage(made.request, made.host))).toBe(true);
 });
+
+test('a storage that nothing was ever pushed to holds no garbage: the registry’s own program would fail there', async () => {
+  const host = {
+    ...realHost(),
+    run: async () => ({ code: 1, stdout: '', stderr: 'failed to mark: Path not found' }),
+  };
+  const request = { settings: { storage: temporaryDirectory(), engine: 'docker', name: 'r' } } as never;
+  expect(isNothing(await findGarbage(request, host))).toBe(true);
+});

@@ -41,10 +41,25 @@ test('old images are removed at night, and not when the machine starts', () => {
     'registry-setup-renew',
     'registry-setup-prune',
   ]);
-  const [prune, ...more] = timers({ prune: true }, false);
+  const [prune, ...more] = timers({ prune: true, renew: false }, false);
   expect(more).toEqual([]);
   expect(prune?.name).toBe('registry-setup-prune');
   expect(prune?.service).toMatch(/^ExecStart=.* image prune --yes --gc$/m);
   expect(prune?.service).not.toContain('[Install]');
   expect(prune?.timer).toMatch(/^OnCalendar=\*-\*-\* 01:00:00$/m);
+});
+
+test('without a certificate the same runs at the start of the machine, under a name that says what for', () => {
+  const at = (hasCertificate: boolean, more: Partial<Settings> = {}) =>
+    jobsPlan(
+      { ...settings, ...more },
+      { schedule: 'systemd', node: '/usr/bin/node', ...program },
+      hasCertificate,
+    ).flatMap((resource) => (resource.kind === 'timer' ? [resource] : []));
+  const [recover] = at(false);
+  expect(recover?.name).toBe('registry-setup-recover');
+  expect(recover?.service).toMatch(/^ExecStart=.* rotate --if-expiring 30 --yes$/m);
+  expect(recover?.service).toMatch(/^WantedBy=multi-user\.target$/m);
+  expect(recover?.service).not.toContain('Renew');
+  expect(at(false, { renew: false })).toEqual([]);
 });

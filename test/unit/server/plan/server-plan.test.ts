@@ -15,6 +15,7 @@ const MATERIAL = {
     { name: 'admin', hash: '$2b$05$admin' },
     { name: 'ci', hash: '$2b$05$ci' },
   ],
+  guests: [],
   generated: new Map(),
   known: new Map(),
 } as Partial<Secrets> as Secrets;

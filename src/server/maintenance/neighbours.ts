@@ -1,0 +1,78 @@
+// Finds what else serves the storage of a registry: it would take pushes while this one is read-only, and a collection would delete them.
+import { isRunning } from '../../engines/engine.ts';
+import { CliError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import type { Program, Settings } from '../../settings/settings.ts';
+import { shellLine } from '../../terminal/shell.ts';
+import { visible } from '../../terminal/visible.ts';
+import { registriesHere } from '../elsewhere.ts';
+import { settingsIn } from '../existing.ts';
+
+interface Neighbour {
+  /** In the user's words. */
+  name: string;
+  /** The command that stops it. */
+  stop: string;
+}
+
+type Of = Pick<Settings, 'dir' | 'storage' | 'name'>;
+
+/** Returns where a path leads. */
+async function targetOf(host: Host, path: string): Promise<string> {
+  const { code, stdout } = await host.run('readlink', ['-f', '--', path], { question: true });
+  return code === 0 && stdout !== '' ? stdout : path;
+}
+
+/** Returns the registries of other directories that run on the same storage. */
+async function ours(host: Host, { dir, storage }: Of): Promise<Neighbour[]> {
+  const dirs = [...(await registriesHere(host)).keys()].filter((other) => other !== dir);
+  const all = await Promise.all(dirs.map((other) => settingsIn(host, other).catch(() => undefined)));
+  const here = await targetOf(host, storage);
+  const found: Neighbour[] = [];
+  for (const other of all) {
+    if (!other || (await targetOf(host, other.storage)) !== here) continue;
+    if (!(await isRunning(host, other).catch(() => true))) continue;
+    const { engine, name } = other;
+    const stop =
+      engine === 'docker'
+        ? shellLine('docker', ['stop', name])
+        : shellLine('systemctl', ['stop', `${name}.service`]);
+    found.push({ name: `the registry in ${other.dir}`, stop });
+  }
+  return found;
+}
+
+/** Returns the containers that run on the same storage, and that no set-up made. */
+async function others(host: Host, program: Program, { storage }: Of): Promise<Neighbour[]> {
+  const words = ['ps', '--filter', `volume=${storage}`, '--format', OWNED];
+  const { code, stdout } = await host
+    .run(program, words, { timeout: WITHIN, question: true })
+    .catch(() => ({ code: 1, stdout: '' }));
+  if (code !== 0) return [];
+  return stdout.split('\n').flatMap((line) => {
+    const [owner = '', name = ''] = line.split('\t');
+    if (name === '' || owner !== '') return [];
+    return [{ name: `the container ${visible(name)}`, stop: shellLine(program, ['stop', name]) }];
+  });
+}
+
+const OWNED = '{{.Label "registry-setup.dir"}}\t{{.Names}}';
+/** Milliseconds. */
+const WITHIN = 3_000;
+
+/** @throws CliError that names what else serves the storage */
+export async function mustBeAlone(host: Host, of: Of): Promise<void> {
+  const found = (
+    await Promise.all([ours(host, of), others(host, 'docker', of), others(host, 'podman', of)])
+  ).flat();
+  const [first] = found;
+  if (!first) return;
+  const all = found.map(({ name }) => name).join(', ');
+  throw new CliError(
+    `${all.charAt(0).toUpperCase()}${all.slice(1)} also serves ${of.storage}. Nothing was collected.`,
+    {
+      why: 'It would take pushes meanwhile, and a collection deletes layers whose manifest is still to come.',
+      fix: ['Stop it for that time:', ...found.map(({ stop }) => `  ${stop}`)],
+    },
+  );
+}
