@@ -61,6 +61,14 @@ async function isInsecure(host: Host, { host: name, ...address }: Address): Prom
   }
 }
 
+/** Returns how this machine reaches a registry: with the CAs that it has for it, or without TLS if its Docker may do that. */
+export async function endpointHere(host: Host, env: NodeJS.ProcessEnv, at: Address): Promise<Endpoint> {
+  const plain = at.scheme === 'http' || (at.scheme === undefined && (await isInsecure(host, at)));
+  if (plain) return { tls: false, host: at.host, port: at.port };
+  const ca = await trustedFor(host, env, nameOf(at));
+  return { tls: true, host: at.host, port: at.port, ...(ca && { ca }) };
+}
+
 /** What a client of TLS gets from a server that does not speak it. */
 const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
 

@@ -1,0 +1,6 @@
+// The table of all checks.
+import type { Check } from './check.ts';
+import { LOGS } from './logs.ts';
+import { REGISTRY_HERE } from './registry-here.ts';
+
+export const CHECKS: Check[] = [...REGISTRY_HERE, ...LOGS];
