@@ -1,6 +1,6 @@
 // Containers of Docker and podman, whose command lines take the same words.
 import { CliError } from '../errors.ts';
-import type { Host } from '../host/host.ts';
+import type { Host, RunOptions } from '../host/host.ts';
 import type { Program } from '../settings/settings.ts';
 import { ANSWERS_WITHIN, type Service, TITLE } from './types.ts';
 
@@ -83,14 +83,20 @@ export function runArguments(service: Service, digest: string): string[] {
 /** `no such container` (both), `no container with name or ID` (podman 4). */
 const NONE = /no such container|no container with (name or )?id/i;
 
-/** Returns the container of that name or id; undefined if there is none. @throws CliError if the engine does not say */
+/**
+ * Returns the container of that name or id; undefined if there is none.
+ * @param question whether an answer of the last two seconds will do (RunOptions.question); not for who waits for its end
+ * @throws CliError if the engine does not say
+ */
 export async function inspect(
   host: Host,
   nameOrId: string,
   program: Program = 'docker',
+  question: RunOptions['question'] = true,
 ): Promise<Container | undefined> {
   const { code, stdout, stderr } = await host.run(program, ['container', 'inspect', nameOrId], {
     timeout: ANSWERS_WITHIN,
+    question,
   });
   if (code !== 0) {
     // An engine that was removed has no containers left.
@@ -149,7 +155,7 @@ export async function ownedContainers(
   const format = `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`;
   const words = ['ps', '-a', '--filter', `label=${OWNER_LABEL}`, '--format', format];
   const { code, stdout } = await host
-    .run(program, words, { timeout: WITHIN })
+    .run(program, words, { timeout: WITHIN, question: true })
     .catch(() => ({ code: 1, stdout: '' }));
   if (code !== 0) return [];
   return stdout.split('\n').flatMap((line) => {

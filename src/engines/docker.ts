@@ -10,6 +10,7 @@ import { ANSWERS_WITHIN, type EngineState, notReady, ready } from './types.ts';
 export async function dockerState(host: Host): Promise<EngineState> {
   const { code, stdout, stderr } = await host.run('docker', ['info', '--format', '{{json .}}'], {
     timeout: ANSWERS_WITHIN,
+    question: true,
   });
   const info = code === 0 ? (JSON.parse(stdout) as Record<string, unknown>) : {};
   // podman-docker is podman under the name of docker: this program calls it podman.

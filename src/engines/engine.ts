@@ -55,7 +55,7 @@ type Where = Pick<Settings, 'engine' | 'name' | 'dir'>;
 
 /** Tells whether a service of the set-up runs: the registry, or another one by its name. */
 export async function isRunning(host: Host, at: Where, name = at.name): Promise<boolean> {
-  if (at.engine !== 'native') return (await inspect(host, name, at.engine))?.running === true;
+  if (at.engine !== 'native') return (await inspect(host, name, at.engine, undefined))?.running === true;
   const serviceManager = await serviceManagerOf(host);
   if (serviceManager === 'script') return (await scriptProcess(host, scriptPath(at))) !== undefined;
   const scope = { own: serviceManager === 'own systemd' };

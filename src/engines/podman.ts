@@ -8,6 +8,7 @@ import { ANSWERS_WITHIN, type EngineState, notReady, ready } from './types.ts';
 export async function podmanState(host: Host): Promise<EngineState> {
   const { code, stdout, stderr } = await host.run('podman', ['info', '--format', 'json'], {
     timeout: ANSWERS_WITHIN,
+    question: true,
   });
   if (code === 127)
     return notReady('absent', 'podman is not installed on this machine.', {
@@ -39,7 +40,7 @@ export async function publisher(
   port: number,
   program: Program = 'docker',
 ): Promise<Publisher | undefined> {
-  const limit = { timeout: ANSWERS_WITHIN };
+  const limit = { timeout: ANSWERS_WITHIN, question: true } as const;
   if (program === 'podman') {
     const { code, stdout } = await host.run('podman', ['ps', '--format', 'json'], limit);
     type Row = {

@@ -10,6 +10,11 @@ export interface RunOptions {
   timeout?: number | undefined;
   /** Receives each line of both streams as it comes, to show the progress of a long command. */
   onLine?: ((line: string) => void) | undefined;
+  /**
+   * The command changes nothing. The same question has the same answer for two seconds, unless this program runs another command or
+   * writes a file meanwhile. Not for a loop that waits for another answer.
+   */
+  question?: true | undefined;
   /** The program came from elsewhere and is not trusted: see src/host/stranger.ts. `input`, `env` and `onLine` mean nothing then. */
   stranger?: true | undefined;
 }

@@ -55,6 +55,10 @@ export const execWords = (value: string): string[] =>
 export const systemctl = (host: Host, scope: Scope, ...words: string[]): Promise<RunResult> =>
   host.run('systemctl', [...scopeWords(scope), ...words], { timeout: LIMIT });
 
+/** Asks systemctl what changes nothing (RunOptions.question). */
+export const askSystemctl = (host: Host, scope: Scope, ...words: string[]): Promise<RunResult> =>
+  host.run('systemctl', [...scopeWords(scope), ...words], { timeout: LIMIT, question: true });
+
 /** Runs systemctl. @throws CliError with systemd's words if it fails, and the command that shows the log of `unit` */
 export async function mustSystemctl(
   host: Host,
@@ -72,13 +76,13 @@ export async function mustSystemctl(
 /** Tells whether systemd has read the files of these units as they are. (org.freedesktop.systemd1(5), NeedDaemonReload) */
 export async function hasRead(host: Host, scope: Scope, ...units: string[]): Promise<boolean> {
   const words = ['show', '--property=NeedDaemonReload', '--value', ...units];
-  const { code, stdout } = await systemctl(host, scope, ...words);
+  const { code, stdout } = await askSystemctl(host, scope, ...words);
   const said = stdout.split('\n').filter(Boolean);
   return code === 0 && said.length === units.length && said.every((word) => word === 'no');
 }
 
 /** Tells whether a unit runs and starts at boot. */
 export async function isOn(host: Host, scope: Scope, unit: string): Promise<boolean> {
-  const asks = ['is-active', 'is-enabled'].map((word) => systemctl(host, scope, word, '--quiet', unit));
+  const asks = ['is-active', 'is-enabled'].map((word) => askSystemctl(host, scope, word, '--quiet', unit));
   return (await Promise.all(asks)).every(({ code }) => code === 0);
 }

@@ -12,6 +12,7 @@ import type { Host, OpenFile, RunOptions, RunResult, Stat, WriteOptions } from '
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
 import { openFileOf } from './open-file.ts';
+import { withAnswers } from './questions.ts';
 import { runStranger } from './stranger.ts';
 import { transform } from './transform.ts';
 
@@ -182,7 +183,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     const child = execa(command, args, {
       reject: false,
       timeout: options.timeout ?? 60_000,
-      input: options.input ?? '',
+      ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
       env: options.env ?? {},
       forceKillAfterDelay: 2_000,
       stripFinalNewline: true,
@@ -204,7 +205,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     return { code: 126, stdout: '', stderr: `${command}: ${result.originalMessage}` };
   }
 
-  return {
+  const host: Host = {
     machine: thisMachine(),
     signal,
     lookup: async (name) => (await lookup(name)).address,
@@ -261,4 +262,5 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
       }),
     inside: (root) => inside(root, fileError, signal),
   };
+  return withAnswers(host);
 }

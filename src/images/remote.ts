@@ -66,6 +66,14 @@ async function isInsecure(host: Host, { host: name, ...address }: Address): Prom
   }
 }
 
+/** Returns how this machine reaches a registry: with the CAs that it has for it, or without TLS if its Docker may do that. */
+export async function endpointHere(host: Host, env: NodeJS.ProcessEnv, at: Address): Promise<Endpoint> {
+  const plain = at.scheme === 'http' || (at.scheme === undefined && (await isInsecure(host, at)));
+  if (plain) return { tls: false, host: at.host, port: at.port };
+  const ca = await trustedFor(host, env, nameOf(at));
+  return { tls: true, host: at.host, port: at.port, ...(ca && { ca }) };
+}
+
 /**
  * Opens a registry. Sends a password only over TLS, or where plain HTTP was asked for or is what Docker uses here.
  * @throws CliError if it does not answer, is not trusted, is no registry, or wants a login

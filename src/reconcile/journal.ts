@@ -74,7 +74,12 @@ function mustBeKnown({ format = 0, by }: Head, path: string): void {
 /** Tells whether a version is newer than another one; a preview (`-rc.1`) counts as its version. (semver.org, 11) */
 export function isNewer(version: string, than: string): boolean {
   const plain = (text: string) => String(text).replace(/[-+].*/s, '');
-  return plain(version).localeCompare(plain(than), 'en', { numeric: true }) > 0;
+  const [newer, older] = [version, than].map((text) => plain(text).split('.').map(Number)) as [
+    number[],
+    number[],
+  ];
+  const first = newer.findIndex((number, i) => number !== older[i]);
+  return first >= 0 && (newer[first] ?? 0) > (older[first] ?? 0);
 }
 
 /** Returns what JSON says; undefined for a text that is none. */

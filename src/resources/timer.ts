@@ -1,7 +1,7 @@
 // A systemd timer of the set-up: its two units, both enabled, and the timer running.
 import { dirname } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
+import { askSystemctl, hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, wayBackOfFile } from './provider.ts';
@@ -36,13 +36,13 @@ const isRead = (host: Host, { name, own }: Timer) =>
 
 /** Tells whether the service starts with the machine. */
 const atBoot = async (host: Host, { name, own }: Timer): Promise<boolean> =>
-  (await systemctl(host, { own }, 'is-enabled', '--quiet', `${name}.service`)).code === 0;
+  (await askSystemctl(host, { own }, 'is-enabled', '--quiet', `${name}.service`)).code === 0;
 
 /** Tells whether a timer is fully on, or fully off, and systemd has read its files: there is nothing to switch. */
 async function isSwitched(host: Host, { name, own, on, boot = false }: TimerStep): Promise<boolean> {
   const timer = { name, ...(own && { own }) };
   const asks = ['is-active', 'is-enabled'].map((word) =>
-    systemctl(host, timer, word, '--quiet', `${name}.timer`),
+    askSystemctl(host, timer, word, '--quiet', `${name}.timer`),
   );
   const answers = (await Promise.all(asks)).map(({ code }) => code === 0);
   if (answers.some((answer) => answer !== on) || (await atBoot(host, timer)) !== boot) return false;

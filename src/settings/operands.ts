@@ -60,6 +60,7 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
     unsaid: 'list',
   },
   status: [],
+  doctor: [],
   backup: [{ name: 'FILE' }],
   restore: [{ name: 'FILE', needed: true }],
   bundle: [{ name: 'FILE' }],

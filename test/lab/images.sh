@@ -19,6 +19,7 @@ esac
 need_engine
 need busybox busybox-static
 need xz xz-utils
+need node nodejs
 if [[ $programs ]]; then
   program registry >/dev/null
   program docker_auth >/dev/null
@@ -38,6 +39,10 @@ tmp=$cache/tmp
 rm -rf "$tmp"
 mkdir "$tmp"
 trap 'rm -rf "$tmp"' EXIT
+
+# This machine's node, which starts in a fifth of the time that Debian's takes: tests that do not ask which one it is run on it.
+own_node=$(readlink -f "$(command -v node)")
+if ! cmp -s "$own_node" "$archives/node"; then cp "$own_node" "$tmp/node" && mv "$tmp/node" "$archives/node"; fi
 
 declare -A jobs
 for image in "${container_images[@]}"; do build_container_image "$image" & jobs[$!]=$image; done

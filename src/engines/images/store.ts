@@ -20,6 +20,7 @@ export async function imageId(
 ): Promise<string | undefined> {
   const { code, stdout } = await host.run(program, ['image', 'inspect', '--format', '{{.Id}}', ref], {
     timeout: ANSWERS_WITHIN,
+    question: true,
   });
   return code === 0 ? stdout.trim() : undefined;
 }
@@ -35,7 +36,7 @@ export async function registryMajor(
   program: Program = 'docker',
 ): Promise<number | undefined> {
   const args = ['image', 'inspect', '--format', '{{json .Config}}', ref];
-  const { code, stdout } = await host.run(program, args, { timeout: ANSWERS_WITHIN });
+  const { code, stdout } = await host.run(program, args, { timeout: ANSWERS_WITHIN, question: true });
   if (code !== 0) return undefined;
   if (stdout.includes('/etc/distribution/')) return 3;
   if (stdout.includes('/etc/docker/registry/')) return 2;

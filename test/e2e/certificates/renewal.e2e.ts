@@ -6,7 +6,7 @@ import { refused, run, running, startServer } from '../helpers/machines.ts';
 
 let server: Host;
 beforeAll(async () => {
-  server = await startServer({}, await createNetwork('renewal', { internal: true }));
+  server = await startServer({ systemNode: true }, await createNetwork('renewal', { internal: true }));
 });
 beforeEach(() => server.reset());
 afterAll(removeAll);

@@ -17,7 +17,6 @@ import { full } from '../helpers/matrix.ts';
 const LOGINS = ['none', 'htpasswd'];
 /** The engine of the server, and its logins: what another server does is in the other tests of certificates. */
 const servers: [string, TeamOptions, string[]][] = [
-  ['Docker 20.10', { flavour: 'bookworm' }, full ? LOGINS : ['none']],
   [
     'Docker 28.5 with the containerd image store',
     { flavour: 'forky', containerdStore: true },
@@ -25,7 +24,11 @@ const servers: [string, TeamOptions, string[]][] = [
   ],
 ];
 if (full)
-  servers.push(['Docker 26.1', { flavour: 'trixie' }, LOGINS], ['Docker 28.5', { flavour: 'forky' }, LOGINS]);
+  servers.push(
+    ['Docker 20.10', { flavour: 'bookworm' }, LOGINS],
+    ['Docker 26.1', { flavour: 'trixie' }, LOGINS],
+    ['Docker 28.5', { flavour: 'forky' }, LOGINS],
+  );
 const PASSWORD = 'correct horse';
 const images = ['lab/hello:1' as const];
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
     startHost({ flavour: 'bookworm', network, images }),
     startHost({ flavour: 'forky', containerdStore: true, network, images }),
   ]);
-  await Promise.all([client, blind].map(install));
+  await Promise.all([client, blind].map((host) => install(host)));
 });
 beforeEach(async () => {
   await Promise.all([server, client, blind].map((host) => host.reset(MEMORY)));

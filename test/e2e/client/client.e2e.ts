@@ -21,7 +21,7 @@ beforeAll(async () => {
     startHost({ flavour: 'trixie-podman', network, images }),
   ]);
   [server, ...clients] = started as [Host, ...Host[]];
-  await Promise.all(clients.map(install));
+  await Promise.all(clients.map((host) => install(host)));
 }, 240_000);
 beforeEach(async () => {
   await Promise.all([server, ...clients].map((host) => host.reset(MEMORY)));

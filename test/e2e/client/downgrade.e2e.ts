@@ -16,7 +16,7 @@ beforeAll(async () => {
     startHost({ flavour: 'trixie', network, images }),
     startHost({ flavour: 'bookworm-podman', network, images }),
   ])) as [Host, ...Host[]];
-  await Promise.all(clients.map(install));
+  await Promise.all(clients.map((host) => install(host)));
 }, 240_000);
 beforeEach(async () => {
   // What was joined in the test before is forgotten, too.

@@ -19,22 +19,24 @@ export interface TeamOptions {
   containerdStore?: boolean;
   /** In the server's engine; registry:3 unless said. */
   images?: LabImage[];
+  /** Runs the program on the node of the host's distribution; without it on this machine's, which starts in a fifth of the time. */
+  systemNode?: boolean | undefined;
 }
 
 let networks = 0;
 
 /** A server with the program on it, alone on a network of its own. */
 export async function startServer(options: TeamOptions = {}, network?: string): Promise<Host> {
-  const { flavour = 'trixie', images = ['registry:3', 'lab/hello:1'], ...rest } = options;
+  const { flavour = 'trixie', images = ['registry:3', 'lab/hello:1'], systemNode, ...rest } = options;
   const net = network ?? (await createNetwork(`net${++networks}`));
   const server = await startHost({ ...rest, flavour, name: `server${networks}`, network: net, images });
-  await install(server);
+  await install(server, { systemNode });
   return server;
 }
 
 /** A server with the program on it, and a developer's machine that has an image to push. */
 export async function startTeam(options: TeamOptions = {}): Promise<Team> {
-  const { images: _, flavour = 'trixie', ...rest } = options;
+  const { images: _, flavour = 'trixie', systemNode: __, ...rest } = options;
   const network = await createNetwork(`net${++networks}`);
   const [server, dev] = await Promise.all([
     startServer(options, network),
@@ -44,7 +46,10 @@ export async function startTeam(options: TeamOptions = {}): Promise<Team> {
 }
 
 /** As `npm install --global` does it, without npm: the lab's hosts have none. */
-export async function install(host: Host): Promise<void> {
+export async function install(
+  host: Host,
+  { systemNode = false }: Pick<TeamOptions, 'systemNode'> = {},
+): Promise<void> {
   await host.copyIn(inject('tarball'), '/tmp/registry-setup.tgz');
   await host.sh(`
     dir=/usr/local/lib/node_modules/registry-setup
@@ -52,7 +57,8 @@ export async function install(host: Host): Promise<void> {
     tar -xzf /tmp/registry-setup.tgz --strip-components=1 --no-same-owner -C $dir
     rm /tmp/registry-setup.tgz
     chmod +x $dir/dist/cli.js
-    ln -sf ../lib/node_modules/registry-setup/dist/cli.js /usr/local/bin/registry-setup`);
+    ln -sf ../lib/node_modules/registry-setup/dist/cli.js /usr/local/bin/registry-setup
+    ${systemNode ? '' : '[ -e /usr/local/bin/node ] || ln -s /lab/node /usr/local/bin/node'}`);
 }
 
 const program = (line: string) => `registry-setup ${line}`;

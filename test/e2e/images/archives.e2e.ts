@@ -53,6 +53,8 @@ const bare = (flavour: Flavour) => flavour.endsWith('-bare');
 
 const flavours: Flavour[] = ['bookworm', 'trixie-podman', 'trixie-bare'];
 if (full) flavours.push('trixie', 'bookworm-podman');
+/** Where every shape is tried: by the program itself, which reads them for an engine, too. */
+const everything = (flavour: Flavour) => full || bare(flavour);
 
 describe.each(flavours)('%s', (flavour) => {
   let host: Host;
@@ -70,6 +72,7 @@ describe.each(flavours)('%s', (flavour) => {
   };
 
   it('an OCI layout', () => setUp('/tmp/layout.tar'));
+  if (!everything(flavour)) return;
 
   it('an OCI layout, packed', async () => {
     await host.sh('gzip -1 -c /tmp/layout.tar >/tmp/layout.tar.gz');

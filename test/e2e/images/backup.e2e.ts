@@ -18,7 +18,7 @@ beforeAll(async () => {
     startHost({ flavour: 'trixie-podman', name: 'second', network, images: ['registry:3'] }),
     startHost({ flavour: 'trixie', name: 'dev', network, images: ['lab/hello:1'] }),
   ]);
-  await Promise.all([second, dev].map(install));
+  await Promise.all([second, dev].map((host) => install(host)));
 });
 afterAll(removeAll);
 

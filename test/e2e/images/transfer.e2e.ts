@@ -20,7 +20,7 @@ beforeAll(async () => {
     startHost({ flavour: 'trixie', network, name: 'near', images }),
     startHost({ flavour: 'forky', containerdStore: true, network, name: 'far', images }),
   ]);
-  await Promise.all([near, far].map(install));
+  await Promise.all([near, far].map((host) => install(host)));
   await Promise.all([
     run(near, '--yes --user admin --password-stdin', { input: PASSWORD }),
     run(far, '--yes --tls insecure --auth none'),

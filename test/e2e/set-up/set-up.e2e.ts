@@ -30,7 +30,7 @@ describe.each(engines)('%s', (name, options) => {
   let team: Team;
   let address: string;
   beforeAll(async () => {
-    team = await startTeam({ ...options, images: ['registry:3', 'registry:2'] });
+    team = await startTeam({ ...options, systemNode: true, images: ['registry:3', 'registry:2'] });
     address = `${team.server.ip}:5000`;
     await trust(team.dev, address);
   });

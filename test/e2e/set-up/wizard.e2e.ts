@@ -8,7 +8,7 @@ import { accept, answer, enterUntil, GO, PATIENCE, question } from '../helpers/t
 
 let team: Team;
 beforeAll(async () => {
-  team = await startTeam();
+  team = await startTeam({ systemNode: true });
 });
 beforeEach(async () => {
   await team.server.sh("pkill -f '[t]hief.py' || true");

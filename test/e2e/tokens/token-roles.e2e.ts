@@ -8,7 +8,7 @@ import { ADMIN, askAll, PASSWORDS, password, READER, SCOPED, STRANGER } from '..
 
 const MODES = ['insecure', 'self-signed', 'ca-signed'];
 const registries: [string, LabImage, string[]][] = [
-  ['registry 3.1', 'registry:3', chosen(MODES, (mode) => mode !== 'self-signed')],
+  ['registry 3.1', 'registry:3', chosen(MODES, (mode) => mode === 'ca-signed')],
   ['registry 2.8', 'registry:2', chosen(MODES, (mode) => mode === 'self-signed')],
 ];
 

@@ -303,7 +303,7 @@ describe('what a storage holds', () => {
     const { sample, storage } = registry();
     const config = sample.blob('{}');
     const foreign = {
-      mediaType: 'x',
+      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
       digest: `sha256:${'a'.repeat(64)}`,
       size: 5,
       urls: ['https://x.invalid/y'],
