@@ -12,6 +12,8 @@ import { asked } from '../found.ts';
 
 /** How long to wait for an answer; milliseconds. */
 const PATIENCE = 5_000;
+/** How long to wait for each of two handshakes; milliseconds. */
+const SHAKES_WITHIN = 3_000;
 
 export interface Wire {
   /** The address that the name leads to; undefined if it leads nowhere. */
@@ -60,7 +62,9 @@ async function look({ context: { host } }: CheckInput, { at }: Asked): Promise<W
   const fault = await connectionFault(ip, at.port);
   if (fault) return { ...nothing, ip, failed: fault };
   const base = { host: at.host, port: at.port, connectTo: ip };
-  const chain = await servedChain({ ...base, tls: true }).catch((error: unknown) => ({ error }));
+  const chain = await servedChain({ ...base, tls: true }, SHAKES_WITHIN).catch((error: unknown) => ({
+    error,
+  }));
   const plain = 'error' in chain;
   if (plain && !isNoTls(chain.error)) {
     const failed = codeOf(chain.error) === 'ETIMEDOUT' ? SILENT : BROKEN;
