@@ -30,6 +30,7 @@ const COMMANDS: Partial<Record<Command, Run>> = {
   setup: onServer(async (context) => (await import('./commands/setup.ts')).setup(context)),
   client: async (context) => (await import('./commands/client.ts')).client(context),
   status: onServer(async (context) => (await import('./commands/status.ts')).status(context)),
+  doctor: async (context) => (await import('./commands/doctor.ts')).doctor(context),
   rotate: onServer(async (context) => (await import('./commands/rotate.ts')).rotate(context)),
   user: onServer(async (context) => (await import('./commands/user.ts')).user(context)),
   image: async (context) => (await import('./commands/image.ts')).image(context),

@@ -102,7 +102,15 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'sh registry.run      (on the server; it takes the same flags)',
     ],
   },
-  doctor: { usage: 'registry-setup doctor', says: 'Every check.', examples: [] },
+  doctor: {
+    usage: 'registry-setup doctor [flags]',
+    says: 'Check everything, on a server or on a developer machine, and say what mends what is wrong. Exits 1 if something is broken.',
+    examples: [
+      'registry-setup doctor',
+      "registry-setup doctor --error 'http: server gave HTTP response to HTTPS client'",
+      'journalctl -u docker -n 50 | registry-setup doctor --error -',
+    ],
+  },
 };
 
 /** Commands that work in this version, in the order of the help. */
@@ -114,6 +122,7 @@ export const BUILT: readonly Command[] = [
   'image',
   'status',
   'upgrade',
+  'doctor',
   'backup',
   'restore',
   'bundle',

@@ -11,6 +11,10 @@ export interface Container {
   id: string;
   name: string;
   running: boolean;
+  /** It has ended, and its engine starts it again and again. */
+  restarting: boolean;
+  /** How often its engine has started it again. */
+  restarts: number;
   image: string;
   imageId: string;
   /** The directory of the set-up that it belongs to; '' if no set-up made it. */
@@ -116,6 +120,8 @@ export async function inspect(
     id: c.Id,
     name: String(c.Name).replace(/^\//, ''),
     running: c.State.Running === true && c.State.Restarting !== true,
+    restarting: c.State.Restarting === true,
+    restarts: Number(c.RestartCount ?? 0),
     image: c.Config.Image,
     imageId: c.Image,
     owner: labels[OWNER_LABEL] ?? '',

@@ -7,6 +7,7 @@ import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
 import { TOO_SLOW } from '../registry/limits.ts';
+import { isNoTls } from '../registry/no-tls.ts';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { openSession, type Session } from '../registry/session.ts';
 import { type Address, nameOf } from '../settings/address.ts';
@@ -27,7 +28,11 @@ export interface Remote extends Address {
 }
 
 /** Returns the CAs that this machine has for a registry, PEM; undefined if it has none of its own. */
-async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Promise<string[] | undefined> {
+export async function trustedFor(
+  host: Host,
+  env: NodeJS.ProcessEnv,
+  name: string,
+): Promise<string[] | undefined> {
   const home = env.HOME || '/root';
   const bases = [
     '/etc/docker',
@@ -62,8 +67,13 @@ async function isInsecure(host: Host, { host: name, ...address }: Address): Prom
   }
 }
 
-/** What a client of TLS gets from a server that does not speak it. */
-const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
+/** Returns how this machine reaches a registry: with the CAs that it has for it, or without TLS if its Docker may do that. */
+export async function endpointHere(host: Host, env: NodeJS.ProcessEnv, at: Address): Promise<Endpoint> {
+  const plain = at.scheme === 'http' || (at.scheme === undefined && (await isInsecure(host, at)));
+  if (plain) return { tls: false, host: at.host, port: at.port };
+  const ca = await trustedFor(host, env, nameOf(at));
+  return { tls: true, host: at.host, port: at.port, ...(ca && { ca }) };
+}
 
 /**
  * Opens a registry. Sends a password only over TLS, or where plain HTTP was asked for or is what Docker uses here.
@@ -87,7 +97,7 @@ export async function openRemote(
     failure = error;
     return undefined;
   });
-  if (!reply && NO_TLS.includes(codeOf(failure))) {
+  if (!reply && isNoTls(failure)) {
     if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(remote, name);
     at = plain;
     reply = await reach(at).catch((error) => {

@@ -80,7 +80,7 @@ const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
 /** What may be another one on another machine. */
 const moved: Command[] = [...server, 'restore'];
-const reached: Command[] = [...joint, 'image'];
+const reached: Command[] = [...joint, 'image', 'doctor'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
@@ -106,9 +106,9 @@ const pruned: Command[] = ['setup', 'image'];
 const ifPruned = <T>(value: T, { prune }: Decided): T | undefined =>
   prune && value !== false && !(Array.isArray(value) && value.length === 0) ? value : undefined;
 /** A registry on another machine is named by the user, and by nothing that is left over in an environment. */
-const elsewhere = (image: string): { spoken: readonly Command[]; helpOf: { image: string } } => ({
-  spoken: ['image'],
-  helpOf: { image },
+const elsewhere = (image: string): Pick<Flag, 'spoken' | 'helpOf'> => ({
+  spoken: ['image', 'doctor'],
+  helpOf: { image, doctor: image },
 });
 const valued =
   <K extends Flag['kind']>(kind: K) =>
@@ -384,6 +384,11 @@ export const FLAGS = {
     ['uninstall'],
     SPOKEN,
   ),
+  error: text('TEXT|-', 'explain a message of any program; -: from standard input', ['doctor'], {
+    ...SPOKEN,
+    filled: true,
+  }),
+  fix: toggle('mend what is safe to mend', ['doctor'], SPOKEN),
   // Not a setting: the directory that holds settings.yml.
   dir: text('DIR', 'where everything is kept ({default})', daily, {
     filled: true,
@@ -457,6 +462,7 @@ export const APART: readonly (readonly [FlagName, FlagName, fix: () => string])[
     'token-key',
     () => `One after the other: ${commandLine('rotate --ca')}, then ${commandLine('rotate --token-key')}`,
   ],
+  ['error', 'fix', () => `A message alone cannot be mended:   ${commandLine('doctor --fix')}`],
   ['passphrase-stdin', 'passphrase-file', () => 'One passphrase, from one place.'],
   ['token-key', 'if-expiring', () => `A new key for tokens, now:   ${commandLine('rotate --token-key')}`],
 ];

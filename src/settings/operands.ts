@@ -61,6 +61,7 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   },
   status: [],
   upgrade: [],
+  doctor: [],
   backup: [{ name: 'FILE' }],
   restore: [{ name: 'FILE', needed: true }],
   bundle: [{ name: 'FILE' }],

@@ -1,0 +1,163 @@
+// `registry-setup doctor`: every check, each failure with its cause and what mends it; `--error` explains a message.
+import { type Context, isOn } from '../context.ts';
+import { type Check, SUBJECTS, type Trouble } from '../doctor/check.ts';
+import { CHECKS } from '../doctor/checks.ts';
+import { type Explained, explain } from '../doctor/explain/explain.ts';
+import { findInput, ownRegistryOf } from '../doctor/input.ts';
+import { type Result, runChecks } from '../doctor/run.ts';
+import { Interrupted } from '../errors.ts';
+import { settingsHere } from '../server/existing.ts';
+import { commandLine } from '../terminal/command.ts';
+import { count, type Paint, SYMBOL } from '../terminal/output.ts';
+import { visible, visibleLines } from '../terminal/visible.ts';
+import { agree } from './consent.ts';
+import { addressOf } from './image/registry.ts';
+
+/** @returns the exit code: 1 if something is broken, or if a message is unknown */
+export async function doctor(context: Context): Promise<number> {
+  const { answers } = context;
+  const text = answers.error;
+  if (!text) return examine(context);
+  return explainText(context, text.value === '-' ? await pasted(context) : String(text.value));
+}
+
+/** The most that is read of a log, from its end; characters. */
+const MOST = 4_000_000;
+
+/** Reads a message, or a log, from standard input. */
+async function pasted({ output, signal }: Context): Promise<string> {
+  if (process.stdin.isTTY) output.say('Paste the message, and end it with Ctrl-D on a line of its own:');
+  let text = '';
+  process.stdin.setEncoding('utf8');
+  signal.addEventListener('abort', () => process.stdin.destroy());
+  for await (const part of process.stdin) {
+    text += part;
+    if (text.length > 2 * MOST) text = text.slice(-MOST);
+  }
+  if (signal.aborted) throw new Interrupted();
+  return text.slice(-MOST);
+}
+
+async function explainText(context: Context, text: string): Promise<number> {
+  const { output } = context;
+  // A broken settings.yml does not keep a message from being explained.
+  const settings = await settingsHere(context).catch(() => undefined);
+  const own = await ownRegistryOf(context, settings && { settings });
+  const found = explain(text, own);
+  output.json({ ok: found.length > 0, explained: found });
+  if (found.length === 0) {
+    output.out(
+      'No line of that is a message that this program knows.',
+      `  Look at everything here:   ${commandLine('doctor')}`,
+    );
+    return 1;
+  }
+  found.forEach((one, index) => {
+    output.out(...(index > 0 ? [''] : []), ...explainedLines(one, output.paint));
+  });
+  return 0;
+}
+
+function explainedLines({ line, cause, mend }: Explained, paint: Paint): string[] {
+  return [paint('dim', `  ${line}`), `${paint('yellow', '→')} ${cause}`, ...mend.map((one) => `    ${one}`)];
+}
+
+async function examine(context: Context): Promise<number> {
+  const { output, answers } = context;
+  const named = answers.host && addressOf(context);
+  const { input, troubles: before } = await findInput(context, named);
+  const results = await runChecks(CHECKS, input);
+  const seen = [...before.map(unplaced), ...results.flatMap(placed)];
+  const all = seen.filter(({ cause }, index) => seen.findIndex((other) => other.cause === cause) === index);
+  const failed = results.filter(({ failed: why }) => why !== undefined);
+  const broken = all.filter(({ severity }) => severity === 'broken').length;
+  output.json({
+    ok: broken === 0,
+    registries: input.registries.map(({ address }) => address),
+    programs: input.targets.map(({ label }) => label),
+    checks: results.map(({ check: { code, subject }, troubles, failed: why }) => ({
+      code,
+      subject,
+      ok: why === undefined && troubles.length === 0,
+      ...(why !== undefined && { failed: why }),
+    })),
+    troubles: all.map(({ fix, ...trouble }) => ({ ...trouble, fix: fix?.title ?? null })),
+  });
+  output.out(
+    `Looked at ${[...input.registries.map(({ address }) => address), ...input.targets.map(({ label }) => label)].map(visible).join(', ') || 'this machine'}.`,
+    '',
+    ...SUBJECTS.flatMap((subject) => subjectLines(subject, results, all, output.paint)),
+  );
+  for (const { check, failed: why } of failed)
+    output.out(
+      `${output.paint('yellow', SYMBOL.warning)} Could not be checked: ${check.title}.`,
+      `    ${visible(why ?? '')}`,
+    );
+  output.out(...endLines(all, broken, failed.length));
+  if (!isOn(context, 'fix')) return broken > 0 ? 1 : 0;
+  return mend(context, all);
+}
+
+/** Does what is safe, after a yes, and looks again. */
+async function mend(context: Context, all: Placed[]): Promise<number> {
+  const { output } = context;
+  const fixes = all.flatMap(({ fix }) => fix ?? []);
+  const broken = all.some(({ severity }) => severity === 'broken');
+  if (fixes.length === 0) {
+    if (all.length > 0) output.say('', 'None of that can be mended without a decision of yours.');
+    return broken ? 1 : 0;
+  }
+  output.say('', ...fixes.map(({ title }) => `  ${visible(title)}`));
+  if (isOn(context, 'dry-run')) return broken ? 1 : 0;
+  await agree(context, 'Do that?', true);
+  for (const { title, apply } of fixes) {
+    await apply();
+    output.say(`${output.paint('green', SYMBOL.done)} ${visible(title)}`);
+  }
+  const { fix: _, ...answers } = context.answers;
+  return examine({ ...context, answers });
+}
+
+interface Placed extends Trouble {
+  subject: Check['subject'];
+}
+const unplaced = (trouble: Trouble): Placed => ({ ...trouble, subject: 'machine' });
+const placed = ({ check: { subject }, troubles }: Result): Placed[] =>
+  troubles.map((trouble) => ({ ...trouble, subject }));
+
+const WORDS: Record<Check['subject'], string> = {
+  connection: 'Connection',
+  login: 'Logins',
+  files: 'Files and flags',
+  machine: 'Machine',
+};
+
+function subjectLines(subject: Check['subject'], results: Result[], all: Placed[], paint: Paint): string[] {
+  const here = all.filter((trouble) => trouble.subject === subject);
+  const number = results.filter(
+    ({ check, failed }) => check.subject === subject && failed === undefined,
+  ).length;
+  if (here.length === 0)
+    return number > 0
+      ? [`${paint('green', SYMBOL.done)} ${WORDS[subject]}: ${count(number, 'check')}, all well`]
+      : [];
+  return [
+    `${WORDS[subject]}:`,
+    ...here.flatMap(({ severity, cause, evidence, mend }) => [
+      `  ${severity === 'broken' ? paint('red', SYMBOL.failed) : paint('yellow', SYMBOL.warning)} ${visible(cause)}`,
+      ...(evidence ? visibleLines(evidence).split('\n') : []).map((line) => paint('dim', `      ${line}`)),
+      ...mend.map((line) => `      ${visible(line)}`),
+    ]),
+  ];
+}
+
+function endLines(all: Placed[], broken: number, failed: number): string[] {
+  if (all.length === 0 && failed === 0) return ['', 'Nothing is wrong that this program knows of.'];
+  const risks = all.length - broken;
+  const parts = [
+    ...(broken > 0 ? [`${count(broken, 'thing')} ${broken === 1 ? 'is' : 'are'} broken`] : []),
+    ...(risks > 0 ? [`${count(risks, 'risk')}`] : []),
+    ...(failed > 0 ? [`${count(failed, 'check')} could not be made`] : []),
+  ];
+  return ['', `${parts.join(', ')}.`];
+}

@@ -1,0 +1,105 @@
+// Finds out what the checks look at: the registry of this machine, the registries that it uses, the programs that pull.
+import { finderOf, findPerson, findTargets } from '../client/detect.ts';
+import type { ClientRequest } from '../client/options.ts';
+import { memoryBase, remembered } from '../client/records.ts';
+import type { Target } from '../client/target.ts';
+import { type Context, dirOf } from '../context.ts';
+import { logCommand } from '../engines/engine.ts';
+import { CliError } from '../errors.ts';
+import { endpointHere } from '../images/remote.ts';
+import { loadExisting } from '../server/existing.ts';
+import { ownEndpoint } from '../server/plan/endpoint.ts';
+import type { ServerRequest } from '../server/request.ts';
+import { type Address, nameOf, parseAddress } from '../settings/address.ts';
+import { address } from '../settings/settings.ts';
+import type { Asked, CheckInput, Trouble } from './check.ts';
+import type { OwnRegistry } from './explain/message.ts';
+
+export interface Found {
+  input: CheckInput;
+  /** What kept the registry of this machine from being read. */
+  troubles: Trouble[];
+}
+
+/** @param named the registry of --host, if the user named one: then it alone is asked */
+export async function findInput(context: Context, named: Address | undefined): Promise<Found> {
+  const troubles: Trouble[] = [];
+  const server = named ? undefined : await ownServer(context, troubles);
+  const registries = await registriesOf(context, server, named);
+  const targets = await targetsFor(context, registries[0]);
+  return { input: { context, server, registries, targets }, troubles };
+}
+
+/** Returns the registry of this machine, if there is one and it can be read. */
+async function ownServer(context: Context, troubles: Trouble[]): Promise<ServerRequest | undefined> {
+  try {
+    return await loadExisting(context);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    // A machine without a registry is a client; of a directory that the user names, its absence is the finding.
+    if (error.code !== 'no registry' || context.answers.dir)
+      troubles.push({ code: 'registry-here', severity: 'broken', cause: error.message, mend: error.fix });
+    return undefined;
+  }
+}
+
+async function registriesOf(
+  context: Context,
+  server: ServerRequest | undefined,
+  named: Address | undefined,
+): Promise<Asked[]> {
+  const { host, env } = context;
+  const ask = async (at: Address): Promise<Asked> => ({
+    address: nameOf(at),
+    at: await endpointHere(host, env, at),
+  });
+  if (named) return [await ask(named)];
+  const own = server && {
+    address: address(server.settings),
+    at: ownEndpoint(server.settings, server.certificates.site),
+  };
+  const joined = await remembered(host, memoryBase(await findPerson(host, env), env)).catch(() => []);
+  const others = joined
+    .filter((name) => name !== own?.address)
+    .flatMap((name) => {
+      const parsed = parseAddress(name.includes(':') ? name : `${name}:443`);
+      return 'message' in parsed ? [] : [parsed];
+    });
+  return [...(own ? [own] : []), ...(await Promise.all(others.map(ask)))];
+}
+
+/** Returns the programs of this machine that pull images. Asks for nothing, and plans no restart. */
+async function targetsFor({ host, env }: Context, asked: Asked | undefined): Promise<Target[]> {
+  const { host: name = 'localhost', port = 5000 } = asked?.at ?? {};
+  const request: ClientRequest = {
+    host: name,
+    port,
+    name: asked?.address ?? `${name}:${port}`,
+    targets: [],
+    mirror: false,
+  };
+  const person = await findPerson(host, env);
+  const mayRestart = async () => false;
+  const look = { host, env, request, person, has: finderOf(host, env), mayRestart };
+  // A daemon that does not answer is what the checks of the machine report.
+  return findTargets({ ...look, made: new Set(), blocked: new Map() }).catch((error) => {
+    if (error instanceof CliError) return [];
+    throw error;
+  });
+}
+
+/** Returns what advice may use of the registry on this machine. */
+export async function ownRegistryOf(
+  { host, answers }: Context,
+  server: Pick<ServerRequest, 'settings'> | undefined,
+): Promise<OwnRegistry | undefined> {
+  if (!server) return undefined;
+  const { settings } = server;
+  return {
+    address: address(settings),
+    tls: settings.tls !== 'insecure',
+    auth: settings.auth,
+    dir: answers.dir ? dirOf(answers) : undefined,
+    log: await logCommand(host, settings),
+  };
+}

@@ -1,0 +1,109 @@
+// Reads the last lines of the registry, of docker_auth and of dockerd, and explains those that are known.
+import { lastLines } from '../engines/engine.ts';
+import { hasSystemd } from '../host/systemd.ts';
+import { authName } from '../server/auth/docker-auth.ts';
+import type { Check, CheckInput, Trouble } from './check.ts';
+import { type Explained, explain } from './explain/explain.ts';
+import { ownRegistryOf } from './input.ts';
+
+/** How many of the last lines are read. */
+const LINES = 1_000;
+/** How far back is looked: what is older has been seen, or does not happen any more; milliseconds. */
+const DAY = 24 * 60 * 60 * 1_000;
+
+/** Messages that a healthy registry writes, too: a client without its password, a name that is not there. */
+const EVERYDAY = [
+  'wrong-password',
+  'not-there',
+  'no-login',
+  'no-right',
+  'parts-missing',
+  'cut-off',
+  'hub-name',
+];
+
+const troubleOf = ({ code, cause, mend, line, times }: Explained): Trouble => ({
+  code,
+  severity: 'risk',
+  cause: times > 1 ? `${cause} (${times} times in the log)` : cause,
+  mend,
+  evidence: line,
+});
+
+async function explained(input: CheckInput, lines: string[]): Promise<Trouble[]> {
+  const own = await ownRegistryOf(input.context, input.server);
+  return explain(lines.join('\n'), own)
+    .filter(({ code }) => !EVERYDAY.includes(code))
+    .map(troubleOf);
+}
+
+/** What the registry does not log for each request of a client: its warnings and errors. (distribution, configuration.md, "log") */
+const isSerious = (line: string) =>
+  /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error/i.test(line);
+
+const registryLog: Check = {
+  code: 'registry-log',
+  subject: 'machine',
+  title: 'the log of the registry',
+  on: 'server',
+  async look(input) {
+    const { server, context } = input;
+    if (!server) return [];
+    const since = new Date(Date.now() - DAY);
+    const lines = await lastLines(context.host, server.settings, { lines: LINES, since });
+    return explained(input, lines.filter(isSerious));
+  },
+};
+
+const authLog: Check = {
+  code: 'auth-log',
+  subject: 'login',
+  title: 'the log of docker_auth',
+  on: 'server',
+  async look(input) {
+    const { server, context } = input;
+    if (server?.settings.auth !== 'token') return [];
+    const since = new Date(Date.now() - DAY);
+    const name = authName(server.settings);
+    const lines = await lastLines(context.host, server.settings, { name, lines: LINES, since });
+    // glog: E and F begin the lines of errors.
+    return explained(
+      input,
+      lines.filter((line) => /^[EF]\d{4} /.test(line)),
+    );
+  },
+};
+
+const dockerLog: Check = {
+  code: 'docker-log',
+  subject: 'files',
+  title: 'the log of Docker',
+  on: 'both',
+  async look(input) {
+    const { host } = input.context;
+    if (!(await hasSystemd(host))) return [];
+    const words = [
+      '-u',
+      'docker.service',
+      '-n',
+      String(LINES),
+      '--since',
+      '-1d',
+      '-o',
+      'cat',
+      '--no-pager',
+      '-q',
+    ];
+    const { code, stdout } = await host.run('journalctl', words, { timeout: 10_000, question: true });
+    if (code !== 0) return [];
+    // What it wrote before its last start counts no more, if it has started since.
+    const all = stdout.split('\n');
+    const last = all.findLastIndex((line) => /Daemon has completed initialization|API listen on/.test(line));
+    const lines = all
+      .slice(last + 1)
+      .filter((line) => /level=(?:warning|error|fatal)|failed to start|unable to/i.test(line));
+    return explained(input, lines);
+  },
+};
+
+export const LOGS: Check[] = [registryLog, authLog, dockerLog];

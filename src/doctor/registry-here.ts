@@ -1,0 +1,25 @@
+// What a set-up checks before it begins, as a check of the doctor.
+import { preflight } from '../server/checks/preflight.ts';
+import type { Check } from './check.ts';
+import { trouble } from './found.ts';
+
+/** What the next run would refuse or warn of. */
+const beforeRun: Check = {
+  code: 'preflight',
+  subject: 'machine',
+  title: 'what a set-up checks before it begins',
+  on: 'server',
+  async look({ server, context }) {
+    if (!server) return [];
+    const found = await preflight(server.settings, server.facts, context.host);
+    return found.map(({ level, message, why, fix }) =>
+      trouble('preflight', message, {
+        severity: level === 'error' ? 'broken' : 'risk',
+        mend: fix,
+        evidence: why,
+      }),
+    );
+  },
+};
+
+export const REGISTRY_HERE: Check[] = [beforeRun];
