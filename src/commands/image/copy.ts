@@ -2,10 +2,19 @@
 import { type Context, isOn } from '../../context.ts';
 import { InputError } from '../../errors.ts';
 import { type ImageName, readImageName, shortName } from '../../images/name.ts';
-import { type CopyPlan, carryOutCopy, planCopy } from '../../images/transfer/copy.ts';
+import { type Attached, attachedTo, nameOfAttached } from '../../images/transfer/attached.ts';
+import {
+  type CopyPlan,
+  carryOutCopy,
+  copyAttached,
+  planCopy,
+  type SentAlong,
+} from '../../images/transfer/copy.ts';
+import { reading } from '../../images/transfer/trouble.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, count } from '../../terminal/output.ts';
+import { visible } from '../../terminal/visible.ts';
 import { type Ends, type OpenImage, withEnds } from './places.ts';
 import { endsWithSignal, sentText, withProgress } from './transfer.ts';
 
@@ -37,22 +46,46 @@ async function copyBetween(
   if (taken === 'hub') output.say(`${shortName(said)} is taken from Docker Hub: ${nameIn(source)}.`);
   const tag = target.tag ?? 'latest';
   const plan = await planCopy(source, top, { ...target, tag });
+  const attached = await reading(source.session, source.repository, () => attachedTo(source, plan.image));
   const names = { from: nameIn(source), to: nameIn({ ...target, tag }) };
   if (isOn(context, 'dry-run')) {
-    output.out(...planLines(plan, names));
-    return output.json({ ok: true, dryRun: true, ...documentOf(plan, names) });
+    output.out(...planLines(plan, names), ...attachedLines(attached));
+    return output.json({
+      ok: true,
+      dryRun: true,
+      ...documentOf(plan, names),
+      attached: attached.map(nameOfAttached),
+    });
   }
+  const along = async () => {
+    const done = await copyAttached(plan, attached);
+    return { attached: done.names, stay: done.stay };
+  };
   if (plan.isThere) {
-    output.json({ ok: true, changed: false, ...documentOf(plan, names) });
+    const more = await along();
+    output.json({ ok: true, changed: more.attached.length > 0, ...documentOf(plan, names), ...more });
+    output.say(...alongLines(more));
+    if (more.attached.length > 0) return;
     return output.say(`Nothing to do: ${names.to} is that image already.`, `  ${top.digest}`);
   }
   const sent = await withProgress(context, 'sent', (told) => carryOutCopy(plan, told));
-  output.json({ ok: true, changed: true, ...documentOf(plan, names), sent });
+  const more = await along();
+  output.json({ ok: true, changed: true, ...documentOf(plan, names), sent, ...more });
   output.say(
     `Copied ${names.from} to ${names.to}.`,
     `  ${top.digest}   ${sentText(sent, plan.image.blobs.length - plan.missing.length)}`,
+    ...alongLines(more),
   );
 }
+
+const attachedLines = (all: Attached[]): string[] =>
+  all.map((one, i) => `  ${(i === 0 ? 'Attached' : '').padEnd(12)}${visible(nameOfAttached(one))}`);
+
+/** Tells what went along: signatures, attestations; and what did not. */
+const alongLines = ({ attached, stay }: Pick<SentAlong, 'stay'> & { attached: string[] }): string[] => [
+  ...(attached.length > 0 ? [`  Along with it: ${attached.map(visible).join(', ')}`] : []),
+  ...stay.map((tag) => `  ${tag} is another one there, and stays.`),
+];
 
 interface Names {
   from: string;

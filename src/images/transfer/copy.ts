@@ -1,17 +1,11 @@
 // Copies an image from a repository to another, of the same registry or of another one: as a stream, without a file in between.
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
-import type { Session } from '../../registry/session.ts';
 import { uploadBlob } from '../../registry/uploads.ts';
 import { inLanes } from '../lanes.ts';
+import { type Attached, type Descriptor, listFor, nameOfAttached } from './attached.ts';
 import { missingBlobs, pushManifests, pushTag } from './push.ts';
 import { reading, writing } from './trouble.ts';
-import { type Document, documentIn, sizeOf, type WholeImage, wholeImage } from './whole.ts';
-
-/** A repository of a registry: the source or the target of a copy. */
-export interface Place {
-  session: Session;
-  repository: string;
-}
+import { type Document, documentIn, type Place, sizeOf, type WholeImage, wholeImage } from './whole.ts';
 
 export interface CopyPlan {
   source: Place;
@@ -68,31 +62,75 @@ export async function carryOutCopy(
   const all = sizeOf(missing);
   let done = 0;
   await writing(session, repository, async () => {
-    await inLanes(missing, session.signal, async (blob, signal) => {
-      const bytes = (from: number) =>
-        readThrough(source, blobBytes(source.session, source.repository, blob, { from, signal }));
-      const how = await uploadBlob(
-        session,
-        repository,
-        blob,
-        { bytes },
-        {
-          mountFrom: mounts && repository !== source.repository ? source.repository : undefined,
-          signal,
-          told: (count) => {
-            done += count;
-            told(done, all);
-          },
-        },
-      );
-      if (how === 'mounted') sent.mounted++;
-      else {
-        sent.blobs++;
-        sent.bytes += blob.size;
-      }
+    await sendBlobs({ source, target, mounts }, missing, sent, (count) => {
+      done += count;
+      told(done, all);
     });
     await pushManifests(session, repository, image);
     await pushTag(session, repository, tag, image.top);
+  });
+  return sent;
+}
+
+type Way = Pick<CopyPlan, 'source' | 'mounts'> & { target: Place };
+
+/** Sends blobs, and counts them. @param told of bytes that were sent; of fewer than none if they must be sent again */
+async function sendBlobs(
+  { source, target: { session, repository }, mounts }: Way,
+  blobs: Blob[],
+  sent: Sent,
+  told?: (count: number) => void,
+): Promise<void> {
+  await inLanes(blobs, session.signal, async (blob, signal) => {
+    const bytes = (from: number) =>
+      readThrough(source, blobBytes(source.session, source.repository, blob, { from, signal }));
+    const mountFrom = mounts && repository !== source.repository ? source.repository : undefined;
+    const how = await uploadBlob(session, repository, blob, { bytes }, { mountFrom, signal, told });
+    if (how === 'mounted') sent.mounted++;
+    else {
+      sent.blobs++;
+      sent.bytes += blob.size;
+    }
+  });
+}
+
+/** What came of what is attached to an image. */
+export interface SentAlong extends Sent {
+  /** What the target has now and did not have. */
+  names: string[];
+  /** Tags that stand for something else in the target, and stay as they are. */
+  stay: string[];
+}
+
+/** Copies what is attached to an image that is there: first the things, then what they are found by. @throws CliError */
+export async function copyAttached(
+  { source, target, mounts }: Way,
+  attached: Attached[],
+): Promise<SentAlong> {
+  const sent: SentAlong = { blobs: 0, bytes: 0, mounted: 0, names: [], stay: [] };
+  const { session, repository } = target;
+  const lists = new Map<string, Descriptor[]>();
+  await writing(session, repository, async () => {
+    for (const one of attached) {
+      const { image, by, to } = one;
+      const reference = 'tag' in by ? by.tag : by.descriptor.digest;
+      const there = await documentIn(session, repository, reference);
+      if ('descriptor' in by) lists.set(to, [...(lists.get(to) ?? []), by.descriptor]);
+      if (there?.digest === image.top.digest) continue;
+      if (there) {
+        sent.stay.push(reference);
+        continue;
+      }
+      const missing = await missingBlobs(session, repository, image.blobs);
+      await sendBlobs({ source, target, mounts }, missing, sent);
+      await pushManifests(session, repository, image);
+      if ('tag' in by) await pushTag(session, repository, by.tag, image.top);
+      sent.names.push(nameOfAttached(one));
+    }
+    for (const [to, descriptors] of lists) {
+      const list = await listFor(target, to, descriptors);
+      if (list) await pushTag(session, repository, list.tag, list.top);
+    }
   });
   return sent;
 }

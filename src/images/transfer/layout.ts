@@ -5,8 +5,8 @@ import { CliError } from '../../errors.ts';
 import { type Entry, packTar } from '../../host/tar.ts';
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
 import type { Manifest } from '../manifest.ts';
-import type { Place } from './copy.ts';
 import { reading } from './trouble.ts';
+import type { Place } from './whole.ts';
 import { type Document, sizeOf, type WholeImage } from './whole.ts';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';

@@ -7,6 +7,12 @@ import type { Session } from '../../registry/session.ts';
 import { inLanes } from '../lanes.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
 
+/** A repository of a registry: the source or the target of a copy. */
+export interface Place {
+  session: Session;
+  repository: string;
+}
+
 /** A manifest, with its bytes. */
 export interface Document extends RawManifest {
   manifest: Manifest;

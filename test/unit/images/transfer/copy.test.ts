@@ -1,8 +1,8 @@
 // Images across: digests, what is sent and what is not, connections that break, registries that send clients elsewhere.
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { carryOutCopy, type Place, planCopy } from '../../../../src/images/transfer/copy.ts';
-import { documentIn } from '../../../../src/images/transfer/whole.ts';
+import { carryOutCopy, planCopy } from '../../../../src/images/transfer/copy.ts';
+import { documentIn, type Place } from '../../../../src/images/transfer/whole.ts';
 import { digest } from '../../../../src/registry/api.ts';
 import { blobBytes, hasBlob } from '../../../../src/registry/blobs.ts';
 import { ask, type Endpoint, redirection } from '../../../../src/registry/http.ts';

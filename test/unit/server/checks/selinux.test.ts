@@ -20,6 +20,7 @@ const SITE = { chain: 'LEAF\n', key: 'KEY\n', roots: ['ROOT\n'], publicCa: false
 const MATERIAL = {
   httpSecret: '0'.repeat(64),
   logins: [{ name: 'admin', hash: '$2b$05$admin' }],
+  guests: [],
   generated: new Map(),
   known: new Map(),
   site: SITE,
