@@ -13,8 +13,10 @@ export interface Container {
   running: boolean;
   /** It has ended, and its engine starts it again and again. */
   restarting: boolean;
-  /** How often its engine has started it again. */
+  /** How often its engine has started it again, since a user did. */
   restarts: number;
+  /** When it was started last; milliseconds since 1970. */
+  started: number;
   image: string;
   imageId: string;
   /** The directory of the set-up that it belongs to; '' if no set-up made it. */
@@ -122,6 +124,7 @@ export async function inspect(
     running: c.State.Running === true && c.State.Restarting !== true,
     restarting: c.State.Restarting === true,
     restarts: Number(c.RestartCount ?? 0),
+    started: Date.parse(c.State.StartedAt ?? '') || 0,
     image: c.Config.Image,
     imageId: c.Image,
     owner: labels[OWNER_LABEL] ?? '',

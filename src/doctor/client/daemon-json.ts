@@ -7,6 +7,7 @@ import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { asked, type Dockerd, dockerds, trouble } from '../found.ts';
 import { KEYS } from './daemon-keys.ts';
+import { isWithin } from './networks.ts';
 
 /** What a file says; undefined if there is none, or if it cannot be read as JSON. */
 export const contentOf = (
@@ -45,23 +46,40 @@ function rightMember(key: string, value: unknown): string {
   return `"${key}": ${text.length > 200 ? '…' : text}`;
 }
 
+/**
+ * Names of flags whose keys are other words: dockerd takes such a key for a known one, and ignores it. (Seen with 26.1 and 28.5; moby
+ * daemon/config/config.go, findConfigurationConflicts)
+ */
+const OF_FLAGS: Record<string, string> = {
+  'insecure-registry': 'insecure-registries',
+  'registry-mirror': 'registry-mirrors',
+  'add-runtime': 'runtimes',
+  'authorization-plugin': 'authorization-plugins',
+  'default-address-pool': 'default-address-pools',
+  'default-ulimit': 'default-ulimits',
+  'dns-opt': 'dns-opts',
+  'exec-opt': 'exec-opts',
+  host: 'hosts',
+  label: 'labels',
+  'log-opt': 'log-opts',
+  'storage-opt': 'storage-opts',
+};
+
 function misspelt(dockerd: Dockerd, value: Record<string, unknown>): Trouble[] {
   const { config } = dockerd.daemon;
   return Object.entries(value).flatMap(([key, content]) => {
-    const right = meant(key);
+    const ignored = OF_FLAGS[key];
+    const right = ignored ?? meant(key);
     if (!right) return [];
+    const what = ignored ? 'dockerd ignores without a word' : `dockerd does not know: ${later(dockerd)}`;
     return [
-      trouble(
-        'daemon-json-misspelt',
-        `${config} has the key "${shown(key)}", which dockerd does not know: ${later(dockerd)}.`,
-        {
-          severity: severityOf(dockerd),
-          mend: [
-            `Write instead:   ${rightMember(right, content)}`,
-            `Then:            dockerd --validate --config-file ${config} && systemctl ${dockerd.info ? 'reload' : 'restart'} docker`,
-          ],
-        },
-      ),
+      trouble('daemon-json-misspelt', `${config} has the key "${shown(key)}", which ${what}.`, {
+        severity: ignored ? 'broken' : severityOf(dockerd),
+        mend: [
+          `Write instead:   ${rightMember(right, content)}`,
+          `Then:            dockerd --validate --config-file ${config} && systemctl ${dockerd.info ? 'reload' : 'restart'} docker`,
+        ],
+      }),
     ];
   });
 }
@@ -100,7 +118,10 @@ async function judged(input: CheckInput, dockerd: Dockerd): Promise<Trouble[]> {
   const lists = wrongLists(dockerd, value);
   if (lists.length > 0 || app || !(await host.stat(config))) return lists;
   const judgement = await judgementOf(host, config);
-  if (judgement === 'takes it') return notRead(dockerd, value);
+  if (judgement === 'takes it') {
+    const ignored = Object.fromEntries(Object.entries(value).filter(([key]) => OF_FLAGS[key]));
+    return [...misspelt(dockerd, ignored), ...notRead(dockerd, value)];
+  }
   // A newer dockerd knows more keys than this program.
   const known = misspelt(dockerd, value);
   if (known.length > 0) return known;
@@ -121,9 +142,16 @@ function notRead({ daemon, info }: Dockerd, value: Record<string, unknown>): Tro
   const bare = (entry: string) => entry.replace(/^https?:\/\//, '').toLowerCase();
   const plain = (entry: string) => entry.replace(/\/$/, '');
   const insecure = info.insecure.map(bare);
+  // dockerd shows a network by its first address.
+  const isRead = (entry: string) =>
+    insecure.includes(entry) ||
+    insecure.some((other) => {
+      const [range = '', bits] = entry.split('/');
+      return bits !== undefined && bits === other.split('/')[1] && isWithin(range, other);
+    });
   const mirrors = info.mirrors.map(plain);
   const missing = [
-    ...list('insecure-registries').filter((entry) => !insecure.includes(bare(entry)) && !entry.includes('/')),
+    ...list('insecure-registries').filter((entry) => !isRead(bare(entry))),
     ...list('registry-mirrors').filter((entry) => !mirrors.includes(plain(entry))),
   ];
   if (missing.length === 0) return [];

@@ -9,7 +9,7 @@ import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { type Dockerd, dockerds, trouble } from '../found.ts';
 import { contentOf } from './daemon-json.ts';
-import { insecureEntry, isWithin } from './insecure.ts';
+import { insecureEntry, isWithin } from './networks.ts';
 
 const stringsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];

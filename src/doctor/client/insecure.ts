@@ -1,38 +1,12 @@
 // Tells which programs of this machine go without TLS for a registry, or take any certificate of it.
-import { BlockList, isIP } from 'node:net';
 import { join } from 'node:path';
 import { BASE } from '../../client/targets/containerd.ts';
+import { isLoopback } from '../../host/firewall/firewall.ts';
 import { bare } from '../../host/names.ts';
 import type { Asked, CheckInput } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
 import { asked, dockerds, has } from '../found.ts';
-
-/** Tells whether an address is in a network: `10.0.0.0/8`. */
-export function isWithin(address: string, network: string): boolean {
-  const [, range = '', bits] = /^(.*)\/(\d+)$/.exec(network) ?? [];
-  const family = isIP(address);
-  if (bits === undefined || !family || isIP(range) !== family) return false;
-  const kind = family === 6 ? 'ipv6' : 'ipv4';
-  const list = new BlockList();
-  try {
-    list.addSubnet(range, Number(bits), kind);
-  } catch {
-    return false;
-  }
-  return list.check(address, kind);
-}
-
-/**
- * Returns the entry by which dockerd takes any certificate of a registry, or none: the registry itself, or a network with its address.
- * (docs.docker.com/reference/cli/dockerd, "Insecure registries")
- * @param name as in an image's name @param ip undefined if the name leads nowhere
- */
-export function insecureEntry(entries: string[], name: string, ip: string | undefined): string | undefined {
-  return entries.find((entry) => {
-    const plain = entry.replace(/^https?:\/\//, '');
-    return plain === name || (ip !== undefined && isWithin(ip, plain));
-  });
-}
+import { insecureEntry } from './networks.ts';
 
 /** What podman reads of registries.conf about a registry; undefined if it says nothing. (podman-info(1)) */
 export const podmanRegistries = (
@@ -71,16 +45,17 @@ export async function waysTo(input: CheckInput, registry: Asked): Promise<Way[]>
     const entry = insecureEntry(info.insecure, address, ip);
     return [{ program: 'Docker', insecure: entry !== undefined, by: entry ?? daemon.config }];
   });
-  const { registries } = await podmanRegistries(input);
-  const podman: Way[] = (await has(input, 'podman'))
-    ? [{ program: 'podman', insecure: registries[address]?.Insecure === true, by: address }]
-    : [];
+  const { registries, refusal } = await podmanRegistries(input);
+  const podman: Way[] =
+    (await has(input, 'podman')) && refusal === undefined
+      ? [{ program: 'podman', insecure: registries[address]?.Insecure === true, by: address }]
+      : [];
   const toml = (await host.read(join(BASE, address, 'hosts.toml')).catch(() => undefined))?.toString();
   const loose = /skip_verify\s*=\s*true|"http:\/\//.test(toml ?? '');
   const containerd: Way[] = toml
     ? [{ program: 'containerd', insecure: loose, by: join(BASE, address, 'hosts.toml') }]
     : [];
   // A loopback address needs no entry.
-  if (/^(127\.|::1$)/.test(ip ?? bare(at.host))) return [];
+  if (isLoopback(ip ?? bare(at.host))) return [];
   return [...docker, ...podman, ...containerd];
 }

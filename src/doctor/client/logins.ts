@@ -1,5 +1,6 @@
 // Checks the logins that are kept here: that their files can be read, that their helpers are there, and that the registry takes them.
 
+import { isLoopback } from '../../host/firewall/firewall.ts';
 import { trustedFor } from '../../images/remote.ts';
 import { placesOf } from '../../images/stored-login.ts';
 import type { Credentials, Endpoint } from '../../registry/http.ts';
@@ -84,7 +85,8 @@ async function endpointFor(input: CheckInput, registry: Asked): Promise<Endpoint
     const ca = isOwn(input, registry) ? registry.at.ca : await trustedFor(host, env, registry.address);
     return { ...at, tls: true, ca };
   }
-  const plain = (await waysTo(input, registry)).some(({ insecure }) => insecure);
+  // What goes to this machine alone nobody reads on the way.
+  const plain = isLoopback(ip ?? '') || (await waysTo(input, registry)).some(({ insecure }) => insecure);
   return speaks === 'http' && plain ? { ...at, tls: false } : undefined;
 }
 

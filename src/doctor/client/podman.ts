@@ -23,10 +23,16 @@ async function judged(input: CheckInput, path: string): Promise<Trouble[]> {
   const text = (await input.context.host.read(path).catch(() => undefined))?.toString() ?? '';
   const found: Trouble[] = [];
   if (isFirst(text)) {
-    const blocks = insecureOf(text).map((entry) => `  [[registry]] location = "${entry}", insecure = true`);
-    const why = isSecond(text) ? 'mixes both formats' : 'is in a format that podman gave up';
+    const blocks = insecureOf(text).flatMap((entry) => [
+      '  [[registry]]',
+      `  location = "${entry}"`,
+      '  insecure = true',
+    ]);
+    const why = isSecond(text)
+      ? 'mixes both formats, so podman reads nothing'
+      : 'is in the old format: with one [[registry]] more in it, podman reads nothing';
     found.push(
-      trouble('registries-conf-format', `${path} ${why}: [registries.…] is of the old one.`, {
+      trouble('registries-conf-format', `${path} ${why} (the tables [registries.…] are of the old one).`, {
         severity: isSecond(text) ? 'broken' : 'risk',
         mend: ['Remove the tables [registries.…], and write each entry as its own:', ...blocks],
       }),

@@ -42,6 +42,9 @@ export const BROKEN = 'BROKEN';
 /** What comes is no HTTP. */
 export const NO_HTTP = 'NO_HTTP';
 
+/** Codes of a connection that may never have been open. */
+const NOT_OPEN = /^E(CONNREFUSED|TIMEDOUT|HOST|NET|ACCES|ADDR)/;
+
 /** Returns what this machine sees of a registry. */
 export const wireOf = (input: CheckInput, registry: Asked): Promise<Wire> =>
   asked(input, `wire ${registry.at.host}:${registry.at.port}`, () => look(input, registry));
@@ -59,15 +62,16 @@ async function look({ context: { host } }: CheckInput, { at }: Asked): Promise<W
       return { ...nothing, ip: undefined, failed: codeOf(found.error) || 'ENOTFOUND' };
     ip = found;
   }
-  const fault = await connectionFault(ip, at.port);
-  if (fault) return { ...nothing, ip, failed: fault };
   const base = { host: at.host, port: at.port, connectTo: ip };
   const chain = await servedChain({ ...base, tls: true }, SHAKES_WITHIN).catch((error: unknown) => ({
     error,
   }));
   const plain = 'error' in chain;
   if (plain && !isNoTls(chain.error)) {
-    const failed = codeOf(chain.error) === 'ETIMEDOUT' ? SILENT : BROKEN;
+    const code = codeOf(chain.error);
+    // Of a connection that was open already, the error does not tell that it was.
+    const fault = NOT_OPEN.test(code) ? await connectionFault(ip, at.port) : undefined;
+    const failed = fault ?? (code === 'ETIMEDOUT' ? SILENT : BROKEN);
     return { ...nothing, ip, failed, words: wordsOf(chain.error) };
   }
   const seen = { ip, speaks: plain ? ('http' as const) : ('tls' as const), chain: plain ? [] : chain };

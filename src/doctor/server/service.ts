@@ -14,8 +14,17 @@ import type { Check, CheckInput, Trouble } from '../check.ts';
 import { trouble } from '../found.ts';
 import { runAgain } from './again.ts';
 
-const lastWords = async (host: Host, settings: Settings, name: string) =>
-  (await lastLines(host, settings, { name, lines: 5 }).catch(() => [])).at(-1);
+/** Lines that are logged for a reason. */
+const TELLING = /level=(?:error|fatal|panic)|^panic:|^fatal|error:|no space left|permission denied/i;
+
+/** Returns the line that tells most of what a service wrote at its end. */
+async function lastWords(host: Host, settings: Settings, name: string): Promise<string | undefined> {
+  const lines = await lastLines(host, settings, { name, lines: 40 }).catch((): string[] => []);
+  return lines.findLast((line) => TELLING.test(line)) ?? lines.at(-1);
+}
+
+/** A container that its engine started later than this many milliseconds ago may be about to end again. */
+const LASTS = 5_000;
 
 /** Tells how a container ended. */
 const ending = ({ exitCode, error }: Container) => `code ${exitCode}${error ? `, ${error}` : ''}`;
@@ -26,7 +35,8 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
   const { settings } = server;
   if (settings.engine === 'native') return [];
   const there = await inspect(host, name, settings.engine);
-  if (there?.running) return [];
+  const endsAgain = there?.restarting || (there && there.restarts > 0 && Date.now() - there.started < LASTS);
+  if (there?.running && !endsAgain) return [];
   const mend = [commandLine('--yes'), `Its log:   ${await logCommand(host, { ...settings, name })}`];
   if (!there)
     return [
@@ -36,7 +46,7 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
       }),
     ];
   const evidence = await lastWords(host, settings, name);
-  if (there.restarting)
+  if (endsAgain)
     return [
       trouble(
         'container-restarting',

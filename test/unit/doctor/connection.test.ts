@@ -27,6 +27,9 @@ const own =
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
 
+/** It has no other: nothing can be asked as a machine elsewhere is. */
+const alone = own === '127.0.0.1';
+
 const answer: Parameters<typeof plain>[1] = (_, reply) =>
   void reply.setHeader('docker-distribution-api-version', 'registry/2.0').end('{}');
 
@@ -136,7 +139,7 @@ test('a wrong clock is named in place of the certificate, and says by how much',
   expect((await look(good))?.cause).toContain('90 days ahead of');
 });
 
-test('plain HTTP that Docker asks for TLS, and TLS that it does not verify', async () => {
+test.skipIf(alone)('plain HTTP that Docker asks for TLS, and TLS that it does not verify', async () => {
   const http = await everywhere(plain(answer));
   const tls = await everywhere(secure({ key, cert: selfSigned([own]) }, answer));
   const look = (insecure: string[], port: number) => {
@@ -151,7 +154,7 @@ test('plain HTTP that Docker asks for TLS, and TLS that it does not verify', asy
   expect(await look([`${own}/8`], tls)).toEqual(['tls-but-insecure']);
 });
 
-test('an authority that Docker does not know, and one that it does', async () => {
+test.skipIf(alone)('an authority that Docker does not know, and one that it does', async () => {
   const cert = selfSigned([own]);
   const registry = asked(own, await everywhere(secure({ key, cert }, answer)));
   const machine = testMachine();
@@ -174,7 +177,7 @@ test('an authority that Docker does not know, and one that it does', async () =>
   expect(await look()).toEqual([]);
 });
 
-test('proxies that catch the registry, without their passwords', async () => {
+test.skipIf(alone)('proxies that catch the registry, without their passwords', async () => {
   const port = await everywhere(plain(answer));
   const machine = testMachine();
   withDocker(machine, { proxy: 'http://ann:secret@proxy.corp:3128' });
@@ -243,3 +246,23 @@ test('a line of the hosts file that leads to a machine that is no registry', asy
   );
   expect(found).toMatchObject([{ code: 'dns-elsewhere', mend: [expect.stringContaining('sed -i 2d')] }]);
 });
+
+test.skipIf(alone)(
+  'the name of a server that leads to another machine, and one that a machine in front hands on',
+  async () => {
+    const page = await everywhere(plain((_, reply) => void reply.end('<html>')));
+    const front = await everywhere(plain(answer));
+    const look = (port: number) => {
+      const machine = testMachine();
+      // As if the address were that of another machine.
+      machine.host = { ...machine.host, machine: { ...machine.host.machine, addresses: [] } };
+      machine.says['getent ahosts reg.example'] = { stdout: `${own} STREAM reg.example\n` };
+      const settings = { host: 'reg.example', port, dir: '/opt/registry', tls: 'insecure' };
+      const registry = asked('reg.example', port, '127.0.0.1');
+      const server = { settings, certificates: {} };
+      return codes(doctorInput(machine.host, { registries: [registry], server }), leads);
+    };
+    expect(await look(page)).toEqual(['dns-elsewhere']);
+    expect(await look(front)).toEqual([]);
+  },
+);

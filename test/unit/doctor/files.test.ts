@@ -66,6 +66,17 @@ test.each([
   expect(found[0]?.mend[0]).toContain(line);
 });
 
+test('a key that is the name of a flag is accepted and ignored: it is named all the same', async () => {
+  const machine = testMachine();
+  withDocker(machine);
+  // As 26.1 and 28.5 do.
+  machine.says['dockerd --validate'] = { stdout: 'configuration OK' };
+  machine.put(CONFIG, '{"registry-mirror": ["https://m.example"]}');
+  expect(await daemonJson.look(doctorInput(machine.host))).toMatchObject([
+    { code: 'daemon-json-misspelt', severity: 'broken' },
+  ]);
+});
+
 test('a key that a newer dockerd accepts is not misspelt', async () => {
   const machine = testMachine();
   withDocker(machine);
@@ -89,6 +100,11 @@ test('a list that is none, and a change that Docker has not read', async () => {
   expect(await ofJson('{"insecure-registries": ["10.0.3.17:5000"]}')).toEqual(['daemon-json-not-read']);
   expect(await ofJson('{"registry-mirrors": ["https://m.example"]}')).toEqual(['daemon-json-not-read']);
   expect(await ofJson('{"insecure-registries": ["10.0.3.17:5000"]}', 'stopped')).toEqual([]);
+  // It is the same network.
+  expect(await ofJson('{"insecure-registries": ["10.0.3.17/24"]}', { insecure: ['10.0.3.0/24'] })).toEqual(
+    [],
+  );
+  expect(await ofJson('{"insecure-registries": ["10.0.3.17/24"]}')).toEqual(['daemon-json-not-read']);
 });
 
 test('entries without a port, with a scheme, and whole networks', async () => {
