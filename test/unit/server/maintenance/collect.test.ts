@@ -80,6 +80,7 @@ test('a repository goes with everything, and one that was pushed to meanwhile st
 
 test('what is freed was there and is gone; everything is looked through once while nobody can push', async () => {
   const made = registry();
+  made.push('kept');
   const found = await findGarbage(made.request, made.host);
   expect([sizeOf(found), isNothing(found)]).toEqual([1_000, false]);
   made.runs.length = 0;
