@@ -96,7 +96,7 @@ describe.skipIf(noRegistry)('with a real registry', () => {
     const { code, stderr } = await second.result;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('Waiting for "registry-setup --yes');
-    expect(stderr).toContain(`(pid ${killed.pid}) …`);
+    expect(stderr).toContain(`(pid ${killed.pid}), since 20`);
     expect(stderr).toMatch(
       /The run "registry-setup --yes .*" of 20\S+ was interrupted\. Undoing what it had done/,
     );
