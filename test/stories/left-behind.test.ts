@@ -409,6 +409,7 @@ describe('a disk without room', () => {
     const host = machine();
     await runCommand(host, SETUP);
     await host.remove(RESERVE);
+    await host.removeTree(`${DIR}/program`);
     const before = host.snapshot();
     full(host, async () => false);
     await expect(runCommand(host, 'uninstall --yes')).rejects.toMatchObject({

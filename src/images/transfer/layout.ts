@@ -6,8 +6,7 @@ import { type Entry, packTar } from '../../host/tar.ts';
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
 import type { Manifest } from '../manifest.ts';
 import { reading } from './trouble.ts';
-import type { Place } from './whole.ts';
-import { type Document, sizeOf, type WholeImage } from './whole.ts';
+import { type Document, type Place, sizeOf, type WholeImage } from './whole.ts';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
