@@ -80,7 +80,8 @@ const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
 /** What may be another one on another machine. */
 const moved: Command[] = [...server, 'restore'];
-const reached: Command[] = [...joint, 'image', 'doctor'];
+const reached: Command[] = [...joint, 'image'];
+const asked: Command[] = [...reached, 'doctor', 'restore'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
@@ -132,7 +133,7 @@ const choice = <M extends More = object>(
 };
 
 export const FLAGS = {
-  host: text('NAME|IP', 'the address that clients will use ({default})', [...reached, 'restore'], {
+  host: text('NAME|IP', 'the address that clients will use ({default})', asked, {
     ...setting('host', {
       default: (_, { host }) => host ?? '',
       defaultWords: "this machine's first address",
@@ -141,7 +142,7 @@ export const FLAGS = {
     }),
     ...elsewhere('a registry on another machine; without it, the one of this machine'),
   }),
-  port: number('PORT', 'the port that clients will use ({default})', [...reached, 'restore'], {
+  port: number('PORT', 'the port that clients will use ({default})', asked, {
     ...setting('port', { default: 5000, check: checkPort }),
     ...elsewhere('its port (5000)'),
   }),

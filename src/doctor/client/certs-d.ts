@@ -116,9 +116,9 @@ async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promi
 async function wrongName(input: CheckInput, base: string, name: string): Promise<Trouble[]> {
   const { host } = input.context;
   const path = join(base, name);
-  const wrong = (why: string, to: string | undefined, from = path) =>
-    trouble('certs-name', `No program reads ${from}: ${why}.`, {
-      mend: to === undefined ? [] : [move(from, join(base, to))],
+  const wrong = (why: string, to: string | undefined) =>
+    trouble('certs-name', `No program reads ${path}: ${why}.`, {
+      mend: to === undefined ? [] : [move(path, join(base, to))],
     });
   if ((await host.stat(path))?.type !== 'dir') {
     if (!/\.(crt|pem|cert|cer|key)$/.test(name)) return [];
@@ -130,8 +130,11 @@ async function wrongName(input: CheckInput, base: string, name: string): Promise
     ];
   }
   if (/^https?:$/.test(name)) {
-    const [inner] = await host.list(path);
-    return [wrong('the name of a directory has no scheme', inner, inner ? join(path, inner) : path)];
+    const [inner = ''] = await host.list(path);
+    const there = inner !== '' && (await host.stat(join(base, inner))) !== undefined;
+    const cause = `No program reads ${join(path, inner)}: the name of a directory has no scheme.`;
+    const mend = [there ? shellLine('rm', ['-r', path]) : move(join(path, inner), join(base, inner))];
+    return [trouble('certs-name', cause, { severity: there ? 'risk' : 'broken', mend })];
   }
   if (/^https?_|^https?-/.test(name)) return [wrong('the name of a directory has no scheme', undefined)];
   const [, plain = name] = /^(.*?)(?::\d+)?$/.exec(name) ?? [];

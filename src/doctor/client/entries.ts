@@ -7,6 +7,7 @@ import { bare } from '../../host/names.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
+import { wireOf } from '../connection/wire.ts';
 import { type Dockerd, dockerds, trouble } from '../found.ts';
 import { contentOf } from './daemon-json.ts';
 import { insecureEntry, isWithin } from './networks.ts';
@@ -20,7 +21,13 @@ const WIDE = 16;
 /** Always there, and of this machine alone. */
 const isOwnNetwork = (entry: string) => isWithin('127.0.0.1', entry) && !isWithin('10.0.0.1', entry);
 
-function aboutInsecure(input: CheckInput, { daemon: { config } }: Dockerd, entries: string[]): Trouble[] {
+/** @param tls the registries that speak TLS */
+function aboutInsecure(
+  input: CheckInput,
+  { daemon: { config } }: Dockerd,
+  entries: string[],
+  tls: Set<string>,
+): Trouble[] {
   const list = (entry: string) => `"insecure-registries" of ${config} has "${shown(entry)}"`;
   return entries.flatMap((entry) => {
     const plain = entry.replace(/^https?:\/\//, '');
@@ -55,12 +62,18 @@ function aboutInsecure(input: CheckInput, { daemon: { config } }: Dockerd, entri
       ({ at }) => bare(at.host) === bare(entry) && at.port !== 443 && at.port !== 80,
     );
     if (!known || entries.includes(known.address)) return [];
+    // Over TLS no entry is needed: a CA is.
+    const isTls = tls.has(known.address);
     return [
       trouble(
         'insecure-without-port',
         `${list(entry)} without the port: for ${known.address} it counts for nothing.`,
         {
-          mend: [`Write instead:   "${known.address}"`, 'Then:            systemctl reload docker'],
+          severity: isTls ? 'risk' : 'broken',
+          mend: [
+            isTls ? 'Remove it: this registry speaks TLS' : `Write instead:   "${known.address}"`,
+            'Then:            systemctl reload docker',
+          ],
         },
       ),
     ];
@@ -126,8 +139,13 @@ async function hidden(input: CheckInput, { daemon, info }: Dockerd, entries: str
 async function judged(input: CheckInput, dockerd: Dockerd): Promise<Trouble[]> {
   const value = (await contentOf(input, dockerd)) ?? {};
   const insecure = stringsOf(value['insecure-registries']);
+  const tls = await Promise.all(
+    input.registries.map(async (registry) =>
+      insecure.length > 0 && (await wireOf(input, registry)).speaks === 'tls' ? [registry.address] : [],
+    ),
+  );
   return [
-    ...aboutInsecure(input, dockerd, insecure),
+    ...aboutInsecure(input, dockerd, insecure, new Set(tls.flat())),
     ...aboutMirrors(dockerd, stringsOf(value['registry-mirrors'])),
     ...(await hidden(input, dockerd, insecure)),
   ];

@@ -31,7 +31,7 @@ const SHOWN = 300;
 /** Returns a line of others without passwords and tokens. */
 const withoutSecrets = (line: string): string =>
   line
-    .replace(/\b(Basic|Bearer)\s{1,4}[\w+/=.~-]{4,}/gi, '$1 …')
+    .replace(/\b(Basic|Bearer)\s{1,4}[\w+/=.~-]{12,}/gi, '$1 …')
     .replace(/:\/\/[^\s/@:]{1,200}:[^\s/@]{1,200}@/g, '://…@')
     .replace(/\b(password|passwd|secret|token|pwd)(["']?\s{0,2}[:=]\s{0,2}["']?)[^\s"',;&]{1,400}/gi, '$1$2…')
     .replace(/(-p|--password)([ =])\S{1,400}/g, '$1$2…');

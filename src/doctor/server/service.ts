@@ -15,7 +15,8 @@ import { trouble } from '../found.ts';
 import { runAgain } from './again.ts';
 
 /** Lines that are logged for a reason. */
-const TELLING = /level=(?:error|fatal|panic)|^panic:|^fatal|error:|no space left|permission denied/i;
+const TELLING =
+  /level=(?:error|fatal|panic)|^panic:|^fatal|^[EF]\d{4} (?!.*Exiting$)|error:|no space left|permission denied/i;
 
 /** Returns the line that tells most of what a service wrote at its end. */
 async function lastWords(host: Host, settings: Settings, name: string): Promise<string | undefined> {

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { describeCertificate } from '../../certificates/fields.ts';
 import { splitPem } from '../../certificates/split.ts';
+import { isRunning } from '../../engines/engine.ts';
 import { lockPath } from '../../reconcile/lock.ts';
+import { authName } from '../../server/auth/docker-auth.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import type { ServerStatus } from '../../server/status.ts';
 import { readYaml } from '../../templates.ts';
@@ -57,8 +59,11 @@ export const tokens: Check = {
   async look(input) {
     const { server } = input;
     if (server?.settings.auth !== 'token') return [];
+    const { settings } = server;
     const { takesTokens, answer } = await statusOf(input, server);
     if (takesTokens !== false || !answer.ok) return [];
+    // Of a docker_auth that does not run, another check says so.
+    if (!(await isRunning(input.context.host, settings, authName(settings)))) return [];
     return [
       trouble('tokens-refused', 'The registry does not take the tokens of docker_auth: nobody can log in.', {
         mend: [commandLine('--yes'), `If that changes nothing:   ${commandLine('rotate --token-key')}`],
