@@ -61,13 +61,18 @@ export function trustFiles(
   return [directory(dir, made), ...files];
 }
 
-/** Returns a warning for each client certificate (.cert) without its .key: it stops every connection to that registry. */
-export async function brokenPairs(host: Host, dir: string): Promise<string[]> {
+/** Returns each client certificate (.cert) without its .key: it stops every connection to that registry. */
+export async function lonelyCertificates(host: Host, dir: string): Promise<string[]> {
   const names = await host.list(dir);
   return names
     .filter((name) => name.endsWith('.cert') && !names.includes(name.replace(/cert$/, 'key')))
-    .map(
-      (name) =>
-        `${join(dir, name)} has no .key beside it: Docker refuses that registry until the file is removed.`,
-    );
+    .map((name) => join(dir, name));
 }
+
+/** Returns a warning for each of them. */
+export const brokenPairs = async (host: Host, dir: string): Promise<string[]> =>
+  (await lonelyCertificates(host, dir)).map(pairText);
+
+/** Returns the warning for a certificate of lonelyCertificates. */
+export const pairText = (path: string): string =>
+  `${path} has no .key beside it: Docker refuses that registry until the file is removed.`;

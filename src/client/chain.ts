@@ -65,9 +65,10 @@ function linked(socket: TLSSocket): Buffer[] {
 
 /**
  * Returns the chain that a server sends, its own certificate first. Asks once more if the connection breaks.
+ * @param limit milliseconds without an answer
  * @throws the socket's own error if the server does not speak TLS
  */
-export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
+export async function servedChain(at: Endpoint, limit = LIMIT): Promise<X509Certificate[]> {
   const host = bare(at.connectTo ?? at.host);
   const options = tlsOptions({ host: at.host, unverified: true });
   const once = (maxVersion: 'TLSv1.2' | 'TLSv1.3') =>
@@ -80,7 +81,7 @@ export async function servedChain(at: Endpoint): Promise<X509Certificate[]> {
         resolve(whole.length > 0 ? whole : linked(socket));
         socket.destroy();
       });
-      socket.setTimeout(LIMIT, () =>
+      socket.setTimeout(limit, () =>
         socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
       );
       socket.on('error', reject);

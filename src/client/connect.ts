@@ -60,8 +60,18 @@ const causes: Record<string, (at: string, port: number) => { message: string; wh
     }),
   };
 
-/** Opens and closes a connection. @throws CliError that tells what stands in the way */
-export async function verifyReachable(ip: string, { name, port }: ClientRequest): Promise<void> {
+/** Codes of a socket that mean the same to a user. */
+const ALIKE: Record<string, string> = {
+  ENETUNREACH: 'EHOSTUNREACH',
+  EHOSTDOWN: 'EHOSTUNREACH',
+  EACCES: 'EHOSTUNREACH',
+};
+
+/**
+ * Opens and closes a connection.
+ * @returns why there is none, as the code of a socket: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, or another; undefined if there is one
+ */
+export async function connectionFault(ip: string, port: number): Promise<string | undefined> {
   const code = await new Promise<string | undefined>((resolve) => {
     const socket = connect({ host: ip, port, timeout: LIMIT });
     const end = (found: string | undefined) => {
@@ -72,15 +82,20 @@ export async function verifyReachable(ip: string, { name, port }: ClientRequest)
     socket.on('timeout', () => end('ETIMEDOUT'));
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'ETIMEDOUT'));
   });
-  if (code === undefined) return;
-  const alike: Record<string, string> = {
-    ENETUNREACH: 'EHOSTUNREACH',
-    EHOSTDOWN: 'EHOSTUNREACH',
-    EACCES: 'EHOSTUNREACH',
-  };
-  const cause = causes[alike[code] ?? code];
+  return code === undefined ? undefined : (ALIKE[code] ?? code);
+}
+
+/** Returns in the user's words why there is no connection. @param code of connectionFault */
+export function unreachable(code: string, ip: string, { name, port }: Pick<ClientRequest, 'name' | 'port'>) {
+  const cause = causes[code];
   const at = name.startsWith(ip) ? ip : `${name} (${ip})`;
-  if (!cause) throw new CliError(`There is no connection to ${at}: ${code}.`);
+  if (!cause) return new CliError(`There is no connection to ${at}: ${code}.`);
   const { message, ...rest } = cause(at, port);
-  throw new CliError(message, rest);
+  return new CliError(message, rest);
+}
+
+/** Opens and closes a connection. @throws CliError that tells what stands in the way */
+export async function verifyReachable(ip: string, request: ClientRequest): Promise<void> {
+  const code = await connectionFault(ip, request.port);
+  if (code !== undefined) throw unreachable(code, ip, request);
 }

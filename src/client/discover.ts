@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { CliError } from '../errors.ts';
 import { ask, type Endpoint, type Reply } from '../registry/http.ts';
+import { isNoTls } from '../registry/no-tls.ts';
 import { isBroken } from '../registry/once-more.ts';
 import { servedChain } from './chain.ts';
 import type { ClientRequest } from './options.ts';
@@ -19,15 +20,13 @@ export interface Found {
   ahead: number;
 }
 
-const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
-
 /** Returns the certificates; undefined if the server does not speak TLS. @throws CliError if the handshake fails otherwise */
 async function chainOf(at: Endpoint, request: ClientRequest): Promise<X509Certificate[] | undefined> {
   try {
     return await servedChain(at);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    if (NO_TLS.includes(code) || /wrong version number|packet length/i.test(message)) return undefined;
+    if (isNoTls(error)) return undefined;
     if (isBroken(error)) {
       // A user who says http:// expects no TLS.
       if (code !== 'ETIMEDOUT' && request.scheme === 'http') return undefined;

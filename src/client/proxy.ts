@@ -5,7 +5,7 @@ import type { ClientRequest } from './options.ts';
 /** Returns a warning if a daemon, or a command line, would ask a proxy for the registry. */
 export function proxyWarnings(
   proxy: { http: string; https: string; no: string },
-  { host, port }: ClientRequest,
+  { host, port }: Pick<ClientRequest, 'host' | 'port'>,
 ): string[] {
   const used = proxy.https || proxy.http;
   if (!used || leftOut(proxy.no, host, port)) return [];

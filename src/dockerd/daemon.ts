@@ -165,7 +165,17 @@ export async function reloadUntil(
 
 /** Asks dockerd (23 and later) whether it would start with this file. Returns its errors; undefined if none, or if it cannot tell. */
 export async function validate(host: Host, file: string): Promise<string | undefined> {
+  const said = await judgementOf(host, file);
+  return typeof said === 'string' ? undefined : said.refuses;
+}
+
+/** Does what `validate` does, and tells a dockerd that takes the file from one that cannot tell. */
+export async function judgementOf(
+  host: Host,
+  file: string,
+): Promise<'takes it' | 'cannot tell' | { refuses: string }> {
   const { code, stdout, stderr } = await host.run('dockerd', ['--validate', '--config-file', file]);
-  if (code === 0 || code === 127 || /unknown flag/.test(stderr)) return undefined;
-  return `${stdout}${stderr}`.trim();
+  if (code === 0) return 'takes it';
+  if (code === 127 || /unknown flag/.test(stderr)) return 'cannot tell';
+  return { refuses: `${stdout}${stderr}`.trim() };
 }

@@ -172,7 +172,11 @@ export async function findConflicts(
   directive: ListDirective,
   daemon: Daemon = {},
 ): Promise<Conflict[]> {
-  const flag = FLAGS[directive];
+  return findFlagLines(host, FLAGS[directive], daemon);
+}
+
+/** Does what findConflicts does, for any flag that takes a value: `--insecure-registry`. */
+export async function findFlagLines(host: Host, flag: string, daemon: Daemon = {}): Promise<Conflict[]> {
   const found: Conflict[] = [];
   const lines = (await unitLines(host, daemon)) ?? (await initLines(host));
   for (const { file, line, text, kind, active } of lines) {

@@ -6,7 +6,7 @@ import type { Endpoint } from '../registry/http.ts';
 import type { ServerRequest } from '../server/request.ts';
 
 /** `broken`: something does not work. `risk`: it works now, and breaks something else or later. */
-type Severity = 'broken' | 'risk';
+export type Severity = 'broken' | 'risk';
 
 /** The subjects, in the order in which they are shown. */
 export const SUBJECTS = ['connection', 'login', 'files', 'machine'] as const;
@@ -27,7 +27,7 @@ export interface Trouble {
   fix?: Fix;
 }
 
-interface Fix {
+export interface Fix {
   /** `removes "registry-mirror" from /etc/docker/daemon.json` */
   title: string;
   /** Mends it through the one mechanism (journal, way back). @throws CliError if it cannot; then nothing is changed */

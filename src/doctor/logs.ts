@@ -20,6 +20,8 @@ const EVERYDAY = [
   'parts-missing',
   'cut-off',
   'hub-name',
+  // dockerd tries TLS first, also with a registry that it may use without: the probe of the connection knows better.
+  'http-to-https',
 ];
 
 const troubleOf = ({ code, cause, mend, line, times }: Explained): Trouble => ({
@@ -51,7 +53,9 @@ const registryLog: Check = {
     if (!server) return [];
     const since = new Date(Date.now() - DAY);
     const lines = await lastLines(context.host, server.settings, { lines: LINES, since });
-    return explained(input, lines.filter(isSerious));
+    // What kept it from starting counts no more when it has started.
+    const last = lines.findLastIndex((line) => /msg="listening on /.test(line));
+    return explained(input, lines.slice(last + 1).filter(isSerious));
   },
 };
 

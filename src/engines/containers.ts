@@ -11,6 +11,12 @@ export interface Container {
   id: string;
   name: string;
   running: boolean;
+  /** It has ended, and its engine starts it again and again. */
+  restarting: boolean;
+  /** How often its engine has started it again, since a user did. */
+  restarts: number;
+  /** When it was started last; milliseconds since 1970. */
+  started: number;
   image: string;
   imageId: string;
   /** The directory of the set-up that it belongs to; '' if no set-up made it. */
@@ -108,6 +114,9 @@ export async function inspect(
     id: c.Id,
     name: String(c.Name).replace(/^\//, ''),
     running: c.State.Running === true && c.State.Restarting !== true,
+    restarting: c.State.Restarting === true,
+    restarts: Number(c.RestartCount ?? 0),
+    started: Date.parse(c.State.StartedAt ?? '') || 0,
     image: c.Config.Image,
     imageId: c.Image,
     owner: labels[OWNER_LABEL] ?? '',

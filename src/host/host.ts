@@ -148,6 +148,9 @@ export interface Host {
   removeTree(path: string): Promise<void>;
   /** Returns what is below a directory whose content is not trusted. */
   inside(root: string): Inside;
-  /** Returns free and total bytes of the file system that holds the path, or its nearest parent that exists. */
-  space(path: string): Promise<{ free: number; total: number }>;
+  /**
+   * Returns free and total bytes of the file system that holds the path, or its nearest parent that exists; and its files, where it has
+   * room for a fixed number of them.
+   */
+  space(path: string): Promise<{ free: number; total: number; files?: { free: number; total: number } }>;
 }

@@ -159,10 +159,11 @@ async function stat(path: string): Promise<Stat | undefined> {
   }
 }
 
-async function space(path: string): Promise<{ free: number; total: number }> {
+async function space(path: string): ReturnType<Host['space']> {
   try {
     const s = await fs.statfs(path);
-    return { free: s.bavail * s.bsize, total: s.blocks * s.bsize };
+    const files = s.files > 0 ? { files: { free: s.ffree, total: s.files } } : {};
+    return { free: s.bavail * s.bsize, total: s.blocks * s.bsize, ...files };
   } catch (error) {
     if (isMissing(error) && path !== dirname(path)) return space(dirname(path));
     throw fileError(error, 'look at', path);

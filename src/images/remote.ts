@@ -6,6 +6,7 @@ import { parseDaemonJson } from '../dockerd/daemon-json.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { ask, type Credentials, type Endpoint, STRANGER, TOO_LONG } from '../registry/http.ts';
+import { isNoTls } from '../registry/no-tls.ts';
 import { OTHER_NAME } from '../registry/server-identity.ts';
 import { openSession, type Session } from '../registry/session.ts';
 import { type Address, nameOf } from '../settings/address.ts';
@@ -26,7 +27,11 @@ export interface Remote extends Address {
 }
 
 /** Returns the CAs that this machine has for a registry, PEM; undefined if it has none of its own. */
-async function trustedFor(host: Host, env: NodeJS.ProcessEnv, name: string): Promise<string[] | undefined> {
+export async function trustedFor(
+  host: Host,
+  env: NodeJS.ProcessEnv,
+  name: string,
+): Promise<string[] | undefined> {
   const home = env.HOME || '/root';
   const bases = [
     '/etc/docker',
@@ -69,9 +74,6 @@ export async function endpointHere(host: Host, env: NodeJS.ProcessEnv, at: Addre
   return { tls: true, host: at.host, port: at.port, ...(ca && { ca }) };
 }
 
-/** What a client of TLS gets from a server that does not speak it. */
-const NO_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'];
-
 /**
  * Opens a registry. Sends a password only over TLS, or where plain HTTP was asked for or is what Docker uses here.
  * @throws CliError if it does not answer, is not trusted, is no registry, or wants a login
@@ -94,7 +96,7 @@ export async function openRemote(
     failure = error;
     return undefined;
   });
-  if (!reply && NO_TLS.includes(codeOf(failure))) {
+  if (!reply && isNoTls(failure)) {
     if (remote.scheme === 'https' || !(await isInsecure(host, remote))) throw withoutTls(remote, name);
     at = plain;
     reply = await reach(at).catch((error) => {

@@ -6,7 +6,7 @@ import { helperOf, keyIn, plainLogin, readAuthFile } from '../resources/login.ts
 import { Secret } from '../secret.ts';
 
 /** Returns the files of logins, the first that counts first. (docs.docker.com/reference/cli/docker; containers-auth.json(5)) */
-function placesOf(env: NodeJS.ProcessEnv, uid: number): string[] {
+export function placesOf(env: NodeJS.ProcessEnv, uid: number): string[] {
   const home = env.HOME || '/root';
   const podman = (base: string | undefined) => (base ? [join(base, 'containers/auth.json')] : []);
   return [

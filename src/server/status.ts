@@ -101,7 +101,7 @@ export async function glance({ host }: Context, { settings, certificates }: Serv
   const refused = wire?.refused !== undefined && answer.status === undefined;
   return {
     answer: refused ? { ok: false, refused } : answer,
-    space,
+    space: { free: space.free, total: space.total },
     daysLeft: served && describeCertificate(leafOf(served)).daysLeft,
     fault: served && certificateFault(served, wire?.fingerprint),
     lacks: site?.lacks ?? [],

@@ -8,7 +8,11 @@ import type { Finder, Look, Trust } from '../target.ts';
 import { ownDockerLogins, pullWith } from './docker.ts';
 
 export const BASE = '/etc/containerd/certs.d';
-const CONFIG = '/etc/containerd/config.toml';
+export const CONFIG = '/etc/containerd/config.toml';
+
+/** Tells whether the part of containerd that serves Kubernetes reads the directory. @param config the text of its file */
+export const readsBase = (config: string): boolean =>
+  /^\s*config_path\s*=\s*["'][^"']*\/etc\/containerd\/certs\.d/m.test(config);
 
 /** Returns hosts.toml (github.com/containerd/containerd/blob/main/docs/hosts.md). */
 export function hostsToml(name: string, trust: Trust, ca: string[]): string {
@@ -23,6 +27,13 @@ export function hostsToml(name: string, trust: Trust, ca: string[]): string {
   if (ca.length > 0) lines.push(`  ca = [${ca.map((path) => `"${path}"`).join(', ')}]`);
   return `${lines.join('\n')}\n`;
 }
+
+/** How to make Kubernetes read the directory. */
+export const HOW_TO_READ = [
+  `Kubernetes reads ${BASE} only when ${CONFIG} says config_path = "${BASE}":`,
+  '  containerd 2: [plugins."io.containerd.cri.v1.images".registry]; 1: [plugins."io.containerd.grpc.v1.cri".registry]',
+  '  then once: systemctl restart containerd',
+];
 
 async function resources({ host, request, made }: Look, trust: Trust): Promise<Resource[]> {
   if (trust.kind === 'public') return [];
@@ -52,8 +63,7 @@ export const containerd: Finder = async (look) => {
   if (!(await has('containerd')) || (!nerdctl && !crictl && !base)) return undefined;
   const { stdout } = await host.run('containerd', ['--version']);
   const version = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? '';
-  const isSet = /^\s*config_path\s*=\s*["'][^"']*\/etc\/containerd\/certs\.d/m.test(config?.toString() ?? '');
-  const cri = crictl && !isSet;
+  const cri = crictl && !readsBase(config?.toString() ?? '');
   return {
     name: 'containerd',
     label: `containerd ${version}`,
@@ -65,12 +75,6 @@ export const containerd: Finder = async (look) => {
       reads: [ownDockerLogins(look.env)],
       prove: (pull) => pullWith(host, 'nerdctl', pull),
     }),
-    after: cri
-      ? [
-          `Kubernetes reads ${BASE} only when ${CONFIG} says config_path = "${BASE}":`,
-          '  containerd 2: [plugins."io.containerd.cri.v1.images".registry]; 1: [plugins."io.containerd.grpc.v1.cri".registry]',
-          '  then once: systemctl restart containerd',
-        ]
-      : [],
+    after: cri ? HOW_TO_READ : [],
   };
 };

@@ -9,6 +9,8 @@ import { served } from '../plan/network.ts';
 import type { Finding } from './finding.ts';
 
 export interface FirewallNews {
+  /** `bypassed`: nothing is filtered; `denied`: a rule refuses the port; `shut`: no rule opens it. */
+  code: 'bypassed' | 'denied' | 'shut';
   message: string;
   fix: string[];
 }
@@ -24,6 +26,7 @@ export async function firewallNews(
   const ports = [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])].join(' and ');
   if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
     news.push({
+      code: 'bypassed',
       message: `ufw is on, and ports that Docker publishes bypass it: whoever reaches this machine reaches port ${ports}.`,
       fix: [`${commandLine('--bind IP')}      listens on one address only`],
     });
@@ -34,11 +37,13 @@ export async function firewallNews(
     const sudo = host.machine.uid === 0 ? '' : 'sudo ';
     if (passage === 'denied')
       news.push({
+        code: 'denied',
         message: `A rule of ${program} refuses port ${port}: no other machine reaches it.`,
         fix: [`${sudo}${program === 'ufw' ? 'ufw status numbered' : 'firewall-cmd --list-all'}`],
       });
     if (passage === 'shut' && !mayOpen)
       news.push({
+        code: 'shut',
         message: `${program} is on: no other machine reaches port ${port} until it is opened.`,
         fix: [openCommand(opening).replaceAll(/(^|&& )/g, `$1${sudo}`)],
       });
@@ -54,5 +59,5 @@ export async function firewallFindings(
 ): Promise<Finding[]> {
   if (last || engine.state !== 'ready') return [];
   const news = await firewallNews(settings, engine.info, host);
-  return news.map((one) => ({ level: 'warning', ...one }));
+  return news.map(({ message, fix }) => ({ level: 'warning', message, fix }));
 }

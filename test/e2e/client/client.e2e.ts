@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
 import { MEMORY, PASSWORD, pushAndPull, setUp, toolOf } from '../helpers/clients.ts';
-import { install, run, startServer } from '../helpers/machines.ts';
+import { install, run, startServer, troubles } from '../helpers/machines.ts';
 import { chosen } from '../helpers/matrix.ts';
 
 const images = ['lab/hello:1' as const];
@@ -62,6 +62,8 @@ describe.each(chosen(kinds, ([name]) => name !== 'self-signed'))('a registry tha
 
       const again = await run(client, `${line} --json`, { input: PASSWORD });
       expect(JSON.parse(again.stdout)).toMatchObject({ version: 1, ok: true, changed: [], user: 'admin' });
+
+      expect(await troubles(client)).toEqual([]);
 
       expect(await started()).toEqual(before);
       await run(client, '--client --undo --yes');

@@ -1,7 +1,7 @@
 // Servers with a firewall on, looked at from another machine: shut before, open after a yes, shut again when the registry is gone.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork, type Host, removeAll, startHost } from '../../lab/host.ts';
-import { install, login, pull, push, run } from '../helpers/machines.ts';
+import { install, login, pull, push, run, troubles } from '../helpers/machines.ts';
 
 const PASSWORD = 'correct horse';
 const SETUP = '--yes --user admin --password-stdin';
@@ -66,6 +66,7 @@ describe('a registry without a container', () => {
     const { stderr } = await setUp('--no-open-port');
     expect(stderr).toContain('ufw is on: no other machine reaches port 5000');
     expect(stderr).toContain('ufw allow 5000/tcp');
+    expect((await troubles(server)).map(({ code }) => code)).toContain('firewall-shut');
     expect(await answer()).toBe('000');
   }, 240_000);
 

@@ -1,7 +1,7 @@
 // A server with nothing but Node: the registry is a program of the machine, kept running by systemd.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork, type Flavour, type Host, removeAll, startHost } from '../../lab/host.ts';
-import { install, login, pull, push, refused, run, until } from '../helpers/machines.ts';
+import { install, login, pull, push, refused, run, troubles, until } from '../helpers/machines.ts';
 import { chosen } from '../helpers/matrix.ts';
 
 /** Who adds and removes a user leaves copies of the former files beside them. */
@@ -45,6 +45,7 @@ describe.each(flavours)('%s', (flavour) => {
     expect([...seen], 'no other service was ever on that port').toEqual([
       expect.stringContaining('/opt/registry/config/config.yml'),
     ]);
+    expect(await troubles(server)).toEqual([]);
     await dev.write(`/etc/docker/certs.d/${address}/ca.crt`, await server.read('/opt/registry/certs/ca.crt'));
     await login(dev, address, 'admin', 'correct horse');
     const pushed = await push(dev, `${address}/team/app:1.0`);

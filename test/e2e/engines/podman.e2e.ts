@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNetwork, type Flavour, type Host, removeAll, startHost } from '../../lab/host.ts';
 import { gapSeenBy } from '../helpers/certificates.ts';
-import { install, run, until } from '../helpers/machines.ts';
+import { install, run, troubles, until } from '../helpers/machines.ts';
 
 const leftover = (line: string) => !/\/etc\/(cni|containers)\//.test(line);
 
@@ -24,6 +24,7 @@ describe.each<Flavour>(['bookworm-podman', 'trixie-podman'])('%s', (flavour) => 
     expect(stderr).toContain('A test image pushed, pulled and removed');
     expect((await run(server, 'status')).stdout).toContain('podman');
     expect((await run(server, '--yes')).stderr).toContain('Nothing to do');
+    expect(await troubles(server)).toEqual([]);
   });
 
   it('a new user restarts nothing; a new certificate replaces the container', async () => {

@@ -78,6 +78,20 @@ export async function refused(host: Host, code: 1 | 2 | 130, line: string, optio
   );
 }
 
+/** One thing that the doctor finds wrong. */
+export interface Trouble {
+  code: string;
+  cause: string;
+  severity: string;
+  evidence?: string;
+}
+
+/** What the doctor finds wrong; with `--host` in the flags, as a client. */
+export async function troubles(host: Host, flags = '', env: Record<string, string> = {}): Promise<Trouble[]> {
+  const { stdout } = await host.sh(program(`doctor --json ${flags}`), { check: false, env });
+  return (JSON.parse(stdout) as { troubles: Trouble[] }).troubles;
+}
+
 /** Waits for a script in a host to succeed. */
 export async function until(host: Host, script: string, seconds = 20): Promise<void> {
   const loop = `for i in {1..${seconds * 20}}; do if (${script}) &>/dev/null; then exit 0; fi; sleep 0.05; done; exit 1`;

@@ -1,0 +1,92 @@
+// Checks what a proxy in front of the registry does to a push: it may refuse large bodies, or not tell the registry how it is called.
+// Begins an upload without a byte in it, and cancels it.
+import { openRemote } from '../../images/remote.ts';
+import type { Session } from '../../registry/session.ts';
+import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
+import { wireOf } from '../connection/wire.ts';
+import { forEach, isOwn, trouble } from '../found.ts';
+
+const PATH = '/v2/registry-setup/probe/blobs/uploads/';
+/** Milliseconds; a proxy refuses a length at once. */
+const PATIENCE = 3_000;
+/** Bytes that a layer may well have, and that a proxy with its default refuses. (nginx.org, client_max_body_size) */
+const LARGE = 1024 ** 3;
+
+const IN_NGINX = 'In the block of nginx for the registry, then nginx -s reload:';
+
+/** Returns whether something in front of the registry refuses a large body. Sends the length, and no byte. */
+async function refusesLarge(session: Session, path: string): Promise<boolean> {
+  const headers = { 'content-length': String(LARGE), expect: '100-continue' };
+  const reply = await session.stream('PATCH', path, { headers, timeout: PATIENCE }).catch(() => undefined);
+  reply?.destroy();
+  return reply?.statusCode === 413;
+}
+
+async function tried({ address, at }: Asked, session: Session): Promise<Trouble[]> {
+  const options = { headers: { 'content-length': '0' }, timeout: PATIENCE };
+  const begun = await session.request('POST', PATH, options).catch(() => undefined);
+  // Without the right to push there is nothing to learn.
+  if (begun?.status !== 202) return [];
+  const base = new URL(PATH, `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`);
+  const text = String(begun.headers.location ?? '');
+  if (!URL.canParse(text, base.href)) return [];
+  const location = new URL(text, base);
+  const path = location.pathname + location.search;
+  const large = await refusesLarge(session, path);
+  await session.request('DELETE', path, options).catch(() => undefined);
+  const found: Trouble[] = [];
+  if (large)
+    found.push(
+      trouble(
+        'body-too-large',
+        `A proxy in front of ${address} refuses large layers (413): pushes break off.`,
+        {
+          mend: [IN_NGINX, '  client_max_body_size 0;'],
+        },
+      ),
+    );
+  if (location.protocol !== base.protocol || location.host !== base.host)
+    found.push(
+      trouble(
+        'wrong-location',
+        `A proxy in front of ${address} does not tell the registry how it is called: a push is sent on to ${location.origin}.`,
+        {
+          mend: [
+            IN_NGINX,
+            '  proxy_set_header Host $http_host;',
+            '  proxy_set_header X-Forwarded-Proto $scheme;',
+          ],
+          evidence: `Location: ${text.slice(0, 120)}`,
+        },
+      ),
+    );
+  return found;
+}
+
+async function uploaded(input: CheckInput, registry: Asked): Promise<Trouble[]> {
+  if (isOwn(input, registry)) return [];
+  const { speaks, reply } = await wireOf(input, registry);
+  // A registry sends neither of the two: what does is in front of it.
+  const between = reply?.headers.server ?? reply?.headers.via;
+  if (!speaks || between === undefined) return [];
+  const { host, env, signal } = input.context;
+  const { host: name, port } = registry.at;
+  const remote = { host: name, port, ...(speaks === 'http' && { scheme: 'http' as const }) };
+  // Verifies the certificate before a login is sent; that it is not trusted is another trouble.
+  const session = await openRemote(remote, host, env, signal).catch(() => undefined);
+  if (!session) return [];
+  try {
+    return await tried({ ...registry, at: session.at }, session);
+  } finally {
+    session.close();
+  }
+}
+
+/** Reports a proxy in front of the registry that breaks pushes. */
+export const upload: Check = {
+  code: 'upload',
+  subject: 'connection',
+  title: 'what is in front of the registry lets pushes through',
+  on: 'both',
+  look: (input) => forEach(input, (registry) => uploaded(input, registry)),
+};
