@@ -3,10 +3,11 @@ import { type Context, isOn } from '../context.ts';
 import { type Check, SUBJECTS, type Trouble } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
 import { type Explained, explain } from '../doctor/explain/explain.ts';
-import { findInput, ownRegistryOf } from '../doctor/input.ts';
+import { findInput, ownRegistryOf, registriesUsed } from '../doctor/input.ts';
 import { type Result, runChecks } from '../doctor/run.ts';
 import { Interrupted } from '../errors.ts';
 import { settingsHere } from '../server/existing.ts';
+import { nameOf } from '../settings/address.ts';
 import { commandLine } from '../terminal/command.ts';
 import { count, type Paint, SYMBOL } from '../terminal/output.ts';
 import { visible, visibleLines } from '../terminal/visible.ts';
@@ -43,7 +44,8 @@ async function explainText(context: Context, text: string): Promise<number> {
   // A broken settings.yml does not keep a message from being explained.
   const settings = await settingsHere(context).catch(() => undefined);
   const own = await ownRegistryOf(context, settings && { settings });
-  const found = explain(text, own);
+  const [used, ...more] = await registriesUsed(context, own !== undefined);
+  const found = explain(text, own, own?.address ?? (used && more.length === 0 ? nameOf(used) : undefined));
   output.json({ ok: found.length > 0, explained: found });
   if (found.length === 0) {
     output.out(

@@ -14,6 +14,7 @@ import { type Address, nameOf, parseAddress } from '../settings/address.ts';
 import { address } from '../settings/settings.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
+import { registriesNamed } from './named.ts';
 
 export interface Found {
   input: CheckInput;
@@ -58,14 +59,20 @@ async function registriesOf(
     address: address(server.settings),
     at: ownEndpoint(server.settings, server.certificates.site),
   };
-  const joined = await remembered(host, memoryBase(await findPerson(host, env), env)).catch(() => []);
-  const others = joined
-    .filter((name) => name !== own?.address)
-    .flatMap((name) => {
-      const parsed = parseAddress(name.includes(':') ? name : `${name}:443`);
-      return 'message' in parsed ? [] : [parsed];
-    });
+  const others = (await registriesUsed(context, own !== undefined)).filter(
+    (at) => nameOf(at) !== own?.address,
+  );
   return [...(own ? [own] : []), ...(await Promise.all(others.map(ask)))];
+}
+
+/** Returns the registries that this machine has joined; without any, on a client, those that its own files name. */
+export async function registriesUsed({ host, env }: Context, isServer: boolean): Promise<Address[]> {
+  const joined = await remembered(host, memoryBase(await findPerson(host, env), env)).catch(() => []);
+  const known = joined.flatMap((name) => {
+    const parsed = parseAddress(name.includes(':') ? name : `${name}:443`);
+    return 'message' in parsed ? [] : [parsed];
+  });
+  return known.length > 0 || isServer ? known : registriesNamed(host, env);
 }
 
 /** Returns the programs of this machine that pull images. Asks for nothing, and plans no restart. */
@@ -97,8 +104,15 @@ export async function ownRegistryOf(
   const { settings } = server;
   return {
     address: address(settings),
+    names: [
+      settings.host,
+      ...settings.san,
+      'localhost',
+      ...host.machine.addresses.map(({ address: ip }) => (ip.includes(':') ? `[${ip}]` : ip)),
+      '127.0.0.1',
+      '[::1]',
+    ].map((name) => name.toLowerCase()),
     tls: settings.tls !== 'insecure',
-    auth: settings.auth,
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),
   };

@@ -5,10 +5,15 @@ import { CONNECTION } from './connection.ts';
 import { FILES } from './files.ts';
 import { LOGIN } from './login.ts';
 import { MACHINE } from './machine.ts';
-import type { Message, OwnRegistry } from './message.ts';
+import { type About, hostOf, type Message, type OwnRegistry, placeIn } from './message.ts';
+import { NAMES } from './names.ts';
+import { PROXY } from './proxy.ts';
+import { withoutSecrets } from './secrets.ts';
+import { TLS } from './tls.ts';
 
 /** The most special first: of the rows that fit a line, the first one counts. */
-const MESSAGES: Message[] = [...FILES, ...MACHINE, ...CONNECTION, ...LOGIN];
+const ROWS: Message[] = [...FILES, ...MACHINE, ...PROXY, ...TLS, ...CONNECTION, ...LOGIN, ...NAMES];
+const MESSAGES = [...ROWS.filter(({ general }) => !general), ...ROWS.filter(({ general }) => general)];
 
 /** What a text says, once for each meaning. */
 export interface Explained {
@@ -16,7 +21,7 @@ export interface Explained {
   subject: Subject;
   cause: string;
   mend: string[];
-  /** The first line that says it: cleaned, cut, without secrets. */
+  /** The last line that says it: cleaned, cut, without secrets. */
   line: string;
   /** How many lines say it. */
   times: number;
@@ -27,14 +32,15 @@ const LINES = 5_000;
 const LENGTH = 2_000;
 /** What is shown of a line. */
 const SHOWN = 300;
+/** Over how many lines a terminal, or a mail, may have spread a message; and of how many last lines that is thought. */
+const SPREAD = 4;
+const SCREEN = 200;
 
-/** Returns a line of others without passwords and tokens. */
-const withoutSecrets = (line: string): string =>
-  line
-    .replace(/\b(Basic|Bearer)\s{1,4}[\w+/=.~-]{12,}/gi, '$1 …')
-    .replace(/:\/\/[^\s/@:]{1,200}:[^\s/@]{1,200}@/g, '://…@')
-    .replace(/\b(password|passwd|secret|token|pwd)(["']?\s{0,2}[:=]\s{0,2}["']?)[^\s"',;&]{1,400}/gi, '$1$2…')
-    .replace(/(-p|--password)([ =])\S{1,400}/g, '$1$2…');
+/** How the lines of logs begin: logfmt, ISO 8601, syslog, glog, nginx. */
+const STAMP = /^\s{0,4}(?:time="|\d{4}[-/]\d\d[-/]\d\d|[A-Z][a-z]{2} {1,2}\d{1,2} \d|[IWEF]\d{4} )/;
+
+/** Colours and other sequences of a terminal. (ECMA-48, 5.4) */
+const SEQUENCES = /\p{Cc}\[[0-?]{0,20}[ -/]{0,4}[@-~]/gu;
 
 /** Returns the line as it is shown. */
 const shownLine = (line: string): string => {
@@ -42,31 +48,76 @@ const shownLine = (line: string): string => {
   return clean.length > SHOWN ? `${clean.slice(0, SHOWN)}…` : clean;
 };
 
+/** Returns what a line says; undefined if nothing known. */
+function meaning(about: About): { message: Message; found: RegExpExecArray } | undefined {
+  for (const message of MESSAGES) {
+    const found = message.pattern.exec(about.line);
+    if (found && (message.when?.(about) ?? true)) return { message, found };
+  }
+  return undefined;
+}
+
 /**
- * Explains each line that is known, in the order of the text.
+ * Explains each line that is known: causes before what only follows from them, else in the order of the text.
  * @param text of others: may hold anything
  * @param own the registry on this machine
+ * @param known the one registry that this machine uses: a message that names none is about it
  */
-export function explain(text: string, own: OwnRegistry | undefined): Explained[] {
-  const found = new Map<string, Explained>();
-  for (const whole of text.split(/\r?\n|\r/).slice(-LINES)) {
-    const line = whole.slice(0, LENGTH);
-    for (const { code, subject, pattern, when, cause, mend } of MESSAGES) {
-      const match = pattern.exec(line);
-      if (!match || (when && !when(line))) continue;
-      const known = found.get(code);
-      if (known) known.times += 1;
-      else
-        found.set(code, {
-          code,
-          subject,
-          cause: visible(withoutSecrets(cause(match, line))),
-          mend: mend(match, line, own).map((one) => visible(one)),
-          line: shownLine(line),
-          times: 1,
-        });
-      break;
-    }
+export function explain(text: string, own: OwnRegistry | undefined, known = own?.address): Explained[] {
+  const lines = text
+    .replace(SEQUENCES, '')
+    .split(/\r?\n|\r/)
+    .slice(-LINES)
+    .map((line) => line.slice(0, LENGTH));
+  const found = explainLines(lines, own, known);
+  // A message may be spread over lines: by a terminal at any character, by a mail between words.
+  if (found.length > 0 || lines.length < 2) return found;
+  const screen = lines.slice(-SCREEN);
+  return ['', ' ']
+    .map((between) =>
+      explainLines(
+        screen.map((_, index) =>
+          screen
+            .slice(index, index + SPREAD)
+            .map((line) => line.replace(/^[>|\s]{1,20}|\s{1,20}$/g, ''))
+            .join(between)
+            .slice(0, LENGTH),
+        ),
+        own,
+        known,
+      ).map((one) => ({ ...one, times: 1 })),
+    )
+    .reduce((first, second) => (first.length > 0 ? first : second));
+}
+
+function explainLines(
+  lines: string[],
+  own: OwnRegistry | undefined,
+  fallback: string | undefined,
+): Explained[] {
+  const found = new Map<string, Explained & { general: boolean }>();
+  let last: string | undefined;
+  for (const line of lines) {
+    // Lines of a log have nothing to do with each other, those of a screen have.
+    const before = last;
+    last = placeIn(line) ?? (STAMP.test(line) ? undefined : last);
+    const isOwn = own && (last === undefined || own.names.includes(hostOf(last)));
+    const about: About = { line, place: last ?? fallback, before, own: isOwn ? own : undefined };
+    const said = meaning(about);
+    if (!said) continue;
+    const { message, found: match } = said;
+    const known = found.get(message.code);
+    found.set(message.code, {
+      code: message.code,
+      subject: message.subject,
+      cause: visible(withoutSecrets(message.cause(match, about))),
+      mend: message.mend(match, about).map((one) => visible(one)),
+      line: shownLine(line),
+      times: (known?.times ?? 0) + 1,
+      general: message.general === true,
+    });
   }
-  return [...found.values()];
+  return [...found.values()]
+    .sort((one, other) => Number(one.general) - Number(other.general))
+    .map(({ general: _, ...one }) => one);
 }

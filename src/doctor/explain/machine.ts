@@ -1,4 +1,5 @@
 // Messages about the machine: disks, rights, engines.
+import { shellLine } from '../../terminal/shell.ts';
 import { type Message, onServer } from './message.ts';
 
 export const MACHINE: Message[] = [
@@ -6,9 +7,31 @@ export const MACHINE: Message[] = [
     code: 'no-engine',
     subject: 'machine',
     pattern:
-      /Cannot connect to the Docker daemon|Is the docker daemon running|docker\.sock: connect: (?:no such file|connection refused)|failed to connect to the docker API/i,
+      /Cannot connect to the Docker daemon|Is the docker daemon running|docker\.sock: connect: (?:no such file|connection refused)|failed to connect to the docker API|docker_engine: The system cannot find/i,
     cause: () => 'Docker does not run, or the shell asks another machine for it.',
     mend: () => ['systemctl start docker', 'Is another one meant? docker context ls; echo "$DOCKER_HOST"'],
+  },
+  {
+    code: 'no-podman',
+    subject: 'machine',
+    pattern: /Cannot connect to Podman|unable to connect to Podman socket/i,
+    cause: () => 'The service of podman does not run.',
+    mend: () => ['systemctl start podman.socket   (without root: systemctl --user start podman.socket)'],
+  },
+  {
+    code: 'no-program',
+    subject: 'machine',
+    pattern:
+      /\b(docker|podman|npx|node|nginx|htpasswd|kubectl)[:：] ?(?:command not found|not found|未找到命令)|command not found: (docker|podman|npx|node)\b|Unit docker\.service (?:could not be found|not found)/i,
+    cause: ([, one, other]) => `There is no ${one ?? other ?? 'docker'} on this machine.`,
+    mend: ([, one, other]) =>
+      /^(?:npx|node)$/.test(one ?? other ?? '')
+        ? [
+            'Install Node.js (Debian, Ubuntu: apt-get install nodejs npm), or carry the program over: registry-setup bundle FILE',
+          ]
+        : [
+            `Which package has it? ${shellLine('apt-cache', ['search', one ?? other ?? 'docker.io'])}   (Red Hat: dnf provides)`,
+          ],
   },
   {
     code: 'docker-rights',
@@ -41,9 +64,9 @@ export const MACHINE: Message[] = [
     subject: 'machine',
     pattern: /no space left on device|ENOSPC|disk quota exceeded/i,
     cause: () => 'A disk is full, or has no inodes left.',
-    mend: (_, _line, own) => [
+    mend: (_, about) => [
       'Which one? df -h; df -i',
-      `Give space back: ${onServer(own, 'image prune --keep-last 5')}, then: ${onServer(own, 'image gc')}`,
+      `Give space back: ${onServer(about, 'image prune --keep-last 5')}, then: ${onServer(about, 'image gc')}`,
       'Of Docker itself: docker system df; docker image prune',
     ],
   },
@@ -52,9 +75,19 @@ export const MACHINE: Message[] = [
     subject: 'machine',
     pattern: /avc:\s{1,5}denied|SELinux is preventing/i,
     cause: () => 'SELinux does not let the container at its files.',
-    mend: (_, _line, own) => [
-      `Let the set-up label them: ${onServer(own, '--yes')}`,
+    mend: (_, about) => [
+      `Let the set-up label them: ${onServer(about, '--yes')}`,
       'By hand: a mount with :Z, or chcon -Rt container_file_t DIR. SELinux can stay on.',
+    ],
+  },
+  {
+    code: 'mount-source',
+    subject: 'machine',
+    pattern: /error while creating mount source path '([^'\n]{1,200})'|statfs (\S{1,200}): no such file/i,
+    cause: ([, one, other]) => `Docker cannot make or see ${one ?? other}, which is to be mounted.`,
+    mend: () => [
+      'Docker from snap sees only some directories: is it one? snap list docker',
+      'Then keep the registry where it may look: registry-setup --dir /var/snap/docker/common/registry',
     ],
   },
   {
@@ -71,10 +104,10 @@ export const MACHINE: Message[] = [
     code: 'storage-rights',
     subject: 'machine',
     pattern:
-      /(?:mkdir|open|rename|chown|unlink) \S{0,200}(?:\/var\/lib\/registry|\/docker\/registry)\S{0,300}: (?:permission denied|operation not permitted)/i,
+      /filesystem: [^\n"]{0,500}: (?:permission denied|operation not permitted)|(?:mkdir|open|rename|chown|unlink) \S{0,200}(?:\/var\/lib\/registry|\/docker\/registry)\S{0,300}: (?:permission denied|operation not permitted)/i,
     cause: () => 'The registry may not write to its storage (another owner, or NFS that makes root nobody).',
-    mend: (_, _line, own) => [
-      `Whose is it? ${onServer(own, 'status')}`,
+    mend: (_, about) => [
+      `Whose is it? ${onServer(about, 'status')}`,
       'NFS: export it with no_root_squash, or give it to the user that the registry runs as.',
     ],
   },
@@ -83,8 +116,8 @@ export const MACHINE: Message[] = [
     subject: 'machine',
     pattern: /open (\/\S{1,200}): permission denied/i,
     cause: ([, file]) => `${file} may not be read by who needs it.`,
-    mend: (_, _line, own) => [
-      `Put modes and owners right: ${onServer(own, '--yes')}`,
+    mend: (_, about) => [
+      `Put modes and owners right: ${onServer(about, '--yes')}`,
       'If they are right, look for SELinux: ausearch -m avc -ts recent',
     ],
   },
