@@ -31,7 +31,7 @@ describe.skipIf(noRegistry || !existsSync('/dev/full'))('output that nobody take
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
     expect(machine.containers()).toEqual(['registry']);
     expect(existsSync(join(machine.dir, 'settings.yml'))).toBe(true);
-    expect(readdirSync(join(machine.dir, '.state'))).toEqual(['oldest.json']);
+    expect(readdirSync(join(machine.dir, '.state'))).toEqual(['oldest.json', 'reserve']);
   });
 });
 
