@@ -6,7 +6,6 @@ import { commandLine } from '../../terminal/command.ts';
 import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { trouble } from '../found.ts';
-import { runAgain } from './again.ts';
 
 /** A whole hash. (en.wikipedia.org/wiki/Bcrypt, "Description") */
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
@@ -15,12 +14,10 @@ async function look({ context, server }: CheckInput): Promise<Trouble[]> {
   if (server?.settings.auth !== 'htpasswd') return [];
   const path = join(server.settings.dir, 'auth/htpasswd');
   const bytes = await context.host.read(path);
-  const fix = runAgain(context, server, `writes ${path} again`);
   if (!bytes)
     return [
       trouble('htpasswd-missing', `${path} is not there: nobody who is known can log in.`, {
         mend: [commandLine('--yes')],
-        fix,
       }),
     ];
   // What PowerShell writes.

@@ -43,7 +43,7 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
     return [
       trouble('container-gone', `The container ${name} of the registry is not there.`, {
         mend: [commandLine('--yes')],
-        fix: runAgain(context, server, `starts the container ${name}`),
+        fix: await runAgain(input, server, `starts the container ${name}`),
       }),
     ];
   const evidence = await lastWords(host, settings, name);
@@ -59,7 +59,7 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
     trouble('container-stopped', `The container ${name} does not run; it ended with ${ending(there)}.`, {
       mend,
       evidence,
-      fix: runAgain(context, server, `starts the container ${name}`),
+      fix: await runAgain(input, server, `starts the container ${name}`),
     }),
   ];
 }
@@ -72,7 +72,7 @@ async function service(input: CheckInput, server: ServerRequest): Promise<Troubl
     trouble('service-stopped', `The service ${settings.name} of the registry does not run.`, {
       mend: [commandLine('--yes'), `Its log:   ${await logCommand(context.host, settings)}`],
       evidence: await lastWords(context.host, settings, settings.name),
-      fix: runAgain(context, server, `starts the service ${settings.name}`),
+      fix: await runAgain(input, server, `starts the service ${settings.name}`),
     }),
   ];
 }

@@ -1,36 +1,15 @@
 // Checks the registry against its plan: what `status` finds, and a registry that was left read-only.
-import { join } from 'node:path';
 import { describeCertificate } from '../../certificates/fields.ts';
 import { splitPem } from '../../certificates/split.ts';
 import { isRunning } from '../../engines/engine.ts';
-import { lockPath } from '../../reconcile/lock.ts';
 import { authName } from '../../server/auth/docker-auth.ts';
-import type { ServerRequest } from '../../server/request.ts';
 import type { ServerStatus } from '../../server/status.ts';
-import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
-import { asked, isOwn, statusOf, trouble } from '../found.ts';
+import { isOwn, statusOf, trouble } from '../found.ts';
 import { runAgain } from './again.ts';
-
-interface Configuration {
-  storage?: { maintenance?: { readonly?: { enabled?: boolean } } };
-}
-
-/** Tells whether the configuration makes the registry read-only, and no run is at work that needs that. */
-const isReadOnly = (input: CheckInput, { settings }: ServerRequest): Promise<boolean> =>
-  asked(input, 'read-only', async () => {
-    const { host } = input.context;
-    const path = join(settings.dir, 'config/config.yml');
-    const text = (await host.read(path))?.toString();
-    if (text === undefined || (await host.stat(lockPath(settings.dir)))) return false;
-    try {
-      return (readYaml(text, path) as Configuration)?.storage?.maintenance?.readonly?.enabled === true;
-    } catch {
-      return false;
-    }
-  });
+import { driftOf, isReadOnly } from './drift.ts';
 
 /** Reports a registry that refuses pushes since a collection that did not end. */
 export const writable: Check = {
@@ -39,12 +18,12 @@ export const writable: Check = {
   title: 'the registry takes pushes',
   on: 'server',
   async look(input) {
-    const { server, context } = input;
+    const { server } = input;
     if (!server || !(await isReadOnly(input, server))) return [];
     return [
       trouble('read-only', 'The registry was left read-only: pulls go on, every push is refused (405).', {
         mend: [commandLine('--yes')],
-        fix: runAgain(context, server, 'makes the registry take pushes again'),
+        fix: await runAgain(input, server, 'makes the registry take pushes again'),
       }),
     ];
   },
@@ -75,22 +54,8 @@ export const tokens: Check = {
 const findingOf = ({ findings }: ServerStatus, name: ServerStatus['findings'][number]['name']) =>
   findings.find((finding) => finding.name === name && !finding.ok);
 
-/** Returns the titles of what differs from the plan and is no trouble of its own. */
-async function driftOf(input: CheckInput, server: ServerRequest, seen: ServerStatus): Promise<string[]> {
-  if (!findingOf(seen, 'drift')) return [];
-  const config = join(server.settings.dir, 'config/config.yml');
-  const readOnly = await isReadOnly(input, server);
-  return seen.changes
-    .filter(({ drift, resource }) => {
-      const runs = ['container', 'unit', 'process'].includes(resource.kind);
-      if (runs && (drift.what === 'start' || drift.what === 'create')) return false;
-      return !(readOnly && (runs || (resource.kind === 'file' && resource.path === config)));
-    })
-    .map(({ title }) => title);
-}
-
 async function look(input: CheckInput): Promise<Trouble[]> {
-  const { server, context } = input;
+  const { server } = input;
   if (!server) return [];
   const seen = await statusOf(input, server);
   const found: Trouble[] = [];
@@ -99,7 +64,7 @@ async function look(input: CheckInput): Promise<Trouble[]> {
     found.push(
       trouble('unfinished-run', unfinished.cause ?? '', {
         mend: [unfinished.fix ?? ''],
-        fix: runAgain(context, server, 'undoes what the interrupted run had done'),
+        fix: await runAgain(input, server, 'undoes what the interrupted run had done'),
       }),
     );
   const own = input.registries.find((registry) => isOwn(input, registry));
@@ -122,7 +87,7 @@ async function look(input: CheckInput): Promise<Trouble[]> {
     const severity = name === 'record' ? 'risk' : 'broken';
     found.push(trouble(code, finding.cause ?? '', { severity, mend: finding.fix?.split('\n') ?? [] }));
   }
-  const titles = unfinished ? [] : await driftOf(input, server, seen);
+  const titles = unfinished ? [] : (await driftOf(input, server)).map(({ title }) => title);
   if (titles.length > 0)
     found.push(
       trouble('drift', 'The machine differs from the settings of the registry.', {

@@ -131,10 +131,16 @@ describe('the registry', () => {
     await fix();
   });
 
-  it('has a user whose password is no bcrypt', async () => {
-    await server.sh("echo 'bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=' >>/opt/registry/auth/htpasswd");
-    expect(await codes()).toContain('htpasswd-not-bcrypt');
-    await server.sh("sed -i '/^bob:/d' /opt/registry/auth/htpasswd");
+  it('has a user whose password is no bcrypt: no fix drops that user, not even the one of a stopped registry', async () => {
+    await server.sh(`
+      echo 'bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=' >>/opt/registry/auth/htpasswd
+      docker stop registry`);
+    const seen = await doctor();
+    expect(seen.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['htpasswd-not-bcrypt', 'container-stopped', 'drift']),
+    );
+    expect(seen.map((trouble) => trouble.fix)).toEqual(seen.map(() => null));
+    await server.sh("sed -i '/^bob:/d' /opt/registry/auth/htpasswd && docker start registry");
   });
 
   it('has a disk that is full, has no inodes, or is read-only', async () => {

@@ -84,6 +84,8 @@ export interface Trouble {
   cause: string;
   severity: string;
   evidence?: string;
+  /** What `--fix` does; null if it is left to the user. */
+  fix: string | null;
 }
 
 /** What the doctor finds wrong; with `--host` in the flags, as a client. */

@@ -1,0 +1,53 @@
+// What differs from the plan, beside what is a trouble of its own; and whether the registry was left read-only.
+import { join } from 'node:path';
+import { lockPath } from '../../reconcile/lock.ts';
+import { type Change, keyOf } from '../../reconcile/reconcile.ts';
+import type { ServerRequest } from '../../server/request.ts';
+import { readYaml } from '../../templates.ts';
+import type { CheckInput } from '../check.ts';
+import { asked, statusOf } from '../found.ts';
+
+interface Configuration {
+  storage?: { maintenance?: { readonly?: { enabled?: boolean } } };
+}
+
+/** Tells whether the configuration makes the registry read-only, and no run is at work that needs that. */
+export const isReadOnly = (input: CheckInput, { settings }: ServerRequest): Promise<boolean> =>
+  asked(input, 'read-only', async () => {
+    const { host } = input.context;
+    const path = join(settings.dir, 'config/config.yml');
+    const text = (await host.read(path))?.toString();
+    if (text === undefined || (await host.stat(lockPath(settings.dir)))) return false;
+    try {
+      return (readYaml(text, path) as Configuration)?.storage?.maintenance?.readonly?.enabled === true;
+    } catch {
+      return false;
+    }
+  });
+
+const SERVICES = ['container', 'unit', 'process'];
+
+/** Returns the changes of the next run, without those that start the registry or make it take pushes again. */
+export async function driftOf(input: CheckInput, server: ServerRequest): Promise<Change[]> {
+  const [{ changes, outdated }, readOnly] = await Promise.all([
+    statusOf(input, server),
+    isReadOnly(input, server),
+  ]);
+  if (outdated) return [];
+  const config = join(server.settings.dir, 'config/config.yml');
+  return changes.filter(({ drift, resource }) => {
+    const runs = SERVICES.includes(resource.kind);
+    if (runs && (drift.what === 'start' || drift.what === 'create')) return false;
+    return !(readOnly && (runs || (resource.kind === 'file' && resource.path === config)));
+  });
+}
+
+/** Kinds that every version of this program brings along. */
+const OWN = ['program', 'timer'];
+
+/** Tells whether the next run does nothing beside that: no change of a setting that somebody would have to want. */
+export async function isHarmless(input: CheckInput, server: ServerRequest): Promise<boolean> {
+  const [changes, { findings }] = await Promise.all([driftOf(input, server), statusOf(input, server)]);
+  const wanted = changes.some(({ resource }) => !OWN.includes(keyOf(resource).kind));
+  return !wanted && findings.every(({ name, ok }) => ok || !['trust', 'storage', 'record'].includes(name));
+}
