@@ -115,7 +115,7 @@ const dockerLog: Check = {
       '--since',
       '-1d',
       '-o',
-      'cat',
+      'short-iso',
       '--no-pager',
       '-q',
     ];
