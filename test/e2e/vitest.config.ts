@@ -7,8 +7,8 @@ export default defineConfig({
     globalSetup: ['test/lab/setup.ts', 'test/e2e/pack.ts'],
     // Every file is a process with hosts of its own, so that files run side by side.
     pool: 'forks',
-    // One more than two cores: a fifth of the time is spent waiting for what takes its time by design.
-    maxWorkers: 3,
+    // More than the cores would only make every wait longer.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 180_000,
     hookTimeout: 300_000,

@@ -33,9 +33,10 @@ export async function onWire(client: Host, at: string): Promise<string> {
 /** Every file of the registry but the images: owner, mode, content. And everything else that a set-up touches. */
 export async function files(server: Host): Promise<string[]> {
   const { stdout } = await server.sh(`
-    for dir in /opt/registry /etc/systemd/system /etc/cron.d; do [ ! -d $dir ] || echo $dir; done |
-      xargs -I{} find {} -path /opt/registry/data -prune -o -path '*/program/*' -prune \
-      -o -type f -printf '%M %u %p ' -exec sha256sum {} \\; | sed 's/ [^ ]*$//'`);
+    for dir in /opt/registry /etc/systemd/system /etc/cron.d; do
+      [ ! -d $dir ] || find $dir -path /opt/registry/data -prune -o -path '*/program/*' -prune -o -name maintenance.json \
+        -o -type f -printf '%M %u ' -exec sha256sum {} \\;
+    done`);
   return stdout.trim().split('\n').sort();
 }
 
