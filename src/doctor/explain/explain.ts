@@ -44,10 +44,14 @@ const STAMP = /^\s{0,4}(?:time="|\d{4}[-/]\d\d[-/]\d\d|[A-Z][a-z]{2} {1,2}\d{1,2
 /** Colours and other sequences of a terminal. (ECMA-48, 5.4) */
 const SEQUENCES = /\p{Cc}\[[0-?]{0,20}[ -/]{0,4}[@-~]/gu;
 
-/** Returns the line as it is shown. */
-const shownLine = (line: string): string => {
+/** Returns the line as it is shown: of a long one its beginning, which has the time, and what is around the words that are known. */
+const shownLine = (line: string, said: string): string => {
   const clean = visible(withoutSecrets(line.trim()));
-  return clean.length > SHOWN ? `${clean.slice(0, SHOWN)}…` : clean;
+  if (clean.length <= SHOWN) return clean;
+  const at = clean.indexOf(visible(said.slice(0, SHOWN / 2)));
+  if (at < SHOWN / 2) return `${clean.slice(0, SHOWN)}…`;
+  const rest = clean.slice(at - SHOWN / 3);
+  return `${clean.slice(0, SHOWN / 6)} … ${rest.slice(0, (SHOWN * 5) / 6)}${rest.length > (SHOWN * 5) / 6 ? '…' : ''}`;
 };
 
 /** Returns what a line says; undefined if nothing known. */
@@ -115,7 +119,7 @@ function explainLines(
       cause: visible(withoutSecrets(message.cause(match, about))),
       mend: message.mend(match, about).map((one) => visible(one)),
       ...(last !== undefined && { place: visible(last) }),
-      line: shownLine(line),
+      line: shownLine(line, match[0]),
       times: (known?.times ?? 0) + 1,
       general: message.general === true,
     });

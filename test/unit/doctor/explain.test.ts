@@ -84,6 +84,15 @@ test('a text that says nothing known gives nothing', () => {
   expect(codes('hello\n\n  everything is fine\n')).toEqual([]);
 });
 
+test('of a long line its beginning is shown, and what it says', () => {
+  const [found] = explain(
+    `time="2026-11-27" ${'x'.repeat(900)} no basic auth credentials ${'y'.repeat(900)}`,
+    undefined,
+  );
+  expect(found?.line).toMatch(/^time="2026-11-27" .* … .*no basic auth credentials/);
+  expect(found?.line.length).toBeLessThan(310);
+});
+
 test('what a terminal would act on is shown', () => {
   const [found] = explain('\u001b]0;x\u0007\u009b31m no basic auth credentials \u202e', undefined);
   expect(found?.line).toContain('no basic auth');
