@@ -24,6 +24,8 @@ const EVERYDAY = [
   'parts-missing',
   'cut-off',
   'hub-name',
+  'token-invalid',
+  'token-expired',
   // dockerd tries TLS first, also with a registry that it may use without: the probe of the connection knows better.
   'http-to-https',
 ];
@@ -57,9 +59,14 @@ async function explained(
     .map(troubleOf);
 }
 
-/** What the registry does not log for each request of a client: its warnings and errors. (distribution, configuration.md, "log") */
+/**
+ * What the registry does not log for each request of a client: its warnings and errors (distribution, configuration.md, "log"), and
+ * why it refuses a token, which it takes for information (registry/auth/token/token.go).
+ */
 const isSerious = (line: string) =>
-  /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error/i.test(line);
+  /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error|token (?:signed by|intended for|from) |token not to be used before/i.test(
+    line,
+  );
 
 /** Tells whether a line is about a client of another machine that does not come through TLS. From this one, checks do that, too. */
 const isStranger = ({ machine }: Host) => {

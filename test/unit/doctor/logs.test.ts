@@ -76,6 +76,13 @@ test('a machine that does not accept the certificate is named', async () => {
   expect(found?.mend.join('\n')).toContain('--client --host 10.0.3.17 --port 5000');
 });
 
+test('why a token is not taken, which the registry calls information', async () => {
+  const registry =
+    'time="2026-11-27T22:16:47Z" level=info msg="token intended for another audience: [other]"\n' +
+    'time="2026-11-27T22:16:47Z" level=warning msg="error authorizing context: invalid token" http.request.host="10.0.3.17:5000"';
+  expect(await read({ registry })).toMatchObject([{ code: 'token-refused' }]);
+});
+
 test('docker_auth: its errors alone', async () => {
   const auth = [
     'I1127 21:28:42.000000 1 main.go:1] open /config/auth_config.yml: permission denied',
