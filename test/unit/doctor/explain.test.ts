@@ -47,6 +47,11 @@ describe('the advice', () => {
     );
   });
 
+  test('of a line of a log does not name the registry of the line before', () => {
+    const log = `2026-11-27T21:00:00Z ${REFUSED}\n2026-11-27T21:00:01Z unauthorized: authentication required`;
+    expect(explain(log, OWN)[1]?.mend[0]).toBe('docker login 10.0.3.17:5000');
+  });
+
   test('quotes what a shell would act on', () => {
     const [found] = explain(`x509: certificate is valid for a, not $(reboot)`, OWN);
     expect(found?.mend[0]).toContain(`'$(reboot)'`);
