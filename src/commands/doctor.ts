@@ -5,7 +5,7 @@ import { CHECKS } from '../doctor/checks.ts';
 import { type Explained, explain } from '../doctor/explain/explain.ts';
 import { findInput, ownRegistryOf, registriesUsed } from '../doctor/input.ts';
 import { type Result, runChecks } from '../doctor/run.ts';
-import { Interrupted } from '../errors.ts';
+import { InputError, Interrupted } from '../errors.ts';
 import { settingsHere } from '../server/existing.ts';
 import { nameOf } from '../settings/address.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -18,6 +18,8 @@ import { addressOf } from './image/registry.ts';
 export async function doctor(context: Context): Promise<number> {
   const { answers } = context;
   const text = answers.error;
+  if (answers.port && !answers.host)
+    throw new InputError([{ where: answers.port.where, message: 'goes with --host alone' }]);
   if (!text) return examine(context);
   return explainText(context, text.value === '-' ? await pasted(context) : String(text.value));
 }

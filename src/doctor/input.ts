@@ -5,6 +5,8 @@ import { memoryBase, remembered } from '../client/records.ts';
 import type { Target } from '../client/target.ts';
 import { type Context, dirOf } from '../context.ts';
 import { logCommand } from '../engines/engine.ts';
+import { startedDocker } from '../engines/pending.ts';
+import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import { endpointHere } from '../images/remote.ts';
 import { loadExisting } from '../server/existing.ts';
@@ -12,6 +14,7 @@ import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
 import { address } from '../settings/settings.ts';
+import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
 import { registriesNamed } from './named.ts';
@@ -31,15 +34,28 @@ export async function findInput(context: Context, named: Address | undefined): P
   return { input: { context, server, registries, targets }, troubles };
 }
 
+/** Returns the engine, also if it does not run: that is a finding, and not the only one. */
+const engineEvenStopped = (found: EngineState): EngineInfo =>
+  found.state === 'stopped' ? startedDocker(true) : readyInfo(found);
+
 /** Returns the registry of this machine, if there is one and it can be read. */
 async function ownServer(context: Context, troubles: Trouble[]): Promise<ServerRequest | undefined> {
   try {
-    return await loadExisting(context);
+    return await loadExisting(context, {}, {}, engineEvenStopped);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     // A machine without a registry is a client; of a directory that the user names, its absence is the finding.
     if (error.code !== 'no registry' || context.answers.dir)
-      troubles.push({ code: 'registry-here', severity: 'broken', cause: error.message, mend: error.fix });
+      troubles.push({
+        code: 'registry-here',
+        severity: 'broken',
+        cause: error.message,
+        // Files of root are no riddle for a user without root.
+        mend:
+          context.host.machine.uid === 0
+            ? error.fix
+            : [...error.fix, `As root: sudo ${commandLine('doctor')}`],
+      });
     return undefined;
   }
 }
@@ -112,6 +128,7 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
+    ports: [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])],
     tls: settings.tls !== 'insecure',
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),

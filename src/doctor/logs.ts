@@ -1,13 +1,14 @@
 // Reads the last lines of the registry, of docker_auth and of dockerd, and explains those that are known.
 import { lastLines } from '../engines/engine.ts';
+import type { Host } from '../host/host.ts';
 import { hasSystemd } from '../host/systemd.ts';
 import { authName } from '../server/auth/docker-auth.ts';
-import type { Check, CheckInput, Trouble } from './check.ts';
+import type { Check, CheckInput, Subject, Trouble } from './check.ts';
 import { type Explained, explain } from './explain/explain.ts';
 import { ownRegistryOf } from './input.ts';
 
 /** How many of the last lines are read. */
-const LINES = 1_000;
+const LINES = 2_000;
 /** How far back is looked: what is older has been seen, or does not happen any more; milliseconds. */
 const DAY = 24 * 60 * 60 * 1_000;
 
@@ -32,16 +33,29 @@ const troubleOf = ({ code, cause, mend, line, times }: Explained): Trouble => ({
   evidence: line,
 });
 
-async function explained(input: CheckInput, lines: string[]): Promise<Trouble[]> {
+async function explained(
+  input: CheckInput,
+  lines: string[],
+  isNews: (one: Explained) => boolean = () => true,
+): Promise<Trouble[]> {
   const own = await ownRegistryOf(input.context, input.server);
   return explain(lines.join('\n'), own)
-    .filter(({ code }) => !EVERYDAY.includes(code))
+    .filter((one) => !EVERYDAY.includes(one.code) && isNews(one))
     .map(troubleOf);
 }
 
 /** What the registry does not log for each request of a client: its warnings and errors. (distribution, configuration.md, "log") */
 const isSerious = (line: string) =>
   /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error/i.test(line);
+
+/** Tells whether a line is about a client of another machine that does not come through TLS. From this one, checks do that, too. */
+const isStranger = ({ machine }: Host) => {
+  const own = new Set([...machine.addresses.map(({ address }) => address), '127.0.0.1', '[::1]']);
+  return (line: string) => {
+    const client = /TLS handshake error from (\S{2,60}):\d{1,5}: /.exec(line)?.[1];
+    return client !== undefined && !own.has(client);
+  };
+};
 
 const registryLog: Check = {
   code: 'registry-log',
@@ -55,7 +69,11 @@ const registryLog: Check = {
     const lines = await lastLines(context.host, server.settings, { lines: LINES, since });
     // What kept it from starting counts no more when it has started.
     const last = lines.findLastIndex((line) => /msg="listening on /.test(line));
-    return explained(input, lines.slice(last + 1).filter(isSerious));
+    const stranger = isStranger(context.host);
+    return explained(
+      input,
+      lines.slice(last + 1).filter((line) => isSerious(line) || stranger(line)),
+    );
   },
 };
 
@@ -78,6 +96,9 @@ const authLog: Check = {
   },
 };
 
+/** Subjects of Docker itself, and not of a registry. */
+const ABOUT_DOCKER: Subject[] = ['files', 'machine'];
+
 const dockerLog: Check = {
   code: 'docker-log',
   subject: 'files',
@@ -94,7 +115,7 @@ const dockerLog: Check = {
       '--since',
       '-1d',
       '-o',
-      'cat',
+      'short-iso',
       '--no-pager',
       '-q',
     ];
@@ -106,7 +127,11 @@ const dockerLog: Check = {
     const lines = all
       .slice(last + 1)
       .filter((line) => /level=(?:warning|error|fatal)|failed to start|unable to/i.test(line));
-    return explained(input, lines);
+    const asked = new Set(input.registries.map(({ address }) => address));
+    // What it says of other registries is not what is looked at here.
+    return explained(input, lines, ({ place, subject, code }) =>
+      place ? asked.has(place) : ABOUT_DOCKER.includes(subject) && code !== 'server-error',
+    );
   },
 };
 

@@ -1,4 +1,5 @@
 // What a set-up checks before it begins, as a check of the doctor.
+import { isPending } from '../engines/pending.ts';
 import { preflight } from '../server/checks/preflight.ts';
 import type { Check } from './check.ts';
 import { trouble } from './found.ts';
@@ -10,7 +11,8 @@ const beforeRun: Check = {
   title: 'what a set-up checks before it begins',
   on: 'server',
   async look({ server, context }) {
-    if (!server) return [];
+    // A stopped engine is found by its own check, and most of the others ask it.
+    if (!server || isPending(server.engine)) return [];
     const found = await preflight(server.settings, server.facts, context.host);
     return found.map(({ level, message, why, fix }) =>
       trouble('preflight', message, {

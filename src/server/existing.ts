@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { makeKeys, type Renew } from '../certificates/site.ts';
 import { type Context, dirOf } from '../context.ts';
-import { readyInfo } from '../engines/types.ts';
+import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
@@ -21,17 +21,19 @@ import type { ServerRequest } from './request.ts';
  * Returns the request for the registry of --dir, from the settings of its last run.
  * @param change answers that differ from those of the last run
  * @param renew what to recreate although it still fits
+ * @param engineOf what counts as the engine if it is not ready
  * @throws CliError if this directory holds no registry, or if the engine does not answer; InputError (exit 2) for a wrong answer
  */
 export async function loadExisting(
   context: Context,
   change: Answers = {},
   renew: Renew = {},
+  engineOf: (found: EngineState) => EngineInfo = readyInfo,
 ): Promise<ServerRequest> {
   const dir = dirOf(context.answers);
   const facts = await gatherFacts(context.host, dir, change.engine?.value as EngineChoice | undefined);
   if (!facts.last) throw await noRegistry(context.host, dir);
-  const engine = readyInfo(facts.engine);
+  const engine = engineOf(facts.engine);
   const defaults = { dir, engine: engine.kind };
   const result = resolveSettings(mergeAnswers(change, facts.last), defaults);
   if ('problems' in result) throw new InputError(result.problems);

@@ -5,7 +5,7 @@ import { CONNECTION } from './connection.ts';
 import { FILES } from './files.ts';
 import { LOGIN } from './login.ts';
 import { MACHINE } from './machine.ts';
-import { type About, hostOf, type Message, type OwnRegistry, placeIn } from './message.ts';
+import { type About, isOwnPlace, type Message, type OwnRegistry, placeIn } from './message.ts';
 import { NAMES } from './names.ts';
 import { PROXY } from './proxy.ts';
 import { withoutSecrets } from './secrets.ts';
@@ -21,6 +21,8 @@ export interface Explained {
   subject: Subject;
   cause: string;
   mend: string[];
+  /** The registry that the message names. */
+  place?: string;
   /** The last line that says it: cleaned, cut, without secrets. */
   line: string;
   /** How many lines say it. */
@@ -101,7 +103,7 @@ function explainLines(
     // Lines of a log have nothing to do with each other, those of a screen have.
     const before = last;
     last = placeIn(line) ?? (STAMP.test(line) ? undefined : last);
-    const isOwn = own && (last === undefined || own.names.includes(hostOf(last)));
+    const isOwn = own && (last === undefined || isOwnPlace(own, last));
     const about: About = { line, place: last ?? fallback, before, own: isOwn ? own : undefined };
     const said = meaning(about);
     if (!said) continue;
@@ -112,6 +114,7 @@ function explainLines(
       subject: message.subject,
       cause: visible(withoutSecrets(message.cause(match, about))),
       mend: message.mend(match, about).map((one) => visible(one)),
+      ...(last !== undefined && { place: visible(last) }),
       line: shownLine(line),
       times: (known?.times ?? 0) + 1,
       general: message.general === true,

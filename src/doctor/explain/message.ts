@@ -8,6 +8,7 @@ export interface OwnRegistry {
   address: string;
   /** All names and addresses that lead to it, without ports. */
   names: string[];
+  ports: number[];
   tls: boolean;
   /** Its directory, if the user named one. */
   dir: string | undefined;
@@ -79,6 +80,12 @@ const PUBLIC =
 
 /** Returns the name or address of a place, without its port. */
 export const hostOf = (place: string): string => place.replace(/:\d+$/, '');
+
+/** Tells whether a place is the registry of this machine; without a port, a proxy before it may have that of HTTPS. */
+export function isOwnPlace(own: OwnRegistry, place: string): boolean {
+  const [, port] = /:(\d+)$/.exec(place) ?? [];
+  return own.names.includes(hostOf(place)) && (port === undefined || own.ports.includes(Number(port)));
+}
 
 export const isDockerHub = ({ place }: Pick<About, 'place'>): boolean =>
   place !== undefined && HUB.test(hostOf(place));

@@ -1,6 +1,6 @@
 // Messages of what stands between a client and a registry: proxies on either side, web servers, the wrong server.
 import { commandLine } from '../../terminal/command.ts';
-import { askLine, hostOf, type Message, onServer, placeOr } from './message.ts';
+import { askLine, hostOf, isPublic, type Message, onServer, placeOr } from './message.ts';
 
 const WHICH_PROXY =
   'Which one? docker info | grep -i proxy; env | grep -i proxy; systemctl show docker -p Environment';
@@ -98,7 +98,7 @@ export const PROXY: Message[] = [
     cause: () =>
       '"docker search" asks Docker Hub alone, or registries of a kind of 2014: no private registry of today.',
     mend: (_, { own, place }) => [
-      `What is in the registry: ${commandLine(own || !place ? 'image list' : `image list --host ${place}`)}`,
+      `What is in the registry: ${commandLine(own || !place || isPublic({ place }) ? 'image list' : `image list --host ${place}`)}`,
     ],
   },
 ];

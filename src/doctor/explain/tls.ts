@@ -121,7 +121,7 @@ export const TLS: Message[] = [
     code: 'not-yet-valid',
     subject: 'connection',
     pattern:
-      /certificate (?:has expired or )?is not yet valid: current time (\S{10,40}) is before (\S{10,40})|certificate is not yet valid|CERT_NOT_YET_VALID/i,
+      /certificate (?:has expired or )?is not yet valid: current time ([^\s",]{10,40}) is before ([^\s",]{10,40})|certificate is not yet valid|CERT_NOT_YET_VALID/i,
     cause: ([, now, from]) =>
       from
         ? `The certificate is valid from ${from}, and the clock here says ${now}.`

@@ -1,5 +1,6 @@
 // What differs from the plan, beside what is a trouble of its own; and whether the registry was left read-only.
 import { join } from 'node:path';
+import { isPending } from '../../engines/pending.ts';
 import { lockPath } from '../../reconcile/lock.ts';
 import { type Change, keyOf } from '../../reconcile/reconcile.ts';
 import type { ServerRequest } from '../../server/request.ts';
@@ -33,7 +34,8 @@ export async function driftOf(input: CheckInput, server: ServerRequest): Promise
     statusOf(input, server),
     isReadOnly(input, server),
   ]);
-  if (outdated) return [];
+  // What a stopped engine holds is unknown.
+  if (outdated || isPending(server.engine)) return [];
   const config = join(server.settings.dir, 'config/config.yml');
   return changes.filter(({ drift, resource }) => {
     const runs = SERVICES.includes(resource.kind);

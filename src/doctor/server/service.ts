@@ -2,6 +2,7 @@
 import { type Container, inspect } from '../../engines/containers.ts';
 import { isRunning, lastLines, logCommand } from '../../engines/engine.ts';
 import { foreign } from '../../engines/foreign.ts';
+import { isPending } from '../../engines/pending.ts';
 import type { Host } from '../../host/host.ts';
 import { authName } from '../../server/auth/docker-auth.ts';
 import { bound } from '../../server/checks/names.ts';
@@ -34,7 +35,7 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
   const { context } = input;
   const { host } = context;
   const { settings } = server;
-  if (settings.engine === 'native') return [];
+  if (settings.engine === 'native' || isPending(server.engine)) return [];
   const there = await inspect(host, name, settings.engine);
   const endsAgain = there?.restarting || (there && there.restarts > 0 && Date.now() - there.started < LASTS);
   if (there?.running && !endsAgain) return [];

@@ -7,6 +7,7 @@ const OWN: OwnRegistry = {
   address: '10.0.3.17:5000',
   tls: true,
   names: ['10.0.3.17', '172.17.0.1', 'localhost'],
+  ports: [5000],
   dir: undefined,
   log: 'docker logs registry',
 };
