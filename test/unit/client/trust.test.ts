@@ -239,7 +239,7 @@ describe('faults that trust cannot mend', () => {
     const later = new Date(Date.now() + 40 * 86_400_000);
     const leaf = makeSite({ names, days: 30, keyPem: key, issuer: old, now: later });
     const found = await serve([leaf, old.certPem]);
-    await expect(decide({ ...found, ahead: -40 * 86_400 })).rejects.toThrow('minutes behind');
+    await expect(decide({ ...found, ahead: -40 * 86_400 })).rejects.toThrow('40 days behind');
     await expect(decide(found)).rejects.toThrow('is not valid before');
   });
 
