@@ -5,7 +5,7 @@ import { CHECKS } from '../doctor/checks.ts';
 import { type Explained, explain } from '../doctor/explain/explain.ts';
 import { findInput, ownRegistryOf, registriesUsed } from '../doctor/input.ts';
 import { type Result, runChecks } from '../doctor/run.ts';
-import { InputError, Interrupted } from '../errors.ts';
+import { CliError, InputError, Interrupted } from '../errors.ts';
 import { settingsHere } from '../server/existing.ts';
 import { nameOf } from '../settings/address.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -33,9 +33,14 @@ async function pasted({ output, signal }: Context): Promise<string> {
   let text = '';
   process.stdin.setEncoding('utf8');
   signal.addEventListener('abort', () => process.stdin.destroy());
-  for await (const part of process.stdin) {
-    text += part;
-    if (text.length > 2 * MOST) text = text.slice(-MOST);
+  try {
+    for await (const part of process.stdin) {
+      text += part;
+      if (text.length > 2 * MOST) text = text.slice(-MOST);
+    }
+  } catch (error) {
+    if (!signal.aborted)
+      throw new CliError('Standard input cannot be read.', { why: (error as Error).message });
   }
   if (signal.aborted) throw new Interrupted();
   return text.slice(-MOST);

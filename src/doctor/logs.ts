@@ -3,6 +3,7 @@ import { lastLines } from '../engines/engine.ts';
 import type { Host } from '../host/host.ts';
 import { hasSystemd } from '../host/systemd.ts';
 import { authName } from '../server/auth/docker-auth.ts';
+import { count } from '../terminal/output.ts';
 import type { Check, CheckInput, Subject, Trouble } from './check.ts';
 import { type Explained, explain } from './explain/explain.ts';
 import { ownRegistryOf } from './input.ts';
@@ -11,6 +12,8 @@ import { ownRegistryOf } from './input.ts';
 const LINES = 2_000;
 /** How far back is looked: what is older has been seen, or does not happen any more; milliseconds. */
 const DAY = 24 * 60 * 60 * 1_000;
+
+const HOUR = 60 * 60 * 1_000;
 
 /** Messages that a healthy registry writes, too: a client without its password, a name that is not there. */
 const EVERYDAY = [
@@ -21,16 +24,28 @@ const EVERYDAY = [
   'parts-missing',
   'cut-off',
   'hub-name',
+  'token-invalid',
+  'token-expired',
   // dockerd tries TLS first, also with a registry that it may use without: the probe of the connection knows better.
   'http-to-https',
 ];
 
-const troubleOf = ({ code, cause, mend, line, times }: Explained): Trouble => ({
-  code,
+/** A time in a line of a log: of logfmt, of the journal, of Go; or that of glog, which has no year. */
+const TIMES = [/(\d{4}[-/]\d\d[-/]\d\d)[T ](\d\d:\d\d)/, /^[IWEF](\d{4}) (\d\d:\d\d)/];
+
+/** Returns in words how often a line is in a log, and when last. */
+function seen({ line, times }: Explained): string {
+  const [, date, time] = TIMES.map((pattern) => pattern.exec(line)).find(Boolean) ?? [];
+  const last = date ? `${times > 1 ? 'the last' : 'once'} ${date.replaceAll('/', '-')} ${time}` : '';
+  return ['in the log', times > 1 ? count(times, 'time') : '', last].filter(Boolean).join(', ');
+}
+
+const troubleOf = (one: Explained): Trouble => ({
+  code: one.code,
   severity: 'risk',
-  cause: times > 1 ? `${cause} (${times} times in the log)` : cause,
-  mend,
-  evidence: line,
+  cause: `${one.cause} (${seen(one)})`,
+  mend: one.mend,
+  evidence: one.line,
 });
 
 async function explained(
@@ -44,9 +59,14 @@ async function explained(
     .map(troubleOf);
 }
 
-/** What the registry does not log for each request of a client: its warnings and errors. (distribution, configuration.md, "log") */
+/**
+ * What the registry does not log for each request of a client: its warnings and errors (distribution, configuration.md, "log"), and
+ * why it refuses a token, which it takes for information (registry/auth/token/token.go).
+ */
 const isSerious = (line: string) =>
-  /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error/i.test(line);
+  /level=(?:warning|error|fatal|panic)|^panic:|^fatal|configuration error|token (?:signed by|intended for|from) |token not to be used before/i.test(
+    line,
+  );
 
 /** Tells whether a line is about a client of another machine that does not come through TLS. From this one, checks do that, too. */
 const isStranger = ({ machine }: Host) => {
@@ -99,6 +119,16 @@ const authLog: Check = {
 /** Subjects of Docker itself, and not of a registry. */
 const ABOUT_DOCKER: Subject[] = ['files', 'machine'];
 
+/** What keeps Docker from starting: it counts until it has started. */
+const ENDS_START = [
+  'flag-conflict',
+  'unknown-key',
+  'unknown-flag',
+  'insecure-entry',
+  'broken-daemon-json',
+  'docker-job',
+];
+
 const dockerLog: Check = {
   code: 'docker-log',
   subject: 'files',
@@ -127,11 +157,19 @@ const dockerLog: Check = {
     const lines = all
       .slice(last + 1)
       .filter((line) => /level=(?:warning|error|fatal)|failed to start|unable to/i.test(line));
+    const isYoung = ({ line }: Explained) => {
+      const [time = ''] = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]{0,12}(?:Z|[+-]\d\d:?\d\d)/.exec(line) ?? [];
+      return Date.now() - Date.parse(time) < HOUR;
+    };
     const asked = new Set(input.registries.map(({ address }) => address));
-    // What it says of other registries is not what is looked at here.
-    return explained(input, lines, ({ place, subject, code }) =>
-      place ? asked.has(place) : ABOUT_DOCKER.includes(subject) && code !== 'server-error',
-    );
+    // What it says of other registries is not looked at here; and what it said long ago may be mended since.
+    return explained(input, lines, (one) => {
+      if (ENDS_START.includes(one.code)) return true;
+      const isAbout = ABOUT_DOCKER.includes(one.subject)
+        ? one.code !== 'server-error'
+        : one.place !== undefined && asked.has(one.place);
+      return isAbout && isYoung(one);
+    });
   },
 };
 

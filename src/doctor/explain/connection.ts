@@ -35,7 +35,7 @@ export const CONNECTION: Message[] = [
     cause: (_, { place }) => `${place} cannot be reached from this machine.`,
     mend: () => [
       'A proxy may be missing: docker info | grep -i proxy',
-      'Keep such images in your own registry: registry-setup image copy SRC DST (on a machine that reaches it)',
+      'Keep such images in your own registry, from a machine that reaches both: registry-setup image copy SRC DST',
     ],
   },
   {

@@ -44,20 +44,19 @@ const STAMP = /^\s{0,4}(?:time="|\d{4}[-/]\d\d[-/]\d\d|[A-Z][a-z]{2} {1,2}\d{1,2
 /** Colours and other sequences of a terminal. (ECMA-48, 5.4) */
 const SEQUENCES = /\p{Cc}\[[0-?]{0,20}[ -/]{0,4}[@-~]/gu;
 
-/** Returns the line as it is shown. */
-const shownLine = (line: string): string => {
-  const clean = visible(withoutSecrets(line.trim()));
-  return clean.length > SHOWN ? `${clean.slice(0, SHOWN)}…` : clean;
+/** Returns the line as it is shown: of a long one its beginning, which has the time, and what is around the words that are known. */
+const shownLine = (line: string, said: string): string => {
+  const clean = visible(line.trim());
+  if (clean.length <= SHOWN) return clean;
+  const at = clean.indexOf(visible(said.slice(0, SHOWN / 2)));
+  if (at < SHOWN / 2) return `${clean.slice(0, SHOWN)}…`;
+  const rest = clean.slice(at - SHOWN / 3);
+  return `${clean.slice(0, SHOWN / 6)} … ${rest.slice(0, (SHOWN * 5) / 6)}${rest.length > (SHOWN * 5) / 6 ? '…' : ''}`;
 };
 
 /** Returns what a line says; undefined if nothing known. */
-function meaning(about: About): { message: Message; found: RegExpExecArray } | undefined {
-  for (const message of MESSAGES) {
-    const found = message.pattern.exec(about.line);
-    if (found && (message.when?.(about) ?? true)) return { message, found };
-  }
-  return undefined;
-}
+const meaning = (about: About): Message | undefined =>
+  MESSAGES.find(({ pattern, when }) => pattern.test(about.line) && (when?.(about) ?? true));
 
 /**
  * Explains each line that is known: causes before what only follows from them, else in the order of the text.
@@ -97,30 +96,41 @@ function explainLines(
   own: OwnRegistry | undefined,
   fallback: string | undefined,
 ): Explained[] {
-  const found = new Map<string, Explained & { general: boolean }>();
-  let last: string | undefined;
+  const found = new Map<
+    string,
+    { message: Message; about: About; times: number; place: string | undefined }
+  >();
+  let place: string | undefined;
   for (const line of lines) {
+    const before = place;
     // Lines of a log have nothing to do with each other, those of a screen have.
-    const before = last;
-    last = placeIn(line) ?? (STAMP.test(line) ? undefined : last);
-    const isOwn = own && (last === undefined || isOwnPlace(own, last));
-    const about: About = { line, place: last ?? fallback, before, own: isOwn ? own : undefined };
-    const said = meaning(about);
-    if (!said) continue;
-    const { message, found: match } = said;
-    const known = found.get(message.code);
-    found.set(message.code, {
-      code: message.code,
-      subject: message.subject,
-      cause: visible(withoutSecrets(message.cause(match, about))),
-      mend: message.mend(match, about).map((one) => visible(one)),
-      ...(last !== undefined && { place: visible(last) }),
-      line: shownLine(line),
-      times: (known?.times ?? 0) + 1,
-      general: message.general === true,
-    });
+    place = placeIn(line) ?? (STAMP.test(line) ? undefined : place);
+    const isOwn = own && (place === undefined || isOwnPlace(own, place));
+    const about: About = { line, place: place ?? fallback, before, own: isOwn ? own : undefined };
+    const message = meaning(about);
+    if (!message) continue;
+    const times = (found.get(message.code)?.times ?? 0) + 1;
+    found.set(message.code, { message, about, times, place });
   }
   return [...found.values()]
-    .sort((one, other) => Number(one.general) - Number(other.general))
-    .map(({ general: _, ...one }) => one);
+    .sort((one, other) => Number(one.message.general ?? false) - Number(other.message.general ?? false))
+    .flatMap(({ message, about, times, place: named }): Explained[] => {
+      // What the cause and the advice take from the line has no secrets.
+      const line = withoutSecrets(about.line);
+      const match = message.pattern.exec(line) ?? message.pattern.exec(about.line);
+      if (!match) return [];
+      const { code, subject } = message;
+      const clean = { ...about, line };
+      return [
+        {
+          code,
+          subject,
+          cause: visible(message.cause(match, clean)),
+          mend: message.mend(match, clean).map((one) => visible(one)),
+          ...(named !== undefined && { place: visible(named) }),
+          line: shownLine(line, match[0]),
+          times,
+        },
+      ];
+    });
 }

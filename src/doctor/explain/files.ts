@@ -125,6 +125,13 @@ export const FILES: Message[] = [
     mend: (_, about) => [`Make a new pair: ${onServer(about, 'rotate')}`],
   },
   {
+    code: 'auth-config',
+    subject: 'files',
+    pattern: /Failed to load config: (?![^\n]{0,400}permission denied)/,
+    cause: () => 'docker_auth does not start: its configuration (auth_config.yml) has an error.',
+    mend: (_, about) => [`Write it anew from the settings: ${onServer(about, '--yes')}`],
+  },
+  {
     code: 'name-taken',
     subject: 'files',
     pattern: /container name "\/?([\w.-]{1,100})" is already in use/i,

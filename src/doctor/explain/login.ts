@@ -115,10 +115,17 @@ export const LOGIN: Message[] = [
     mend: () => ['timedatectl', 'timedatectl set-ntp true'],
   },
   {
+    code: 'token-expired',
+    subject: 'login',
+    pattern: /token not to be used after|token is expired|token has expired/i,
+    cause: () => 'A token was used after its time: by a push that took long, or since two clocks differ.',
+    mend: () => ['Try it again. If it comes back: timedatectl, here and on the server'],
+  },
+  {
     code: 'token-refused',
     subject: 'login',
     pattern:
-      /token signed by untrusted key|failed to verify token|unable to verify token|token intended for another audience|token from untrusted issuer|invalid_token|error="?invalid token/i,
+      /token signed by untrusted key|token intended for another audience|token from untrusted issuer|(?:failed|unable) to verify token: (?!token not to be used)|invalid_token/i,
     cause: () =>
       'The registry does not take the tokens of its token server: other key, issuer or service name.',
     mend: (_, about) => [
@@ -127,10 +134,21 @@ export const LOGIN: Message[] = [
     ],
   },
   {
+    code: 'token-invalid',
+    subject: 'login',
+    general: true,
+    pattern: /error authorizing context: (?:invalid|malformed) token/i,
+    cause: () => 'The registry did not take the token of a client; the line before in its log says why.',
+    mend: (_, about) => [
+      `Its log: ${about.own?.log ?? 'docker logs NAME'}`,
+      `What is wrong? ${onServer(about, 'doctor')}`,
+    ],
+  },
+  {
     code: 'no-right',
     subject: 'login',
     pattern:
-      /insufficient_scope|denied: requested access to the resource is denied|denied: access forbidden|access to the requested resource is not authorized|(?:pull|push) access denied/i,
+      /insufficient[_ ]scope|denied: requested access to the resource is denied|denied: access forbidden|access to the requested resource is not authorized|(?:pull|push) access denied/i,
     cause: (_, about) =>
       `The login at ${placeOr(about, 'the registry')} may not do this with this repository, or no login is sent.`,
     mend: (_, about) => [`Who may what? ${onServer(about, 'user list')}`, `Log in: ${loginLine(about)}`],

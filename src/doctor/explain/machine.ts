@@ -66,7 +66,8 @@ export const MACHINE: Message[] = [
     cause: () => 'A disk is full, or has no inodes left.',
     mend: (_, about) => [
       'Which one? df -h; df -i',
-      `Give space back: ${onServer(about, 'image prune --keep-last 5')}, then: ${onServer(about, 'image gc')}`,
+      `Remove old images: ${onServer(about, 'image prune --keep-last 5')}`,
+      `Then give the space back: ${onServer(about, 'image gc')}`,
       'Of Docker itself: docker system df; docker image prune',
     ],
   },

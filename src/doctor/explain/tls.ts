@@ -158,7 +158,8 @@ export const TLS: Message[] = [
       /x509: (?:negative serial number|certificate is not authorized to sign|certificate specifies an incompatible key usage|unhandled critical extension|cannot verify signature: insecure algorithm|malformed|invalid|too many intermediates)[^\n"]{0,80}|RSA key larger than 8192 bits|certificate containing RSA key|unsupported elliptic curve|(?:ca|ee) (?:md|key) too (?:weak|small)/i,
     cause: ([said]) => `Programs refuse the certificate itself (${said}).`,
     mend: (_, about) => [
-      `Make another one: ${onServer(about, 'rotate')}, or with its CA: ${onServer(about, 'rotate --ca')}`,
+      `Make another one: ${onServer(about, 'rotate')}`,
+      `With its CA: ${onServer(about, 'rotate --ca')}`,
     ],
   },
   {

@@ -167,6 +167,38 @@ it('an engine of another machine, and a client of another version', async () => 
   expect(other).toContain('api-version');
 });
 
+describe('what programs say', () => {
+  it('real messages of docker, pasted: what they mean, and commands for the registry that is here', async () => {
+    const { stdout } = await server.sh(
+      `{ docker pull 127.0.0.1:5999/a:1 || docker pull ${name}/none:1 || docker search ${name}/a || true; } 2>&1 |
+        registry-setup doctor --error - --json`,
+      { check: false },
+    );
+    const { explained } = JSON.parse(stdout);
+    expect(explained.map(({ code }: { code: string }) => code)).toEqual(['refused', 'not-there', 'search']);
+    expect(explained[1].mend[0]).toMatch(/: registry-setup image list$/);
+  });
+
+  it('the log of the registry tells of a disk that was full', async () => {
+    await server.sh(`
+      mount -t tmpfs -o size=400k tmpfs /opt/registry/data && docker restart registry
+      docker tag registry:3 ${name}/big:1; timeout 5 docker push ${name}/big:1 || true; umount -l /opt/registry/data`);
+    const [found] = (await doctor()).filter(({ evidence }) => evidence?.includes('no space left'));
+    expect(found).toMatchObject({ code: 'disk-full', severity: 'risk' });
+    await server.sh('docker restart registry');
+    await until(server, `curl -sk https://${name}/v2/`);
+    expect(await codes()).toEqual([]);
+  });
+
+  it('settings that are broken keep neither from working', async () => {
+    await server.sh('cp -a /opt/registry/settings.yml /tmp/ && echo "port: [" >>/opt/registry/settings.yml');
+    expect(await codes()).toContain('registry-here');
+    const said = await server.sh("registry-setup doctor --error 'no space left on device'");
+    expect(said.stdout).toContain('df -h');
+    await server.sh('cp -a /tmp/settings.yml /opt/registry/');
+  });
+});
+
 it('tokens that the registry does not take', async () => {
   await run(server, '--yes --auth token');
   expect(await doctor()).toEqual([]);

@@ -35,6 +35,8 @@ describe('the advice', () => {
   });
 
   test('of another registry is not a command for the one that is here', () => {
+    const port = 'Get "https://10.0.3.17:6000/v2/": x509: certificate has expired';
+    expect(explain(port, OWN)[0]?.mend[0]).toContain("on the registry's server:");
     expect(explain(NO_SAN('10.9.9.9'), OWN)[0]?.mend[0]).toContain("on the registry's server:");
   });
 
@@ -45,6 +47,11 @@ describe('the advice', () => {
     expect(explain('unauthorized: authentication required', OWN)[0]?.mend[0]).toBe(
       'docker login 10.0.3.17:5000',
     );
+  });
+
+  test('of a line of a log does not name the registry of the line before', () => {
+    const log = `2026-11-27T21:00:00Z ${REFUSED}\n2026-11-27T21:00:01Z unauthorized: authentication required`;
+    expect(explain(log, OWN)[1]?.mend[0]).toBe('docker login 10.0.3.17:5000');
   });
 
   test('quotes what a shell would act on', () => {
@@ -84,10 +91,25 @@ test('a text that says nothing known gives nothing', () => {
   expect(codes('hello\n\n  everything is fine\n')).toEqual([]);
 });
 
+test('of a long line its beginning is shown, and what it says', () => {
+  const [found] = explain(
+    `time="2026-11-27" ${'x'.repeat(900)} no basic auth credentials ${'y'.repeat(900)}`,
+    undefined,
+  );
+  expect(found?.line).toMatch(/^time="2026-11-27" .* … .*no basic auth credentials/);
+  expect(found?.line.length).toBeLessThan(310);
+});
+
 test('what a terminal would act on is shown', () => {
   const [found] = explain('\u001b]0;x\u0007\u009b31m no basic auth credentials \u202e', undefined);
   expect(found?.line).toContain('no basic auth');
   expect(found?.line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+});
+
+test('what a message says is shown in the cause and the advice, and a terminal does not act on it', () => {
+  const [found] = explain('x509: certificate is valid for a, not b\u001b]0;x\u0007c', undefined);
+  expect(found?.cause).toContain('b\\u001b');
+  expect([found?.cause, ...(found?.mend ?? [])].join('')).not.toMatch(/\p{Cc}/u);
 });
 
 test.each([
@@ -113,8 +135,14 @@ test.each([
 });
 
 test('a secret in a message is not in the advice either', () => {
-  const found = explain('Get "https://ann:geheim@h:5000/v2/": dial tcp: lookup h: no such host', undefined);
-  expect(JSON.stringify(found)).not.toContain('geheim');
+  for (const text of [
+    'Get "https://ann:geheim@h:5000/v2/": dial tcp: lookup h: no such host',
+    'tag does not exist: https://ann:geheim@h:5000/a',
+    'pull access denied for https://ann:geheim@h.example/a, repository does not exist',
+  ]) {
+    expect(explain(text, undefined)).toHaveLength(1);
+    expect(JSON.stringify(explain(text, undefined))).not.toContain('geheim');
+  }
 });
 
 test.each([
@@ -130,7 +158,8 @@ test.each([
     'no basic auth credentials Basic login -p x:y@ '.repeat(40).concat('\n').repeat(500),
   ],
 ])('a megabyte of %s takes less than a second', { retry: 2 }, (_, text) => {
-  const began = performance.now();
+  // Of the processor, which others use as well.
+  const began = process.cpuUsage();
   expect(explain(text, OWN).length).toBeLessThan(5);
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(process.cpuUsage(began).user).toBeLessThan(1_000_000);
 });

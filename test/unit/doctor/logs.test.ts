@@ -48,7 +48,7 @@ test('a line of the registry: how often, and the last one with its time', async 
   const [found, ...more] = await read({ registry: [FULL('21:28:51'), 'x', FULL('21:40:02')].join('\n') });
   expect(more).toEqual([]);
   expect(found).toMatchObject({ code: 'disk-full', severity: 'risk' });
-  expect(found?.cause).toContain('2 times');
+  expect(found?.cause).toContain('(in the log, 2 times, the last 2026-11-27 21:40)');
   expect(found?.evidence).toContain('21:40:02');
 });
 
@@ -76,6 +76,13 @@ test('a machine that does not accept the certificate is named', async () => {
   expect(found?.mend.join('\n')).toContain('--client --host 10.0.3.17 --port 5000');
 });
 
+test('why a token is not taken, which the registry calls information', async () => {
+  const registry =
+    'time="2026-11-27T22:16:47Z" level=info msg="token intended for another audience: [other]"\n' +
+    'time="2026-11-27T22:16:47Z" level=warning msg="error authorizing context: invalid token" http.request.host="10.0.3.17:5000"';
+  expect(await read({ registry })).toMatchObject([{ code: 'token-refused' }]);
+});
+
 test('docker_auth: its errors alone', async () => {
   const auth = [
     'I1127 21:28:42.000000 1 main.go:1] open /config/auth_config.yml: permission denied',
@@ -86,16 +93,24 @@ test('docker_auth: its errors alone', async () => {
 });
 
 const docker = (said: string) => `2026-11-27T21:28:48+0000 host dockerd[1]: ${said}`;
-const error = (said: string) => docker(`time="2026-11-27T21:28:48Z" level=error msg="${said}"`);
+const error = (time: string, said: string) =>
+  `${time} host dockerd[1]: time="${time}" level=error msg="${said}"`;
 
 test('Docker: what it says of this registry and of itself, and not of others', async () => {
-  const lines = (place: string) =>
+  const lines = (place: string, time = new Date().toISOString()) =>
     error(
+      time,
       `Handler for POST /v1.51/auth returned error: Get \\"https://${place}/v2/\\": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
     );
   expect(await read({ docker: lines('10.0.3.17:5000') })).toMatchObject([{ code: 'unknown-authority' }]);
   expect(await read({ docker: lines('10.9.9.9:5000') })).toEqual([]);
-  expect(await read({ docker: error('Upload failed: received unexpected HTTP status: 500') })).toEqual([]);
+  expect(
+    await read({
+      docker: error(new Date().toISOString(), 'Upload failed: received unexpected HTTP status: 500'),
+    }),
+  ).toEqual([]);
+  // Since then it may have been mended.
+  expect(await read({ docker: lines('10.0.3.17:5000', '2026-01-02T03:04:05Z') })).toEqual([]);
   const conflict =
     'unable to configure the Docker daemon with file /etc/docker/daemon.json: the following directives are specified both as a flag and in the configuration file: insecure-registries: (from flag: [b:2], from file: [a:1])';
   const [found] = await read({ docker: docker(conflict) });
