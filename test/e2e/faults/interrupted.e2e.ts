@@ -51,7 +51,7 @@ describe('a first run', () => {
   it('killed at any moment: the next run finishes, and uninstall leaves nothing', {
     timeout: 240_000,
   }, async () => {
-    for (let tenths = 2; tenths <= 14; tenths += 3) {
+    for (let tenths = 2; tenths <= 14; tenths += 2) {
       await server.sh(`timeout -s KILL ${tenths / 10} registry-setup ${SET_UP}`, { check: false });
       await allDone();
       await run(server, SET_UP);
