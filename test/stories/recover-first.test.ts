@@ -1,5 +1,5 @@
 // A run that was cut off is undone before the next command reads anything; what changed between a decision and the lock is noticed.
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { calledAs } from '../../src/terminal/command.ts';
 import { runCommand } from '../helpers/context.ts';
 import type { FakeHost } from '../helpers/fake-host.ts';
@@ -136,6 +136,12 @@ test('a lock that a killed run left, and nothing else, is removed by every comma
   expect(host.snapshot()).toEqual(before);
 });
 
+/** The other run releases its lock after that many milliseconds; not in a later test. */
+function endsAfter(milliseconds: number) {
+  const timer = setTimeout(() => void host.remove(`${DIR}/.state/lock`), milliseconds);
+  onTestFinished(() => clearTimeout(timer));
+}
+
 describe('another run that works for an hour', () => {
   const HOLDER = {
     pid: 4711,
@@ -150,7 +156,7 @@ describe('another run that works for an hour', () => {
     const begin = performance.now();
     let looks = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => begin + (looks++ > 1 ? 3_600_000 : 0));
-    setTimeout(() => host.remove(`${DIR}/.state/lock`), 1_500);
+    endsAfter(1_500);
   }
   afterEach(() => void vi.restoreAllMocks());
 
@@ -220,7 +226,7 @@ describe('a run that is at work', () => {
 
   test('is waited for by a run that nobody watches', async () => {
     holds();
-    setTimeout(() => void host.remove(`${DIR}/.state/lock`), 300);
+    endsAfter(300);
     const { heard } = await runCommand(host, 'user add zed --yes');
     expect(heard.join()).toContain('Waiting for "registry-setup rotate" (pid 4711), since ');
     expect(text('settings.yml')).toContain('zed');
