@@ -1,6 +1,6 @@
 // `registry-setup doctor`: every check, each failure with its cause and what mends it; `--error` explains a message.
 import { type Context, isOn } from '../context.ts';
-import { type Check, SUBJECTS, type Trouble } from '../doctor/check.ts';
+import { type Check, type CheckInput, SUBJECTS, type Trouble } from '../doctor/check.ts';
 import { CHECKS } from '../doctor/checks.ts';
 import { type Explained, explain } from '../doctor/explain/explain.ts';
 import { findInput, ownRegistryOf, registriesUsed } from '../doctor/input.ts';
@@ -30,6 +30,7 @@ const MOST = 4_000_000;
 /** Reads a message, or a log, from standard input. */
 async function pasted({ output, signal }: Context): Promise<string> {
   if (process.stdin.isTTY) output.say('Paste the message, and end it with Ctrl-D on a line of its own:');
+  if (signal.aborted) throw new Interrupted();
   let text = '';
   process.stdin.setEncoding('utf8');
   signal.addEventListener('abort', () => process.stdin.destroy());
@@ -72,26 +73,62 @@ function explainedLines({ line, cause, mend }: Explained, paint: Paint): string[
 }
 
 async function examine(context: Context): Promise<number> {
-  const { output, answers } = context;
-  const named = answers.host && addressOf(context);
+  const seen = await lookAround(context);
+  if (!isOn(context, 'fix')) return tell(context, seen);
+  show(context, seen);
+  const done = await mend(context, seen.all);
+  if (done.length === 0) return told(context, seen, done);
+  // What is left after it.
+  return tell(context, await lookAround(context), done);
+}
+
+/** What was looked at, and found. */
+interface Seen {
+  input: CheckInput;
+  results: Result[];
+  /** Each once. */
+  all: Placed[];
+}
+
+async function lookAround(context: Context): Promise<Seen> {
+  const named = context.answers.host && addressOf(context);
   const { input, troubles: before } = await findInput(context, named);
   const results = await runChecks(CHECKS, input);
   const seen = [...before.map(unplaced), ...results.flatMap(placed)];
   const all = seen.filter(({ cause }, index) => seen.findIndex((other) => other.cause === cause) === index);
-  const failed = results.filter(({ failed: why }) => why !== undefined);
-  const broken = all.filter(({ severity }) => severity === 'broken').length;
+  return { input, results, all };
+}
+
+const brokenIn = ({ all }: Seen): number => all.filter(({ severity }) => severity === 'broken').length;
+
+/** Shows what was found, also as the one document of --json. @param fixed what was mended before @returns the exit code */
+function tell(context: Context, seen: Seen, fixed: string[] = []): number {
+  show(context, seen);
+  return told(context, seen, fixed);
+}
+
+function told({ output }: Context, seen: Seen, fixed: string[]): number {
+  const { input, results, all } = seen;
+  const broken = brokenIn(seen);
   output.json({
     ok: broken === 0,
     registries: input.registries.map(({ address }) => address),
     programs: input.targets.map(({ label }) => label),
-    checks: results.map(({ check: { code, subject }, troubles, failed: why }) => ({
+    checks: results.map(({ check: { code, subject }, troubles, failed }) => ({
       code,
       subject,
-      ok: why === undefined && troubles.length === 0,
-      ...(why !== undefined && { failed: why }),
+      ok: failed === undefined && troubles.length === 0,
+      ...(failed !== undefined && { failed }),
     })),
     troubles: all.map(({ fix, ...trouble }) => ({ ...trouble, fix: fix?.title ?? null })),
+    ...(fixed.length > 0 && { fixed }),
   });
+  return broken > 0 ? 1 : 0;
+}
+
+function show({ output }: Context, seen: Seen): void {
+  const { input, results, all } = seen;
+  const failed = results.filter(({ failed: why }) => why !== undefined);
   output.out(
     `Looked at ${[...input.registries.map(({ address }) => address), ...input.targets.map(({ label }) => label)].map(visible).join(', ') || 'this machine'}.`,
     '',
@@ -102,29 +139,25 @@ async function examine(context: Context): Promise<number> {
       `${output.paint('yellow', SYMBOL.warning)} Could not be checked: ${check.title}.`,
       `    ${visible(why ?? '')}`,
     );
-  output.out(...endLines(all, broken, failed.length));
-  if (!isOn(context, 'fix')) return broken > 0 ? 1 : 0;
-  return mend(context, all);
+  output.out(...endLines(all, brokenIn(seen), failed.length));
 }
 
-/** Does what is safe, after a yes, and looks again. */
-async function mend(context: Context, all: Placed[]): Promise<number> {
+/** Does what is safe, after a yes. @returns what was done; nothing in a dry run */
+async function mend(context: Context, all: Placed[]): Promise<string[]> {
   const { output } = context;
   const fixes = all.flatMap(({ fix }) => fix ?? []);
-  const broken = all.some(({ severity }) => severity === 'broken');
   if (fixes.length === 0) {
     if (all.length > 0) output.say('', 'None of that can be mended without a decision of yours.');
-    return broken ? 1 : 0;
+    return [];
   }
   output.say('', ...fixes.map(({ title }) => `  ${visible(title)}`));
-  if (isOn(context, 'dry-run')) return broken ? 1 : 0;
+  if (isOn(context, 'dry-run')) return [];
   await agree(context, 'Do that?', true);
   for (const { title, apply } of fixes) {
     await apply();
-    output.say(`${output.paint('green', SYMBOL.done)} ${visible(title)}`);
+    output.say(`${output.paint('green', SYMBOL.done)} ${visible(title)}`, '');
   }
-  const { fix: _, ...answers } = context.answers;
-  return examine({ ...context, answers });
+  return fixes.map(({ title }) => title);
 }
 
 interface Placed extends Trouble {
@@ -148,7 +181,7 @@ function subjectLines(subject: Check['subject'], results: Result[], all: Placed[
   ).length;
   if (here.length === 0)
     return number > 0
-      ? [`${paint('green', SYMBOL.done)} ${WORDS[subject]}: ${count(number, 'check')}, all well`]
+      ? [`${paint('green', SYMBOL.done)} ${WORDS[subject]}: ${count(number, 'check')} found nothing wrong`]
       : [];
   return [
     `${WORDS[subject]}:`,

@@ -57,7 +57,7 @@ export interface Check {
   /** What is checked, in the words of a list: `HTTPS answers with a certificate that clients accept`. */
   title: string;
   /** Where it makes sense. */
-  on: 'server' | 'client' | 'both';
+  on: 'server' | 'both';
   /** Reads only. Has an end of its own. @returns what is wrong, nothing if all is well */
   look(input: CheckInput): Promise<Trouble[]>;
 }

@@ -3,15 +3,16 @@ import { finderOf } from '../client/detect.ts';
 import { SYSTEM } from '../client/targets/docker.ts';
 import { ownDaemon } from '../client/targets/rootless.ts';
 import { SNAP } from '../client/targets/snap.ts';
+import { dirOf } from '../context.ts';
 import { type DaemonInfo, daemonInfo } from '../dockerd/daemon.ts';
 import type { Daemon } from '../dockerd/types.ts';
 import { look, type ServerStatus } from '../server/status.ts';
-import { commandLine } from '../terminal/command.ts';
+import { commandIn } from '../terminal/command.ts';
 import { visible, visibleLines } from '../terminal/visible.ts';
 import type { Asked, CheckInput, Fix, Severity, Trouble } from './check.ts';
 
 /** Leaves the password out of an address, as of a proxy. */
-const masked = (text: string): string => text.replace(/\/\/[^@/\s]+@/g, '//…@');
+export const masked = (text: string): string => text.replace(/\/\/[^@/\s]+@/g, '//…@');
 
 interface More {
   severity?: Severity;
@@ -54,9 +55,13 @@ export const forEach = async (
 export const isOwn = ({ server }: CheckInput, { at }: Asked): boolean =>
   server !== undefined && server.settings.host === at.host && server.settings.port === at.port;
 
+/** Returns a command for the registry of this machine. */
+export const here = ({ context: { answers } }: CheckInput, words: string): string =>
+  commandIn(answers.dir && dirOf(answers), words);
+
 /** Returns a command for the server, as a line for this machine. */
 export const onServer = (input: CheckInput, registry: Asked, words: string): string =>
-  isOwn(input, registry) ? commandLine(words) : `On the server:   registry-setup ${words}`.trimEnd();
+  isOwn(input, registry) ? here(input, words) : `On the server:   registry-setup ${words}`.trimEnd();
 
 /** Tells whether a program is on this machine. */
 export const has = (input: CheckInput, program: string): Promise<boolean> =>

@@ -160,22 +160,34 @@ interface EnginePorts {
 /** How long to wait for an engine that is only asked what it holds; milliseconds. */
 const WITHIN = 3_000;
 
-/** Returns every container that a set-up made, with the directory of that set-up; none if the engine does not answer. Reads only. */
-export async function ownedContainers(
+/**
+ * Returns the names of containers, and the directories of the set-ups that made them; none if the engine does not answer. Reads only.
+ * @param words which ones: options of `ps`
+ */
+export async function listContainers(
   host: Host,
   program: Program,
+  words: string[],
 ): Promise<{ owner: string; name: string }[]> {
-  const format = `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`;
-  const words = ['ps', '-a', '--filter', `label=${OWNER_LABEL}`, '--format', format];
+  const args = ['ps', ...words, '--format', `{{.Label "${OWNER_LABEL}"}}\t{{.Names}}`];
   const { code, stdout } = await host
-    .run(program, words, { timeout: WITHIN, question: true })
+    .run(program, args, { timeout: WITHIN, question: true })
     .catch(() => ({ code: 1, stdout: '' }));
   if (code !== 0) return [];
   return stdout.split('\n').flatMap((line) => {
     const [owner = '', name = ''] = line.split('\t');
-    return owner.startsWith('/') ? [{ owner, name }] : [];
+    return name ? [{ owner, name }] : [];
   });
 }
+
+/** Returns every container that a set-up made, with the directory of that set-up; none if the engine does not answer. Reads only. */
+export const ownedContainers = async (
+  host: Host,
+  program: Program,
+): Promise<{ owner: string; name: string }[]> =>
+  (await listContainers(host, program, ['-a', '--filter', `label=${OWNER_LABEL}`])).filter(({ owner }) =>
+    owner.startsWith('/'),
+  );
 
 export const runContainer = (host: Host, service: Service, digest: string) => {
   const args = ['run', '-d', ...runArguments(service, digest)];

@@ -3,7 +3,7 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { scriptFiles, scriptPath, scriptProcess, serviceManagerOf } from '../host/service-manager.ts';
-import { systemctl } from '../host/systemd.ts';
+import { systemctl, systemctlLine } from '../host/systemd.ts';
 import type { EngineChoice, Settings } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { inspect, logs } from './containers.ts';
@@ -79,6 +79,14 @@ export interface LogPart {
   since?: Date | undefined;
   /** Milliseconds; a minute by default. */
   timeout?: number;
+}
+
+/** Returns the command that stops the registry. */
+export async function stopCommand(host: Host, at: Where): Promise<string> {
+  if (at.engine !== 'native') return shellLine(at.engine, ['stop', at.name]);
+  const serviceManager = await serviceManagerOf(host);
+  if (serviceManager === 'script') return `kill $(${shellLine('cat', [scriptFiles(scriptPath(at)).pid])})`;
+  return systemctlLine({ own: serviceManager === 'own systemd' }, 'stop', `${at.name}.service`).join(' ');
 }
 
 /** Returns the last lines that a service of the set-up wrote; none if they cannot be read. */

@@ -1,4 +1,4 @@
-// Tells when a disk will be full if it goes on filling as it did; pure.
+// Forecasts when a disk will be full, from its free space over the last weeks; pure.
 const DAY = 24 * 3_600_000;
 
 /** The space of a disk at a time; bytes. */

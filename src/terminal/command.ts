@@ -1,4 +1,5 @@
 // Writes this program's own commands, for the user to paste.
+import { shellLine } from './shell.ts';
 
 let program = 'registry-setup';
 
@@ -27,6 +28,10 @@ export const commandLine = (words = ''): string =>
 
 /** Returns the command of a run, from its line in Context, as the user can paste it here. */
 export const commandAgain = (line: string): string => commandLine(line.replace(/^registry-setup ?/, ''));
+
+/** Returns a command for the registry in the directory that the user named; without one, for that of the default directory. */
+export const commandIn = (dir: string | undefined, words: string): string =>
+  commandLine([words, dir === undefined ? '' : shellLine('--dir', [dir])].filter(Boolean).join(' '));
 
 let place = '';
 

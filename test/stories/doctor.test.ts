@@ -50,7 +50,8 @@ test('Ctrl-C while it waits for the text: exit code 130', async () => {
   const { env } = temporaryMachine();
   const child = spawn(process.execPath, [CLI, 'doctor', '--error', '-'], { env, stdio: 'pipe' });
   const ended = once(child, 'exit');
-  child.stdin.write(`${TEXT}\n`);
-  setTimeout(() => child.kill('SIGINT'), 1_500);
+  // More than a pipe holds: it reads when that is written.
+  await new Promise((done) => child.stdin.write(`${TEXT}\n`.repeat(10_000), done));
+  child.kill('SIGINT');
   expect((await ended)[0]).toBe(130);
 });

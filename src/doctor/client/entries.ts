@@ -8,7 +8,7 @@ import { commandLine } from '../../terminal/command.ts';
 import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
-import { type Dockerd, dockerds, trouble } from '../found.ts';
+import { type Dockerd, dockerds, masked, trouble } from '../found.ts';
 import { contentOf } from './daemon-json.ts';
 import { insecureEntry, isWithin } from './networks.ts';
 
@@ -90,7 +90,7 @@ function aboutMirrors({ daemon: { config } }: Dockerd, entries: string[]): Troub
     return [
       trouble(
         'mirror-address',
-        `"registry-mirrors" of ${config} has "${shown(entry.replace(/\/\/[^@/]*@/, '//…@'))}": Docker does not start with it.`,
+        `"registry-mirrors" of ${config} has "${shown(masked(entry))}": Docker does not start with it.`,
         {
           mend: [`Write instead:   "https://${shown(host.replace(/^.*@/, ''))}"`],
         },

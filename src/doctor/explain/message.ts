@@ -1,5 +1,5 @@
 // What famous messages mean: one table, one file a subject. This file defines a row, and what it may use of the message.
-import { commandLine } from '../../terminal/command.ts';
+import { commandIn, commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Subject } from '../check.ts';
 
@@ -105,9 +105,7 @@ export const loginLine = ({ place }: About): string => shellLine('docker', ['log
 
 /** Returns the line for the server of the registry: the command if it is this machine, else words that say where to run it. */
 export const onServer = ({ own }: Pick<About, 'own'>, words: string): string =>
-  own
-    ? commandLine([words, own.dir ? shellLine('--dir', [own.dir]) : ''].filter(Boolean).join(' '))
-    : `on the registry's server: registry-setup ${words}`.trim();
+  own ? commandIn(own.dir, words) : `${`registry-setup ${words}`.trim()}      (on the server)`;
 
 /** Returns the line that shows what is in the registry of a message. */
 export const listLine = ({ place, own }: About): string =>

@@ -146,10 +146,7 @@ export const TLS: Message[] = [
       /signed by unknown authority \(possibly because of|certificate signature failure|CERT_SIGNATURE_FAILURE|ECDSA verification failure|crypto\/rsa: verification error/i,
     cause: (_, about) =>
       `This machine trusts another CA of the same name than the one of ${placeOr(about, 'the registry')}.`,
-    mend: (_, about) => [
-      'Its CA was made anew: compare the fingerprint on the server, then',
-      joinLine(about),
-    ],
+    mend: (_, about) => ['Its CA was replaced: compare the fingerprint on the server, then', joinLine(about)],
   },
   {
     code: 'certificate-form',

@@ -3,7 +3,7 @@ import type { Host } from '../../host/host.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
-import { dockerds, trouble } from '../found.ts';
+import { dockerds, here, trouble } from '../found.ts';
 import { type Mount, mountOf, mountsOf } from './mounts.ts';
 
 /** Bytes. Nothing that is worth a push fits any more. */
@@ -31,12 +31,13 @@ async function placesOf(input: CheckInput): Promise<Place[]> {
   ];
 }
 
-function mendOf({ path }: Place, server: CheckInput['server']): string[] {
+function mendOf({ path }: Place, input: CheckInput): string[] {
+  const { server } = input;
   if (path === server?.settings.storage)
     return [
-      'What takes the room:    registry-setup image list',
-      'Remove old ones:        registry-setup image prune --keep-last 5',
-      'Then give it back:      registry-setup image gc',
+      `What takes the room:    ${here(input, 'image list')}`,
+      `Remove old ones:        ${here(input, 'image prune --keep-last 5')}`,
+      `Then give it back:      ${here(input, 'image gc')}`,
     ];
   if (path === server?.settings.dir)
     return [`What takes the room:   ${shellLine('du', ['-xh', '--max-depth=1', path])}`];
@@ -45,7 +46,7 @@ function mendOf({ path }: Place, server: CheckInput['server']): string[] {
 
 async function full(input: CheckInput, place: Place): Promise<Trouble[]> {
   const { free, files } = await input.context.host.space(place.path);
-  const mend = mendOf(place, input.server);
+  const mend = mendOf(place, input);
   const found: Trouble[] = [];
   if (free < LITTLE)
     found.push(

@@ -1,11 +1,11 @@
 // Checks SELinux and the firewall: what SELinux refused the registry, and whether one of them was switched off although nothing needs that.
 import { join } from 'node:path';
+import { isUfwOn } from '../../host/firewall/ufw.ts';
 import type { Host } from '../../host/host.ts';
 import { hasSystemd, systemctl } from '../../host/systemd.ts';
-import { commandLine } from '../../terminal/command.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
-import { trouble } from '../found.ts';
+import { here, trouble } from '../found.ts';
 
 const AUDIT = '/var/log/audit/audit.log';
 /** Bytes at the end of the audit log that are looked at. */
@@ -29,7 +29,9 @@ async function endOf(host: Host, path: string): Promise<string> {
 }
 
 /** Reports what SELinux refused the registry lately: a push then ends with status 500. */
-async function denied({ context: { host }, server }: CheckInput): Promise<Trouble[]> {
+async function denied(input: CheckInput): Promise<Trouble[]> {
+  const { server, context } = input;
+  const { host } = context;
   if (!server || !(await host.stat('/sys/fs/selinux/enforce'))) return [];
   const since = Date.now() / 1000 - NEWS * 3600;
   const evidence = (await endOf(host, AUDIT))
@@ -46,7 +48,7 @@ async function denied({ context: { host }, server }: CheckInput): Promise<Troubl
       {
         mend: [
           `Give them the label again:   ${shellLine('chcon', [...label, storage])}`,
-          `And the rest of the set-up:   ${commandLine('--yes')}`,
+          `And the rest of the set-up:   ${here(input, '--yes')}`,
           `It is not needed to switch SELinux off; what it refused:   ausearch -m avc -ts recent | grep ${quoted(dir)}`,
         ],
         evidence,
@@ -77,16 +79,17 @@ async function selinuxOff({ context: { host } }: CheckInput): Promise<Trouble[]>
   return [
     trouble(
       'selinux-off',
-      `${what}: a registry and Docker need no such thing, the files have the labels for it.`,
+      `${what}: neither Docker nor the registry needs that: their files have the labels for it.`,
       { severity: 'risk', mend },
     ),
   ];
 }
 
-/** Reports a firewalld that is installed, and was stopped or masked. Where it is not at home, nothing was switched off. */
+/** Reports a firewalld that is installed, and was stopped or masked. Where it is not installed, or ufw is on, nothing was switched off. */
 async function firewallOff({ context: { host }, server }: CheckInput): Promise<Trouble[]> {
   if (
     !server ||
+    (await isUfwOn(host)) ||
     !(await hasSystemd(host)) ||
     !(await host.stat(join('/usr/lib/systemd/system', 'firewalld.service')))
   )

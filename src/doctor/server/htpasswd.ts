@@ -2,22 +2,24 @@
 import { join } from 'node:path';
 import { readHtpasswd } from '../../server/auth/htpasswd.ts';
 import { checkUser } from '../../settings/validation.ts';
-import { commandLine } from '../../terminal/command.ts';
+import { quoted } from '../../terminal/shell.ts';
 import { shown } from '../../terminal/visible.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
-import { trouble } from '../found.ts';
+import { here, trouble } from '../found.ts';
 
 /** A whole hash. (en.wikipedia.org/wiki/Bcrypt, "Description") */
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 
-async function look({ context, server }: CheckInput): Promise<Trouble[]> {
+async function look(input: CheckInput): Promise<Trouble[]> {
+  const { context, server } = input;
   if (server?.settings.auth !== 'htpasswd') return [];
   const path = join(server.settings.dir, 'auth/htpasswd');
+  const copy = quoted(`${path}.new`);
   const bytes = await context.host.read(path);
   if (!bytes)
     return [
       trouble('htpasswd-missing', `${path} is not there: nobody who is known can log in.`, {
-        mend: [commandLine('--yes')],
+        mend: [here(input, '--yes')],
       }),
     ];
   // What PowerShell writes.
@@ -25,7 +27,7 @@ async function look({ context, server }: CheckInput): Promise<Trouble[]> {
     return [
       trouble('htpasswd-encoding', `${path} is not plain ASCII: the registry reads no user in it.`, {
         mend: [
-          `iconv -f UTF-16 -t UTF-8 ${path} | tr -d '\\r' > ${path}.new && cat ${path}.new > ${path} && rm ${path}.new`,
+          `iconv -f UTF-16 -t UTF-8 ${quoted(path)} | tr -d '\\r' > ${copy} && cat ${copy} > ${quoted(path)} && rm ${copy}`,
         ],
       }),
     ];
@@ -40,12 +42,12 @@ async function look({ context, server }: CheckInput): Promise<Trouble[]> {
   return [
     trouble(
       'htpasswd-not-bcrypt',
-      `${path} has lines that are no bcrypt: the registry lets ${names.join(', ')} not in.`,
+      `${path} has lines that are no bcrypt: the registry refuses ${names.join(', ')}.`,
       {
         mend: wrong.map((name) =>
           checkUser(name)
             ? `Remove the line of "${shown(name)}" from ${path}`
-            : commandLine(`user ${server.settings.users.includes(name) ? 'password' : 'add'} ${name}`),
+            : here(input, `user ${server.settings.users.includes(name) ? 'password' : 'add'} ${name}`),
         ),
       },
     ),

@@ -9,10 +9,9 @@ import { bound } from '../../server/checks/names.ts';
 import { port } from '../../server/checks/ports.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { commandLine } from '../../terminal/command.ts';
 import { count } from '../../terminal/output.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
-import { trouble } from '../found.ts';
+import { here, trouble } from '../found.ts';
 import { runAgain } from './again.ts';
 
 /** Lines that are logged for a reason. */
@@ -39,11 +38,11 @@ async function container(input: CheckInput, server: ServerRequest, name: string)
   const there = await inspect(host, name, settings.engine);
   const endsAgain = there?.restarting || (there && there.restarts > 0 && Date.now() - there.started < LASTS);
   if (there?.running && !endsAgain) return [];
-  const mend = [commandLine('--yes'), `Its log:   ${await logCommand(host, { ...settings, name })}`];
+  const mend = [here(input, '--yes'), `Its log:   ${await logCommand(host, { ...settings, name })}`];
   if (!there)
     return [
       trouble('container-gone', `The container ${name} of the registry is not there.`, {
-        mend: [commandLine('--yes')],
+        mend: [here(input, '--yes')],
         fix: await runAgain(input, server, `starts the container ${name}`),
       }),
     ];
@@ -71,7 +70,7 @@ async function service(input: CheckInput, server: ServerRequest): Promise<Troubl
   if (settings.engine !== 'native' || (await isRunning(context.host, settings))) return [];
   return [
     trouble('service-stopped', `The service ${settings.name} of the registry does not run.`, {
-      mend: [commandLine('--yes'), `Its log:   ${await logCommand(context.host, settings)}`],
+      mend: [here(input, '--yes'), `Its log:   ${await logCommand(context.host, settings)}`],
       evidence: await lastWords(context.host, settings, settings.name),
       fix: await runAgain(input, server, `starts the service ${settings.name}`),
     }),

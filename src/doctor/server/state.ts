@@ -4,10 +4,9 @@ import { splitPem } from '../../certificates/split.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { authName } from '../../server/auth/docker-auth.ts';
 import type { ServerStatus } from '../../server/status.ts';
-import { commandLine } from '../../terminal/command.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
-import { isOwn, statusOf, trouble } from '../found.ts';
+import { here, isOwn, statusOf, trouble } from '../found.ts';
 import { runAgain } from './again.ts';
 import { driftOf, isReadOnly } from './drift.ts';
 
@@ -22,7 +21,7 @@ export const writable: Check = {
     if (!server || !(await isReadOnly(input, server))) return [];
     return [
       trouble('read-only', 'The registry was left read-only: pulls go on, every push is refused (405).', {
-        mend: [commandLine('--yes')],
+        mend: [here(input, '--yes')],
         fix: await runAgain(input, server, 'makes the registry take pushes again'),
       }),
     ];
@@ -45,7 +44,7 @@ export const tokens: Check = {
     if (!(await isRunning(input.context.host, settings, authName(settings)))) return [];
     return [
       trouble('tokens-refused', 'The registry does not take the tokens of docker_auth: nobody can log in.', {
-        mend: [commandLine('--yes'), `If that changes nothing:   ${commandLine('rotate --token-key')}`],
+        mend: [here(input, '--yes'), `If that changes nothing:   ${here(input, 'rotate --token-key')}`],
       }),
     ];
   },
@@ -76,7 +75,7 @@ async function look(input: CheckInput): Promise<Trouble[]> {
         'certificate-not-served',
         'The registry serves another certificate than the one in its directory.',
         {
-          mend: [commandLine('rotate')],
+          mend: [here(input, 'rotate')],
         },
       ),
     );
@@ -92,7 +91,7 @@ async function look(input: CheckInput): Promise<Trouble[]> {
     found.push(
       trouble('drift', 'The machine differs from the settings of the registry.', {
         severity: 'risk',
-        mend: [`What differs:     ${commandLine('status')}`, `Make it so again: ${commandLine('--yes')}`],
+        mend: [`What differs:     ${here(input, 'status')}`, `Make it so again: ${here(input, '--yes')}`],
         evidence: titles.slice(0, 5).join('\n'),
       }),
     );

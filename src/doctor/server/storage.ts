@@ -1,9 +1,10 @@
 // Checks that the registry can write its images: the disk is mounted, writable, and gives root its rights.
+import { stopCommand } from '../../engines/engine.ts';
 import type { Host } from '../../host/host.ts';
 import { storage as judged } from '../../server/checks/storage.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
-import { trouble } from '../found.ts';
+import { here, trouble } from '../found.ts';
 import { type Mount, mountOf, mountsOf } from '../machine/mounts.ts';
 
 /** Returns the line of /etc/fstab for a disk that should hold the path and is not mounted. (fstab(5)) */
@@ -16,7 +17,9 @@ async function notMounted(host: Host, mounts: Mount[], path: string): Promise<st
     .find((at) => (path === at || path.startsWith(`${at}/`)) && !mounts.some((mount) => mount.at === at));
 }
 
-async function look({ context: { host }, server }: CheckInput): Promise<Trouble[]> {
+async function look(input: CheckInput): Promise<Trouble[]> {
+  const { server, context } = input;
+  const { host } = context;
   if (!server) return [];
   const { settings, facts } = server;
   const path = settings.storage;
@@ -30,7 +33,7 @@ async function look({ context: { host }, server }: CheckInput): Promise<Trouble[
         {
           mend: [
             shellLine('mount', [missing]),
-            `Then, so that the registry sees it:   ${settings.engine === 'native' ? `systemctl restart ${settings.name}` : shellLine(settings.engine, ['restart', settings.name])}`,
+            `Then, so that the registry sees it:   ${await stopCommand(host, settings)}; ${here(input, '--yes')}`,
           ],
         },
       ),

@@ -35,7 +35,7 @@ const OUTSIDE: Check[] = [
   firewallFindings,
   nameFindings,
 ];
-const CHECKS: Check[] = [engine, permission, loadable, lowPort, ...INSIDE, ...OUTSIDE, clock];
+export const CHECKS: Check[] = [engine, permission, loadable, lowPort, ...INSIDE, ...OUTSIDE, clock];
 
 /** Runs the checks side by side. Returns the findings in the order of the checks. */
 export async function preflight(

@@ -1,5 +1,6 @@
 // Finds what else serves the storage of a registry: it would take pushes while this one is read-only, and a collection would delete them.
-import { isRunning } from '../../engines/engine.ts';
+import { listContainers } from '../../engines/containers.ts';
+import { isRunning, stopCommand } from '../../engines/engine.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
@@ -32,33 +33,21 @@ async function ours(host: Host, { dir, storage }: Of): Promise<Neighbour[]> {
   for (const other of all) {
     if (!other || (await targetOf(host, other.storage)) !== here) continue;
     if (!(await isRunning(host, other).catch(() => true))) continue;
-    const { engine, name } = other;
-    const stop =
-      engine === 'docker'
-        ? shellLine('docker', ['stop', name])
-        : shellLine('systemctl', ['stop', `${name}.service`]);
-    found.push({ name: `the registry in ${other.dir}`, stop });
+    found.push({ name: `the registry in ${other.dir}`, stop: await stopCommand(host, other) });
   }
   return found;
 }
 
 /** Returns the containers that run on the same storage, and that no set-up made. */
 async function others(host: Host, program: Program, { storage }: Of): Promise<Neighbour[]> {
-  const words = ['ps', '--filter', `volume=${storage}`, '--format', OWNED];
-  const { code, stdout } = await host
-    .run(program, words, { timeout: WITHIN, question: true })
-    .catch(() => ({ code: 1, stdout: '' }));
-  if (code !== 0) return [];
-  return stdout.split('\n').flatMap((line) => {
-    const [owner = '', name = ''] = line.split('\t');
-    if (name === '' || owner !== '') return [];
-    return [{ name: `the container ${visible(name)}`, stop: shellLine(program, ['stop', name]) }];
-  });
+  const all = await listContainers(host, program, ['--filter', `volume=${storage}`]);
+  return all
+    .filter(({ owner }) => owner === '')
+    .map(({ name }) => ({
+      name: `the container ${visible(name)}`,
+      stop: shellLine(program, ['stop', name]),
+    }));
 }
-
-const OWNED = '{{.Label "registry-setup.dir"}}\t{{.Names}}';
-/** Milliseconds. */
-const WITHIN = 3_000;
 
 /** @throws CliError that names what else serves the storage */
 export async function mustBeAlone(host: Host, of: Of): Promise<void> {
