@@ -8,7 +8,7 @@ import { maintenanceLines, renewalLines, spaceText } from '../server/screens/mai
 import { loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
-import { address } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
@@ -30,7 +30,7 @@ export async function status(context: Context): Promise<number> {
   output.json({
     ok: good,
     registry: {
-      address: address(settings),
+      address: publicAddress(settings).name,
       tls: settings.tls,
       auth: settings.auth,
       users: settings.users,
@@ -54,7 +54,7 @@ export async function status(context: Context): Promise<number> {
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),

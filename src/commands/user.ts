@@ -10,8 +10,9 @@ import { loginLines } from '../server/screens/summary.ts';
 import { askPassword } from '../server/wizard/questions/login.ts';
 import type { Answers } from '../settings/answers.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { checkUser } from '../settings/validation.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
@@ -164,7 +165,11 @@ async function change(
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
   const { settings } = request;
   if (verb === 'remove')
-    await agree(context, `Remove ${name} from ${address(settings)}? ${name} cannot log in any more`, false);
+    await agree(
+      context,
+      `Remove ${name} from ${publicAddress(settings).name}? ${name} cannot log in any more`,
+      false,
+    );
   const { changes, secrets, passwordFile } = await carryOut(request, context);
   output.json({
     ok: true,

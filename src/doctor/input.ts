@@ -13,7 +13,7 @@ import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
-import { address } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
@@ -72,7 +72,7 @@ async function registriesOf(
   });
   if (named) return [await ask(named)];
   const own = server && {
-    address: address(server.settings),
+    address: publicAddress(server.settings).name,
     at: ownEndpoint(server.settings, server.certificates.site),
   };
   const others = (await registriesUsed(context, own !== undefined)).filter(
@@ -119,7 +119,7 @@ export async function ownRegistryOf(
   if (!server) return undefined;
   const { settings } = server;
   return {
-    address: address(settings),
+    address: publicAddress(settings).name,
     names: [
       settings.host,
       ...settings.san,

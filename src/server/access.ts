@@ -10,7 +10,8 @@ import { openRun } from '../reconcile/recover.ts';
 import { beginRun, type Run } from '../reconcile/run.ts';
 import { type Authority, openSession, type Scope, type Session } from '../registry/session.ts';
 import { guestName, withLine } from '../resources/guest.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { ISSUER } from './auth/docker-auth.ts';
 import { generatePassword, hashForAMoment, type Login } from './auth/htpasswd.ts';
@@ -40,7 +41,7 @@ export async function withOwnSession<T>(
     context,
     settings,
     async (authority) => {
-      const session = openSession(at, address(settings), authority, context.signal);
+      const session = openSession(at, publicAddress(settings).name, authority, context.signal);
       try {
         return await work(session);
       } finally {
@@ -148,7 +149,7 @@ async function signer(settings: Settings, host: Host): Promise<(scope: Scope) =>
     const claims = encode({
       iss: ISSUER,
       sub: GUEST,
-      aud: address(settings),
+      aud: publicAddress(settings).name,
       iat: now,
       nbf: now - 10,
       exp: now + VALID,

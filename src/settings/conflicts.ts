@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
+import { hostOf, originOf } from './external-url.ts';
 import type { FlagName } from './flags.ts';
 import { isPublicRegistry } from './public-registries.ts';
 import type { Auth, EngineKind, Tls } from './settings.ts';
@@ -60,6 +61,14 @@ export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
     return problem(`would lead every pull from ${host.value} on this machine to this registry`);
   if (line.last || !isAddress(host)) return [];
   return problem(`goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`);
+}
+
+/** Returns a problem if the user names another host than the URL does. Ignores that of the last run, which the URL replaces. */
+export function externalProblems({ host, 'external-url': url }: Answers): Problem[] {
+  const named = hostOf(originOf(String(url?.value ?? '')));
+  if (named === undefined || !host || host.last || String(host.value).toLowerCase() === named) return [];
+  const message = `says ${host.value}, and the proxy in front is called ${named}`;
+  return [{ where: host.where, message, fix: 'Leave --host out: the URL has the name.' }];
 }
 
 /** The rules by which old images are removed. */

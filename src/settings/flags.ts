@@ -5,9 +5,10 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
 import { commandLine } from '../terminal/command.ts';
+import { checkExternalUrl, hostOf, originOf } from './external-url.ts';
 import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
-import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import { DEFAULT_DIR, DEFAULT_IMAGE, DEFAULT_PORT, type Settings } from './settings.ts';
 import {
   checkAge,
   checkBind,
@@ -133,24 +134,35 @@ const choice = <M extends More = object>(
 };
 
 export const FLAGS = {
+  'external-url': text(
+    'URL',
+    'the address that clients will use if a proxy of yours stands in front: https://NAME',
+    moved,
+    setting('externalUrl', { check: checkExternalUrl, becomes: originOf, below: 1 }),
+  ),
   host: text('NAME|IP', 'the address that clients will use ({default})', asked, {
     ...setting('host', {
-      default: (_, { host }) => host ?? '',
+      default: ({ externalUrl }, { host }) => hostOf(externalUrl) ?? host ?? '',
       defaultWords: "this machine's first address",
       check: checkHost,
-      becomes: (name) => name.toLowerCase(),
+      becomes: (name, { externalUrl }) => hostOf(externalUrl) ?? name.toLowerCase(),
     }),
     ...elsewhere('a registry on another machine; without it, the one of this machine'),
   }),
   port: number('PORT', 'the port that clients will use ({default})', asked, {
-    ...setting('port', { default: 5000, check: checkPort }),
+    ...setting('port', { default: DEFAULT_PORT, check: checkPort }),
     ...elsewhere('its port (5000)'),
   }),
   bind: text(
     'IP',
-    'listen on this address only ({default}: on all)',
+    'listen on this address only ({default}; behind a proxy: 127.0.0.1)',
     moved,
-    setting('bind', { default: '0.0.0.0', check: checkBind, becomes: bare }),
+    setting('bind', {
+      default: ({ externalUrl }) => (externalUrl ? '127.0.0.1' : '0.0.0.0'),
+      defaultWords: '0.0.0.0: on all',
+      check: checkBind,
+      becomes: bare,
+    }),
   ),
   storage: text(
     'DIR',
@@ -220,9 +232,12 @@ export const FLAGS = {
   ),
   tls: choice(
     ['insecure', 'self-signed', 'ca-signed'],
-    'encryption ({default})',
+    'encryption ({default}; behind a proxy, which has its own: insecure)',
     server,
-    setting('tls', { default: 'ca-signed' }),
+    setting('tls', {
+      default: ({ externalUrl }) => (externalUrl ? 'insecure' : 'ca-signed'),
+      defaultWords: 'ca-signed',
+    }),
   ),
   san: list(
     'NAME|IP',

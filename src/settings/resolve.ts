@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
-import { engineProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
+import { engineProblems, externalProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
 import {
   type Complete,
   FLAGS,
@@ -15,7 +15,7 @@ import {
 } from './flags.ts';
 import { type Decided, type Given, usual } from './meaning.ts';
 import { readersOf } from './readers.ts';
-import { address, type Defaults, type Settings } from './settings.ts';
+import type { Defaults, Settings } from './settings.ts';
 import type { Wrong } from './validation.ts';
 
 /**
@@ -60,6 +60,7 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
     ...fileProblems(answers, tls),
     ...engineProblems(answers, engine, auth, archive),
     ...nameProblems(answers),
+    ...externalProblems(answers),
     ...pruneProblems(answers),
   ];
 }
@@ -115,9 +116,3 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
 /** Merges answers; earlier ones win: flags, then the environment, then an answers file, then the last run. */
 export const mergeAnswers = (...sources: Answers[]): Answers =>
   Object.assign({}, ...sources.toReversed()) as Answers;
-
-/** Returns the flags with which a client calls the registry; its address says if it is plain HTTP. */
-export const clientFlags = ({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): string[] =>
-  tls === 'insecure'
-    ? ['--host', `http://${address({ host, port })}`]
-    : ['--host', host, ...(port === FLAGS.port.default ? [] : ['--port', String(port)])];

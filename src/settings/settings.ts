@@ -17,6 +17,8 @@ export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
 export interface Settings {
   host: string;
   port: number;
+  /** The URL of somebody else's proxy in front: the address that people use in place of the registry's own. */
+  externalUrl?: string;
   bind: string;
   dir: string;
   storage: string;
@@ -80,6 +82,4 @@ export interface Defaults {
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
-
-/** Returns `host:port` as in an image's name. */
-export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string => `${host}:${port}`;
+export const DEFAULT_PORT = 5000;

@@ -4,7 +4,7 @@ import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { bare, ipBytes, ipText } from '../../host/names.ts';
 import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
-import { clientFlags } from '../../settings/resolve.ts';
+import { clientFlags } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';

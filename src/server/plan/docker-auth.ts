@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { legacyKey, type TokenPair } from '../../certificates/token-pair.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { address, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
 import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
@@ -34,7 +35,7 @@ export const registryTokenConfig = (
 ): Value => ({
   token: {
     realm: realm(settings),
-    service: address(settings),
+    service: publicAddress(settings).name,
     issuer: ISSUER,
     rootcertbundle: `${inside}/token.crt`,
     ...(legacyTokens && { jwks: `${inside}/token.jwks` }),

@@ -7,8 +7,9 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import type { Shown } from '../../resources/provider.ts';
 import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
-import { address, type Settings } from '../../settings/settings.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
 import type { Facts } from '../plan/facts.ts';
 
@@ -59,7 +60,7 @@ export function reviewLines(
   // A stopped engine may have the image.
   const fetched = isPending(engine) && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
-    ['Address', address(settings)],
+    ['Address', publicAddress(settings).name],
     ['Images', settings.storage],
     ['Login', loginText(settings)],
     ['Encryption', encryption(settings)],

@@ -5,8 +5,8 @@ import type { Site } from '../../certificates/site.ts';
 import { placeOf } from '../../host/firewall/firewall.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
-import { clientFlags } from '../../settings/resolve.ts';
-import { address, DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { clientFlags, publicAddress } from '../../settings/public-address.ts';
+import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
 import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
@@ -123,10 +123,10 @@ export function summaryLines(
   { changes, secrets, passwordFile, renewByHand }: Outcome,
   paint: Paint,
 ): string[] {
-  const at = address(settings);
+  const { name: at, origin } = publicAddress(settings);
   return [
     '',
-    `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
+    `  Your registry: ${paint('bold', origin)}`,
     '',
     '  On each developer machine, once:',
     `    ${clientLine(settings, secrets.site)}`,

@@ -1,7 +1,8 @@
 // The menu on a server with a registry: shows the state first, then the choices, the most urgent or most likely one under the cursor.
 import type { Context } from '../../context.ts';
 import type { Answers } from '../../settings/answers.ts';
-import { address, type Settings } from '../../settings/settings.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
 import type { ServerRequest } from '../request.ts';
@@ -52,7 +53,7 @@ const rotateHelp = ({ tls }: Settings) =>
   tls === 'self-signed' ? 'Every client must be given the new one.' : 'No client has to do anything.';
 
 function stateLines(settings: Settings, { answer, space, lacks }: Glance): string[] {
-  const url = `${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}`;
+  const url = publicAddress(settings).origin;
   const who =
     settings.auth === 'none'
       ? 'no login'

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/errors.ts';
 import { readAnswers, readArguments } from '../../../src/settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../../../src/settings/resolve.ts';
-import { address, type Settings } from '../../../src/settings/settings.ts';
+import type { Settings } from '../../../src/settings/settings.ts';
 import { checkPassword } from '../../../src/settings/validation.ts';
 import { asAnswers } from '../../../src/settings/written.ts';
 
@@ -193,10 +193,6 @@ test.each([
   const once = settings(line);
   const again = resolveSettings(readAnswers('settings.yml', asAnswers(once)), { dir: once.dir });
   expect(again).toEqual({ settings: once });
-});
-
-test('an address as it stands in an image name', () => {
-  expect(address(settings('--host [fd00::9] --port 1'))).toBe('[fd00::9]:1');
 });
 
 test.each([

@@ -19,6 +19,7 @@ import { editSettings, readYaml } from '../../../src/templates.ts';
 
 /** Values that are not the default, for every setting. */
 const VALUES: Record<SettingName, Given[]> = {
+  'external-url': ['https://hub.example.com', 'http://hub.lan:8080'],
   host: ['reg.example.org', '[fd00::9]', '10.0.0.9'],
   port: [443, 30_001],
   bind: ['127.0.0.1', '::'],

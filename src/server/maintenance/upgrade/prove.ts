@@ -10,7 +10,8 @@ import { ask, type Endpoint } from '../../../registry/http.ts';
 import { isRepository } from '../../../registry/names.ts';
 import { type Authority, openSession } from '../../../registry/session.ts';
 import { fetchToken } from '../../../registry/token.ts';
-import { address, type Settings } from '../../../settings/settings.ts';
+import { publicAddress } from '../../../settings/public-address.ts';
+import type { Settings } from '../../../settings/settings.ts';
 import { count, type Report } from '../../../terminal/output.ts';
 import { shellLine } from '../../../terminal/shell.ts';
 import { withAuthority, withOwnSession } from '../../access.ts';
@@ -163,7 +164,7 @@ async function tried(
 
   async function looked(authority: Authority) {
     const [one, other] = [now, beside.registry].map((endpoint) =>
-      openSession(endpoint, address(settings), authority, signal),
+      openSession(endpoint, publicAddress(settings).name, authority, signal),
     );
     if (!one || !other) throw new Error('two sessions');
     try {
@@ -202,7 +203,7 @@ async function tokensTaken(
     if (!server) continue;
     const realm = `${server.tls ? 'https' : 'http'}://${server.host}:${server.port}/auth`;
     const credentials = { user: probe.name, password: probe.password };
-    const token = await fetchToken(server, { realm, service: address(settings) }, credentials);
+    const token = await fetchToken(server, { realm, service: publicAddress(settings).name }, credentials);
     // The one that runs may be of an older version of this program, which gave it no such account.
     if (typeof token !== 'string' && server !== auth) continue;
     if (typeof token !== 'string') throw new CliError(`${who} answers ${token.status} to a login.`);
