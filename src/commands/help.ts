@@ -151,11 +151,14 @@ function entry(left: string, text: string): string {
   return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
 }
 
+/** What the help says of a flag that belongs to a way of logging in. */
+const MODES = { none: '', true: '; token mode', 'or gateway': '; token mode, or --gateway' };
+
 /** Returns the explanation of a flag, with its default. */
 function explained(name: FlagName, command: Command): string {
   const { help, helpOf, tokenMode, defaultWords, ...row } = flag(name);
   const words = defaultWords ?? String(usual(row, { dir: 'DIR' }, { dir: 'DIR' }));
-  return (helpOf?.[command] ?? help).replace('{default}', words) + (tokenMode ? '; token mode' : '');
+  return (helpOf?.[command] ?? help).replace('{default}', words) + MODES[`${tokenMode ?? 'none'}`];
 }
 
 function row(name: FlagName, command: Command): string {

@@ -17,6 +17,7 @@ import { inDays } from '../server/screens/summary.ts';
 import type { Answers } from '../settings/answers.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { publicAddress } from '../settings/public-address.ts';
+import { hasGateway } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { agree } from './consent.ts';
@@ -65,7 +66,7 @@ export async function rotate(context: Context): Promise<void> {
   if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off'))
     throw unspoken(cutOff, (await readOwnCa(context.host, before.settings.dir)) === undefined);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
-  const message = `Replace ${what} of ${publicAddress(request.settings).name}? The registry is down for a moment`;
+  const message = `Replace ${what} of ${publicAddress(request.settings).name}?${hasGateway(request.settings) ? '' : ' The registry is down for a moment'}`;
   await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
   // The timer asks for nothing: what it finds lost is not replaced.
   const newTrust = ca || (tls === 'self-signed' && within === undefined);

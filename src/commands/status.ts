@@ -5,7 +5,7 @@ import { changeDetails } from '../reconcile/dry-run.ts';
 import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
-import { loginText } from '../server/screens/review.ts';
+import { gatewayLines, loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
 import { publicAddress } from '../settings/public-address.ts';
@@ -63,6 +63,7 @@ export async function status(context: Context): Promise<number> {
       : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
     ...renewalLines(settings, notes, now),
     `  Client      ${clientLine(settings, site)}`,
+    ...gatewayLines(settings),
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
     `  Log         ${log}`,
   );

@@ -12,7 +12,7 @@ import type { Answers } from '../settings/answers.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
-import type { Settings } from '../settings/settings.ts';
+import { hasRoles, type Settings } from '../settings/settings.ts';
 import { checkUser } from '../settings/validation.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
@@ -65,10 +65,20 @@ const RULES: Rule[] = [
     const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
     return wrong && { message: `${wrong.message}.`, fix: wrong.fix ?? usage() };
   },
-  ({ readers }, { auth }) =>
-    readers.length > 0 && auth !== 'token'
+  ({ readers }, settings) =>
+    readers.length > 0 && !hasRoles(settings)
       ? {
-          message: `With ${auth} everybody who logs in may push: readers need token mode.`,
+          message: `With ${settings.auth} everybody who logs in may push: readers need the gateway, or token mode.`,
+          fix: [
+            `With the gateway:   ${commandLine(`--gateway --reader ${readers[0]}`)}`,
+            `In token mode:      ${commandLine(`--auth token --reader ${readers[0]}`)}`,
+          ],
+        }
+      : undefined,
+  ({ readers }, { auth }) =>
+    auth !== 'token' && readers.some((reader) => reader.includes(':'))
+      ? {
+          message: 'The gateway lets a reader pull everything: readers of some repositories need token mode.',
           fix: commandLine(`--auth token --reader ${readers[0]}`),
         }
       : undefined,
@@ -116,11 +126,12 @@ function rolesAfter({ verb, name, readers }: Asked, settings: Settings): Pick<Se
 function list({ output }: Context, settings: Settings): void {
   const { auth, users } = settings;
   const token = auth === 'token';
+  const roles = hasRoles(settings);
   const all = [
     ...users.map((name) => ({ name, role: 'administrator', scopes: [] as string[] })),
     ...readersOf(settings).map(({ name, scopes }) => ({
       name,
-      role: token ? 'reader' : 'administrator',
+      role: roles ? 'reader' : 'administrator',
       scopes,
     })),
   ];
@@ -132,7 +143,7 @@ function list({ output }: Context, settings: Settings): void {
   const width = Math.max(...all.map(({ name }) => name.length)) + 3;
   output.out(
     ...all.map(({ name, role, scopes }) =>
-      token ? `${name.padEnd(width)}${role.padEnd(16)}${scopes.join(', ') || 'all repositories'}` : name,
+      roles ? `${name.padEnd(width)}${role.padEnd(16)}${scopes.join(', ') || 'all repositories'}` : name,
     ),
     ...(token && settings.anonymousPull
       ? [`${'(all)'.padEnd(width)}${'reader'.padEnd(16)}all repositories`]

@@ -24,12 +24,14 @@ import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { hasGateway } from '../settings/settings.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
+import { gatewayFacts } from './gateway/facts.ts';
 import { checkInstalledEngine } from './installed-engine.ts';
 import { formerImages } from './notes.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
@@ -87,6 +89,7 @@ export async function makePlan(
     settings.auth === 'token' && settings.engine !== 'native'
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
+  const gateway = hasGateway(settings) ? await gatewayFacts(settings, host) : undefined;
   const legacyTokens =
     (registryMajor ?? 0) >= 3 &&
     (request.legacyTokens ?? (await context.host.stat(join(settings.dir, LEGACY_KEYS))) !== undefined);
@@ -99,6 +102,7 @@ export async function makePlan(
     renewal,
     settingsText,
     native,
+    gateway,
     readOnly,
     selinux: facts.selinux,
     networkResources: await networkResources(settings, engine, context.host, oldest),
@@ -228,8 +232,9 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
       return stepsOf(images, settings.dir, host, run);
     };
     const others = async (): Promise<Step[]> => {
-      // The configuration of docker_auth depends on the registry in the image: plans again with the image.
-      if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
+      // The files of docker_auth and nginx depend on what is in the images: plans again with them.
+      if (images.length > 0 && (settings.auth === 'token' || hasGateway(settings)))
+        prepared = await prepare(now, context, run.oldest);
       const { changes, secrets } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
       const [first, then] = more ? beforeStart(rest) : [rest, []];

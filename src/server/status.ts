@@ -13,7 +13,6 @@ import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
 import type { Settings } from '../settings/settings.ts';
-import { readYaml } from '../templates.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
@@ -27,6 +26,7 @@ import { fullInDays } from './forecast.ts';
 import { type Notes, readNotes } from './notes.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
+import { isReadOnly } from './read-only.ts';
 import type { ServerRequest } from './request.ts';
 import { preview } from './run.ts';
 
@@ -255,20 +255,6 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
       : status === undefined
         ? 'does not answer'
         : `answers with HTTP ${status}`;
-
-/** Tells whether the configuration on the disk refuses pushes. (distribution, `storage.maintenance.readonly`) */
-async function isReadOnly(host: Host, dir: string): Promise<boolean> {
-  const file = join(dir, 'config/config.yml');
-  try {
-    const config = readYaml((await host.read(file))?.toString() ?? '', file) as {
-      storage?: { maintenance?: { readonly?: { enabled?: unknown } } };
-    } | null;
-    return config?.storage?.maintenance?.readonly?.enabled === true;
-  } catch {
-    // What cannot be read is drift.
-    return false;
-  }
-}
 
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };

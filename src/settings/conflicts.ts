@@ -5,7 +5,7 @@ import type { Answer, Answers } from './answers.ts';
 import { hostOf, originOf } from './external-url.ts';
 import type { FlagName } from './flags.ts';
 import { isPublicRegistry } from './public-registries.ts';
-import type { Auth, EngineKind, Tls } from './settings.ts';
+import { type Auth, type EngineKind, hasGateway, type Settings, type Tls } from './settings.ts';
 
 /** Returns a problem for each answer that needs a container engine, if there is none. */
 export function engineProblems(
@@ -25,6 +25,10 @@ export function engineProblems(
       message: `token ${needs}, ${why}`,
       fix: `${fix}; or --auth htpasswd`,
     });
+  for (const name of ['gateway', 'ui'] as const) {
+    const answer = answers[name];
+    if (answer?.value) problems.push({ where: answer.where, message: `${needs}, ${why}`, fix });
+  }
   const { where } = answers.image ?? {};
   if (where?.startsWith('--') && !archive) problems.push({ where, message: `${needs}, ${why}`, fix });
   return problems;
@@ -69,6 +73,18 @@ export function externalProblems({ host, 'external-url': url }: Answers): Proble
   if (named === undefined || !host || host.last || String(host.value).toLowerCase() === named) return [];
   const message = `says ${host.value}, and the proxy in front is called ${named}`;
   return [{ where: host.where, message, fix: 'Leave --host out: the URL has the name.' }];
+}
+
+/** Returns a problem for what belongs to a gateway if there is none. */
+export function gatewayProblems(answers: Answers, settings: Settings): Problem[] {
+  const said = (name: FlagName) => (answers[name]?.value && !answers[name]?.last ? answers[name] : undefined);
+  const [image, title] = [said('ui-image'), said('ui-title')];
+  return [
+    ...(image && !hasGateway(settings)
+      ? [{ where: image.where, message: 'goes with --ui or --gateway', fix: '--ui' }]
+      : []),
+    ...(title && !settings.ui ? [{ where: title.where, message: 'goes with --ui', fix: '--ui' }] : []),
+  ];
 }
 
 /** The rules by which old images are removed. */

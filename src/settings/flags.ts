@@ -20,6 +20,7 @@ import {
   checkName,
   checkPort,
   checkSan,
+  checkTitle,
   checkUser,
   type Wrong,
 } from './validation.ts';
@@ -191,14 +192,14 @@ export const FLAGS = {
   }),
   reader: list(
     'NAME[:REPO]',
-    'a user who may only pull: everything, or REPO (team/app, team/*)',
+    'a user who may only pull: everything, or in token mode REPO (team/app, team/*)',
     ['setup', 'user', 'bundle'],
     {
       ...setting('readers', {
         default: () => [],
         check: each(checkReader),
         becomes: once,
-        tokenMode: true,
+        tokenMode: 'or gateway',
         below: 2,
       }),
       verbs: { user: ['add'] },
@@ -224,6 +225,20 @@ export const FLAGS = {
       below: 2,
     }),
     helpOf: { upgrade: 'this docker_auth image (the one that it has, pulled anew)' },
+  }),
+  gateway: toggle('put nginx in front: one port for all, and readers with --auth htpasswd', moved, {
+    ...setting('gateway', { becomes: (on) => on || undefined, below: 1 }),
+  }),
+  ui: toggle('show a web page at the address of the registry: its images in a browser', moved, {
+    ...setting('ui', { becomes: (on) => on || undefined, below: 1 }),
+  }),
+  'ui-image': text('REF', 'the image of the gateway: nginx, for --ui with the page ({default})', moved, {
+    ...setting('uiImage', { check: checkImage, below: 1 }),
+    defaultWords: 'joxit/docker-registry-ui:2; for --gateway nginx:stable-alpine',
+  }),
+  'ui-title': text('TEXT', 'the title of the page ({default})', moved, {
+    ...setting('uiTitle', { check: checkTitle, below: 1 }),
+    defaultWords: 'the address',
   }),
   'token-key': toggle(
     'replace the key for tokens instead; logins and pushes keep working',

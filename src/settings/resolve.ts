@@ -3,7 +3,14 @@
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
-import { engineProblems, externalProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
+import {
+  engineProblems,
+  externalProblems,
+  fileProblems,
+  gatewayProblems,
+  nameProblems,
+  pruneProblems,
+} from './conflicts.ts';
 import {
   type Complete,
   FLAGS,
@@ -15,7 +22,7 @@ import {
 } from './flags.ts';
 import { type Decided, type Given, usual } from './meaning.ts';
 import { readersOf } from './readers.ts';
-import type { Defaults, Settings } from './settings.ts';
+import { type Defaults, hasAuthPort, hasRoles, type Settings } from './settings.ts';
 import type { Wrong } from './validation.ts';
 
 /**
@@ -59,6 +66,7 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
     ...roleProblems(answers, settings),
     ...fileProblems(answers, tls),
     ...engineProblems(answers, engine, auth, archive),
+    ...gatewayProblems(answers, settings),
     ...nameProblems(answers),
     ...externalProblems(answers),
     ...pruneProblems(answers),
@@ -81,7 +89,8 @@ const isGiven = (answer: Answer | undefined) =>
   Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
 
 /** Returns problems of roles. Answers of the last run are carried over: only what the user says now must fit the mode. */
-function roleProblems(answers: Answers, { auth, users, readers, port, authPort }: Settings): Problem[] {
+function roleProblems(answers: Answers, settings: Settings): Problem[] {
+  const { auth, users, readers, port, authPort } = settings;
   const said = (name: FlagName) =>
     !answers[name]?.last && isGiven(answers[name]) ? answers[name] : undefined;
   const [reader, anonymous] = [answers.reader, answers['anonymous-pull']];
@@ -89,10 +98,10 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
   const add = (answer: Answer | undefined, message: string, fix: string) =>
     problems.push({ where: answer?.where ?? '--reader', message, fix });
   const both = readersOf({ readers }).find(({ name }) => users.includes(name));
-  if (both && auth === 'token')
+  if (both && hasRoles(settings))
     add(reader, `${both.name} is an administrator already (--user)`, 'Give each name one role.');
   if (auth !== 'token') {
-    if (said('reader')) add(reader, `only --auth token has readers, not ${auth}`, '--auth token');
+    problems.push(...readerProblems(answers, settings));
     if (said('anonymous-pull'))
       add(anonymous, `only --auth token has pulls without login, not ${auth}`, '--auth token');
     return problems;
@@ -104,13 +113,44 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
       `then everybody may pull everything, also ${scoped.name}`,
       `${anonymous.last ? '--no-anonymous-pull' : 'Leave it out'}, or make it --reader ${scoped.name}.`,
     );
-  if (port === authPort)
+  if (port === authPort && hasAuthPort(settings))
     add(
       answers['auth-port'] ?? answers.port,
       'the registry and its logins need a port each',
       `--auth-port ${port + 1}`,
     );
   return problems;
+}
+
+/** Returns problems of readers without docker_auth: the gateway lets them pull alone, and from every repository. */
+function readerProblems({ reader, auth: mode, gateway, ui }: Answers, settings: Settings): Problem[] {
+  const { auth } = settings;
+  if (!isGiven(reader)) return [];
+  const problem = (where: string, message: string, fix: string) => [{ where, message, fix }];
+  const where = reader?.where ?? '--reader';
+  if (hasRoles(settings)) {
+    const scoped = readersOf(settings).find(({ scopes }) => scopes.length > 0);
+    return scoped && !reader?.last
+      ? problem(
+          where,
+          `only --auth token has readers of some repositories, such as ${scoped.name}`,
+          '--auth token',
+        )
+      : [];
+  }
+  if (!reader?.last)
+    return auth === 'htpasswd'
+      ? problem(where, 'with --auth htpasswd, readers need the gateway', '--gateway, or --auth token')
+      : problem(where, `only --auth token and htpasswd have readers, not ${auth}`, '--auth token');
+  // Without it they could push from now on.
+  const off = [gateway, ui].find((answer) => answer && !answer.last && !answer.value);
+  return off && mode?.last && auth === 'htpasswd'
+    ? problem(
+        off.where,
+        `${readersOf(settings)[0]?.name} may only pull, and could push without the gateway`,
+        'Keep it, or remove the readers first: registry-setup user remove NAME',
+      )
+    : [];
 }
 
 /** Merges answers; earlier ones win: flags, then the environment, then an answers file, then the last run. */

@@ -32,6 +32,14 @@ export interface Settings {
   /** The port at which clients fetch their tokens. */
   authPort: number;
   authImage: string;
+  /** nginx stands in front: TLS ends there, and everything is behind the registry's port. */
+  gateway?: boolean;
+  /** The web page is served there, too. */
+  ui?: boolean;
+  /** The image of nginx, with the page in it if it is served; undefined: the usual one. */
+  uiImage?: string;
+  /** The title of the page. */
+  uiTitle?: string;
   tls: Tls;
   /** More names and addresses for the certificate. */
   san: string[];
@@ -79,6 +87,32 @@ export interface Defaults {
   /** The archive of images: without an engine, the registry's program comes out of it. */
   archive?: string | undefined;
 }
+
+/** Tells whether nginx stands in front of the registry. */
+export const hasGateway = ({ gateway, ui }: Pick<Settings, 'gateway' | 'ui'>): boolean =>
+  gateway === true || ui === true;
+
+/** The flag that names an image. */
+export type ImageFlag = 'image' | 'auth-image' | 'ui-image';
+
+/** Returns the images that a registry in containers is started from, each with its flag. */
+export const imagesOf = (settings: Settings): { ref: string; flag: ImageFlag }[] => [
+  { ref: settings.image, flag: 'image' },
+  ...(settings.auth === 'token' ? [{ ref: settings.authImage, flag: 'auth-image' as const }] : []),
+  ...(hasGateway(settings) ? [{ ref: gatewayImage(settings), flag: 'ui-image' as const }] : []),
+];
+
+/** Tells whether some users may only pull: docker_auth sees to that, or the gateway. */
+export const hasRoles = (settings: Pick<Settings, 'auth' | 'gateway' | 'ui'>): boolean =>
+  settings.auth === 'token' || (settings.auth === 'htpasswd' && hasGateway(settings));
+
+/** Tells whether clients fetch their tokens at a port of its own. */
+export const hasAuthPort = (settings: Pick<Settings, 'auth' | 'gateway' | 'ui'>): boolean =>
+  settings.auth === 'token' && !hasGateway(settings);
+
+/** Returns the image of the gateway. */
+export const gatewayImage = ({ ui, uiImage }: Pick<Settings, 'ui' | 'uiImage'>): string =>
+  uiImage ?? (ui ? 'joxit/docker-registry-ui:2' : 'nginx:stable-alpine');
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';

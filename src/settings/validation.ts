@@ -191,3 +191,9 @@ export const checkAge = (value: string) =>
   ageOf(value) === undefined
     ? wrong(`"${value}" is no age: a number and h, d or w (hours, days, weeks)`, '--older-than 30d')
     : undefined;
+
+/** Accepts a title of the web page: a short line. */
+export const checkTitle = (text: string): Wrong | undefined =>
+  /^[^\p{C}]{1,60}$/u.test(text) && text.trim() !== ''
+    ? undefined
+    : wrong('takes one line of at most 60 characters', '--ui-title "Images of our team"');

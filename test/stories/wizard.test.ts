@@ -43,6 +43,7 @@ describe('a first run', () => {
       'One more user? = no',
       'Encryption = none',
       'Everyone on the network path can read the passwords. Continue? = yes',
+      'A web page to look at the images, at the same address? = no',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({
@@ -62,7 +63,7 @@ describe('a first run', () => {
     const { asked } = await wizard(
       host,
       [],
-      '--host a.example --port 1 --tls insecure --auth none --storage /srv/x',
+      '--host a.example --port 1 --tls insecure --auth none --storage /srv/x --no-ui',
     );
     expect(asked).toEqual(['Go ahead? = yes']);
     expect(settingsOf(host)).toMatchObject({ host: 'a.example', port: 1, auth: 'none', storage: '/srv/x' });

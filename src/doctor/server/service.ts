@@ -4,9 +4,9 @@ import { isRunning, lastLines, logCommand } from '../../engines/engine.ts';
 import { foreign } from '../../engines/foreign.ts';
 import { isPending } from '../../engines/pending.ts';
 import type { Host } from '../../host/host.ts';
-import { authName } from '../../server/auth/docker-auth.ts';
 import { bound } from '../../server/checks/names.ts';
 import { port } from '../../server/checks/ports.ts';
+import { containerNames } from '../../server/plan/container.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { count } from '../../terminal/output.ts';
@@ -87,10 +87,7 @@ export const running: Check = {
     const { server, context } = input;
     if (!server) return [];
     const { settings, facts } = server;
-    const names = [
-      settings.name,
-      ...(settings.auth === 'token' && settings.engine !== 'native' ? [authName(settings)] : []),
-    ];
+    const names = settings.engine === 'native' ? [settings.name] : containerNames(settings);
     const [taken, away, ...stopped] = await Promise.all([
       port(settings, facts, context.host),
       bound(settings, facts, context.host),

@@ -1,7 +1,8 @@
 // Reads the users in a configuration of docker_auth, and names that server: its container, its URL, its issuer.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import { hasGateway, type Settings } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import type { Login } from './htpasswd.ts';
 
@@ -27,9 +28,12 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
   }
 }
 
-/** Returns the URL at which clients fetch a token: the same host, another port. */
-export const realm = ({ host, authPort, tls }: Settings): string =>
-  `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
+/** Returns the URL at which clients fetch a token: behind the gateway the address of the registry, else another port. */
+export const realm = (settings: Settings): string => {
+  const { host, authPort, tls } = settings;
+  if (hasGateway(settings)) return `${publicAddress(settings).origin}/auth`;
+  return `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
+};
 
 /** Returns the name of docker_auth's container. */
 export const authName = ({ name }: Settings): string => `${name}-auth`;

@@ -9,7 +9,7 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import { ask, type Credentials, type Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
 import { Secret } from '../../secret.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { hasAuthPort, type Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -152,7 +152,7 @@ export function liveChecks(
     await untilUp(host, settings, at, report);
     if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
   };
-  const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
+  const servers = hasAuthPort(settings) ? [at, { ...at, port: settings.authPort }] : [at];
   // Checks the certificate first: with a wrong one, no login can be tried.
   const tls: Step = {
     title: 'TLS',

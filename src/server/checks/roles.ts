@@ -10,7 +10,7 @@ import { call } from '../../registry/token.ts';
 import { TAG } from '../../resources/sweep.ts';
 import type { Secret } from '../../secret.ts';
 import { readersOf, sampleRepository } from '../../settings/readers.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { hasAuthPort, type Settings } from '../../settings/settings.ts';
 import { authConfigPath, authName } from '../auth/docker-auth.ts';
 import {
   deleteImage,
@@ -66,7 +66,7 @@ export async function untilAuthServes(
   };
   if (await serves(SETTLES)) return;
   // A reload cuts off open connections. Earlier ones have ended by then, and new ones wait.
-  const door = { bind: settings.bind, port: settings.authPort };
+  const door = { bind: settings.bind, port: hasAuthPort(settings) ? settings.authPort : settings.port };
   if (!(await holdConnections(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
 }
 

@@ -1,6 +1,8 @@
 // Defines the facts about the machine that a plan is made from.
 import type { ServiceManager } from '../../host/service-manager.ts';
 import type { Resource } from '../../resources/resource.ts';
+import type { ImageFacts } from '../gateway/facts.ts';
+import type { GatewayFacts } from '../gateway/gateway.ts';
 import type { Native } from './native.ts';
 import type { Renewal } from './renewal.ts';
 
@@ -21,6 +23,8 @@ export interface PlanFacts {
   native?: Native | undefined;
   /** Pushes and deletions are refused while this is so. */
   readOnly?: boolean;
+  /** nginx stands in front of the registry. */
+  gateway?: (GatewayFacts & { image?: ImageFacts | undefined }) | undefined;
   /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */

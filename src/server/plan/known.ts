@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { askedIn } from '../../certificates/names.ts';
 import { readOwnCa, readServed } from '../../certificates/site.ts';
+import { inspect } from '../../engines/containers.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
@@ -13,6 +14,7 @@ import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { authConfigPath } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
+import { gatewayFolder, gatewayName } from '../gateway/gateway.ts';
 import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
 
 /**
@@ -48,7 +50,12 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     whoMay(host, dir),
     servedBy(host, dir),
   ]);
-  const published = container?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
+  // With a gateway, it has the port.
+  const front =
+    container &&
+    (await inspect(host, gatewayName({ name: container.name }), container.program).catch(() => undefined));
+  const page = front && (await host.stat(join(gatewayFolder(dir), 'page/index.html')));
+  const published = (front ?? container)?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
   const { hostname } = host.machine;
@@ -64,9 +71,12 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     auth: config && (token ? 'token' : htpasswd ? 'htpasswd' : 'none'),
     ...(token ? logins.token : { user: logins.htpasswd }),
     'auth-port': token ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
-    tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
+    tls: config && (config.http?.tls || (front && certificate) ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,
+    gateway: front && !page ? true : undefined,
+    ui: page ? true : undefined,
+    'ui-image': front?.image,
     engine: container?.program ?? (service === undefined ? undefined : 'native'),
     name: container?.name ?? service,
     image: container?.image,

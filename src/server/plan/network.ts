@@ -8,7 +8,7 @@ import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Resource, ResourceOf } from '../../resources/resource.ts';
 import type { Oldest } from '../../resources/undo.ts';
 import { isPublicRegistry } from '../../settings/public-registries.ts';
-import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasAuthPort, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import type { Facts } from './facts.ts';
 
 /**
@@ -24,12 +24,12 @@ const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
 });
 
 /** Returns what a firewall must let clients reach. */
-export const served = ({ host: called, bind, port, auth, authPort }: Settings): Served => ({
-  called,
-  bind,
+export const served = (settings: Settings): Served => ({
+  called: settings.host,
+  bind: settings.bind,
   ports: [
-    { port, inside: PORTS_INSIDE.registry },
-    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
+    { port: settings.port, inside: PORTS_INSIDE.registry },
+    ...(hasAuthPort(settings) ? [{ port: settings.authPort, inside: PORTS_INSIDE.auth }] : []),
   ],
 });
 

@@ -3,10 +3,13 @@
 import { join } from 'node:path';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasGateway, imagesOf, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
+import { imageFactsPath } from '../gateway/facts.ts';
+import { type GatewayFacts, placeOn } from '../gateway/gateway.ts';
+import { gatewayBefore, gatewayFiles, gatewayReload, gatewayService } from '../gateway/service.ts';
 import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
 import {
   authResources,
@@ -39,14 +42,16 @@ const CONFIG_SECRET = String.raw`(?<=\b(?:secret|secretkey|accesskey|accountkey|
 /** Returns everything that a registry on this machine consists of, in the order in which it is made. */
 export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFacts): Resource[] {
   const { dir, storage } = settings;
-  const { native } = facts;
+  const { native, gateway } = facts;
   const config = registryConfig(settings, secrets, facts);
   const at = (path: string) => join(dir, path);
   const inputs = [config, ...readAtStart(settings, secrets)];
+  const front = gateway && gatewayFiles(settings, gateway, secrets.site, facts.readOnly === true);
   const resources: Resource[] = [
     ...(native ? nativeBefore(settings, native) : images(settings, facts)),
     { kind: 'dir', path: dir, mode: 0o755, keep: true },
     ...(native ? nativeProgram(settings, native, facts.archive) : []),
+    ...(gateway ? gatewayBefore(settings, gateway) : []),
     { kind: 'dir', path: at('config'), mode: 0o700 },
     {
       kind: 'file',
@@ -57,6 +62,17 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
     },
     ...certificateFiles(dir, secrets),
     ...loginFiles(settings, secrets, facts),
+    ...(front?.files ?? []),
+    ...(gateway?.image
+      ? [
+          {
+            kind: 'file',
+            path: imageFactsPath(dir),
+            content: `${JSON.stringify(gateway.image)}\n`,
+            mode: 0o600,
+          } as const,
+        ]
+      : []),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {
       kind: 'file',
@@ -67,6 +83,7 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
     // The registry re-reads htpasswd by itself, so that file is not in the digest: a new user restarts nothing.
     ...(native ? nativeService(settings, native, inputs) : registryContainer(settings, facts, inputs)),
     ...tokenService(settings, secrets, facts),
+    ...(gateway && front ? gatewayContainer(settings, facts, gateway, front.digest) : []),
     ...(facts.renewal ? jobsPlan(settings, facts.renewal, secrets.site !== undefined) : []),
     ...(facts.networkResources ?? []),
   ];
@@ -74,14 +91,18 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
 }
 
 function images(settings: Settings, { archive }: PlanFacts): Resource[] {
-  const { image, authImage, auth, engine } = settings;
-  const by = engine === 'podman' ? { engine } : {};
-  return (auth === 'token' ? [image, authImage] : [image]).map((ref) => ({
-    kind: 'image',
-    ref,
-    archive,
-    ...by,
-  }));
+  const by = settings.engine === 'podman' ? { engine: settings.engine } : {};
+  return imagesOf(settings).map((image) => ({ kind: 'image', ...image, archive, ...by }));
+}
+
+function gatewayContainer(
+  settings: Settings,
+  facts: PlanFacts,
+  gateway: GatewayFacts,
+  digest: string,
+): Resource[] {
+  const service = forEngine(gatewayService(settings, gateway, runOptions(facts)), settings, facts);
+  return [...containerOf(service, digestOf(JSON.stringify(service)), facts), gatewayReload(settings, digest)];
 }
 
 function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[]): Resource[] {
@@ -90,11 +111,13 @@ function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[
 }
 
 /** Returns everything besides its configuration that the registry reads once, at its start. */
-const readAtStart = ({ auth }: Settings, { site, token }: Secrets): string[] => [
-  site?.chain ?? '',
-  site?.key ?? '',
-  ...(auth === 'token' ? (token?.bundle ?? []) : []),
+const readAtStart = (settings: Settings, { site, token }: Secrets): string[] => [
+  ...(endsTls(settings) ? [site?.chain ?? '', site?.key ?? ''] : ['', '']),
+  ...(settings.auth === 'token' ? (token?.bundle ?? []) : []),
 ];
+
+/** Tells whether TLS ends in the registry and docker_auth themselves. */
+const endsTls = (settings: Settings): boolean => settings.tls !== 'insecure' && !hasGateway(settings);
 
 /** Returns the files with password hashes. With --auth none they are kept, so that they are there when logins come back. */
 function loginFiles(
@@ -173,37 +196,39 @@ function registryConfig(settings: Settings, { httpSecret }: Secrets, facts: Plan
     'storage.filesystem.rootdirectory': at.data,
     'http.addr': at.addr,
     'http.secret': httpSecret,
-    'http.tls':
-      settings.tls === 'insecure'
-        ? undefined
-        : {
-            certificate: `${at.certs}/site.crt`,
-            key: `${at.certs}/site.key`,
-            minimumtls: 'tls1.2',
-          },
+    'http.tls': endsTls(settings)
+      ? {
+          certificate: `${at.certs}/site.crt`,
+          key: `${at.certs}/site.key`,
+          minimumtls: 'tls1.2',
+        }
+      : undefined,
     'storage.delete.enabled': settings.delete,
-    ...(facts.readOnly && { 'storage.maintenance.readonly': { enabled: true } }),
+    // With a gateway, that refuses the pushes, and nothing is started again.
+    ...(facts.readOnly && !facts.gateway && { 'storage.maintenance.readonly': { enabled: true } }),
     auth: auth[settings.auth],
   });
 }
 
 function registryService(settings: Settings, facts: PlanFacts): Service {
-  const { dir, storage, auth, tls, image, name } = settings;
+  const { dir, storage, auth, image, name, bind, port } = settings;
+  const door = { bind, port, to: PORTS_INSIDE.registry };
   return {
     name,
     image,
     // Names the path: v2 and v3 images have their default in different places, and each default is a development set-up.
     command: ['serve', `${INSIDE.config}/config.yml`],
-    publish: [{ bind: settings.bind, port: settings.port, to: PORTS_INSIDE.registry }],
+    publish: facts.gateway ? [] : [door],
     // Mounts directories, not files: the container sees a file that is replaced atomically.
     mounts: [
       { source: join(dir, 'config'), target: INSIDE.config, readOnly: true },
-      ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: INSIDE.certs, readOnly: true }]),
+      ...(endsTls(settings) ? [{ source: join(dir, 'certs'), target: INSIDE.certs, readOnly: true }] : []),
       ...(auth === 'htpasswd' ? [{ source: join(dir, 'auth'), target: INSIDE.auth, readOnly: true }] : []),
       { source: storage, target: INSIDE.data, readOnly: false },
     ],
     // Without it, version 3.0.0 logs a refused connection every few seconds.
     env: { OTEL_TRACES_EXPORTER: 'none' },
+    ...(facts.gateway && { behind: door, network: placeOn(facts.gateway, settings, 'registry') }),
     owner: dir,
     options: runOptions(facts),
   };

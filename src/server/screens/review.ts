@@ -9,7 +9,7 @@ import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
-import type { Settings } from '../../settings/settings.ts';
+import { gatewayImage, hasAuthPort, hasGateway, hasRoles, type Settings } from '../../settings/settings.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
 import type { Facts } from '../plan/facts.ts';
 
@@ -34,12 +34,15 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 export function loginText(settings: Settings): string {
   const { auth, users, anonymousPull, authPort } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
+  const pulling = readersOf(settings).map(({ name }) => name);
+  if (auth === 'htpasswd' && hasRoles(settings) && pulling.length > 0)
+    return `htpasswd: ${users.join(', ')}; only pull: ${pulling.join(', ')}`;
   if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
   const readers = readersOf(settings).map(({ name, scopes }) =>
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
   );
   const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
-  return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+  return `token${hasAuthPort(settings) ? `, port ${authPort}` : ''}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
 }
 
 function encryption({ tls, cert, caCert, days }: Settings): string {
@@ -48,6 +51,14 @@ function encryption({ tls, cert, caCert, days }: Settings): string {
   if (cert) return `TLS, the certificate ${cert}`;
   return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
 }
+
+/** Returns the line about nginx in front; none without it. */
+export const gatewayLines = (settings: Settings): string[] =>
+  hasGateway(settings)
+    ? [
+        `  ${'Gateway'.padEnd(12)}${settings.ui ? 'nginx with the web page' : 'nginx'}, image ${gatewayImage(settings)}`,
+      ]
+    : [];
 
 /** Returns everything that was decided, and everything that will be changed. */
 export function reviewLines(
@@ -74,6 +85,7 @@ export function reviewLines(
   ];
   return [
     ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),
+    ...gatewayLines(settings),
     '',
     ...changeLines(settings, changes),
     facts.last ? '' : '  and touch nothing else on this machine.',

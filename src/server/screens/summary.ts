@@ -127,6 +127,7 @@ export function summaryLines(
   return [
     '',
     `  Your registry: ${paint('bold', origin)}`,
+    ...(settings.ui ? [`  Its web page:  ${paint('bold', `${origin}/`)}`] : []),
     '',
     '  On each developer machine, once:',
     `    ${clientLine(settings, secrets.site)}`,

@@ -13,7 +13,7 @@ import {
 } from '../../../src/settings/flags.ts';
 import { type Given, setting } from '../../../src/settings/meaning.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
-import type { Settings } from '../../../src/settings/settings.ts';
+import { hasRoles, type Settings } from '../../../src/settings/settings.ts';
 import { asAnswers } from '../../../src/settings/written.ts';
 import { editSettings, readYaml } from '../../../src/templates.ts';
 
@@ -30,6 +30,10 @@ const VALUES: Record<SettingName, Given[]> = {
   'anonymous-pull': [true],
   'auth-port': [5443],
   'auth-image': ['mirror.example:5000/docker_auth:1@sha256:abc'],
+  gateway: [true],
+  ui: [true],
+  'ui-image': ['mirror.example:5000/ui:2'],
+  'ui-title': ['Images of <us> & "them"'],
   tls: ['insecure', 'self-signed'],
   san: [['*.example.org', 'fd00::9', '10.0.0.1']],
   days: [30],
@@ -68,7 +72,7 @@ function numbers(seed: number) {
 /** Hundreds of answers that fit together, with every value of VALUES among them. */
 function* answered(): Generator<{ settings: Settings; said: string[] }> {
   const pick = numbers(1);
-  for (let i = 0; i < 1500; i++) {
+  for (let i = 0; i < 4000; i++) {
     const answers: Answers = {};
     for (const name of SETTING_NAMES) {
       const value = VALUES[name][pick(VALUES[name].length)];
@@ -111,7 +115,10 @@ test('the line for the same run, read by a shell, gives the same settings again'
     expect(command).toBe('setup');
     const wanted = {
       ...settings,
-      ...(settings.auth !== 'token' && TOKEN),
+      ...(settings.auth !== 'token' && {
+        ...TOKEN,
+        ...(hasRoles(settings) && { readers: settings.readers }),
+      }),
       // A firewall is opened without a word, where one is in the way.
       ...(settings.openPort === true && { openPort: undefined }),
     };

@@ -11,7 +11,7 @@ import { isRepository } from '../../../registry/names.ts';
 import { type Authority, openSession } from '../../../registry/session.ts';
 import { fetchToken } from '../../../registry/token.ts';
 import { publicAddress } from '../../../settings/public-address.ts';
-import type { Settings } from '../../../settings/settings.ts';
+import { hasAuthPort, hasGateway, type Settings } from '../../../settings/settings.ts';
 import { count, type Report } from '../../../terminal/output.ts';
 import { shellLine } from '../../../terminal/shell.ts';
 import { withAuthority, withOwnSession } from '../../access.ts';
@@ -67,6 +67,8 @@ export const containersBeside =
     const trial = trialOf(plan, settings, { images, ports, random });
     const at = (role: Role): Endpoint => ({
       ...ownEndpoint(settings, certificates.site),
+      // Behind the gateway they speak plain HTTP.
+      ...(hasGateway(settings) && { tls: false }),
       port: ports[role],
       connectTo: '127.0.0.1',
     });
@@ -150,7 +152,8 @@ async function tried(
   if (beside.tokens) {
     // Registry 2 knows no key by the name that the docker_auth of registry 3 gives it.
     const isBack = upgrades.some(({ from, to }) => from.major === 3 && to.major === 2);
-    const server = isBack ? undefined : { ...now, port: settings.authPort };
+    const logins = hasAuthPort(settings) ? { ...now, port: settings.authPort } : now;
+    const server = isBack ? undefined : logins;
     const { auth, probe } = beside.tokens;
     await tokensTaken(settings, probe, { now: server, next: beside.registry, auth });
   }

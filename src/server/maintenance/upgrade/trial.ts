@@ -60,7 +60,8 @@ export function trialOf(plan: Resource[], settings: Settings, { images, ports, r
     );
     const image = images[role];
     if (found?.kind !== 'container' || image === undefined) return [];
-    const { service } = found;
+    // On the engine's own network: its address on that of the gateway is taken.
+    const { network: _, behind: __, ...service } = found.service;
     const to = PORTS_INSIDE[role];
     const tried: Service = {
       ...service,
