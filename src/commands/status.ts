@@ -5,15 +5,22 @@ import { changeDetails } from '../reconcile/dry-run.ts';
 import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
-import { loginText } from '../server/screens/review.ts';
+import { encryption, loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
 import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
 /** Findings that no other line shows. */
-const TOLD = ['unfinished', 'trust', 'storage', 'record'];
+const TOLD = ['outside', 'unfinished', 'trust', 'storage', 'record'];
+
+/** Returns what is said of the encryption if no certificate is served here. */
+function encryptionText(settings: Settings): string {
+  if (settings.tls !== 'insecure') return 'no certificate that can be served';
+  return settings.externalUrl === undefined ? 'none' : encryption(settings);
+}
 
 /** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
@@ -60,7 +67,7 @@ export async function status(context: Context): Promise<number> {
     ...maintenanceLines(settings, notes, now),
     ...(seen.certificates
       ? certificateLines(seen.certificates)
-      : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
+      : [`  Encryption  ${encryptionText(settings)}`]),
     ...renewalLines(settings, notes, now),
     `  Client      ${clientLine(settings, site)}`,
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,

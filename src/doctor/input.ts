@@ -9,6 +9,7 @@ import { startedDocker } from '../engines/pending.ts';
 import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import { endpointHere } from '../images/remote.ts';
+import { outsideEndpoint } from '../server/checks/outside.ts';
 import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
@@ -70,10 +71,15 @@ async function registriesOf(
     address: nameOf(at),
     at: await endpointHere(host, env, at),
   });
+  /** Behind a proxy, as its clients reach it; else by the way that this machine is sure of. */
+  const ownAt = async ({ settings, certificates }: ServerRequest) =>
+    settings.externalUrl === undefined
+      ? ownEndpoint(settings, certificates.site)
+      : outsideEndpoint(settings, host, env);
   if (named) return [await ask(named)];
   const own = server && {
     address: publicAddress(server.settings).name,
-    at: ownEndpoint(server.settings, server.certificates.site),
+    at: await ownAt(server),
   };
   const others = (await registriesUsed(context, own !== undefined)).filter(
     (at) => nameOf(at) !== own?.address,

@@ -24,6 +24,8 @@ export interface Endpoint {
   port: number;
   /** The address to connect to instead: the server may not reach its own name. */
   connectTo?: string | undefined;
+  /** The token server that the registry names as `realm` is beside it, at this port: that URL may not be reached from here. */
+  tokens?: { realm: string; port: number } | undefined;
   /** The trusted roots, PEM; the system's by default. */
   ca?: string[] | undefined;
   /** Accepts every certificate, to look at a server before it is trusted. Never with a password. */
@@ -217,6 +219,7 @@ export function tokenServer(at: Endpoint, realm: string): { server: Endpoint; ur
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
     throw new CliError(`The registry sends passwords to "${realm}", which is no address. Nothing was sent.`);
+  if (realm === at.tokens?.realm) return { server: { ...at, port: at.tokens.port }, url };
   const tls = url.protocol === 'https:';
   if (at.tls && !tls)
     throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);

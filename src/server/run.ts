@@ -26,6 +26,7 @@ import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
+import { outsideSteps } from './checks/outside.ts';
 import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
@@ -245,6 +246,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
         ...(more?.beforeStart(run) ?? []),
         ...stepsOf(then, settings.dir, host, run),
         ...(proof ? liveChecks(settings, secrets, changes, host, remember) : []),
+        ...(proof ? outsideSteps(settings, secrets, context, remember) : []),
         ...(more?.afterProof(run) ?? []),
         ...(await passwordSteps(request, secrets, context, run)),
       ];

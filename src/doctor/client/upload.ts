@@ -1,39 +1,19 @@
 // Checks what a proxy in front of the registry does to a push: it may refuse large bodies, or not tell the registry how it is called.
-// Begins an upload without a byte in it, and cancels it.
 import { openRemote } from '../../images/remote.ts';
 import type { Session } from '../../registry/session.ts';
+import { tryUpload } from '../../registry/upload-trial.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
 import { forEach, isOwn, trouble } from '../found.ts';
 
-const PATH = '/v2/registry-setup/probe/blobs/uploads/';
-/** Milliseconds; a proxy refuses a length at once. */
-const PATIENCE = 3_000;
-/** Bytes that a layer may well have, and that a proxy with its default refuses. (nginx.org, client_max_body_size) */
-const LARGE = 1024 ** 3;
-
 const IN_NGINX = 'In the block of nginx for the registry, then nginx -s reload:';
 
-/** Returns whether something in front of the registry refuses a large body. Sends the length, and no byte. */
-async function refusesLarge(session: Session, path: string): Promise<boolean> {
-  const headers = { 'content-length': String(LARGE), expect: '100-continue' };
-  const reply = await session.stream('PATCH', path, { headers, timeout: PATIENCE }).catch(() => undefined);
-  reply?.destroy();
-  return reply?.statusCode === 413;
-}
-
 async function tried({ address, at }: Asked, session: Session): Promise<Trouble[]> {
-  const options = { headers: { 'content-length': '0' }, timeout: PATIENCE };
-  const begun = await session.request('POST', PATH, options).catch(() => undefined);
+  const trial = await tryUpload(session);
   // Without the right to push there is nothing to learn.
-  if (begun?.status !== 202) return [];
-  const base = new URL(PATH, `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`);
-  const text = String(begun.headers.location ?? '');
-  if (!URL.canParse(text, base.href)) return [];
-  const location = new URL(text, base);
-  const path = location.pathname + location.search;
-  const large = await refusesLarge(session, path);
-  await session.request('DELETE', path, options).catch(() => undefined);
+  if (!trial) return [];
+  const { location, refusesLarge: large } = trial;
+  const base = new URL(`${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`);
   const found: Trouble[] = [];
   if (large)
     found.push(
@@ -56,7 +36,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
             '  proxy_set_header Host $http_host;',
             '  proxy_set_header X-Forwarded-Proto $scheme;',
           ],
-          evidence: `Location: ${text.slice(0, 120)}`,
+          evidence: `Location: ${location.href.slice(0, 120)}`,
         },
       ),
     );

@@ -67,7 +67,8 @@ async function look(input: CheckInput): Promise<Trouble[]> {
       }),
     );
   const own = input.registries.find((registry) => isOwn(input, registry));
-  const [shown] = own ? (await wireOf(input, own)).chain : [];
+  // Behind a proxy clients see the certificate of that.
+  const [shown] = own && !server.settings.externalUrl ? (await wireOf(input, own)).chain : [];
   const [leaf] = splitPem(seen.served?.chain ?? '');
   if (shown && leaf && shown.fingerprint256 !== describeCertificate(leaf).fingerprint)
     found.push(
@@ -79,7 +80,12 @@ async function look(input: CheckInput): Promise<Trouble[]> {
         },
       ),
     );
-  const others = { trust: 'trust-lost', storage: 'images-elsewhere', record: 'record-lost' } as const;
+  const others = {
+    outside: 'proxy-elsewhere',
+    trust: 'trust-lost',
+    storage: 'images-elsewhere',
+    record: 'record-lost',
+  } as const;
   for (const [name, code] of Object.entries(others)) {
     const finding = findingOf(seen, name as keyof typeof others);
     if (!finding) continue;

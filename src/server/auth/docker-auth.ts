@@ -1,6 +1,7 @@
 // Reads the users in a configuration of docker_auth, and names that server: its container, its URL, its issuer.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import type { Login } from './htpasswd.ts';
@@ -27,9 +28,14 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
   }
 }
 
-/** Returns the URL at which clients fetch a token: the same host, another port. */
-export const realm = ({ host, authPort, tls }: Settings): string =>
-  `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
+/** The path at which docker_auth gives tokens. */
+const AUTH_PATH = '/auth';
+
+/** Returns the URL at which clients fetch a token: the same host, another port; behind a proxy, a path at the address of that. */
+export const realm = (settings: Settings): string =>
+  settings.externalUrl === undefined
+    ? `${settings.tls === 'insecure' ? 'http' : 'https'}://${settings.host}:${settings.authPort}${AUTH_PATH}`
+    : `${publicAddress(settings).origin}${AUTH_PATH}`;
 
 /** Returns the name of docker_auth's container. */
 export const authName = ({ name }: Settings): string => `${name}-auth`;

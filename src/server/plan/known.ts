@@ -8,6 +8,7 @@ import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { readOldest, readUnfinished } from '../../reconcile/journal.ts';
 import { teeLines } from '../../resources/provider.ts';
+import { originOf } from '../../settings/external-url.ts';
 import { PORTS_INSIDE } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
@@ -51,19 +52,22 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const published = container?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
+  const external = originOf(String(config?.http?.host ?? ''));
   const { hostname } = host.machine;
   const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
   const name = said || (isIP(first) === 6 ? `[${first}]` : first);
   const known: Record<string, unknown> = {
-    host: name || undefined,
+    'external-url': external,
+    host: external ? undefined : name || undefined,
     port: published?.port ?? (container ? undefined : Number(port) || undefined),
     bind: published?.bind ?? (container ? undefined : bind?.replace(/^\[(.*)\]$/, '$1') || undefined),
     storage,
     auth: config && (token ? 'token' : htpasswd ? 'htpasswd' : 'none'),
     ...(token ? logins.token : { user: logins.htpasswd }),
-    'auth-port': token ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
+    'auth-port':
+      token && !external ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
     tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,

@@ -61,9 +61,11 @@ export async function networkDefaults(
   { last }: Facts,
   host: Host,
 ): Promise<Pick<Settings, 'openPort' | 'hostsLine'>> {
-  const { openPort, hostsLine: line, host: name } = settings;
+  const { openPort, hostsLine: line, host: name, externalUrl } = settings;
   const shut = openPort === undefined && (await shutOpenings(settings, engine, host)).length > 0;
-  const isNew = line === undefined && last?.host?.value !== name && !isPublicRegistry(name);
+  // The name belongs to the proxy, which may be on another machine.
+  const isNew =
+    line === undefined && externalUrl === undefined && last?.host?.value !== name && !isPublicRegistry(name);
   const lost = isNew && (await hostsOffer(host, name))?.good === true;
   return { ...(shut && { openPort: true }), ...(lost && { hostsLine: true }) };
 }

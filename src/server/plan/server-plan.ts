@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
@@ -172,6 +173,7 @@ function registryConfig(settings: Settings, { httpSecret }: Secrets, facts: Plan
   return fillTemplate('config.yml', {
     'storage.filesystem.rootdirectory': at.data,
     'http.addr': at.addr,
+    'http.host': settings.externalUrl && publicAddress(settings).origin,
     'http.secret': httpSecret,
     'http.tls':
       settings.tls === 'insecure'

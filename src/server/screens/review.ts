@@ -11,6 +11,8 @@ import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
+import { realm } from '../auth/docker-auth.ts';
+import { listensAt } from '../checks/outside.ts';
 import type { Facts } from '../plan/facts.ts';
 
 export const banner = (paint: Paint): string[] => [
@@ -32,17 +34,25 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 
 /** Returns who may do what, in one line. */
 export function loginText(settings: Settings): string {
-  const { auth, users, anonymousPull, authPort } = settings;
+  const { auth, users, anonymousPull } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
   if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
   const readers = readersOf(settings).map(({ name, scopes }) =>
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
   );
   const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
-  return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+  return `token, ${settings.externalUrl ? realm(settings) : `port ${settings.authPort}`}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
 }
 
-function encryption({ tls, cert, caCert, days }: Settings): string {
+export function encryption(settings: Settings): string {
+  if (!settings.externalUrl) return ownEncryption(settings);
+  const outside = publicAddress(settings).tls ? 'TLS' : 'none';
+  return settings.tls === 'insecure'
+    ? `${outside}, by the proxy in front`
+    : `${outside} by the proxy in front; behind it ${ownEncryption(settings)}`;
+}
+
+function ownEncryption({ tls, cert, caCert, days }: Settings): string {
   if (tls === 'insecure') return 'none: passwords and images travel in clear';
   if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
   if (cert) return `TLS, the certificate ${cert}`;
@@ -70,7 +80,8 @@ export function reviewLines(
         ? `${engineText(engine)}: a service of this machine`
         : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
     ],
-    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} only`]]),
+    ...(settings.externalUrl ? [['In front', `a proxy, which leads to ${listensAt(settings)}`]] : []),
+    ...(settings.bind === '0.0.0.0' || settings.externalUrl ? [] : [['Listens on', `${settings.bind} only`]]),
   ];
   return [
     ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),

@@ -11,6 +11,7 @@ import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
+import { listensAt, proxyFix } from '../checks/outside.ts';
 import type { Secrets } from '../plan/secrets.ts';
 import type { Outcome } from '../request.ts';
 
@@ -68,8 +69,9 @@ export const inDays = (days: number): string =>
 
 /** Returns the one line for a developer machine, with the fingerprint of the newest root: clients are given that root. */
 export function clientLine(settings: Settings, site: Site | undefined): string {
-  const { auth, users } = settings;
-  const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
+  const { auth, users, externalUrl } = settings;
+  // Behind a proxy clients see the certificate of that.
+  const [root] = site && !site.publicCa && !externalUrl ? certificateFacts(site).roots : [];
   return shellLine('npx', [
     'registry-setup',
     '--client',
@@ -90,11 +92,21 @@ export function loginLines({ generated }: Secrets, passwordFile: string | undefi
 }
 
 /** Returns what token mode needs on some clients; nothing without TLS. */
-function tokenLines({ auth, tls }: Settings): string[] {
-  if (auth !== 'token' || tls === 'insecure') return [];
+function tokenLines({ auth, tls, externalUrl }: Settings): string[] {
+  if (auth !== 'token' || tls === 'insecure' || externalUrl) return [];
   return [
     '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
     '  there, --client offers to put the certificate into the system trust store.',
+    '',
+  ];
+}
+
+/** Returns what the proxy in front needs. */
+function proxyLines(settings: Settings): string[] {
+  if (!settings.externalUrl) return [];
+  return [
+    `  The proxy in front leads to ${listensAt(settings)}. If its CA is one of your own, clients add:  --ca FILE`,
+    ...proxyFix(settings).map((line) => `    ${line}`),
     '',
   ];
 }
@@ -131,6 +143,7 @@ export function summaryLines(
     '  On each developer machine, once:',
     `    ${clientLine(settings, secrets.site)}`,
     '',
+    ...proxyLines(settings),
     '  Then:',
     `    docker tag app:1.0 ${at}/team/app:1.0`,
     `    docker push ${at}/team/app:1.0`,
