@@ -102,6 +102,15 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'sh registry.run      (on the server; it takes the same flags)',
     ],
   },
+  export: {
+    usage: 'registry-setup export nginx|caddy|traefik|apache|haproxy [FILE|-] [flags]',
+    says: 'Print the configuration of a proxy in front of the registry of this machine (--external-url).',
+    examples: [
+      'registry-setup export nginx',
+      'registry-setup export nginx /etc/nginx/conf.d/registry.conf',
+      'registry-setup export haproxy >>/etc/haproxy/haproxy.cfg',
+    ],
+  },
   doctor: {
     usage: 'registry-setup doctor [flags]',
     says: 'Check everything, on a server or on a developer machine, and say what mends what is wrong. Exits 1 if something is broken.',
@@ -125,6 +134,7 @@ export const BUILT: readonly Command[] = [
   'doctor',
   'backup',
   'restore',
+  'export',
   'bundle',
   'uninstall',
 ];

@@ -35,6 +35,7 @@ export const COMMANDS = [
   'upgrade',
   'backup',
   'restore',
+  'export',
   'bundle',
   'uninstall',
 ] as const;
@@ -86,7 +87,7 @@ const asked: Command[] = [...reached, 'doctor', 'restore'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
-const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor'];
+const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'export'];
 const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
 /** What chooses an image. */
 const chosen: Command[] = [...moved, 'upgrade'];
