@@ -2,6 +2,7 @@
 import type { Context } from '../context.ts';
 import { engineText, logCommand } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
+import { listensAt } from '../server/checks/outside.ts';
 import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
@@ -15,6 +16,10 @@ import { SYMBOL } from '../terminal/output.ts';
 
 /** Findings that no other line shows. */
 const TOLD = ['outside', 'unfinished', 'trust', 'storage', 'record'];
+
+/** Returns where the registry is that was asked, if people reach it through a proxy. */
+const behind = (settings: Settings): string =>
+  settings.externalUrl === undefined ? '' : `, here on ${listensAt(settings)},`;
 
 /** Returns what is said of the encryption if no certificate is served here. */
 function encryptionText(settings: Settings): string {
@@ -61,7 +66,7 @@ export async function status(context: Context): Promise<number> {
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}   ${answerText(answer)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}${behind(settings)}   ${answerText(answer)}`,
     `  Login       ${loginText(settings)}`,
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),

@@ -147,7 +147,7 @@ export function outsideSteps(
   const run = async () => {
     const seen = await lookOutside(settings, context);
     if (seen?.state === 'wrong') throw wrongError(settings, seen.why);
-    if (seen?.state !== 'here') return `Not yet reached at ${origin}: ${seen?.why}`;
+    if (seen?.state !== 'here') return `Left for later: ${origin} does not lead here yet, ${seen?.why}`;
     const [user, password] = [...known].find(([name]) => settings.users.includes(name)) ?? [];
     const credentials = user && password ? { user, password } : undefined;
     if (seen.untrusted) return `Reached at ${origin}, whose CA this machine does not know: no more was tried`;
