@@ -38,6 +38,7 @@ export function proxyConfig(proxy: ProxyName, settings: Settings, ca: string): s
     inner,
     plain: !inner,
     token: settings.auth === 'token',
+    single: settings.auth !== 'token',
   });
   return text.replace(STAND_INS, (...found) => {
     const groups = found.at(-1) as Record<string, string | undefined>;

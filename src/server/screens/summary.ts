@@ -105,7 +105,8 @@ function tokenLines({ auth, tls, externalUrl }: Settings): string[] {
 function proxyLines(settings: Settings): string[] {
   if (!settings.externalUrl) return [];
   return [
-    `  The proxy in front leads to ${listensAt(settings)}. If its CA is one of your own, clients add:  --ca FILE`,
+    `  The proxy in front leads to ${listensAt(settings)}${settings.auth === 'token' ? `, and /auth to port ${settings.authPort}` : ''}.`,
+    '  If its CA is one of your own, each developer machine needs that as well:   --ca FILE',
     ...proxyFix(settings).map((line) => `    ${line}`),
     '',
   ];
