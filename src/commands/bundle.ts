@@ -17,6 +17,7 @@ import { answersFile } from '../settings/answers-file.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes } from '../terminal/output.ts';
 import { quoted, shellLine } from '../terminal/shell.ts';
@@ -141,7 +142,7 @@ async function readWish({ answers: said, host }: Context): Promise<BundleRequest
   const result = resolveSettings(answers, { ...place, image, archive: 'bundle' });
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
-  const refs = settings.auth === 'token' ? [settings.image, settings.authImage] : [settings.image];
+  const refs = hasDockerAuth(settings) ? [settings.image, settings.authImage] : [settings.image];
   refuseOthers(answers, refs);
   if (archive) wantedIn(await listArchive(host, archive), refs, archive);
   const node = answers['with-node']?.value === true ? await thisNode(host) : undefined;

@@ -11,6 +11,7 @@ import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
@@ -51,7 +52,7 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: seen.certificates ?? null,
     answers: answer.ok,
-    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
+    ...(hasDockerAuth(settings) && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
     readOnly: seen.readOnly,
     outdated: seen.outdated,

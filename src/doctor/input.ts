@@ -15,6 +15,7 @@ import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
 import { publicAddress } from '../settings/public-address.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
@@ -134,7 +135,7 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
-    ports: [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])],
+    ports: [settings.port, ...(hasDockerAuth(settings) ? [settings.authPort] : [])],
     tls: settings.tls !== 'insecure',
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),

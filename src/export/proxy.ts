@@ -1,6 +1,7 @@
 // Writes the configuration of somebody else's proxy in front of a registry; pure text.
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { templateText } from '../templates.ts';
 import { keepSections } from './sections.ts';
 
@@ -37,8 +38,8 @@ export function proxyConfig(proxy: ProxyName, settings: Settings, ca: string): s
     http: !tls,
     inner,
     plain: !inner,
-    token: settings.auth === 'token',
-    single: settings.auth !== 'token',
+    token: hasDockerAuth(settings),
+    single: !hasDockerAuth(settings),
   });
   return text.replace(STAND_INS, (...found) => {
     const groups = found.at(-1) as Record<string, string | undefined>;

@@ -14,6 +14,7 @@ import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { readYaml } from '../templates.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
@@ -153,7 +154,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
   const at = ownEndpoint(settings, onDisk ?? site);
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
-  const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
+  const logins = hasDockerAuth(settings) ? await authConfigLogins(context.host, settings.dir) : [];
   const tokens = planned.then(({ secrets: { probeAccount } }) => {
     if (!probeAccount) return true;
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);

@@ -16,6 +16,8 @@ import {
 import { type Decided, type Given, usual } from './meaning.ts';
 import { readersOf } from './readers.ts';
 import type { Defaults, Settings } from './settings.ts';
+import { foreignRealm, hasDockerAuth } from './token-server.ts';
+import { tokenServerProblems } from './token-server-conflicts.ts';
 import type { Wrong } from './validation.ts';
 
 /**
@@ -55,10 +57,11 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
   const where = answers.user?.where ?? '--user';
   const nobody = { where, message: 'at least one user must be able to log in', fix: '--user admin' };
   return [
-    ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
-    ...roleProblems(answers, settings),
+    ...(auth !== 'none' && users.length === 0 && !foreignRealm(settings) ? [nobody] : []),
+    ...(foreignRealm(settings) ? [] : roleProblems(answers, settings)),
+    ...tokenServerProblems(answers, settings),
     ...fileProblems(answers, tls),
-    ...engineProblems(answers, engine, auth, archive),
+    ...engineProblems(answers, engine, hasDockerAuth(settings), archive),
     ...nameProblems(answers),
     ...externalProblems(answers),
     ...pruneProblems(answers),

@@ -32,6 +32,14 @@ export interface Settings {
   /** The port at which clients fetch their tokens. */
   authPort: number;
   authImage: string;
+  /** A token server that exists already, in the place of docker_auth: the URL that clients are given. */
+  tokenRealm?: string;
+  /** What its tokens are verified with: certificates, or a JWKS; an absolute path. */
+  tokenCert?: string;
+  /** The issuer in its tokens. */
+  tokenIssuer?: string;
+  /** The audience in its tokens; undefined: the name of the registry. */
+  tokenService?: string;
   tls: Tls;
   /** More names and addresses for the certificate. */
   san: string[];

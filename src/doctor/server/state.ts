@@ -4,6 +4,7 @@ import { splitPem } from '../../certificates/split.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { authName } from '../../server/auth/docker-auth.ts';
 import type { ServerStatus } from '../../server/status.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
 import { here, isOwn, statusOf, trouble } from '../found.ts';
@@ -36,7 +37,7 @@ export const tokens: Check = {
   on: 'server',
   async look(input) {
     const { server } = input;
-    if (server?.settings.auth !== 'token') return [];
+    if (!server || !hasDockerAuth(server.settings)) return [];
     const { settings } = server;
     const { takesTokens, answer } = await statusOf(input, server);
     if (takesTokens !== false || !answer.ok) return [];

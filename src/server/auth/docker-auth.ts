@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { foreignRealm } from '../../settings/token-server.ts';
 import { readYaml } from '../../templates.ts';
 import type { Login } from './htpasswd.ts';
 
@@ -31,11 +32,12 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
 /** The path at which docker_auth gives tokens. */
 const AUTH_PATH = '/auth';
 
-/** Returns the URL at which clients fetch a token: the same host, another port; behind a proxy, a path at the address of that. */
+/** Returns the URL at which clients fetch a token: the same host, another port; behind a proxy, a path at the address of that; the URL of a token server that exists already. */
 export const realm = (settings: Settings): string =>
-  settings.externalUrl === undefined
+  foreignRealm(settings) ??
+  (settings.externalUrl === undefined
     ? `${settings.tls === 'insecure' ? 'http' : 'https'}://${settings.host}:${settings.authPort}${AUTH_PATH}`
-    : `${publicAddress(settings).origin}${AUTH_PATH}`;
+    : `${publicAddress(settings).origin}${AUTH_PATH}`);
 
 /** Returns the name of docker_auth's container. */
 export const authName = ({ name }: Settings): string => `${name}-auth`;

@@ -7,6 +7,7 @@ import { plainUnit } from '../../host/systemd.ts';
 import { notOurs } from '../../resources/container.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { authName } from '../auth/docker-auth.ts';
 import type { Facts } from '../plan/facts.ts';
@@ -27,7 +28,7 @@ export const name: Check = async (settings, facts, host) => {
   const program = programOf(facts);
   const unit = settings.engine === 'docker' ? [] : await unitFree(settings, host);
   if (!program || unit.length > 0) return unit;
-  const names = [settings.name, ...(settings.auth === 'token' ? [authName(settings)] : [])];
+  const names = [settings.name, ...(hasDockerAuth(settings) ? [authName(settings)] : [])];
   const found = await Promise.all(
     names.map(async (wanted) => {
       const there = await inspect(host, wanted, program);

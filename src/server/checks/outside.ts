@@ -12,6 +12,7 @@ import { challengeOf } from '../../registry/token.ts';
 import { tryUpload } from '../../registry/upload-trial.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { commandIn, commandLine } from '../../terminal/command.ts';
 import { visible } from '../../terminal/visible.ts';
 import { realm } from '../auth/docker-auth.ts';
@@ -53,7 +54,7 @@ export async function lookOutside(settings: Settings, context: Context): Promise
   try {
     const reply = await look('/v2/');
     const judged = judge(settings, reply);
-    if (judged || settings.auth !== 'token') return judged ?? { state: 'here', at, untrusted };
+    if (judged || !hasDockerAuth(settings)) return judged ?? { state: 'here', at, untrusted };
     const { status } = await look('/auth');
     // docker_auth wants a login, or gives a token to everybody.
     if (status === 200 || status === 401) return { state: 'here', at, untrusted };

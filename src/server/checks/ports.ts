@@ -6,6 +6,7 @@ import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts, type PortHolder, portHolder } from '../../host/ports.ts';
 import type { EngineKind, Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
@@ -13,8 +14,10 @@ import { type Check, type Finding, fail } from './finding.ts';
 
 /** Reports ports that something else holds. The set-up's own container may hold its port, even if it is about to be replaced. */
 export const port: Check = async (settings, facts, host) => {
-  const { auth, authPort } = settings;
-  const logins = auth === 'token' ? await portFree('--auth-port', authPort, settings, facts, host) : [];
+  const { authPort } = settings;
+  const logins = hasDockerAuth(settings)
+    ? await portFree('--auth-port', authPort, settings, facts, host)
+    : [];
   return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
 };
 
@@ -73,11 +76,12 @@ const holderWords = (held: PortHolder | undefined): string =>
   held ? `the program "${held.program}" (pid ${held.pid})` : 'another program';
 
 /** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
-export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
+export const lowPort: Check = async (settings, _, host) => {
   if (host.machine.uid === 0) return [];
+  const { port: wanted, authPort } = settings;
   const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
   const first = Number(text ?? 1024);
-  const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
+  const low = [wanted, ...(hasDockerAuth(settings) ? [authPort] : [])].find((p) => p < first);
   if (low === undefined) return [];
   const fix = [
     `Use a higher port:    ${commandLine(`--port ${low === 443 ? 5443 : 5000}`)}`,

@@ -3,6 +3,7 @@ import type { Site } from '../../certificates/site.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Endpoint } from '../../registry/http.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { realm } from '../auth/docker-auth.ts';
 
 /**
@@ -15,6 +16,6 @@ export const ownEndpoint = (
   site: Pick<Site, 'publicCa' | 'roots'> | undefined,
 ): Endpoint => ({
   ...localEndpoint(settings, site?.publicCa ? undefined : site?.roots),
-  ...(settings.auth === 'token' &&
+  ...(hasDockerAuth(settings) &&
     settings.externalUrl !== undefined && { tokens: { realm: realm(settings), port: settings.authPort } }),
 });

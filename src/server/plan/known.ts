@@ -12,7 +12,7 @@ import { originOf } from '../../settings/external-url.ts';
 import { PORTS_INSIDE } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { authConfigPath } from '../auth/docker-auth.ts';
+import { authConfigPath, ISSUER } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
 import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
 
@@ -53,6 +53,7 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
   const external = originOf(String(config?.http?.host ?? ''));
+  const foreign = token !== undefined && token.issuer !== ISSUER;
   const { hostname } = host.machine;
   const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
@@ -65,9 +66,16 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     bind: published?.bind ?? (container ? undefined : bind?.replace(/^\[(.*)\]$/, '$1') || undefined),
     storage,
     auth: config && (token ? 'token' : htpasswd ? 'htpasswd' : 'none'),
-    ...(token ? logins.token : { user: logins.htpasswd }),
+    ...(foreign
+      ? { 'token-realm': token?.realm, 'token-issuer': token?.issuer, 'token-service': token?.service }
+      : token
+        ? logins.token
+        : { user: logins.htpasswd }),
+    'token-cert': foreign ? join(dir, 'config/token.crt') : undefined,
     'auth-port':
-      token && !external ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
+      token && !external && !foreign
+        ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined
+        : undefined,
     tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,

@@ -9,6 +9,7 @@ import type { Resource, ResourceOf } from '../../resources/resource.ts';
 import type { Oldest } from '../../resources/undo.ts';
 import { isPublicRegistry } from '../../settings/public-registries.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import type { Facts } from './facts.ts';
 
 /**
@@ -24,14 +25,17 @@ const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
 });
 
 /** Returns what a firewall must let clients reach. */
-export const served = ({ host: called, bind, port, auth, authPort }: Settings): Served => ({
-  called,
-  bind,
-  ports: [
-    { port, inside: PORTS_INSIDE.registry },
-    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
-  ],
-});
+export const served = (settings: Settings): Served => {
+  const { host: called, bind, port, authPort } = settings;
+  return {
+    called,
+    bind,
+    ports: [
+      { port, inside: PORTS_INSIDE.registry },
+      ...(hasDockerAuth(settings) ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
+    ],
+  };
+};
 
 /** Returns the openings that clients need and that a firewall shuts; none without root, which cannot open them. */
 export async function shutOpenings(settings: Settings, engine: EngineInfo, host: Host): Promise<Opening[]> {

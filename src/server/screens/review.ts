@@ -10,6 +10,7 @@ import { providerNamed, type Resource } from '../../resources/resource.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { foreignRealm } from '../../settings/token-server.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
 import { realm } from '../auth/docker-auth.ts';
 import { listensAt } from '../checks/outside.ts';
@@ -36,6 +37,8 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 export function loginText(settings: Settings): string {
   const { auth, users, anonymousPull } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
+  const foreign = foreignRealm(settings);
+  if (foreign !== undefined) return `tokens of ${foreign}, issuer ${settings.tokenIssuer}`;
   if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
   const readers = readersOf(settings).map(({ name, scopes }) =>
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,

@@ -7,6 +7,7 @@ import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import { clientFlags, publicAddress } from '../../settings/public-address.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { foreignRealm, hasDockerAuth } from '../../settings/token-server.ts';
 import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
@@ -77,7 +78,7 @@ export function clientLine(settings: Settings, site: Site | undefined): string {
     '--client',
     ...clientFlags(settings),
     ...(root ? ['--ca-fingerprint', root.fingerprint] : []),
-    ...(auth !== 'none' && users[0] ? ['--user', users[0]] : []),
+    ...(auth !== 'none' && users[0] && !foreignRealm(settings) ? ['--user', users[0]] : []),
   ]);
 }
 
@@ -105,7 +106,7 @@ function tokenLines({ auth, tls, externalUrl }: Settings): string[] {
 function proxyLines(settings: Settings): string[] {
   if (!settings.externalUrl) return [];
   return [
-    `  The proxy in front leads to ${listensAt(settings)}${settings.auth === 'token' ? `, and /auth to port ${settings.authPort}` : ''}.`,
+    `  The proxy in front leads to ${listensAt(settings)}${hasDockerAuth(settings) ? `, and /auth to port ${settings.authPort}` : ''}.`,
     '  If its CA is one of your own, each developer machine needs that as well:   --ca FILE',
     ...proxyFix(settings).map((line) => `    ${line}`),
     '',
