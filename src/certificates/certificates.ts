@@ -34,11 +34,12 @@ export async function loadCertificates(
   askFor: AskPassphrase,
 ): Promise<Certificates> {
   const { settings, keys, renew } = request;
-  const token = hasDockerAuth(settings) ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;
-  const trust = foreignRealm(settings) === undefined ? undefined : tokenTrust(settings, host);
-  const served = await servedCertificates(request, host, askFor);
-  const foreign = await trust;
-  return { ...served, token: await token, ...(foreign && { tokenTrust: foreign }) };
+  const [token, trust, served] = await Promise.all([
+    hasDockerAuth(settings) ? tokenPair(settings, host, keys, renew.token ?? false) : undefined,
+    foreignRealm(settings) === undefined ? undefined : tokenTrust(settings, host),
+    servedCertificates(request, host, askFor),
+  ]);
+  return { ...served, token, ...(trust && { tokenTrust: trust }) };
 }
 
 async function servedCertificates(

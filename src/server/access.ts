@@ -14,7 +14,7 @@ import { clientFlags, publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
 import { foreignRealm } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
-import { shellLine } from '../terminal/shell.ts';
+import { quoted } from '../terminal/shell.ts';
 import { ISSUER } from './auth/docker-auth.ts';
 import { generatePassword, hashForAMoment, type Login } from './auth/htpasswd.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
@@ -75,7 +75,7 @@ const noWayIn = (settings: Settings): CliError =>
   new CliError(`Only ${foreignRealm(settings)} lets anybody into this registry: a login of it is needed.`, {
     fix: [
       `docker login ${publicAddress(settings).name}`,
-      `Then, by that login:   ${commandLine(shellLine('image list', clientFlags(settings)))}`,
+      `Then, by that login:   ${commandLine(['image', 'list', ...clientFlags(settings)].map(quoted).join(' '))}`,
     ],
     exitCode: 2,
   });

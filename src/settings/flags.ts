@@ -140,7 +140,11 @@ export const FLAGS = {
     'URL',
     'the address that clients will use if a proxy of yours stands in front: https://NAME',
     moved,
-    setting('externalUrl', { check: checkExternalUrl, becomes: originOf, below: 1 }),
+    setting('externalUrl', {
+      check: checkExternalUrl,
+      becomes: (url) => (checkExternalUrl(url) ? undefined : originOf(url)),
+      below: 1,
+    }),
   ),
   host: text('NAME|IP', 'the address that clients will use ({default})', asked, {
     ...setting('host', {

@@ -9,7 +9,7 @@ export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 
 export type EngineChoice = EngineKind | 'auto';
 
-export type Auth = 'none' | 'htpasswd' | 'token';
+type Auth = 'none' | 'htpasswd' | 'token';
 /** The kind of a key that is made here: P-256, or RSA. */
 export type KeyType = 'ecdsa' | 'rsa';
 export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
