@@ -68,7 +68,7 @@ export async function status(context: Context): Promise<number> {
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
     `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}${behind(settings)}   ${answerText(answer)}`,
-    `  Login       ${loginText(settings)}`,
+    `  Login       ${loginText(settings, request.facts.ownBlocks)}`,
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),
     ...(seen.certificates

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import { type NativeInfo, ownProgram } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
+import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -24,6 +25,8 @@ import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
+import { ownBlocks } from './auth/own-blocks.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { outsideSteps } from './checks/outside.ts';
@@ -88,6 +91,14 @@ export async function makePlan(
     settings.auth === 'token' && settings.engine !== 'native'
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
+  if (registryMajor === 2 && secrets.tokenTrust?.certs.length === 0)
+    throw new InputError([
+      {
+        where: `--token-cert ${settings.tokenCert}`,
+        message: 'registry 2 takes no JWKS',
+        fix: 'Give a certificate, or --image registry:3',
+      },
+    ]);
   const legacyTokens =
     (registryMajor ?? 0) >= 3 &&
     (request.legacyTokens ?? (await context.host.stat(join(settings.dir, LEGACY_KEYS))) !== undefined);
@@ -101,6 +112,9 @@ export async function makePlan(
     settingsText,
     native,
     readOnly,
+    ownBlocks: hasDockerAuth(settings)
+      ? await ownBlocks(withKept(context.host, kept), settings.dir)
+      : undefined,
     selinux: facts.selinux,
     networkResources: await networkResources(settings, engine, context.host, oldest),
     serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,

@@ -9,6 +9,7 @@ import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
 import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
+import { withOwnBlocks } from '../auth/own-blocks.ts';
 import { type ProbeAccount, placeOf } from '../auth/probe-account.ts';
 import type { PlanFacts } from './inputs.ts';
 
@@ -47,7 +48,7 @@ function authConfig(
   logins: Login[],
   pair: TokenPair,
   served: string,
-  major: number,
+  { registryMajor: major = 3, ownBlocks: own }: Pick<PlanFacts, 'registryMajor' | 'ownBlocks'>,
 ): string {
   const users: Record<string, Value> = Object.fromEntries(
     logins.map(({ name, hash }) => [name, { password: hash }]),
@@ -60,14 +61,14 @@ function authConfig(
     'token.issuer': ISSUER,
     'token.disable_legacy_key_id': major >= 3,
     users,
-    acl: aclOf(settings),
+    acl: aclOf(settings, own?.rules),
   });
   // docker_auth re-reads its certificates only when this file is replaced: the line changes with them.
-  return `${text.trimEnd()}\n# with the certificates ${digestOf(served, pair.cert)}\n`;
+  return `${withOwnBlocks(text, own).trimEnd()}\n# with the certificates ${digestOf(served, pair.cert)}\n`;
 }
 
-/** Matches the hashes: they are masked wherever the file is shown. */
-const AUTH_HASHES = String.raw`(?<=password: )\S+.*$`;
+/** Matches the hashes, and the secrets in blocks of the user: they are masked wherever the file is shown. */
+const AUTH_HASHES = String.raw`(?<=(?:password|secret)"?:[ \t]+)[^\s{].*$`;
 
 /** Returns the file with the certificates whose tokens the registry takes. The registry needs it before its start. */
 export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
@@ -92,7 +93,7 @@ export const legacyKeysFile = ({ dir }: Settings, { bundle }: TokenPair): Resour
 export function authResources(
   settings: Settings,
   { logins, pair, served }: { logins: Login[]; pair: TokenPair; served: string },
-  facts: Pick<PlanFacts, 'registryMajor'>,
+  facts: Pick<PlanFacts, 'registryMajor' | 'ownBlocks'>,
   options: string[],
 ): Resource[] {
   const { dir, bind, authPort, authImage, tls } = settings;
@@ -117,7 +118,7 @@ export function authResources(
     {
       kind: 'file',
       path: authConfigPath(dir),
-      content: authConfig(settings, logins, pair, served, facts.registryMajor ?? 3),
+      content: authConfig(settings, logins, pair, served, facts),
       mode: 0o600,
       mask: { pattern: AUTH_HASHES },
     },

@@ -13,6 +13,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { foreignRealm } from '../../settings/token-server.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
 import { realm } from '../auth/docker-auth.ts';
+import { type OwnBlocks, ownBlocksText } from '../auth/own-blocks.ts';
 import { listensAt } from '../checks/outside.ts';
 import type { Facts } from '../plan/facts.ts';
 
@@ -34,7 +35,7 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 }
 
 /** Returns who may do what, in one line. */
-export function loginText(settings: Settings): string {
+export function loginText(settings: Settings, own?: OwnBlocks): string {
   const { auth, users, anonymousPull } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
   const foreign = foreignRealm(settings);
@@ -44,7 +45,8 @@ export function loginText(settings: Settings): string {
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
   );
   const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
-  return `token, ${settings.externalUrl ? realm(settings) : `port ${settings.authPort}`}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+  const yours = own ? `; yours: ${ownBlocksText(own)}` : '';
+  return `token, ${settings.externalUrl ? realm(settings) : `port ${settings.authPort}`}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}${yours}`;
 }
 
 export function encryption(settings: Settings): string {
@@ -75,7 +77,7 @@ export function reviewLines(
   const rows = [
     ['Address', publicAddress(settings).name],
     ['Images', settings.storage],
-    ['Login', loginText(settings)],
+    ['Login', loginText(settings, facts.ownBlocks)],
     ['Encryption', encryption(settings)],
     [
       'Engine',
