@@ -81,7 +81,10 @@ const isMarked = ({ headers }: Reply): boolean => headers['docker-distribution-a
 export const isOpen = (reply: Reply): boolean =>
   reply.status === 200 && (isMarked(reply) || reply.body.toString().trim() === '{}');
 
-/** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well: only with the login one sees what is behind it. */
+/**
+ * Reads the login from the answer to /v2/: 200 or 401 by the specification. A web server with its own login says 401 as well: only with
+ * the login one sees what is behind it.
+ */
 function loginOf(reply: Reply, request: ClientRequest): Login {
   const { status, headers } = reply;
   const challenge = String(headers['www-authenticate'] ?? '');

@@ -135,8 +135,12 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
-    ports: [settings.port, ...(hasDockerAuth(settings) ? [settings.authPort] : [])],
-    tls: settings.tls !== 'insecure',
+    ports: [
+      publicAddress(settings).port,
+      settings.port,
+      ...(hasDockerAuth(settings) ? [settings.authPort] : []),
+    ],
+    tls: publicAddress(settings).tls,
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),
   };

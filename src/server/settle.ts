@@ -16,6 +16,7 @@ import type { Answers } from '../settings/answers.ts';
 import { inClear } from '../settings/in-clear.ts';
 import { resolveSettings } from '../settings/resolve.ts';
 import type { Settings } from '../settings/settings.ts';
+import { foreignRealm } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
@@ -76,6 +77,9 @@ export async function settle(
 
 function inClearWarnings(settings: Settings): string[] {
   const where = inClear(settings);
+  const realm = foreignRealm(settings);
+  if (realm?.startsWith('http:') && where === undefined)
+    return [`Passwords travel in clear to ${realm}: everyone on the network path can read them.`];
   if (where === 'clients') return ['Passwords travel in clear: everyone on the network path can read them.'];
   if (where === undefined) return [];
   return [

@@ -44,7 +44,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
 }
 
 async function uploaded(input: CheckInput, registry: Asked): Promise<Trouble[]> {
-  if (isOwn(input, registry)) return [];
+  if (isOwn(input, registry) && input.server?.settings.externalUrl === undefined) return [];
   const { speaks, reply } = await wireOf(input, registry);
   // A registry sends neither of the two: what does is in front of it.
   const between = reply?.headers.server ?? reply?.headers.via;
