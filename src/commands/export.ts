@@ -41,7 +41,7 @@ function unknownWord(what: string): InputError {
   return new InputError([
     {
       where: quoted(what),
-      message: `is nothing to export: ${PROXIES.join(', ')}${near ? `; did you mean "${near}"?` : ''}`,
+      message: `"export" takes ${PROXIES.join(', ')}${near ? `; did you mean "${near}"?` : ''}`,
       fix: commandLine(`export ${near ?? PROXIES[0]}`),
     },
   ]);

@@ -103,8 +103,8 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
     ],
   },
   export: {
-    usage: 'registry-setup export nginx|caddy|traefik|apache|haproxy [FILE|-] [flags]',
-    says: 'Print the configuration of a proxy in front of the registry of this machine (--external-url).',
+    usage: 'registry-setup export WHAT [FILE|-] [flags]',
+    says: 'Write the configuration of a proxy in front of this registry. WHAT: nginx, caddy, traefik, apache or haproxy.',
     examples: [
       'registry-setup export nginx',
       'registry-setup export nginx /etc/nginx/conf.d/registry.conf',
