@@ -140,3 +140,49 @@ it('a proxy that breaks pushes, and one that leads to another registry, fail the
     `${URL_OF_IT} is not this registry: it sends logins to https://old.corp/auth`,
   );
 }, 240_000);
+
+it('a token server that exists already lets its own users in, by the name that it gives its key', async () => {
+  await server.sh(
+    `mkdir -p /root/acme && cd /root/acme
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 9 -subj '/CN=Acme' 2>/dev/null && chmod 644 key.pem
+    hash=$(htpasswd -nbB alice '${PASSWORD}' | cut -d: -f2)
+    cat >conf.yml <<END
+server: {addr: ":6001"}
+token: {issuer: "Acme tokens", expiration: 900, certificate: /config/cert.pem, key: /config/key.pem}
+users: {"alice": {password: "$hash"}}
+acl: [{match: {account: alice}, actions: ["*"]}]
+END
+    docker run -d --name acme -p 127.0.0.1:6001:6001 -v /root/acme:/config:ro cesanta/docker_auth:1 --logtostderr /config/conf.yml
+    sed -i 's|server 127.0.0.1:5001;|server 127.0.0.1:6001;|' /etc/nginx/conf.d/registry.conf && nginx -s reload`,
+  );
+  const flags = `--token-realm ${URL_OF_IT}/auth --token-cert /root/acme/cert.pem --token-issuer 'Acme tokens'`;
+  const { all } = await run(server, `--yes ${flags}`);
+  expect(all).toContain(`Sends logins to ${URL_OF_IT}/auth; no more was tried`);
+  expect(all).toContain(`Reached at ${URL_OF_IT}`);
+  expect((await server.sh('docker ps --format {{.Names}}')).stdout).not.toContain('registry-auth');
+  await dev.sh(`docker logout hub.example.com`);
+  await run(dev, `--client --yes --host ${URL_OF_IT} --ca /root/ca.crt --user alice --password-stdin`, given);
+  await dev.sh(
+    'docker tag lab/hello:1 hub.example.com/acme/hello:1 && docker push -q hub.example.com/acme/hello:1',
+  );
+  expect((await status()).code).toBe(0);
+  expect((await run(server, '--yes')).all).toContain('Nothing to do');
+}, 240_000);
+
+it('a login that the proxy itself asks for, in front of a registry without one', async () => {
+  await run(server, '--yes --auth none');
+  await server.sh(
+    `registry-setup export nginx /etc/nginx/conf.d/registry.conf
+    htpasswd -cbB /etc/nginx/people joe '${PASSWORD}' 2>/dev/null
+    sed -i 's|location /v2/ {|&\\n    auth_basic "Restricted"; auth_basic_user_file /etc/nginx/people;|' /etc/nginx/conf.d/registry.conf
+    nginx -s reload`,
+  );
+  expect(await status()).toMatchObject({ outside: { ok: true } });
+  await dev.sh('docker logout hub.example.com');
+  const join = `--client --yes --host ${URL_OF_IT} --ca /root/ca.crt --user joe --password-stdin`;
+  expect(await refused(dev, 2, join, { input: 'wrong' })).toContain('refuses joe with this password');
+  expect((await run(dev, join, given)).all).toContain('login needed (of something in front of it)');
+  await dev.sh(
+    'docker tag lab/hello:1 hub.example.com/joe/hello:1 && docker push -q hub.example.com/joe/hello:1',
+  );
+}, 240_000);
