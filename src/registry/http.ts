@@ -66,6 +66,8 @@ export interface Ask {
   timeout?: number;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
+  /** Told that the server wants the body, after `expect: 100-continue`. (RFC 9110, 10.1.1) */
+  continued?: (() => void) | undefined;
 }
 
 /**
@@ -127,7 +129,7 @@ export async function open(
   options: Ask = {},
 ): Promise<IncomingMessage> {
   const { tls, host, port, connectTo, proxy } = endpoint;
-  const { credentials, headers = {}, body, agent, timeout = SILENCE, signal } = options;
+  const { credentials, headers = {}, body, agent, timeout = SILENCE, signal, continued } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
   const request = tls ? (await import('node:https')).request : httpRequest;
@@ -159,6 +161,7 @@ export async function open(
     );
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
+    if (continued) sent.on('continue', continued);
     // The headers. A body that is sent as a stream takes its time before that.
     const begin = () => {
       const stop = endAfter(sent, timeout);

@@ -14,10 +14,15 @@ export interface UploadTrial {
   location: URL;
 }
 
-/** Tells whether something in front of the registry refuses a large body. Sends the length, and no byte. */
+/** Tells whether something in front of the registry refuses a large body. Sends the length, and no byte: who wants the body takes it. */
 async function refusesLarge(session: Session, path: string): Promise<boolean> {
   const headers = { 'content-length': String(LARGE), expect: '100-continue' };
-  const reply = await session.stream('PATCH', path, { headers, timeout: PATIENCE }).catch(() => undefined);
+  const wanted = new AbortController();
+  const signal = AbortSignal.any([wanted.signal, ...(session.signal ? [session.signal] : [])]);
+  const continued = () => wanted.abort();
+  const reply = await session
+    .stream('PATCH', path, { headers, timeout: PATIENCE, signal, continued })
+    .catch(() => undefined);
   reply?.destroy();
   return reply?.statusCode === 413;
 }

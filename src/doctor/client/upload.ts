@@ -4,11 +4,11 @@ import type { Session } from '../../registry/session.ts';
 import { tryUpload } from '../../registry/upload-trial.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
-import { forEach, isOwn, trouble } from '../found.ts';
+import { forEach, here, isOwn, trouble } from '../found.ts';
 
 const IN_NGINX = 'In the block of nginx for the registry, then nginx -s reload:';
 
-async function tried({ address, at }: Asked, session: Session): Promise<Trouble[]> {
+async function tried({ address, at }: Asked, session: Session, own: string[]): Promise<Trouble[]> {
   const trial = await tryUpload(session);
   // Without the right to push there is nothing to learn.
   if (!trial) return [];
@@ -21,7 +21,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
         'body-too-large',
         `A proxy in front of ${address} refuses large layers (413): pushes break off.`,
         {
-          mend: [IN_NGINX, '  client_max_body_size 0;'],
+          mend: [...own, IN_NGINX, '  client_max_body_size 0;'],
         },
       ),
     );
@@ -32,6 +32,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
         `A proxy in front of ${address} does not tell the registry how it is called: a push is sent on to ${location.origin}.`,
         {
           mend: [
+            ...own,
             IN_NGINX,
             '  proxy_set_header Host $http_host;',
             '  proxy_set_header X-Forwarded-Proto $scheme;',
@@ -56,7 +57,12 @@ async function uploaded(input: CheckInput, registry: Asked): Promise<Trouble[]> 
   const session = await openRemote(remote, host, env, signal).catch(() => undefined);
   if (!session) return [];
   try {
-    return await tried({ ...registry, at: session.at }, session);
+    const whole = isOwn(input, registry)
+      ? [
+          `The whole configuration:   ${here(input, 'export nginx')}      (or caddy, traefik, apache, haproxy)`,
+        ]
+      : [];
+    return await tried({ ...registry, at: session.at }, session, whole);
   } finally {
     session.close();
   }
