@@ -72,7 +72,7 @@ export async function status(context: Context): Promise<number> {
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),
     ...(seen.certificates
-      ? certificateLines(seen.certificates)
+      ? certificateLines(seen.certificates, settings.externalUrl === undefined ? 'Clients' : 'Proxies')
       : [`  Encryption  ${encryptionText(settings)}`]),
     ...renewalLines(settings, notes, now),
     `  Client      ${clientLine(settings, site)}`,

@@ -38,5 +38,5 @@ export async function proxyHere(
 export function behindIt(settings: Settings, wanted: number, name: string, free: number): string {
   const port = wanted === 443 || wanted === 80 ? '' : `:${wanted}`;
   const url = `${wanted === 80 ? 'http' : 'https'}://${settings.host}${port}`;
-  return `Or behind ${name}:${' '.repeat(Math.max(1, 15 - name.length))}${commandLine(`--external-url ${url} --port ${free}`)}`;
+  return `${`Or behind ${name}:`.padEnd(26)} ${commandLine(`--external-url ${url} --port ${free}`)}`;
 }

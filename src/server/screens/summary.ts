@@ -36,8 +36,11 @@ export function sameRun(settings: Settings): string {
 
 const day = (iso: string) => iso.slice(0, 10);
 
-/** Returns names, dates and fingerprints, for status. */
-export function certificateLines({ site, roots, publicCa, lacks }: CertificateFacts): string[] {
+/** Returns names, dates and fingerprints, for status. @param who sees this certificate: clients, or the proxy in front of them */
+export function certificateLines(
+  { site, roots, publicCa, lacks }: CertificateFacts,
+  who: 'Clients' | 'Proxies',
+): string[] {
   const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
   return [
     `  Certificate ${site.names.join(', ')}`,
@@ -46,7 +49,7 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
     ...lacksLines(lacks),
     ...(trusted ? [`  Trusted     ${trusted}`] : []),
     ...(publicCa ? [] : roots).flatMap((root, i) => [
-      `  ${i === 0 ? 'Clients    ' : 'or         '} trust ${root.subject}, until ${day(root.notAfter)}`,
+      `  ${(i === 0 ? who : 'or').padEnd(11)} trust ${root.subject}, until ${day(root.notAfter)}`,
       `              ${root.fingerprint}`,
     ]),
   ];

@@ -215,7 +215,7 @@ describe('preflight', () => {
         host.commands['ss -Hltnp sport = :443'] = { stdout: 'users:(("nginx",pid=8,fd=6))' };
       },
       'Port 443 is taken by the program "nginx" (pid 8).',
-      'Or behind nginx:          registry-setup --external-url https://a --port 5000',
+      'Or behind nginx:           registry-setup --external-url https://a --port 5000',
       '--port',
     ],
     [
