@@ -37,6 +37,7 @@ const COMMANDS: Partial<Record<Command, Run>> = {
   upgrade: onServer(async (context) => (await import('./commands/upgrade.ts')).upgrade(context)),
   backup: onServer(async (context) => (await import('./commands/backup.ts')).backup(context)),
   restore: onServer(async (context) => (await import('./commands/restore.ts')).restore(context)),
+  export: async (context) => (await import('./commands/export.ts')).exportFor(context),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
   uninstall: onServer(async (context) => (await import('./commands/uninstall.ts')).uninstall(context)),
 };

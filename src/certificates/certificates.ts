@@ -1,5 +1,6 @@
 // Certificates that are made and kept here. Loads those that the settings ask for: made here, signed by the user's CA, or the user's own.
 import type { Host } from '../host/host.ts';
+import { foreignRealm, hasDockerAuth } from '../settings/token-server.ts';
 import {
   type AskPassphrase,
   type CertificateRequest,
@@ -10,6 +11,7 @@ import {
   selfSignedSite,
 } from './site.ts';
 import { type TokenPair, tokenPair } from './token-pair.ts';
+import { type TokenTrust, tokenTrust } from './token-trust.ts';
 
 export interface Certificates {
   /** The served certificate; undefined for plain HTTP. */
@@ -18,6 +20,8 @@ export interface Certificates {
   ca: OwnCa | undefined;
   /** The pair that signs tokens; undefined unless auth is `token`. */
   token: TokenPair | undefined;
+  /** What the tokens of another token server are verified with. */
+  tokenTrust?: TokenTrust;
 }
 
 /**
@@ -30,16 +34,19 @@ export async function loadCertificates(
   askFor: AskPassphrase,
 ): Promise<Certificates> {
   const { settings, keys, renew } = request;
-  const token = settings.auth === 'token' ? tokenPair(settings, host, keys, renew.token ?? false) : undefined;
-  const served = await servedCertificates(request, host, askFor);
-  return { ...served, token: await token };
+  const [token, trust, served] = await Promise.all([
+    hasDockerAuth(settings) ? tokenPair(settings, host, keys, renew.token ?? false) : undefined,
+    foreignRealm(settings) === undefined ? undefined : tokenTrust(settings, host),
+    servedCertificates(request, host, askFor),
+  ]);
+  return { ...served, token, ...(trust && { tokenTrust: trust }) };
 }
 
 async function servedCertificates(
   request: CertificateRequest,
   host: Host,
   askFor: AskPassphrase,
-): Promise<Omit<Certificates, 'token'>> {
+): Promise<Omit<Certificates, 'token' | 'tokenTrust'>> {
   const { tls, dir, cert, caCert } = request.settings;
   const kept = () => readOwnCa(host, dir);
   if (tls === 'insecure') return { site: undefined, ca: await kept() };

@@ -102,6 +102,15 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'sh registry.run      (on the server; it takes the same flags)',
     ],
   },
+  export: {
+    usage: 'registry-setup export WHAT [FILE|-] [flags]',
+    says: 'Write the configuration of a proxy in front of this registry. WHAT: nginx, caddy, traefik, apache or haproxy.',
+    examples: [
+      'registry-setup export nginx',
+      'registry-setup export nginx /etc/nginx/conf.d/registry.conf',
+      'registry-setup export haproxy >>/etc/haproxy/haproxy.cfg',
+    ],
+  },
   doctor: {
     usage: 'registry-setup doctor [flags]',
     says: 'Check everything, on a server or on a developer machine, and say what mends what is wrong. Exits 1 if something is broken.',
@@ -125,6 +134,7 @@ export const BUILT: readonly Command[] = [
   'doctor',
   'backup',
   'restore',
+  'export',
   'bundle',
   'uninstall',
 ];

@@ -16,8 +16,9 @@ import { carryOut, preview } from '../server/run.ts';
 import { inDays } from '../server/screens/summary.ts';
 import type { Answers } from '../settings/answers.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { hasGateway } from '../settings/gateway.ts';
 import { publicAddress } from '../settings/public-address.ts';
-import { hasGateway } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { agree } from './consent.ts';
@@ -96,8 +97,8 @@ async function countAtNight(context: Context, { settings }: ServerRequest): Prom
 async function rotateTokenKey(context: Context, change: Answers): Promise<void> {
   const { output } = context;
   const request = await loadExisting(context, change, { token: true });
-  if (request.settings.auth !== 'token')
-    throw new CliError('--token-key: this registry has no tokens.', {
+  if (!hasDockerAuth(request.settings))
+    throw new CliError('--token-key: no docker_auth gives tokens here.', {
       fix: commandLine('--auth token'),
       exitCode: 2,
     });

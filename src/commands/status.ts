@@ -2,18 +2,31 @@
 import type { Context } from '../context.ts';
 import { engineText, logCommand } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
+import { listensAt } from '../server/checks/outside.ts';
 import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
-import { gatewayLines, loginText } from '../server/screens/review.ts';
+import { encryption, gatewayLines, loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
 import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
 /** Findings that no other line shows. */
-const TOLD = ['unfinished', 'trust', 'storage', 'record'];
+const TOLD = ['outside', 'unfinished', 'trust', 'storage', 'record'];
+
+/** Returns where the registry is that was asked, if people reach it through a proxy. */
+const behind = (settings: Settings): string =>
+  settings.externalUrl === undefined ? '' : `, here on ${listensAt(settings)},`;
+
+/** Returns what is said of the encryption if no certificate is served here. */
+function encryptionText(settings: Settings): string {
+  if (settings.tls !== 'insecure') return 'no certificate that can be served';
+  return settings.externalUrl === undefined ? 'none' : encryption(settings);
+}
 
 /** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
@@ -39,7 +52,7 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: seen.certificates ?? null,
     answers: answer.ok,
-    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
+    ...(hasDockerAuth(settings) && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
     readOnly: seen.readOnly,
     outdated: seen.outdated,
@@ -54,13 +67,13 @@ export async function status(context: Context): Promise<number> {
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}   ${answerText(answer)}`,
-    `  Login       ${loginText(settings)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}${behind(settings)}   ${answerText(answer)}`,
+    `  Login       ${loginText(settings, request.facts.ownBlocks)}`,
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),
     ...(seen.certificates
-      ? certificateLines(seen.certificates)
-      : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
+      ? certificateLines(seen.certificates, settings.externalUrl === undefined ? 'Clients' : 'Proxies')
+      : [`  Encryption  ${encryptionText(settings)}`]),
     ...renewalLines(settings, notes, now),
     `  Client      ${clientLine(settings, site)}`,
     ...gatewayLines(settings),

@@ -9,10 +9,12 @@ import { carryOut, preview } from '../server/run.ts';
 import { loginLines } from '../server/screens/summary.ts';
 import { askPassword } from '../server/wizard/questions/login.ts';
 import type { Answers } from '../settings/answers.ts';
+import { hasRoles } from '../settings/gateway.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
-import { hasRoles, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
+import { foreignRealm } from '../settings/token-server.ts';
 import { checkUser } from '../settings/validation.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
@@ -57,6 +59,13 @@ const RULES: Rule[] = [
     more.length > 0
       ? { message: `One user at a time: ${[name, ...more].join(', ')}.`, fix: usage() }
       : undefined,
+  (_, settings) =>
+    foreignRealm(settings) === undefined
+      ? undefined
+      : {
+          message: `The users are those of ${foreignRealm(settings)}.`,
+          fix: 'Add, change and remove them there.',
+        },
   ({ name }, { auth }) =>
     auth === 'none'
       ? { message: 'Nobody logs in to this registry.', fix: commandLine(`--auth htpasswd --user ${name}`) }
@@ -138,6 +147,10 @@ function list({ output }: Context, settings: Settings): void {
   output.json({ ok: true, auth, anonymousPull: token && settings.anonymousPull, users: all });
   if (auth === 'none') {
     output.out('Nobody logs in here: everyone who can reach it may use it.');
+    return;
+  }
+  if (foreignRealm(settings) !== undefined) {
+    output.out(`The users are those of ${foreignRealm(settings)}.`);
     return;
   }
   const width = Math.max(...all.map(({ name }) => name.length)) + 3;

@@ -9,11 +9,13 @@ import { startedDocker } from '../engines/pending.ts';
 import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import { endpointHere } from '../images/remote.ts';
+import { outsideEndpoint } from '../server/checks/outside.ts';
 import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
 import { publicAddress } from '../settings/public-address.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
@@ -70,10 +72,15 @@ async function registriesOf(
     address: nameOf(at),
     at: await endpointHere(host, env, at),
   });
+  /** Behind a proxy, as its clients reach it; else by the way that this machine is sure of. */
+  const ownAt = async ({ settings, certificates }: ServerRequest) =>
+    settings.externalUrl === undefined
+      ? ownEndpoint(settings, certificates.site)
+      : outsideEndpoint(settings, host, env);
   if (named) return [await ask(named)];
   const own = server && {
     address: publicAddress(server.settings).name,
-    at: ownEndpoint(server.settings, server.certificates.site),
+    at: await ownAt(server),
   };
   const others = (await registriesUsed(context, own !== undefined)).filter(
     (at) => nameOf(at) !== own?.address,
@@ -128,8 +135,12 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
-    ports: [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])],
-    tls: settings.tls !== 'insecure',
+    ports: [
+      publicAddress(settings).port,
+      settings.port,
+      ...(hasDockerAuth(settings) ? [settings.authPort] : []),
+    ],
+    tls: publicAddress(settings).tls,
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),
   };

@@ -3,6 +3,7 @@ import { lastLines } from '../engines/engine.ts';
 import type { Host } from '../host/host.ts';
 import { hasSystemd } from '../host/systemd.ts';
 import { authName } from '../server/auth/docker-auth.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { count } from '../terminal/output.ts';
 import type { Check, CheckInput, Subject, Trouble } from './check.ts';
 import { type Explained, explain } from './explain/explain.ts';
@@ -104,7 +105,7 @@ const authLog: Check = {
   on: 'server',
   async look(input) {
     const { server, context } = input;
-    if (server?.settings.auth !== 'token') return [];
+    if (!server || !hasDockerAuth(server.settings)) return [];
     const since = new Date(Date.now() - DAY);
     const name = authName(server.settings);
     const lines = await lastLines(context.host, server.settings, { name, lines: LINES, since });

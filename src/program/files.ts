@@ -8,8 +8,8 @@ import { PACKAGE } from '../package.ts';
 export async function programFiles(host: Host): Promise<Record<string, string>> {
   const root = fileURLToPath(PACKAGE);
   const lists = await Promise.all(
-    ['dist', 'templates'].map(async (dir) =>
-      (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
+    ['dist', 'templates', 'templates/export'].map(async (dir) =>
+      (await host.list(join(root, dir))).filter((name) => name.includes('.')).map((name) => `${dir}/${name}`),
     ),
   );
   const names = ['package.json', ...lists.flat()];

@@ -2,7 +2,8 @@
 import { mayHold } from '../engines/images/bundled.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import * as images from '../engines/images/store.ts';
-import type { ImageFlag, Program } from '../settings/settings.ts';
+import type { ImageFlag } from '../settings/gateway.ts';
+import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
 

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import { type NativeInfo, ownProgram } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
+import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -24,9 +25,12 @@ import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
-import { hasGateway } from '../settings/settings.ts';
+import { hasGateway } from '../settings/gateway.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
+import { ownBlocks } from './auth/own-blocks.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
+import { outsideSteps } from './checks/outside.ts';
 import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
@@ -90,6 +94,14 @@ export async function makePlan(
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
   const gateway = hasGateway(settings) ? await gatewayFacts(settings, host) : undefined;
+  if (registryMajor === 2 && secrets.tokenTrust?.certs.length === 0)
+    throw new InputError([
+      {
+        where: `--token-cert ${settings.tokenCert}`,
+        message: 'registry 2 takes no JWKS',
+        fix: 'Give a certificate, or --image registry:3',
+      },
+    ]);
   const legacyTokens =
     (registryMajor ?? 0) >= 3 &&
     (request.legacyTokens ?? (await context.host.stat(join(settings.dir, LEGACY_KEYS))) !== undefined);
@@ -104,6 +116,9 @@ export async function makePlan(
     native,
     gateway,
     readOnly,
+    ownBlocks: hasDockerAuth(settings)
+      ? await ownBlocks(withKept(context.host, kept), settings.dir)
+      : undefined,
     selinux: facts.selinux,
     networkResources: await networkResources(settings, engine, context.host, oldest),
     serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,
@@ -250,6 +265,7 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
         ...(more?.beforeStart(run) ?? []),
         ...stepsOf(then, settings.dir, host, run),
         ...(proof ? liveChecks(settings, secrets, changes, host, remember) : []),
+        ...(proof ? outsideSteps(settings, secrets, context, remember) : []),
         ...(more?.afterProof(run) ?? []),
         ...(await passwordSteps(request, secrets, context, run)),
       ];

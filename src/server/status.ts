@@ -12,12 +12,15 @@ import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/j
 import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
 import { lostTrust } from './checks/lost-trust.ts';
 import { bound } from './checks/names.ts';
+import { lookOutside, proxyFix } from './checks/outside.ts';
 import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
@@ -32,7 +35,16 @@ import { preview } from './run.ts';
 
 /** The result of one check. */
 interface Finding {
-  name: 'answer' | 'certificate' | 'tokens' | 'unfinished' | 'trust' | 'storage' | 'record' | 'drift';
+  name:
+    | 'answer'
+    | 'certificate'
+    | 'tokens'
+    | 'outside'
+    | 'unfinished'
+    | 'trust'
+    | 'storage'
+    | 'record'
+    | 'drift';
   ok: boolean;
   /** One sentence, if the check failed. */
   cause?: string;
@@ -142,13 +154,13 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
   const at = ownEndpoint(settings, onDisk ?? site);
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
-  const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
+  const logins = hasDockerAuth(settings) ? await authConfigLogins(context.host, settings.dir) : [];
   const tokens = planned.then(({ secrets: { probeAccount } }) => {
     if (!probeAccount) return true;
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses] =
+  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses, outside] =
     await Promise.all([
       glance(context, request),
       readUnfinished(context.host, settings.dir),
@@ -160,6 +172,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
       readNotes(context.host, settings.dir),
       countNow(context, settings, PATIENCE_FOR_COUNTS),
       isReadOnly(context.host, settings.dir),
+      lookOutside(settings, context),
     ]);
   const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
@@ -194,6 +207,13 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
       finding('certificate', seen.fault === undefined, seen.fault ?? {}),
       finding('tokens', takes !== false, {
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
+      }),
+      finding('outside', outside === undefined || outside.state === 'here', {
+        ...(outside &&
+          outside.state !== 'here' && {
+            cause: `${publicAddress(settings).origin} does not lead to this registry: ${outside.why}.`,
+            fix: proxyFix(settings).slice(0, 1).join('\n'),
+          }),
       }),
       finding('unfinished', left === undefined, {
         cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.${refuses ? ' Until then the registry refuses pushes.' : ''}`,

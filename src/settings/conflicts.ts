@@ -4,14 +4,15 @@ import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
 import { hostOf, originOf } from './external-url.ts';
 import type { FlagName } from './flags.ts';
+import { hasGateway } from './gateway.ts';
 import { isPublicRegistry } from './public-registries.ts';
-import { type Auth, type EngineKind, hasGateway, type Settings, type Tls } from './settings.ts';
+import type { EngineKind, Settings, Tls } from './settings.ts';
 
 /** Returns a problem for each answer that needs a container engine, if there is none. */
 export function engineProblems(
   answers: Answers,
   engine: EngineKind,
-  auth: Auth,
+  dockerAuth: boolean,
   archive: string | undefined,
 ): Problem[] {
   if (engine !== 'native') return [];
@@ -19,7 +20,7 @@ export function engineProblems(
   const problems: Problem[] = [];
   const needs = 'needs a container engine';
   const fix = '--engine docker      (it is installed), or --engine podman';
-  if (auth === 'token')
+  if (dockerAuth)
     problems.push({
       where: answers.auth?.where ?? '--auth',
       message: `token ${needs}, ${why}`,

@@ -9,6 +9,7 @@ import { checkExternalUrl, hostOf, originOf } from './external-url.ts';
 import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
 import { DEFAULT_DIR, DEFAULT_IMAGE, DEFAULT_PORT, type Settings } from './settings.ts';
+import { checkRealm, checkTokenName } from './token-server.ts';
 import {
   checkAge,
   checkBind,
@@ -36,6 +37,7 @@ export const COMMANDS = [
   'upgrade',
   'backup',
   'restore',
+  'export',
   'bundle',
   'uninstall',
 ] as const;
@@ -87,7 +89,7 @@ const asked: Command[] = [...reached, 'doctor', 'restore'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
-const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor'];
+const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'export'];
 const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
 /** What chooses an image. */
 const chosen: Command[] = [...moved, 'upgrade'];
@@ -139,7 +141,11 @@ export const FLAGS = {
     'URL',
     'the address that clients will use if a proxy of yours stands in front: https://NAME',
     moved,
-    setting('externalUrl', { check: checkExternalUrl, becomes: originOf, below: 1 }),
+    setting('externalUrl', {
+      check: checkExternalUrl,
+      becomes: (url) => (checkExternalUrl(url) ? undefined : originOf(url)),
+      below: 1,
+    }),
   ),
   host: text('NAME|IP', 'the address that clients will use ({default})', asked, {
     ...setting('host', {
@@ -181,9 +187,53 @@ export const FLAGS = {
     server,
     setting('auth', { default: 'htpasswd' }),
   ),
+  'token-realm': text(
+    'URL',
+    'the URL of a token server that exists already: GitLab, Keycloak, Harbor, …',
+    moved,
+    setting('tokenRealm', {
+      check: checkRealm,
+      becomes: (url) => url || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-cert': file(
+    'FILE',
+    'the certificate that its tokens are verified with, or a JWKS',
+    ['setup', 'restore'],
+    setting('tokenCert', {
+      becomes: (file, { tokenRealm }) => (tokenRealm ? path(file) : undefined),
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-issuer': text(
+    'NAME',
+    'the issuer in its tokens (iss)',
+    moved,
+    setting('tokenIssuer', {
+      check: checkTokenName,
+      becomes: (name, { tokenRealm }) => (tokenRealm && name) || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-service': text(
+    'NAME',
+    'the audience in its tokens (aud), if it is not the address of the registry',
+    moved,
+    setting('tokenService', {
+      check: checkTokenName,
+      becomes: (name, { tokenRealm }) => (tokenRealm && name) || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
   user: list('NAME', 'a user who may log in; repeat for more ({default})', reached, {
     ...setting('users', {
-      default: ({ auth }) => (auth === 'none' ? [] : ['admin']),
+      default: ({ auth, tokenRealm }) =>
+        auth === 'none' || (auth === 'token' && tokenRealm) ? [] : ['admin'],
       check: each(checkUser),
       becomes: once,
       below: 2,

@@ -54,9 +54,9 @@ export function publicAddress({ host, port, tls, externalUrl }: Addressed): Publ
   return addressOf(secure, url.hostname, Number(url.port || PORTS[`${secure}`]));
 }
 
-/** Returns the flags with which a client calls the registry. A scheme says that it is plain HTTP, or on the port of HTTPS. */
+/** Returns the flags with which a client calls the registry. A scheme says that it is plain HTTP; that of a URL which the user gave says the port. */
 export function clientFlags(settings: Addressed): string[] {
   const { host, port, tls, origin } = publicAddress(settings);
-  if (!tls || port === 443) return ['--host', origin];
+  if (!tls || (settings.externalUrl !== undefined && port === 443)) return ['--host', origin];
   return ['--host', host, ...(port === DEFAULT_PORT ? [] : ['--port', String(port)])];
 }

@@ -20,9 +20,12 @@ import {
   type SettingName,
   settingRow,
 } from './flags.ts';
+import { hasAuthPort, hasRoles } from './gateway.ts';
 import { type Decided, type Given, usual } from './meaning.ts';
 import { readersOf } from './readers.ts';
-import { type Defaults, hasAuthPort, hasRoles, type Settings } from './settings.ts';
+import type { Defaults, Settings } from './settings.ts';
+import { foreignRealm, hasDockerAuth } from './token-server.ts';
+import { tokenServerProblems } from './token-server-conflicts.ts';
 import type { Wrong } from './validation.ts';
 
 /**
@@ -62,10 +65,11 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
   const where = answers.user?.where ?? '--user';
   const nobody = { where, message: 'at least one user must be able to log in', fix: '--user admin' };
   return [
-    ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
-    ...roleProblems(answers, settings),
+    ...(auth !== 'none' && users.length === 0 && !foreignRealm(settings) ? [nobody] : []),
+    ...(foreignRealm(settings) ? [] : roleProblems(answers, settings)),
+    ...tokenServerProblems(answers, settings),
     ...fileProblems(answers, tls),
-    ...engineProblems(answers, engine, auth, archive),
+    ...engineProblems(answers, engine, hasDockerAuth(settings), archive),
     ...gatewayProblems(answers, settings),
     ...nameProblems(answers),
     ...externalProblems(answers),

@@ -9,7 +9,7 @@ export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 
 export type EngineChoice = EngineKind | 'auto';
 
-export type Auth = 'none' | 'htpasswd' | 'token';
+type Auth = 'none' | 'htpasswd' | 'token';
 /** The kind of a key that is made here: P-256, or RSA. */
 export type KeyType = 'ecdsa' | 'rsa';
 export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
@@ -40,6 +40,14 @@ export interface Settings {
   uiImage?: string;
   /** The title of the page. */
   uiTitle?: string;
+  /** A token server that exists already, in the place of docker_auth: the URL that clients are given. */
+  tokenRealm?: string;
+  /** What its tokens are verified with: certificates, or a JWKS; an absolute path. */
+  tokenCert?: string;
+  /** The issuer in its tokens. */
+  tokenIssuer?: string;
+  /** The audience in its tokens; undefined: the name of the registry. */
+  tokenService?: string;
   tls: Tls;
   /** More names and addresses for the certificate. */
   san: string[];
@@ -87,32 +95,6 @@ export interface Defaults {
   /** The archive of images: without an engine, the registry's program comes out of it. */
   archive?: string | undefined;
 }
-
-/** Tells whether nginx stands in front of the registry. */
-export const hasGateway = ({ gateway, ui }: Pick<Settings, 'gateway' | 'ui'>): boolean =>
-  gateway === true || ui === true;
-
-/** The flag that names an image. */
-export type ImageFlag = 'image' | 'auth-image' | 'ui-image';
-
-/** Returns the images that a registry in containers is started from, each with its flag. */
-export const imagesOf = (settings: Settings): { ref: string; flag: ImageFlag }[] => [
-  { ref: settings.image, flag: 'image' },
-  ...(settings.auth === 'token' ? [{ ref: settings.authImage, flag: 'auth-image' as const }] : []),
-  ...(hasGateway(settings) ? [{ ref: gatewayImage(settings), flag: 'ui-image' as const }] : []),
-];
-
-/** Tells whether some users may only pull: docker_auth sees to that, or the gateway. */
-export const hasRoles = (settings: Pick<Settings, 'auth' | 'gateway' | 'ui'>): boolean =>
-  settings.auth === 'token' || (settings.auth === 'htpasswd' && hasGateway(settings));
-
-/** Tells whether clients fetch their tokens at a port of its own. */
-export const hasAuthPort = (settings: Pick<Settings, 'auth' | 'gateway' | 'ui'>): boolean =>
-  settings.auth === 'token' && !hasGateway(settings);
-
-/** Returns the image of the gateway. */
-export const gatewayImage = ({ ui, uiImage }: Pick<Settings, 'ui' | 'uiImage'>): string =>
-  uiImage ?? (ui ? 'joxit/docker-registry-ui:2' : 'nginx:stable-alpine');
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';

@@ -1,8 +1,9 @@
 // Writes settings as the lines of settings.yml, and as the flags that give them again.
 import { SETTING_NAMES, type SettingName, settingRow } from './flags.ts';
+import { hasRoles } from './gateway.ts';
 import type { Given } from './meaning.ts';
 import { isUsual } from './resolve.ts';
-import { hasRoles, type Settings } from './settings.ts';
+import type { Settings } from './settings.ts';
 
 /**
  * Returns the settings that have a value, in the order of settings.yml.

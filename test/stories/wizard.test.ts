@@ -58,6 +58,48 @@ describe('a first run', () => {
     expect(host.text(`${DIR}/generated-passwords`)).toBeUndefined();
   });
 
+  test('behind a proxy that is here already, its URL is asked for, and no encryption', async () => {
+    const host = machine();
+    host.put('/proc/net/tcp', 'sl\n 0: 00000000:01BB 00000000:0000 0A\n');
+    host.commands['ss -Hltnp sport = :443'] = { stdout: 'users:(("caddy",pid=8,fd=6))' };
+    const script: [string, string][] = [
+      ['Address', 'Caddy has port 443 here'],
+      ['URL of the proxy', 'hub.example.com'],
+      ['URL of the proxy', 'https://hub.example.com'],
+    ];
+    const { asked } = await wizard(host, script, '');
+    expect(asked).toEqual([
+      'Address that clients will use = the address of a proxy in front …   Caddy has port 443 here',
+      'URL of the proxy, as clients will use it  (https://NAME): Begins with https://, or with http://.',
+      'URL of the proxy, as clients will use it  (https://NAME) = https://hub.example.com',
+      'Port, to which the proxy leads = 5000',
+      'Where the images are kept (41 GB free) = /opt/registry/data',
+      'Who may use it = people with a password',
+      'User name = admin',
+      'Password for admin  [empty: a strong one is made] = ',
+      'One more user? = no',
+      'Go ahead? = yes',
+    ]);
+    expect(settingsOf(host)).toMatchObject({
+      'external-url': 'https://hub.example.com',
+      host: 'hub.example.com',
+      bind: '127.0.0.1',
+      tls: 'insecure',
+    });
+    const config = parse(host.text(`${DIR}/config/config.yml`) ?? '');
+    expect(config.http.host).toBe('https://hub.example.com');
+
+    // Without the proxy again: its own encryption is asked for, since clients see it now.
+    const back = await wizard(
+      host,
+      [['What', 'change settings'], ['Which one', 'Address'], ['Address', '10.0.3.17'], ...INSECURE],
+      '',
+    );
+    expect(back.asked).toContain('Encryption = none');
+    expect(settingsOf(host)).toMatchObject({ host: '10.0.3.17', bind: '0.0.0.0', tls: 'insecure' });
+    expect(settingsOf(host)['external-url']).toBeUndefined();
+  });
+
   test('does not ask what was given by flags', async () => {
     const host = machine();
     const { asked } = await wizard(
@@ -72,6 +114,7 @@ describe('a first run', () => {
   test('a wrong answer is reported, and asked again', async () => {
     const host = machine();
     host.put('/proc/net/tcp', 'sl\n 0: 00000000:0050 00000000:0000 0A\n');
+    host.commands['ss -Hltnp sport = :80'] = { stdout: 'users:(("lighttpd",pid=8,fd=6))' };
     host.docker.images['somebody/thing:1'] = 'x';
     const { asked } = await wizard(host, [
       ['Address', 'something else'],

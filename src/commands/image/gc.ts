@@ -24,7 +24,7 @@ import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { beginWithRoom, keepReserve } from '../../server/reserve.ts';
-import { hasGateway } from '../../settings/settings.ts';
+import { hasGateway } from '../../settings/gateway.ts';
 import { imageCommand } from '../../terminal/command.ts';
 import { setLastWords } from '../../terminal/last-words.ts';
 import { bytes, count, SYMBOL } from '../../terminal/output.ts';

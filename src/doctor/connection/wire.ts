@@ -94,5 +94,6 @@ export function isRegistry({ status, headers, body }: Reply): boolean {
   const marked = headers['docker-distribution-api-version'] !== undefined;
   if (status === 200) return marked || body.toString().trim() === '{}';
   const challenge = String(headers['www-authenticate'] ?? '');
-  return status === 401 && (marked || /^bearer/i.test(challenge));
+  // Something in front of it may ask for the login, and say nothing of a registry.
+  return status === 401 && (marked || /^(bearer|basic)/i.test(challenge));
 }

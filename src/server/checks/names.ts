@@ -88,11 +88,13 @@ export async function nameFindings(settings: Settings, { last }: Facts, host: Ho
   const leads = await whereLeads(host, name);
   if (!leads || leads.to === 'here') return [];
   if (leads.to === 'elsewhere') {
+    // It is the address of the proxy in front.
+    if (settings.externalUrl) return [];
     const what = isIP(bare(name)) ? `${name} is` : `${name} resolves to ${leads.address}, which is`;
     const message = `${what} no address of this machine: clients reach it only if something (NAT, a load balancer) forwards from there to here.`;
     return [{ level: 'warning', message, fix: [] }];
   }
-  const [own] = await ownAddresses(host);
+  const [own] = settings.externalUrl ? [] : await ownAddresses(host);
   const flags = [...clientFlags(settings), '--address', own?.address ?? 'IP'];
   return [
     {

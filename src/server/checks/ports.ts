@@ -5,11 +5,13 @@ import { foreign } from '../../engines/foreign.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts, type PortHolder, portHolder } from '../../host/ports.ts';
-import { type EngineKind, hasAuthPort, type Settings } from '../../settings/settings.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
+import { DEFAULT_PORT, type EngineKind, type Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
+import { behindIt, proxyNamed } from './proxies.ts';
 
 /** Reports ports that something else holds. The set-up's own container may hold its port, even if it is about to be replaced. */
 export const port: Check = async (settings, facts, host) => {
@@ -30,10 +32,11 @@ async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Fa
 async function portFree(
   flag: string,
   wanted: number,
-  { dir }: Settings,
+  settings: Settings,
   facts: Facts,
   host: Host,
 ): Promise<Finding[]> {
+  const { dir } = settings;
   if (!facts.listening.has(wanted) && facts.engine.state !== 'ready') return [];
   if (await isHeldByUs(wanted, dir, facts, host)) return [];
   const program = programOf(facts);
@@ -51,6 +54,9 @@ async function portFree(
     : holderWords(held);
   const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
   const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
+  const proxy = proxyNamed(publisher?.image ?? held?.program ?? '');
+  if (proxy && flag === '--port' && settings.externalUrl === undefined)
+    fix.push(behindIt(settings, wanted, proxy, facts.listening.has(DEFAULT_PORT) ? free : DEFAULT_PORT));
   const there = publisher && program && (await foreign(host, publisher.name, program));
   if (there) fix.push(`Or stop that one for good: ${there.stop}`);
   return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag, why: there?.files });
@@ -74,8 +80,8 @@ const holderWords = (held: PortHolder | undefined): string =>
 
 /** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
 export const lowPort: Check = async (settings, _, host) => {
-  const { port: wanted, authPort } = settings;
   if (host.machine.uid === 0) return [];
+  const { port: wanted, authPort } = settings;
   const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
   const first = Number(text ?? 1024);
   const low = [wanted, ...(hasAuthPort(settings) ? [authPort] : [])].find((p) => p < first);

@@ -9,8 +9,9 @@ import { type Credentials, type Endpoint, STRANGER } from '../../registry/http.t
 import { call } from '../../registry/token.ts';
 import { TAG } from '../../resources/sweep.ts';
 import type { Secret } from '../../secret.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
 import { readersOf, sampleRepository } from '../../settings/readers.ts';
-import { hasAuthPort, type Settings } from '../../settings/settings.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { authConfigPath, authName } from '../auth/docker-auth.ts';
 import {
   deleteImage,

@@ -6,7 +6,8 @@ import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { routes } from '../../host/routes.ts';
 import { userIds } from '../../resources/account.ts';
-import { gatewayImage, type Program, type Settings } from '../../settings/settings.ts';
+import { gatewayImage } from '../../settings/gateway.ts';
+import type { Program, Settings } from '../../settings/settings.ts';
 import { accountName, type GatewayFacts, gatewayFolder, networkName } from './gateway.ts';
 
 /** What is known of an image of nginx, by its id: two programs are started to find it, so it is kept in a file. */

@@ -1,5 +1,7 @@
 // The files that nginx reads: its configuration, who may push, whether anybody may, and the page.
-import { hasGateway, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasGateway } from '../../settings/gateway.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { templateText } from '../../templates.ts';
 import { addressOf, type GatewayFacts } from './gateway.ts';
 
@@ -12,10 +14,10 @@ const PART = /^#\[(\w+)\n([\s\S]*?)^#\]\n/gm;
 
 /** Returns the configuration of nginx. */
 export function gatewayConfig(settings: Settings, { subnet, http2 }: GatewayFacts): string {
-  const { auth, tls, ui } = settings;
+  const { tls, ui } = settings;
   const parts: Record<string, boolean> = {
     readers: hasReaders(settings),
-    token: auth === 'token',
+    token: hasDockerAuth(settings),
     tls: tls !== 'insecure',
     plain: tls === 'insecure',
     ui: ui === true,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Site } from '../../certificates/site.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { gatewayImage, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { gatewayImage } from '../../settings/gateway.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf } from '../../templates.ts';
 import {
   type GatewayFacts,

@@ -2,7 +2,9 @@
 import type { Service } from '../../engines/types.ts';
 import { unitValue } from '../../host/systemd.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { hasGateway, type Settings } from '../../settings/settings.ts';
+import { hasGateway } from '../../settings/gateway.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { templateText } from '../../templates.ts';
 import { authName } from '../auth/docker-auth.ts';
 import { gatewayName } from '../gateway/gateway.ts';
@@ -15,7 +17,7 @@ export const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth',
 /** Returns the names of the containers of a registry: its own first, that of the gateway last. */
 export const containerNames = (settings: Settings): string[] => [
   settings.name,
-  ...(settings.auth === 'token' ? [authName(settings)] : []),
+  ...(hasDockerAuth(settings) ? [authName(settings)] : []),
   ...(hasGateway(settings) ? [gatewayName(settings)] : []),
 ];
 

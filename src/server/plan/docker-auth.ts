@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { legacyKey, type TokenPair } from '../../certificates/token-pair.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { hasGateway } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
-import { hasGateway, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
 import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
+import { withOwnBlocks } from '../auth/own-blocks.ts';
 import { type ProbeAccount, placeOf } from '../auth/probe-account.ts';
 import { placeOn } from '../gateway/gateway.ts';
 import type { PlanFacts } from './inputs.ts';
@@ -48,7 +50,7 @@ function authConfig(
   logins: Login[],
   pair: TokenPair,
   served: string,
-  major: number,
+  { registryMajor: major = 3, ownBlocks: own }: Pick<PlanFacts, 'registryMajor' | 'ownBlocks'>,
 ): string {
   const users: Record<string, Value> = Object.fromEntries(
     logins.map(({ name, hash }) => [name, { password: hash }]),
@@ -63,15 +65,15 @@ function authConfig(
     'token.issuer': ISSUER,
     'token.disable_legacy_key_id': major >= 3,
     users,
-    acl: aclOf(settings),
+    acl: aclOf(settings, own?.rules),
   });
   // docker_auth re-reads its certificates only when this file is replaced: the line changes with them.
   const read = hasGateway(settings) ? [pair.cert] : [served, pair.cert];
-  return `${text.trimEnd()}\n# with the certificates ${digestOf(...read)}\n`;
+  return `${withOwnBlocks(text, own).trimEnd()}\n# with the certificates ${digestOf(...read)}\n`;
 }
 
-/** Matches the hashes: they are masked wherever the file is shown. */
-const AUTH_HASHES = String.raw`(?<=password: )\S+.*$`;
+/** Matches the hashes, and the secrets in blocks of the user: they are masked wherever the file is shown. */
+const AUTH_HASHES = String.raw`(?<=(?:password|secret)"?:[ \t]+)[^\s{].*$`;
 
 /** Returns the file with the certificates whose tokens the registry takes. The registry needs it before its start. */
 export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
@@ -96,7 +98,7 @@ export const legacyKeysFile = ({ dir }: Settings, { bundle }: TokenPair): Resour
 export function authResources(
   settings: Settings,
   { logins, pair, served }: { logins: Login[]; pair: TokenPair; served: string },
-  facts: Pick<PlanFacts, 'registryMajor' | 'gateway'>,
+  facts: Pick<PlanFacts, 'registryMajor' | 'gateway' | 'ownBlocks'>,
   options: string[],
 ): Resource[] {
   const { dir, bind, port, authPort, authImage, tls } = settings;
@@ -127,7 +129,7 @@ export function authResources(
     {
       kind: 'file',
       path: authConfigPath(dir),
-      content: authConfig(settings, logins, pair, served, facts.registryMajor ?? 3),
+      content: authConfig(settings, logins, pair, served, facts),
       mode: 0o600,
       mask: { pattern: AUTH_HASHES },
     },

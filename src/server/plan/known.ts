@@ -9,10 +9,11 @@ import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { readOldest, readUnfinished } from '../../reconcile/journal.ts';
 import { teeLines } from '../../resources/provider.ts';
+import { originOf } from '../../settings/external-url.ts';
 import { PORTS_INSIDE } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { authConfigPath } from '../auth/docker-auth.ts';
+import { authConfigPath, ISSUER } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
 import { gatewayFolder, gatewayName } from '../gateway/gateway.ts';
 import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
@@ -58,19 +59,30 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const published = (front ?? container)?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
+  const external = originOf(String(config?.http?.host ?? ''));
+  const foreign = token !== undefined && token.issuer !== ISSUER;
   const { hostname } = host.machine;
   const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
   const name = said || (isIP(first) === 6 ? `[${first}]` : first);
   const known: Record<string, unknown> = {
-    host: name || undefined,
+    'external-url': external,
+    host: external ? undefined : name || undefined,
     port: published?.port ?? (container ? undefined : Number(port) || undefined),
     bind: published?.bind ?? (container ? undefined : bind?.replace(/^\[(.*)\]$/, '$1') || undefined),
     storage,
     auth: config && (token ? 'token' : htpasswd ? 'htpasswd' : 'none'),
-    ...(token ? logins.token : { user: logins.htpasswd }),
-    'auth-port': token ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
+    ...(foreign
+      ? { 'token-realm': token?.realm, 'token-issuer': token?.issuer, 'token-service': token?.service }
+      : token
+        ? logins.token
+        : { user: logins.htpasswd }),
+    'token-cert': foreign ? join(dir, 'config/token.crt') : undefined,
+    'auth-port':
+      token && !external && !foreign
+        ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined
+        : undefined,
     tls: config && (config.http?.tls || (front && certificate) ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,

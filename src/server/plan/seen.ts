@@ -260,8 +260,8 @@ export async function presentConfig(host: Host, dir: string): Promise<Config | u
 /** The part of the configuration that is asked for. (distribution: docs/content/about/configuration.md) */
 export interface Config {
   storage?: { filesystem?: { rootdirectory?: unknown }; delete?: { enabled?: unknown } };
-  http?: { addr?: unknown; tls?: unknown };
-  auth?: { htpasswd?: { realm?: unknown }; token?: { service?: unknown; realm?: unknown } };
+  http?: { addr?: unknown; host?: unknown; tls?: unknown };
+  auth?: { htpasswd?: { realm?: unknown }; token?: { service?: unknown; realm?: unknown; issuer?: unknown } };
 }
 
 /** Returns the directory that the registry keeps its images in, from what runs, not from settings.yml; undefined if nothing tells. */

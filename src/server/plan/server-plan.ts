@@ -3,7 +3,10 @@
 import { join } from 'node:path';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { hasGateway, imagesOf, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasGateway, imagesOf } from '../../settings/gateway.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
@@ -22,6 +25,7 @@ import type { PlanFacts } from './inputs.ts';
 import { nativeBefore, nativeProgram, nativeService, readable } from './native.ts';
 import { jobsPlan } from './renewal.ts';
 import type { Secrets } from './secrets.ts';
+import { tokenServerConfig, tokenServerFiles } from './token-server.ts';
 
 /** Returns the registry's directories and the address that it listens on: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
@@ -73,6 +77,7 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
           } as const,
         ]
       : []),
+    ...(secrets.tokenTrust ? tokenServerFiles(settings, secrets.tokenTrust) : []),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {
       kind: 'file',
@@ -111,9 +116,10 @@ function registryContainer(settings: Settings, facts: PlanFacts, inputs: string[
 }
 
 /** Returns everything besides its configuration that the registry reads once, at its start. */
-const readAtStart = (settings: Settings, { site, token }: Secrets): string[] => [
+const readAtStart = (settings: Settings, { site, token, tokenTrust }: Secrets): string[] => [
   ...(endsTls(settings) ? [site?.chain ?? '', site?.key ?? ''] : ['', '']),
-  ...(settings.auth === 'token' ? (token?.bundle ?? []) : []),
+  ...(hasDockerAuth(settings) ? (token?.bundle ?? []) : []),
+  ...(tokenTrust ? [...tokenTrust.certs, tokenTrust.jwks ?? ''] : []),
 ];
 
 /** Tells whether TLS ends in the registry and docker_auth themselves. */
@@ -128,7 +134,7 @@ function loginFiles(
   if (logins.length === 0) return [];
   const path = join(settings.dir, 'auth');
   const dir: Resource = { kind: 'dir', path, mode: 0o700 };
-  if (settings.auth === 'token')
+  if (hasDockerAuth(settings))
     return [
       dir,
       ...(token ? [bundleFile(settings, token)] : []),
@@ -147,7 +153,7 @@ function tokenService(
   { logins, token: pair, site, probeAccount }: Secrets,
   facts: PlanFacts,
 ): Resource[] {
-  if (settings.auth !== 'token' || !pair) return [];
+  if (!hasDockerAuth(settings) || !pair) return [];
   const known = {
     logins: probeAccount ? [...logins, probeAccount] : logins,
     pair,
@@ -185,16 +191,19 @@ function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
   return resources;
 }
 
-function registryConfig(settings: Settings, { httpSecret }: Secrets, facts: PlanFacts): string {
+function registryConfig(settings: Settings, { httpSecret, tokenTrust }: Secrets, facts: PlanFacts): string {
   const at = placesOf(settings);
   const auth: Record<Settings['auth'], Value | undefined> = {
     none: undefined,
     htpasswd: { htpasswd: { realm: settings.host, path: `${at.auth}/htpasswd` } },
-    token: registryTokenConfig(settings, at.config, facts),
+    token: tokenTrust
+      ? tokenServerConfig(settings, at.config, tokenTrust)
+      : registryTokenConfig(settings, at.config, facts),
   };
   return fillTemplate('config.yml', {
     'storage.filesystem.rootdirectory': at.data,
     'http.addr': at.addr,
+    'http.host': settings.externalUrl && publicAddress(settings).origin,
     'http.secret': httpSecret,
     'http.tls': endsTls(settings)
       ? {

@@ -38,23 +38,25 @@ function readersNews(former: Former, settings: Settings): string[] {
 /** Returns the lines for the administrator of the clients; empty if no client must do anything. */
 export function clientNews(former: Former | undefined, settings: Settings, site: Site | undefined): string[] {
   if (!former) return [];
-  const at = publicAddress(settings).name;
+  const { name: at, tls } = publicAddress(settings);
   const news: string[] = [];
   if (former.address !== at)
     news.push(`Clients use ${at} now, not ${former.address}: they tag their images and log in again.`);
-  if (former.tls && !site)
+  if (former.tls && !tls)
     news.push(
       `Every client must allow plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
       `With --client: first registry-setup --client --host ${former.address} --undo, then the line for developer machines.`,
     );
-  if (!former.tls && site)
+  if (!former.tls && tls)
     news.push(
       `Every client must take "${former.address}" out of insecure-registries in daemon.json (leave []), reload, and trust the certificate.`,
     );
+  // Behind a proxy clients see the certificate of that.
+  const shown = settings.externalUrl === undefined ? site : undefined;
   const known =
-    site &&
-    (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
-  if (former.tls && site && !known)
+    shown &&
+    (shown.publicCa || former.roots.some((root) => shown.roots.some((now) => now.trim() === root.trim())));
+  if (former.tls && shown && !known)
     news.push('Every client must be given the new certificate: the former one is no longer served.');
   if (former.auth === 'none' && settings.auth !== 'none')
     news.push(`Every client must log in: docker login ${at}`);

@@ -11,8 +11,13 @@ test.each([
     'reg.corp:5443',
     ['--host', 'reg.corp', '--port', '5443'],
   ],
-  [{ ...own, host: 'reg.corp', port: 443 }, 'https://reg.corp', 'reg.corp', ['--host', 'https://reg.corp']],
-  [{ ...own, host: 'reg', port: 443 }, 'https://reg', 'reg:443', ['--host', 'https://reg']],
+  [
+    { ...own, host: 'reg.corp', port: 443 },
+    'https://reg.corp',
+    'reg.corp',
+    ['--host', 'reg.corp', '--port', '443'],
+  ],
+  [{ ...own, host: 'reg', port: 443 }, 'https://reg', 'reg:443', ['--host', 'reg', '--port', '443']],
   [{ ...own, host: '[fd00::1]' }, 'https://[fd00::1]:5000', '[fd00::1]:5000', ['--host', '[fd00::1]']],
   [
     { ...own, tls: 'insecure' },

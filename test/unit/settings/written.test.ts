@@ -11,9 +11,10 @@ import {
   type SettingName,
   settingRow,
 } from '../../../src/settings/flags.ts';
+import { hasRoles } from '../../../src/settings/gateway.ts';
 import { type Given, setting } from '../../../src/settings/meaning.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
-import { hasRoles, type Settings } from '../../../src/settings/settings.ts';
+import type { Settings } from '../../../src/settings/settings.ts';
 import { asAnswers } from '../../../src/settings/written.ts';
 import { editSettings, readYaml } from '../../../src/templates.ts';
 
@@ -25,6 +26,10 @@ const VALUES: Record<SettingName, Given[]> = {
   bind: ['127.0.0.1', '::'],
   storage: ['/mnt/my images', "/mnt/it's"],
   auth: ['none', 'token'],
+  'token-realm': ['https://gitlab.corp/jwt/auth', 'https://kc.corp/realms/main/protocol/docker-v2/auth'],
+  'token-cert': ['/srv/token.crt', '/srv/a b/keys.json'],
+  'token-issuer': ['omnibus-gitlab-issuer', 'https://kc.corp/realms/main'],
+  'token-service': ['container_registry'],
   user: [['ci'], ['b', 'a', 'no'], ['0x1f', '123']],
   reader: [['r'], ['r:team/*', 'r:other', 'true']],
   'anonymous-pull': [true],
@@ -64,8 +69,11 @@ const place = (dir: string) => ({ dir, host: '10.0.3.17' });
 function numbers(seed: number) {
   let state = seed;
   return (below: number) => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor((state / 2 ** 31) * below);
+    // Mulberry32: the numbers that follow each other in one round do not depend on each other.
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
   };
 }
 
@@ -78,6 +86,16 @@ function* answered(): Generator<{ settings: Settings; said: string[] }> {
       const value = VALUES[name][pick(VALUES[name].length)];
       if (pick(4) === 0 && value !== undefined) answers[name] = { value, where: `--${name}` };
     }
+    // The answers about a token server make sense together alone.
+    if (answers['token-realm']) {
+      answers.auth = { value: 'token', where: '--auth' };
+      for (const name of ['token-cert', 'token-issuer'] as const)
+        answers[name] ??= { value: VALUES[name][pick(2)] as string, where: `--${name}` };
+      for (const name of ['user', 'reader', 'anonymous-pull', 'auth-port', 'auth-image', 'prune'] as const)
+        delete answers[name];
+    } else for (const name of ['token-cert', 'token-issuer', 'token-service'] as const) delete answers[name];
+    // The URL has the name.
+    if (answers['external-url']) delete answers.host;
     const result = resolveSettings(answers, place(DIRS[i % DIRS.length] ?? ''));
     const said = Object.entries(answers).map(([name, { value }]) => `${name}: ${value}`);
     if ('settings' in result) yield { settings: result.settings, said };

@@ -10,8 +10,10 @@ import { ask, type Endpoint } from '../../../registry/http.ts';
 import { isRepository } from '../../../registry/names.ts';
 import { type Authority, openSession } from '../../../registry/session.ts';
 import { fetchToken } from '../../../registry/token.ts';
+import { hasAuthPort, hasGateway } from '../../../settings/gateway.ts';
 import { publicAddress } from '../../../settings/public-address.ts';
-import { hasAuthPort, hasGateway, type Settings } from '../../../settings/settings.ts';
+import type { Settings } from '../../../settings/settings.ts';
+import { foreignRealm } from '../../../settings/token-server.ts';
 import { count, type Report } from '../../../terminal/output.ts';
 import { shellLine } from '../../../terminal/shell.ts';
 import { withAuthority, withOwnSession } from '../../access.ts';
@@ -157,6 +159,9 @@ async function tried(
     const { auth, probe } = beside.tokens;
     await tokensTaken(settings, probe, { now: server, next: beside.registry, auth });
   }
+  const foreign = foreignRealm(settings);
+  if (foreign !== undefined)
+    return `Tried beside the one that runs: it sends logins to ${foreign}; the images were not compared, which needs one`;
   const found = await withAuthority(context, settings, (authority) => looked(authority), run);
   samples.push(...found.samples);
   const [repositories, tags] = [
@@ -219,6 +224,8 @@ async function tokensTaken(
 export const afterSwap = ({ request, samples }: Proof, context: Context, run: Run): Step => ({
   title: 'The same images as before',
   async run() {
+    const foreign = foreignRealm(request.settings);
+    if (foreign !== undefined) return `Not compared with before: that needs a login of ${foreign}`;
     await withOwnSession(
       context,
       request,

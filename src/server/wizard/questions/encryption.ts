@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { FLAGS, type FlagName } from '../../../settings/flags.ts';
 import type { Choice } from '../../../terminal/prompts.ts';
-import { type Asking, always, current, put, type Question } from './question.ts';
+import { type Asking, current, put, type Question } from './question.ts';
 
 /** The answers to the one question; `tls` turns each into flags. */
 type Encryption = 'own-ca' | 'ready' | 'given-ca' | 'self-signed' | 'insecure';
@@ -39,7 +39,8 @@ const ENCRYPTION: Choice<Encryption>[] = [
 export const tls: Question = {
   flag: 'tls',
   label: 'Encryption',
-  when: always,
+  // The proxy in front has the encryption that clients see.
+  when: (asking) => !current(asking, 'external-url') || asking.answers.tls !== undefined,
   async ask(asking) {
     const { prompts, answers } = asking;
     const given = current(asking, 'cert') ? 'ready' : current(asking, 'ca-cert') ? 'given-ca' : 'own-ca';
@@ -55,7 +56,7 @@ export const tls: Question = {
       await filesOf(asking, 'cert', 'key', 'The certificate (PEM with its chain, DER or PFX)');
     if (answer === 'given-ca')
       await filesOf(asking, 'ca-cert', 'ca-key', "The CA's certificate, with its issuers");
-    if (answer === 'insecure' && current(asking, 'auth') !== 'none') {
+    if (answer === 'insecure' && current(asking, 'auth') !== 'none' && !current(asking, 'external-url')) {
       const sure = await prompts.confirm({
         message: 'Everyone on the network path can read the passwords. Continue?',
         default: false,
