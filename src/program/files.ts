@@ -1,8 +1,32 @@
 // This program itself: reads its files.
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../host/host.ts';
 import { PACKAGE } from '../package.ts';
+
+/** The list of this program's files with their digests, which the build writes. */
+const LIST = 'dist/files.json';
+
+export interface ProgramList {
+  /** The folder of the package. */
+  folder: string;
+  /** The SHA-256 of each file, in hex, by its path in the folder. */
+  files: Record<string, string>;
+  /** Names this content: a program that differs in one file has another one. */
+  version: string;
+}
+
+export const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/** Returns what this program consists of. Reads the list alone. @throws Error if it was not built */
+export async function programList(host: Host): Promise<ProgramList> {
+  const folder = fileURLToPath(PACKAGE);
+  const list = await host.read(join(folder, LIST));
+  if (!list) throw new Error(`${LIST} is not there: npm run build`);
+  const digest = sha256(list);
+  return { folder, files: { ...JSON.parse(list.toString()), [LIST]: digest }, version: digest.slice(0, 12) };
+}
 
 /** Returns the text of each file of this program, by its path in the package. */
 export async function programFiles(host: Host): Promise<Record<string, string>> {
