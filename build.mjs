@@ -74,7 +74,9 @@ async function entries() {
   const ofWords = [...words].filter((path) => isOurs(path) && path !== CLI);
   return new Map(
     [...onDemand]
-      .filter((path) => !words.has(path))
+      .filter(
+        (path) => !words.has(path) && [...loadedBy(path, inputs)].some((one) => one !== path && isOurs(one)),
+      )
       .map((path) => [path, path === HELP ? ofWords : [...ofWords, ...common]]),
   );
 }
@@ -104,11 +106,10 @@ const { metafile } = await bundle({
   },
 });
 
-const packages = new Set(
-  Object.keys(metafile.inputs).flatMap(
-    (input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? [],
-  ),
-);
+/** Returns the folder of the library that a file belongs to; undefined for a file of ours. */
+const libraryOf = (path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+
+const packages = new Set(Object.keys(metafile.inputs).flatMap((input) => libraryOf(input) ?? []));
 const texts = [...packages].sort().map((folder) => {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
@@ -117,9 +118,21 @@ const texts = [...packages].sort().map((folder) => {
 });
 writeFileSync('dist/THIRD-PARTY-LICENSES', texts.join(`\n${'-'.repeat(80)}\n\n`));
 
+// What each file has of which library, for test/stories/package.test.ts. Not in the package.
+const contents = Object.entries(metafile.outputs).map(([path, { inputs }]) => [
+  path.replace('dist/', ''),
+  [
+    ...new Set(
+      Object.keys(inputs).flatMap((input) => libraryOf(input)?.replace(/^.*node_modules\//, '') ?? []),
+    ),
+  ],
+]);
+writeFileSync('dist/libraries.json', JSON.stringify(Object.fromEntries(contents)));
+
 // What the program consists of, so that a run need not read all of it to tell.
 const digests = ['dist', 'templates']
   .flatMap((dir) => readdirSync(dir).map((name) => `${dir}/${name}`))
+  .filter((name) => name !== 'dist/libraries.json')
   .concat('package.json')
   .sort()
   .map((name) => [name, createHash('sha256').update(readFileSync(name)).digest('hex')]);

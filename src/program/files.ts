@@ -30,15 +30,10 @@ export async function programList(host: Host): Promise<ProgramList> {
 
 /** Returns the text of each file of this program, by its path in the package. */
 export async function programFiles(host: Host): Promise<Record<string, string>> {
-  const root = fileURLToPath(PACKAGE);
-  const lists = await Promise.all(
-    ['dist', 'templates'].map(async (dir) =>
-      (await host.list(join(root, dir))).map((name) => `${dir}/${name}`),
-    ),
-  );
-  const names = ['package.json', ...lists.flat()];
+  const { folder, files } = await programList(host);
+  const names = Object.keys(files);
   const texts = await Promise.all(
-    names.map(async (name) => (await host.read(join(root, name)))?.toString() ?? ''),
+    names.map(async (name) => (await host.read(join(folder, name)))?.toString() ?? ''),
   );
   return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
 }
