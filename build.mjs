@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { build, transform } from 'esbuild';
 
@@ -28,6 +29,35 @@ const shortLibraries = {
       return { contents: code, loader: 'js' };
     }),
 };
+
+/** Lets packages in CommonJS require modules of Node from a file that is none. */
+const required = {
+  name: 'required',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[^.]/ }, ({ path, kind }) =>
+      isBuiltin(path) && kind === 'require-call' ? { path, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** An import of a module of Node, as esbuild writes it. */
+const IMPORT = /^import (?:(\w+)(?:, )?)?(?:\{([^}]*)\}|\* as (\w+))? ?from "(node:[^"]+)";$/gm;
+
+/**
+ * Takes from modules of Node what is used. To import it evaluates all that the module exports, such as the whole of web crypto.
+ * (process.getBuiltinModule: Node 20.16)
+ */
+const withoutFacades = (code) =>
+  code.replace(IMPORT, (_, whole, names, all, name) => {
+    const module = `process.getBuiltinModule("${name}")`;
+    return [
+      ...[whole, all].filter(Boolean).map((word) => `const ${word} = ${module};`),
+      ...(names ? [`const {${names.replaceAll(' as ', ': ')}} = ${module};`] : []),
+    ].join(' ');
+  });
 
 const bundle = (options) =>
   build({
@@ -81,29 +111,27 @@ async function entries() {
   );
 }
 
-/** Lets entries import more than they do. */
-const importing = (more) => ({
-  name: 'importing',
+/** Reads our files: entries import more than they do. @param more what, by the path of an entry */
+const ours = (more) => ({
+  name: 'ours',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
-      const added = more.get(relative('.', path))?.filter((other) => resolve(other) !== path);
-      if (!added) return undefined;
-      const lines = added.map((other) => `import ${JSON.stringify(resolve(other))};`);
-      return { contents: `${await readFile(path, 'utf8')}\n${lines.join('')}`, loader: 'ts' };
+      const { code } = await transform(await readFile(path, 'utf8'), { loader: 'ts', target: 'node20.17' });
+      const added = (more.get(relative('.', path)) ?? []).map((other) => resolve(other));
+      const lines = added
+        .filter((other) => other !== path)
+        .map((other) => `import ${JSON.stringify(other)};`);
+      return { contents: `${withoutFacades(code)}\n${lines.join('')}` };
     }),
 });
 
 rmSync('dist', { recursive: true, force: true });
 const { metafile } = await bundle({
-  plugins: [shortLibraries, importing(await entries())],
+  plugins: [required, shortLibraries, ours(await entries())],
   // The licences are written below.
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
-  // Packages in CommonJS call require.
-  banner: {
-    js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
-  },
 });
 
 /** Returns the folder of the library that a file belongs to; undefined for a file of ours. */
