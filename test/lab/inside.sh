@@ -48,6 +48,9 @@ load() { # IMAGE…
 images() { docker images --format '{{.Repository}}:{{.Tag}}' | sort; }
 
 boot() { # IMAGE…
+  # Returns when the start is over, well or not; asking again and again would take as much time as the start.
+  wait_for "systemd's first words" test -S /run/systemd/private
+  timeout 60 systemctl is-system-running --wait >/dev/null 2>&1 || true
   wait_for "systemd" systemctl is-active multi-user.target
   own_hosts_file
   wait_for_engine
