@@ -161,7 +161,6 @@ writeFileSync('dist/libraries.json', JSON.stringify(Object.fromEntries(contents)
 const digests = ['dist', 'templates']
   .flatMap((dir) => readdirSync(dir).map((name) => `${dir}/${name}`))
   .filter((name) => name !== 'dist/libraries.json')
-  .concat('package.json')
   .sort()
   .map((name) => [name, createHash('sha256').update(readFileSync(name)).digest('hex')]);
 writeFileSync('dist/files.json', JSON.stringify(Object.fromEntries(digests), null, 1));

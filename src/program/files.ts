@@ -19,13 +19,16 @@ export interface ProgramList {
 
 export const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
-/** Returns what this program consists of. Reads the list alone. @throws Error if it was not built */
+/** The one file that is not in the list: what installs a package may write into it. */
+const MANIFEST = 'package.json';
+
+/** Returns what this program consists of. Reads two files of it. @throws Error if it was not built */
 export async function programList(host: Host): Promise<ProgramList> {
   const folder = fileURLToPath(PACKAGE);
-  const list = await host.read(join(folder, LIST));
-  if (!list) throw new Error(`${LIST} is not there: npm run build`);
-  const digest = sha256(list);
-  return { folder, files: { ...JSON.parse(list.toString()), [LIST]: digest }, version: digest.slice(0, 12) };
+  const [list, manifest] = await Promise.all([LIST, MANIFEST].map((name) => host.read(join(folder, name))));
+  if (!list || !manifest) throw new Error(`${LIST} or ${MANIFEST} is not there: npm run build`);
+  const files = { ...JSON.parse(list.toString()), [LIST]: sha256(list), [MANIFEST]: sha256(manifest) };
+  return { folder, files, version: sha256(Buffer.concat([list, manifest])).slice(0, 12) };
 }
 
 /** Returns the text of each file of this program, by its path in the package. */

@@ -358,7 +358,7 @@ export function fakeHost(): FakeHost {
 
   for (const dir of ['/opt', '/tmp', '/etc', '/srv', '/var/lib']) mkdirAll(dir);
   // This program, as it was built.
-  host.put(new URL('dist/files.json', PACKAGE).pathname, '{}');
+  for (const name of ['dist/files.json', 'package.json']) host.put(new URL(name, PACKAGE).pathname, '{}');
   host.put('/etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n');
   host.boot();
   // Also where what it threw was caught: an unknown command fails the test.

@@ -1,11 +1,12 @@
 // What the package holds, and what of it a command loads: the time of a start, and of a download.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runProgram, temporaryMachine } from '../helpers/program.ts';
+import { runProgram, SCRIPT, temporaryMachine } from '../helpers/program.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+/** A copy of what was built: nobody builds it anew meanwhile. */
+const ROOT = join(dirname(SCRIPT), '..');
 const libraries: Record<string, string[]> = JSON.parse(
   readFileSync(join(ROOT, 'dist/libraries.json'), 'utf8'),
 );
