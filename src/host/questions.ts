@@ -7,8 +7,9 @@ const HOLDS = 2_000;
 /** How often this program has changed the machine: more than one Host may stand for it. */
 const changes = { all: 0, engines: 0 };
 
-/** Who answers out of its own memory: a file that is written changes nothing for it, but those that it reads itself. */
+/** These answer out of their own memory: of the files that are written, only those that they read change an answer. */
 const ENGINES = ['docker', 'podman'];
+/** Matches /etc/docker/daemon.json, ~/.docker/config.json, /etc/containers/registries.conf, the programs, and units of these names. */
 const READ_BY_ENGINES = /\/\.?(docker|podman|containers)\b/;
 
 const count = (ofEngines: boolean) => {

@@ -74,6 +74,7 @@ export async function runProgram(
     });
   let mustEnd = false;
   const end = () => {
+    if (mustEnd) return;
     mustEnd = true;
     child.kill();
     after(GRACE, () => child.kill('SIGKILL'));
