@@ -163,14 +163,6 @@ async function withRegistries(error: unknown): Promise<unknown> {
   return nameRegistries(error, realHost()).catch(() => error);
 }
 
-/** Tells whether Node.js is too old, and says so: npx only warns, and the first error would explain nothing. */
-function oldNode(): boolean {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > 20 || (major === 20 && minor >= 17)) return false;
-  process.stderr.write(`registry-setup needs Node 20.17 or newer; this is ${process.version}.\n`);
-  return true;
-}
-
-process.exitCode = oldNode() ? 2 : await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 // An interrupted question may hold standard input open.
 process.stdin.unref?.();

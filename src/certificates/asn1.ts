@@ -1,9 +1,10 @@
-// Reads and writes DER values (ITU-T X.690). The only file that imports node-forge.
+// Reads and writes DER values (ITU-T X.690). Imports of node-forge only what that needs; given/pfx.ts imports the rest.
 import type { X509Certificate } from 'node:crypto';
-import forge from 'node-forge';
+import type forge from 'node-forge';
+import asn1 from 'node-forge/lib/asn1.js';
 
 export type Element = forge.asn1.Asn1;
-export const { asn1 } = forge;
+export { asn1 };
 export const { Type, Class } = asn1;
 
 /** Returns bytes as forge keeps them: text with one character a byte. */
@@ -46,5 +47,3 @@ export function dissect(cert: X509Certificate) {
   const [issuer, subject] = [fields[first + 2], fields[first + 4]] as [Element, Element];
   return { issuer, subject, extensions, signatureOid: oidOf(children(algorithm)[0]) };
 }
-
-export { forge }; // for the other files of this folder: this one alone imports node-forge

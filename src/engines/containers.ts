@@ -229,17 +229,19 @@ export async function logs(
     lines = 10,
     since,
     timeout,
+    question,
     program = 'docker',
   }: {
     lines?: number;
     since?: Date | undefined;
     timeout?: number | undefined;
+    question?: RunOptions['question'];
     program?: Program;
   } = {},
 ): Promise<string[] | undefined> {
   const from = since ? ['--since', since.toISOString()] : [];
   const words = ['logs', '--tail', String(lines), ...from, name];
-  const { code, stdout, stderr } = await host.run(program, words, timeout === undefined ? {} : { timeout });
+  const { code, stdout, stderr } = await host.run(program, words, { timeout, question });
   if (code !== 0) return undefined;
   return `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
 }

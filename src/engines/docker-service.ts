@@ -55,9 +55,10 @@ export async function initOf(host: Host): Promise<Init> {
 }
 
 export const DOCKER = (init: Init) => (init === SYSTEMD ? 'docker.service' : 'docker');
-/** Tells whether a command succeeds; false without a command. */
+/** Tells whether a command that changes nothing succeeds; false without a command. */
 export const says = async (host: Host, words: string[] | undefined) =>
-  words !== undefined && (await host.run(words[0] ?? '', words.slice(1), LIMIT)).code === 0;
+  words !== undefined &&
+  (await host.run(words[0] ?? '', words.slice(1), { ...LIMIT, question: true })).code === 0;
 
 /** Runs a command. @throws CliError with what it says if it fails */
 export async function must(host: Host, [program = '', ...args]: string[]): Promise<void> {

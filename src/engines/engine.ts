@@ -79,6 +79,8 @@ export interface LogPart {
   since?: Date | undefined;
   /** Milliseconds; a minute by default. */
   timeout?: number;
+  /** What was read a moment ago will do (RunOptions.question). */
+  question?: true | undefined;
 }
 
 /** Returns the command that stops the registry. */
@@ -97,14 +99,15 @@ export const lastLines = async (host: Host, at: Where, part: LogPart = {}): Prom
 export async function logLines(
   host: Host,
   at: Where,
-  { name = at.name, lines = 10, since, timeout = 60_000 }: LogPart,
+  { name = at.name, lines = 10, since, timeout = 60_000, question }: LogPart,
 ): Promise<string[] | undefined> {
-  if (at.engine !== 'native') return logs(host, name, { lines, since, timeout, program: at.engine });
+  if (at.engine !== 'native')
+    return logs(host, name, { lines, since, timeout, question, program: at.engine });
   const serviceManager = await serviceManagerOf(host);
   const all =
     serviceManager === 'script'
       ? ((await host.read(scriptFiles(scriptPath(at)).log))?.toString() ?? '')
-      : await journal(host, serviceManager === 'own systemd', { name, lines, since, timeout });
+      : await journal(host, serviceManager === 'own systemd', { name, lines, since, timeout, question });
   return all
     ?.split('\n')
     .filter((line) => line.trim() !== '')
@@ -114,11 +117,11 @@ export async function logLines(
 async function journal(
   host: Host,
   own: boolean,
-  { name, lines, since, timeout }: LogPart,
+  { name, lines, since, timeout, question }: LogPart,
 ): Promise<string | undefined> {
   const user = own ? ['--user'] : [];
   const from = since ? ['--since', `@${Math.floor(since.getTime() / 1_000)}`] : [];
   const words = [...user, '-u', `${name}.service`, '-n', String(lines), ...from, '-o', 'cat', '--no-pager'];
-  const { code, stdout } = await host.run('journalctl', words, { timeout });
+  const { code, stdout } = await host.run('journalctl', words, { timeout, question });
   return code === 0 ? stdout : undefined;
 }

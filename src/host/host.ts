@@ -12,7 +12,7 @@ export interface RunOptions {
   onLine?: ((line: string) => void) | undefined;
   /**
    * The command changes nothing. The same question has the same answer for two seconds, unless this program runs another command or
-   * writes a file meanwhile. Not for a loop that waits for another answer.
+   * writes a file meanwhile; to an engine, a file that the engine reads. Not for a loop that waits for another answer.
    */
   question?: true | undefined;
   /** The program came from elsewhere and is not trusted: see src/host/stranger.ts. `input`, `env` and `onLine` mean nothing then. */

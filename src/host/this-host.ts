@@ -1,18 +1,16 @@
-// The machine that this program runs on. The only door to execa, to the resolver of node:dns and, with inside.ts, to node:fs.
+// The machine that this program runs on. The only door to the resolver of node:dns and, with inside.ts, to node:fs.
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { constants as system } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { execa } from 'execa';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host, OpenFile, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
 import { openFileOf } from './open-file.ts';
 import { withAnswers } from './questions.ts';
+import { runProgram } from './run-program.ts';
 import { runStranger } from './stranger.ts';
 import { transform } from './transform.ts';
 
@@ -180,29 +178,7 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     if (signal?.aborted) throw new Interrupted();
     trace?.([command, ...args].join(' '));
     if (options.stranger) return runStranger(command, args, options.timeout, signal);
-    const child = execa(command, args, {
-      reject: false,
-      timeout: options.timeout ?? 60_000,
-      ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
-      env: options.env ?? {},
-      forceKillAfterDelay: 2_000,
-      stripFinalNewline: true,
-      ...(signal && { cancelSignal: signal }),
-    });
-    if (options.onLine) {
-      const { onLine } = options;
-      for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
-    }
-    const result = await child;
-    // Ctrl-C reaches a child directly, and the child may end before this process gets the signal.
-    if (signal?.aborted || result.isCanceled || (signal && result.signal === 'SIGINT'))
-      throw new Interrupted();
-    const { stdout, stderr } = result;
-    if (result.timedOut) return { code: 124, stdout, stderr };
-    if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
-    if (result.signal) return { code: 128 + system.signals[result.signal], stdout, stderr };
-    if (result.code === 'ENOENT') return { code: 127, stdout: '', stderr: `${command}: not found` };
-    return { code: 126, stdout: '', stderr: `${command}: ${result.originalMessage}` };
+    return runProgram(command, args, options, signal);
   }
 
   const host: Host = {

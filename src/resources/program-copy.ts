@@ -1,23 +1,26 @@
 // A copy of this program, in a directory named after its content: another version has another directory.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
+import { type ProgramList, sha256 } from '../program/files.ts';
 import type { Provider } from './provider.ts';
 
 /** The files of this program in their own directory, so that a timer can run it although npx leaves nothing behind. */
 export interface ProgramResource {
   kind: 'program';
   path: string;
-  files: Record<string, string>;
+  /** The folder to copy from. */
+  from: string;
+  files: ProgramList['files'];
 }
 
-/** Tells whether every file exists with the same content; templates and code are text, and compared as text. */
-async function complete({ path, files }: ProgramResource, host: Host): Promise<boolean> {
-  const same = await Promise.all(
-    Object.entries(files).map(
-      async ([name, text]) => (await host.read(join(path, name)))?.toString() === text,
-    ),
-  );
-  return same.every(Boolean);
+/** Tells whether every file exists with the same content. A copy that runs has no other one to compare with. */
+async function complete({ path, from, files }: ProgramResource, host: Host): Promise<boolean> {
+  if (path === resolve(from)) return true;
+  for (const [name, digest] of Object.entries(files)) {
+    const content = await host.read(join(path, name));
+    if (!content || sha256(content) !== digest) return false;
+  }
+  return true;
 }
 
 /** Returns the folders of the files, each after the one that holds it. */
@@ -49,11 +52,14 @@ export const program: Provider<ProgramResource> = {
     steps: (await host.stat(path)) ? [] : [{ do: 'removeTree', path }],
   }),
 
-  async apply({ path, files }, host) {
+  async apply({ path, from, files }, host) {
     for (const folder of foldersOf(path, Object.keys(files)))
       if (!(await host.stat(folder))) await host.mkdir(folder, 0o755);
     await Promise.all(
-      Object.entries(files).map(([name, text]) => host.write(join(path, name), text, { mode: 0o644 })),
+      Object.keys(files).map(async (name) => {
+        const content = await host.read(join(from, name));
+        if (content) await host.write(join(path, name), content, { mode: 0o644 });
+      }),
     );
   },
 

@@ -65,7 +65,7 @@ export async function countTraffic(
 ): Promise<Traffic | undefined> {
   const dayAgo = new Date(now.getTime() - DAY);
   const [lines, begins] = await Promise.all([
-    logLines(host, settings, { lines: LINES, since: dayAgo, timeout }).catch(() => undefined),
+    logLines(host, settings, { lines: LINES, since: dayAgo, timeout, question: true }).catch(() => undefined),
     beginOfLog(host, settings).catch(() => undefined),
   ]);
   if (!lines) return undefined;

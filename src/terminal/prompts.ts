@@ -1,4 +1,4 @@
-// Asks questions on a terminal. The only file that imports inquirer; a test passes its own four functions.
+// Asks questions on a terminal. The only file that imports inquirer's prompts; a test passes its own four functions.
 import { Interrupted } from '../errors.ts';
 import { Secret } from '../secret.ts';
 
@@ -32,34 +32,36 @@ export interface Prompts {
  * @param signal once it is aborted, every question throws Interrupted too
  */
 export async function terminalPrompts(signal: AbortSignal, dim: (text: string) => string): Promise<Prompts> {
-  const { createPromptModule } = await import('inquirer');
+  const [input, select, password, confirm] = await Promise.all([
+    import('@inquirer/input'),
+    import('@inquirer/select'),
+    import('@inquirer/password'),
+    import('@inquirer/confirm'),
+  ]);
   const ended = new AbortController();
   const end = () => ended.abort();
   for (const event of ['end', 'close', 'error']) process.stdin.on(event, end);
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
-  const prompt = createPromptModule({ input: process.stdin, output: process.stderr, signal: ended.signal });
-  // biome-ignore lint/suspicious/noExplicitAny: inquirer's types follow the literal list of questions; ours is built here
-  async function one(question: Record<string, unknown>): Promise<any> {
+  const where = { input: process.stdin, output: process.stderr, signal: ended.signal };
+  async function one<T>(answer: Promise<T>): Promise<T> {
     try {
-      const { answer } = (await prompt([{ ...question, name: 'answer' }] as never)) as { answer: unknown };
+      const given = await answer;
       if (signal.aborted) throw new Interrupted('Nothing was changed.');
-      return answer;
+      return given;
     } catch (error) {
       if (!['ExitPromptError', 'AbortPromptError'].includes((error as Error).name)) throw error;
       throw new Interrupted('Nothing was changed.');
     }
   }
   return {
-    input: ({ remark, ...question }) =>
-      one({
-        ...question,
-        type: 'input',
-        transformer: (value: string, { isFinal }: { isFinal: boolean }) =>
-          isFinal || !remark?.(value) ? value : `${value}  ${dim(remark(value))}`,
-      }),
-    select: (question) => one({ ...question, type: 'select', pageSize: 12 }),
-    password: async (question) => new Secret(await one({ ...question, type: 'password', mask: '*' })),
-    confirm: (question) => one({ ...question, type: 'confirm' }),
+    input: ({ remark, ...question }) => {
+      const transformer = (value: string, { isFinal }: { isFinal: boolean }) =>
+        isFinal || !remark?.(value) ? value : `${value}  ${dim(remark(value))}`;
+      return one(input.default({ ...question, transformer }, where));
+    },
+    select: (question) => one(select.default({ ...question, pageSize: 12 } as never, where)),
+    password: async (question) => new Secret(await one(password.default({ ...question, mask: '*' }, where))),
+    confirm: (question) => one(confirm.default(question, where)),
   };
 }

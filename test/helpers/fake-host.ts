@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CliError } from '../../src/errors.ts';
 import type { Host, RunResult, Stat } from '../../src/host/host.ts';
+import { PACKAGE } from '../../src/package.ts';
 import { changesDocker, type FakeDocker, fakeDocker } from './fake-docker.ts';
 import { type FakeRules, runRules } from './fake-rules.ts';
 
@@ -356,6 +357,8 @@ export function fakeHost(): FakeHost {
   };
 
   for (const dir of ['/opt', '/tmp', '/etc', '/srv', '/var/lib']) mkdirAll(dir);
+  // This program, as it was built.
+  for (const name of ['dist/files.json', 'package.json']) host.put(new URL(name, PACKAGE).pathname, '{}');
   host.put('/etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n');
   host.boot();
   // Also where what it threw was caught: an unknown command fails the test.

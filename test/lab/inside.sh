@@ -2,7 +2,9 @@
 # Runs inside a host, through `docker exec -i HOST bash -s FUNCTION …`: makes a container a machine, and puts a machine back.
 set -euo pipefail
 
-initial=/var/lib/lab-initial
+# What was there first: packed, since each new file on an overlay takes a millisecond; unpacked into memory when it is needed.
+kept=/var/lib/lab-initial
+initial=/run/lab-initial
 # What a program that sets up a registry may touch. Under /usr/local/lib a test may keep a program of its own.
 watched=(/etc /root /opt /srv /usr/local/share/ca-certificates)
 # Bind mounts of the outer engine, and what the system itself rewrites.
@@ -46,15 +48,24 @@ load() { # IMAGE…
 images() { docker images --format '{{.Repository}}:{{.Tag}}' | sort; }
 
 boot() { # IMAGE…
+  # Returns when the start is over, well or not; asking again and again would take as much time as the start.
+  wait_for "systemd's first words" test -S /run/systemd/private
+  timeout 60 systemctl is-system-running --wait >/dev/null 2>&1 || true
   wait_for "systemd" systemctl is-active multi-user.target
   own_hosts_file
   wait_for_engine
-  [[ -d $initial ]] && return
+  [[ -d $kept ]] && return
   load "$@"
+  mkdir "$kept"
+  tar -C / --format=posix -cf "$kept/files.tar" "${watched[@]#/}"
+  printf '%s\n' "$@" >"$kept/loaded"
+  if has dockerd; then images >"$kept/images"; fi
+}
+
+unpack() {
+  [[ ! -d $initial ]] || return 0
   mkdir "$initial"
-  cp -a --parents "${watched[@]}" "$initial"
-  printf '%s\n' "$@" >"$initial/loaded"
-  if has dockerd; then images >"$initial/images"; fi
+  tar -C "$initial" -xpf "$kept/files.tar"
 }
 
 # Paths of which any part differs: below /etc one level down, so that a mount in it is left alone.
@@ -68,6 +79,7 @@ changed_entries() {
 }
 
 changes() {
+  unpack
   for path in $(changed_entries); do
     if [[ ! -e $initial$path ]]; then echo "new: $path"; elif [[ ! -e $path ]]; then echo "gone: $path"; else
       diff -rq --no-dereference "$initial$path" "$path" |
@@ -76,7 +88,7 @@ changes() {
   done
   if has dockerd; then
     docker ps -a --format 'container: {{.Names}}'
-    images | comm -13 "$initial/images" - | sed 's/^/image: /'
+    images | comm -13 "$kept/images" - | sed 's/^/image: /'
   fi
 }
 
@@ -102,13 +114,14 @@ remove_units() {
 restore_images() {
   local image
   has dockerd || return 0
-  images | comm -13 "$initial/images" - | grep -v '<none>' | xargs -r docker rmi -f >/dev/null || true
+  images | comm -13 "$kept/images" - | grep -v '<none>' | xargs -r docker rmi -f >/dev/null || true
   docker image prune -f >/dev/null
-  while read -r image; do [[ -z $image ]] || docker image inspect "$image" >/dev/null 2>&1 || load "$image"; done <"$initial/loaded"
+  while read -r image; do [[ -z $image ]] || docker image inspect "$image" >/dev/null 2>&1 || load "$image"; done <"$kept/loaded"
 }
 
 reset() { # PATH…: what else is to go
   local path restart=''
+  unpack
   remove_containers
   remove_units
   for path in $(changed_entries); do

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { realHost } from '../../src/host/this-host.ts';
 import { readManifest } from '../../src/images/manifest.ts';
 import { digest, pushBlob } from '../../src/registry/api.ts';
-import type { Endpoint } from '../../src/registry/http.ts';
+import type { Credentials, Endpoint } from '../../src/registry/http.ts';
 import { call } from '../../src/registry/token.ts';
 import { Secret } from '../../src/secret.ts';
 import { readBackup } from '../../src/server/maintenance/backup/read.ts';
@@ -15,26 +15,28 @@ import { type Machine, runProgram, startProgram, temporaryMachine } from '../hel
 import { freePort, noRegistry } from '../helpers/registry-program.ts';
 import { packedBytes, sampleStorage } from '../helpers/sample-storage.ts';
 
-const credentials = { user: 'admin', password: new Secret('geheim') };
+/** A registry, and who pushes to it. */
+type Place = Endpoint & { credentials: Credentials | undefined };
 const OCI = 'application/vnd.oci.image';
 
 const flags = (machine: Machine, port: number) => [
   ...['--yes', '--host', 'localhost', '--bind', '127.0.0.1', '--tls', 'insecure'],
   ...['--dir', machine.dir, '--port', `${port}`],
 ];
-const endpoint = (port: number): Endpoint => ({
+const endpoint = (port: number, password?: string): Place => ({
   tls: false,
   host: 'localhost',
   port,
   connectTo: '127.0.0.1',
+  credentials: password === undefined ? undefined : { user: 'admin', password: new Secret(password) },
 });
 const out = (ran: { stdout: string; stderr: string }) => ran.stdout + ran.stderr;
 
-async function push(at: Endpoint, repository: string, reference: string, type: string, manifest: object) {
+async function push(at: Place, repository: string, reference: string, type: string, manifest: object) {
   const body = JSON.stringify({ schemaVersion: 2, mediaType: type, ...manifest });
   const headers = { 'content-type': type };
   const reply = await call(at, 'PUT', `/v2/${repository}/manifests/${reference}`, {
-    credentials,
+    credentials: at.credentials,
     headers,
     body,
   });
@@ -42,13 +44,13 @@ async function push(at: Endpoint, repository: string, reference: string, type: s
   return { mediaType: type, digest: digest(body), size: body.length };
 }
 
-async function blob(at: Endpoint, repository: string, mediaType: string, content: string) {
-  await pushBlob(at, repository, content, credentials);
+async function blob(at: Place, repository: string, mediaType: string, content: string) {
+  await pushBlob(at, repository, content, at.credentials);
   return { mediaType, digest: digest(content), size: content.length };
 }
 
 /** An index of an image and its attestation, a signature that no tag leads to, and a second tag. */
-async function fill(at: Endpoint) {
+async function fill(at: Place) {
   const image = async (repository: string, text: string, more = {}) => {
     const config = await blob(
       at,
@@ -89,26 +91,35 @@ async function fill(at: Endpoint) {
   return { app, attestation, index, signature, other };
 }
 
-const get = async (at: Endpoint, path: string) => {
+const get = async (at: Place, path: string) => {
   const accept = `${OCI}.index.v1+json, ${OCI}.manifest.v1+json, */*`;
-  const { status, body, headers } = await call(at, 'GET', path, { credentials, headers: { accept } });
+  const { status, body, headers } = await call(at, 'GET', path, {
+    credentials: at.credentials,
+    headers: { accept },
+  });
   return { status, digest: digest(body), told: headers['docker-content-digest'] };
 };
 
-/** A machine whose registry holds images. */
-async function filled(auth: 'htpasswd' | 'none' = 'htpasswd') {
+/**
+ * A machine whose registry holds images.
+ * @param login a password that is chosen; a registry checks a generated one in a twentieth of the time, at each request
+ */
+async function filled(login: 'none' | 'generated' | { password: string } = 'generated') {
   const machine = temporaryMachine({ serves: true });
   const port = await freePort();
-  const at = endpoint(port);
-  const login = auth === 'none' ? ['--auth', 'none'] : ['--password-stdin'];
-  const ran = await runProgram([...flags(machine, port), ...login], machine, 'geheim\n');
+  const chosen = typeof login === 'object' ? login.password : undefined;
+  const words = chosen ? ['--password-stdin'] : login === 'none' ? ['--auth', 'none'] : [];
+  const ran = await runProgram([...flags(machine, port), ...words], machine, chosen && `${chosen}\n`);
   expect(ran.code, ran.stderr).toBe(0);
+  const generated = () =>
+    /^admin:(.*)$/m.exec(readFileSync(join(machine.dir, 'generated-passwords'), 'utf8'))?.[1];
+  const at = endpoint(port, login === 'none' ? undefined : (chosen ?? generated()));
   return { machine, port, at, images: await fill(at) };
 }
 
 describe.skipIf(noRegistry)('with a real registry', () => {
   test('a round trip: the same digests, users, keys and times', async () => {
-    const { machine, at, images } = await filled();
+    const { machine, at, images } = await filled({ password: 'geheim' });
     const file = join(machine.place, 'registry.backup');
     const made = await runProgram(['backup', file, '--dir', machine.dir, '--json'], machine);
     expect(made.code, made.stderr).toBe(0);
@@ -132,7 +143,7 @@ describe.skipIf(noRegistry)('with a real registry', () => {
     const restored = await runProgram(words, other);
     expect(restored.code, restored.stderr).toBe(0);
     expect(out(restored)).toContain('2 images are served, each with its digest');
-    const there = endpoint(port);
+    const there = endpoint(port, 'geheim');
     expect(await get(there, '/v2/team/app/manifests/1.0')).toEqual(before);
     for (const { digest: wanted } of [images.app, images.attestation, images.index, images.signature])
       expect(await get(there, `/v2/team/app/manifests/${wanted}`)).toMatchObject({

@@ -1,6 +1,8 @@
 // Opens the two containers that Windows and Java export and that Node cannot open: PFX (PKCS#12) and PKCS#7.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { children, decode, type Element, encode, forge, oidOf } from '../asn1.ts';
+import pkcs12 from 'node-forge/lib/pkcs12.js';
+import pki from 'node-forge/lib/pki.js';
+import { asn1, Class, children, decode, type Element, encode, oidOf } from '../asn1.ts';
 import type { KeyPem } from '../pki.ts';
 
 export interface Pfx {
@@ -47,17 +49,15 @@ function attempts(passphrase: string | undefined): Attempt[] {
 }
 
 function contents(bytes: Buffer, { word, mac }: Attempt): Pfx {
-  const tree = forge.asn1.fromDer(bytes.toString('latin1'));
+  const tree = asn1.fromDer(bytes.toString('latin1'));
   if (!mac) tree.value = children(tree).slice(0, 2);
-  const bags = forge.pkcs12
-    .pkcs12FromAsn1(tree, false, word as string)
-    .safeContents.flatMap((s) => s.safeBags);
-  const { certBag, keyBag, pkcs8ShroudedKeyBag } = forge.pki.oids;
+  const bags = pkcs12.pkcs12FromAsn1(tree, false, word as string).safeContents.flatMap((s) => s.safeBags);
+  const { certBag, keyBag, pkcs8ShroudedKeyBag } = pki.oids;
   const keys = bags.filter(({ type }) => type === keyBag || type === pkcs8ShroudedKeyBag);
   const certificates = bags.filter(({ type }) => type === certBag);
   return {
-    keyPems: keys.map((bag) => keyPem(bag.key ? forge.pki.privateKeyToPem(bag.key) : encode(bag.asn1))),
-    certPems: certificates.map((bag) => pem(bag.cert ? forge.pki.certificateToAsn1(bag.cert) : bag.asn1)),
+    keyPems: keys.map((bag) => keyPem(bag.key ? pki.privateKeyToPem(bag.key) : encode(bag.asn1))),
+    certPems: certificates.map((bag) => pem(bag.cert ? pki.certificateToAsn1(bag.cert) : bag.asn1)),
   };
 }
 
@@ -70,9 +70,8 @@ function keyPem(key: string | Buffer): KeyPem {
 /** Returns the certificates of a PKCS#7 file (`.p7b`): SignedData with nothing signed (RFC 2315 9.1). */
 export function readPkcs7(der: Buffer): string[] {
   const [type, wrapped] = children(decode(der));
-  if (oidOf(type) !== forge.pki.oids.signedData) return [];
+  if (oidOf(type) !== pki.oids.signedData) return [];
   const parts = children(children(wrapped)[0]);
-  const isList = ({ tagClass, type }: Element) =>
-    tagClass === forge.asn1.Class.CONTEXT_SPECIFIC && Number(type) === 0;
+  const isList = ({ tagClass, type }: Element) => tagClass === Class.CONTEXT_SPECIFIC && Number(type) === 0;
   return children(parts.find(isList)).map(pem);
 }

@@ -1,11 +1,13 @@
 // Passwords and rights, as the registry and docker_auth read them.
-// Reads and writes an htpasswd file. The only door to bcryptjs. (The registry takes only bcrypt, and re-reads the file when it changes.)
+// Reads and writes an htpasswd file. (The registry takes only bcrypt, and re-reads the file when it changes.)
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { parentPort, Worker, workerData } from 'node:worker_threads';
-import bcrypt from 'bcryptjs';
 import { guestOf } from '../../resources/guest.ts';
 import { Secret } from '../../secret.ts';
+import type { Job } from './bcrypt.ts';
+
+/** Loaded when a password is hashed: most commands hash none. */
+const bcrypt = () => import('./bcrypt.ts');
 
 /** The bcrypt cost of a chosen password. The registry pays it on every request: about 60 ms at 10, 3 ms at 5. */
 const CHOSEN_COST = 10;
@@ -30,26 +32,25 @@ export function generatePassword(): Secret {
 }
 
 /** Returns the bcrypt hash of a password from `generatePassword`. */
-export const hashGenerated = (password: Secret): Promise<string> =>
-  bcrypt.hash(password.reveal(), GENERATED_COST);
+export const hashGenerated = async (password: Secret): Promise<string> =>
+  (await bcrypt()).hash(password.reveal(), GENERATED_COST);
 
 /** The lowest cost that bcrypt has: the registry pays it on each of some thousand requests. */
 const LOWEST_COST = 4;
 
 /** Returns the hash of a password from `generatePassword` that lives no longer than one command. */
-export const hashForAMoment = (password: Secret): Promise<string> =>
-  bcrypt.hash(password.reveal(), LOWEST_COST);
+export const hashForAMoment = async (password: Secret): Promise<string> =>
+  (await bcrypt()).hash(password.reveal(), LOWEST_COST);
 
 /** Tells whether a bcrypt hash is of this password. */
-export const passwordFits = (password: Secret, hash: string): Promise<boolean> =>
-  bcrypt.compare(password.reveal(), hash);
+export const passwordFits = async (password: Secret, hash: string): Promise<boolean> =>
+  (await bcrypt()).compare(password.reveal(), hash);
 
 /** A chosen password, and the hash that its user has already. */
 export interface Chosen {
   password: Secret;
   before?: string | undefined;
 }
-type Job = [password: string, before: string | undefined];
 
 /** So many are faster in this thread than a thread's start. */
 const FEW = 8;
@@ -65,43 +66,24 @@ export async function hashesOf(chosen: Chosen[]): Promise<string[]> {
     const known = made.get(password);
     return !known || known.before !== before;
   });
+  if (open.length > 0) await hashed(open);
+  return chosen.map(({ password }) => made.get(password)?.hash as string);
+}
+
+async function hashed(open: Chosen[]): Promise<void> {
+  const { hashAll, hashInThread } = await bcrypt();
   const threads = Math.max(1, Math.min(availableParallelism(), Math.ceil(open.length / FEW)));
   const slices = Array.from({ length: threads }, (_, i) => open.filter((_, at) => at % threads === i));
   await Promise.all(
     slices.map(async (slice) => {
-      const jobs = slice.map(({ password, before }): Job => [password.reveal(), before]);
-      const hashes = await (threads === 1 ? work(jobs) : inThread(jobs).catch(() => work(jobs)));
+      const jobs = slice.map(({ password, before }): Job => [password.reveal(), before, CHOSEN_COST]);
+      const hashes = await (threads === 1 ? hashAll(jobs) : hashInThread(jobs).catch(() => hashAll(jobs)));
       slice.forEach(({ password, before }, i) => {
         made.set(password, { before, hash: hashes[i] as string });
       });
     }),
   );
-  return chosen.map(({ password }) => made.get(password)?.hash as string);
 }
-
-async function work(jobs: Job[]): Promise<string[]> {
-  const hashes: string[] = [];
-  for (const [password, before] of jobs)
-    hashes.push(
-      before && (await bcrypt.compare(password, before)) ? before : await bcrypt.hash(password, CHOSEN_COST),
-    );
-  return hashes;
-}
-
-/** Does the work in a thread of its own, which runs this very file. @throws Error if the thread cannot run it, as from TypeScript */
-const inThread = (jobs: Job[]): Promise<string[]> =>
-  new Promise((resolve, reject) => {
-    const thread = new Worker(new URL(import.meta.url), { workerData: { jobs } satisfies Task });
-    thread.once('message', resolve);
-    thread.once('error', reject);
-    thread.once('exit', () => reject(new Error('the thread ended')));
-  });
-
-interface Task {
-  jobs: Job[];
-}
-const task = workerData as Task | null;
-if (parentPort && Array.isArray(task?.jobs)) parentPort.postMessage(await work(task.jobs));
 
 /** Returns the guests of commands that run just now, as they are in the file. */
 export const readGuests = (text: string): Login[] => loginsIn(text).filter(({ name }) => guestOf(name));

@@ -1,14 +1,13 @@
 // Plans what runs by itself: a copy of this program, and timers that renew the certificate, undo what was cut off, and remove old images.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
-import { once } from '../../host/once.ts';
 import { serviceManagerOf } from '../../host/service-manager.ts';
 import { execLine } from '../../host/systemd.ts';
 import { carried } from '../../program/bundled.ts';
-import { programFiles } from '../../program/files.ts';
+import { type ProgramList, programList } from '../../program/files.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
-import { digestOf, templateText } from '../../templates.ts';
+import { templateText } from '../../templates.ts';
 import { cronLine, shellLine } from '../../terminal/shell.ts';
 import { withLines } from './native.ts';
 
@@ -22,33 +21,24 @@ export interface Renewal {
   node: string;
   /** The path to copy that Node from. A bundle's Node is removed when this program ends. */
   nodeFrom?: string;
-  files: Record<string, string>;
-  /** A digest of these files: the name of their directory. */
-  version: string;
+  program: ProgramList;
 }
 
-/** Returns the files of this program with their digest: they do not change while it runs, and are half a megabyte. */
-const programOf = (host: Host) =>
-  once(host, 'program', async () => {
-    const files = await programFiles(host);
-    return { files, version: digestOf(JSON.stringify(files)).slice(0, 12) };
-  });
-
-/** Returns what this machine has for renewal. Reads the whole program, so call it only if something is to run by itself. */
+/** Returns what this machine has for what is to run by itself. */
 export async function renewalFacts(host: Host, dir: string): Promise<Renewal> {
   const kept = join(dir, 'program/node');
   const nodeFrom = carried()?.node ?? (process.execPath === kept ? kept : undefined);
   const [serviceManager, cron, program] = await Promise.all([
     serviceManagerOf(host),
     host.stat('/etc/cron.d'),
-    programOf(host),
+    programList(host),
   ]);
   return {
     // Only root may write to cron.d.
     schedule: serviceManager !== 'script' ? serviceManager : cron && host.machine.uid === 0 ? 'cron' : 'none',
     node: nodeFrom ? kept : process.execPath,
     ...(nodeFrom && { nodeFrom }),
-    ...program,
+    program,
   };
 }
 
@@ -72,7 +62,7 @@ export const hasJobs = ({ renew, prune }: Settings): boolean => renew || prune =
 function wordsOf(
   { words }: Job,
   { dir }: Settings,
-  { node, version }: Renewal,
+  { node, program: { version } }: Renewal,
 ): [program: string, args: string[]] {
   const cli = join(programDir(dir, version), 'dist/cli.js');
   const where = dir === DEFAULT_DIR ? [] : ['--dir', dir];
@@ -92,13 +82,14 @@ const unitName = (job: Job, { name }: Settings) =>
 /** Returns the copy of this program, and a timer for each job. @param hasCertificate there is one to renew */
 export function jobsPlan(settings: Settings, renewal: Renewal, hasCertificate: boolean): Resource[] {
   const { dir, renew, prune } = settings;
+  const { folder, files, version } = renewal.program;
   const jobs = [...(renew ? [hasCertificate ? RENEW : RECOVER] : []), ...(prune ? [PRUNE] : [])];
   return [
     { kind: 'dir', path: join(dir, 'program'), mode: 0o755 },
     ...(renewal.nodeFrom
       ? [{ kind: 'copy', path: renewal.node, from: renewal.nodeFrom, mode: 0o755 } as const]
       : []),
-    { kind: 'program', path: programDir(dir, renewal.version), files: renewal.files },
+    { kind: 'program', path: programDir(dir, version), from: folder, files },
     ...jobs.flatMap((job) => timerOf(job, settings, renewal)),
   ];
 }

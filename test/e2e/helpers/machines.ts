@@ -96,7 +96,7 @@ export async function troubles(host: Host, flags = '', env: Record<string, strin
 
 /** Waits for a script in a host to succeed. */
 export async function until(host: Host, script: string, seconds = 20): Promise<void> {
-  const loop = `for i in {1..${seconds * 20}}; do if (${script}) &>/dev/null; then exit 0; fi; sleep 0.05; done; exit 1`;
+  const loop = `for i in {1..${seconds * 10}}; do if (${script}) &>/dev/null; then exit 0; fi; sleep 0.1; done; exit 1`;
   const { code } = await host.sh(loop, { check: false, seconds: seconds + 20 });
   if (code !== 0) throw new Error(`${host.container}: waited ${seconds} s for: ${script}`);
 }

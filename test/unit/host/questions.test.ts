@@ -35,6 +35,23 @@ test.each<[string, (host: ReturnType<typeof realHost>, dir: string) => Promise<u
   expect((await ask()).stdout).not.toBe(before.stdout);
 });
 
+test('an engine is asked again after a file that it reads, and not after another one', async () => {
+  const { host, ran } = counting();
+  const dir = temporaryDirectory();
+  const ask = () => host.run('docker', ['--version'], question);
+  await ask();
+  await host.write(`${dir}/config.yml`, 'a', { mode: 0o600 });
+  await ask();
+  expect(ran).toHaveLength(1);
+  await host.mkdir(`${dir}/.docker`, 0o700);
+  await ask();
+  await host.rename(`${dir}/config.yml`, `${dir}/.docker/config.json`);
+  await ask();
+  await host.run('true', []);
+  await ask();
+  expect(ran.filter((line) => line.startsWith('docker'))).toHaveLength(4);
+});
+
 test('an answer that came while a change was under way is not used again', async () => {
   const { host } = counting();
   const change = host.run('sleep', ['0.3']);

@@ -272,6 +272,21 @@ describe('run', () => {
     expect(performance.now() - since).toBeLessThan(2000);
   });
 
+  test('a process that a command leaves behind holds its streams, and the time limit ends that, too', async () => {
+    const since = performance.now();
+    const { code, stdout } = await host.run('sh', ['-c', 'sleep 20 & echo $!'], { timeout: 300 });
+    process.kill(Number(stdout));
+    expect(code).toBe(124);
+    expect(performance.now() - since).toBeLessThan(5000);
+  });
+
+  test('a command that does not end when it is told to is ended', async () => {
+    const stubborn = 'trap "" TERM; while true; do sleep 0.05; done';
+    const since = performance.now();
+    expect((await host.run('sh', ['-c', stubborn], { timeout: 50 })).code).toBe(124);
+    expect(performance.now() - since).toBeGreaterThan(1500);
+  });
+
   test('a missing command is 127; one that may not be run, or was killed, is not', async () => {
     const missing = await host.run('no-such-command-here', []);
     expect(missing).toEqual({ code: 127, stdout: '', stderr: 'no-such-command-here: not found' });

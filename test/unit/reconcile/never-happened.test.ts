@@ -146,7 +146,9 @@ const CASES: { [K in Kind]: Cases<K> } = {
     none: [{ kind: 'file', path, mode, content: 'new' }, noFile],
     another: [{ kind: 'file', path, mode, content: 'new' }, (host) => host.put(path, 'old')],
   },
-  program: { none: [{ kind: 'program', path: '/opt/program', files: { a: 'b' } }, noFile] },
+  program: {
+    none: [{ kind: 'program', path: '/opt/program', from: '/usr/lib/program', files: { a: 'b' } }, noFile],
+  },
   copy: {
     none: [{ kind: 'copy', path, from: '/tmp/node', mode }, (host) => host.put('/tmp/node', 'ELF')],
   },

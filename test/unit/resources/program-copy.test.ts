@@ -1,20 +1,33 @@
 import { describe, expect, test } from 'vitest';
+import { sha256 } from '../../../src/program/files.ts';
 import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { perform } from '../../../src/reconcile/undo.ts';
 import { program } from '../../../src/resources/program-copy.ts';
 import type { ResourceOf } from '../../../src/resources/resource.ts';
-import { fakeHost } from '../../helpers/fake-host.ts';
+import { type FakeHost, fakeHost } from '../../helpers/fake-host.ts';
 import { fiveCases, undoNow, vaultOn } from '../../helpers/provider-cases.ts';
 
-const path = '/opt/program';
-const files = { 'package.json': '{}', 'dist/cli.js': 'code', 'templates/config.yml': 'a: 1' };
-const resource: ResourceOf<'program'> = { kind: 'program', path, files };
+const [path, from] = ['/opt/program', '/usr/lib/program'];
+const texts = { 'package.json': '{}', 'dist/cli.js': 'code', 'templates/config.yml': 'a: 1' };
+const files = Object.fromEntries(
+  Object.entries(texts).map(([name, text]) => [name, sha256(Buffer.from(text))]),
+);
+const resource: ResourceOf<'program'> = { kind: 'program', path, from, files };
+
+/** A machine with the program that is copied. */
+const machine = () => withProgram(fakeHost());
+function withProgram(host: FakeHost): FakeHost {
+  for (const [name, text] of Object.entries(texts)) host.put(`${from}/${name}`, text);
+  return host;
+}
 
 describe('a copy of this program', () => {
-  fiveCases(program, resource, [{ name: 'none', prepare: () => {}, takes: 'create' }]);
+  fiveCases(program, resource, [
+    { name: 'none', prepare: (host) => void withProgram(host), takes: 'create' },
+  ]);
 
   test('a complete copy is not written again, an incomplete one is completed', async () => {
-    const host = fakeHost();
+    const host = machine();
     await program.apply(resource, host);
     expect(await program.check(resource, host)).toBeUndefined();
     host.put(`${path}/dist/cli.js`, 'co');
@@ -26,8 +39,13 @@ describe('a copy of this program', () => {
     expect(host.text(`${path}/dist/cli.js`), 'the timer needs it, also when that run fails').toBe('code');
   });
 
-  test('a removed copy is deleted when the run ends, and restored whole if the run fails', async () => {
+  test('a copy that runs plans itself: there is nothing to compare it with', async () => {
     const host = fakeHost();
+    expect(await program.check({ ...resource, from: `${path}/` }, host)).toBeUndefined();
+  });
+
+  test('a removed copy is deleted when the run ends, and restored whole if the run fails', async () => {
+    const host = machine();
     const made = await program.undo(resource, host, vaultOn(host));
     await program.apply(resource, host);
     const before = host.snapshot();

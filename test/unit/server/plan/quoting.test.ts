@@ -33,8 +33,7 @@ const NAMES = [
 const renewal = (schedule: Renewal['schedule'], dir: string): Renewal => ({
   schedule,
   node: `${dir}/program/node`,
-  files: { 'dist/cli.js': '' },
-  version: '0123456789ab',
+  program: { folder: '/usr/lib/program', files: { 'dist/cli.js': '' }, version: '0123456789ab' },
 });
 const settings = (dir: string) =>
   ({ dir, name: 'r', renew: true, storage: `${dir}/data`, port: 5000, bind: '0.0.0.0' }) as Settings;

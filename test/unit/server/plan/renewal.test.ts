@@ -4,9 +4,9 @@ import { jobsPlan, type Renewal } from '../../../../src/server/plan/renewal.ts';
 import type { Settings } from '../../../../src/settings/settings.ts';
 
 const settings = { dir: '/opt/registry', name: 'registry', renew: true } as Settings;
-const program = { files: { 'dist/cli.js': '' }, version: '0123456789ab' };
+const program = { folder: '/usr/lib/program', files: { 'dist/cli.js': '' }, version: '0123456789ab' };
 const planned = (schedule: Renewal['schedule']) =>
-  jobsPlan(settings, { schedule, node: '/usr/bin/node', ...program }, true).at(-1);
+  jobsPlan(settings, { schedule, node: '/usr/bin/node', program }, true).at(-1);
 
 test.each([
   ['systemd', 'multi-user.target'],
@@ -33,7 +33,7 @@ test('old images are removed at night, and not when the machine starts', () => {
   const timers = (more: Partial<Settings>, hasCertificate: boolean) =>
     jobsPlan(
       { ...settings, ...more },
-      { schedule: 'systemd', node: '/usr/bin/node', ...program },
+      { schedule: 'systemd', node: '/usr/bin/node', program },
       hasCertificate,
     ).flatMap((resource) => (resource.kind === 'timer' ? [resource] : []));
   expect(timers({}, true).map(({ name }) => name)).toEqual(['registry-setup-renew']);
@@ -53,7 +53,7 @@ test('without a certificate the same runs at the start of the machine, under a n
   const at = (hasCertificate: boolean, more: Partial<Settings> = {}) =>
     jobsPlan(
       { ...settings, ...more },
-      { schedule: 'systemd', node: '/usr/bin/node', ...program },
+      { schedule: 'systemd', node: '/usr/bin/node', program },
       hasCertificate,
     ).flatMap((resource) => (resource.kind === 'timer' ? [resource] : []));
   const [recover] = at(false);
