@@ -1,7 +1,8 @@
 // Finds what is attached to the images of an archive: by the tags that a registry has for it, as regclient writes it, too; or by the
 // `subject` of a manifest without a name, as oras writes it.
 import { TarError } from '../../host/tar.ts';
-import { type Attached, attachedTag, type Descriptor, referrersIn } from './attached.ts';
+import { attachedTag } from '../attached-tag.ts';
+import { type Attached, type Descriptor, referrersIn } from './attached.ts';
 import { type Document, imageOf, MANIFESTS } from './whole.ts';
 
 /** An entry of the index of an archive. */

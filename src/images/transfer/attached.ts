@@ -3,6 +3,7 @@
 import { digest } from '../../registry/api.ts';
 import { Refused, tagsOf } from '../../registry/contents.ts';
 import { patiently } from '../../registry/patience.ts';
+import { type AttachedTag, attachedTag } from '../attached-tag.ts';
 import {
   type Document,
   documentIn,
@@ -31,19 +32,6 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** Returns the tag of the list of referrers, where a registry has no API for it. */
 export const listTag = (of: string): string => of.replace(':', '-');
-
-/** What the name of a tag says: what it is attached to, and whether it is the list of referrers. */
-export interface AttachedTag {
-  tag: string;
-  to: string;
-  list: boolean;
-}
-
-/** Reads the name of a tag; undefined if it says nothing of this. */
-export function attachedTag(tag: string): AttachedTag | undefined {
-  const [, hex, rest] = /^sha256-([0-9a-f]{64})(\.[a-z]+)?$/.exec(tag) ?? [];
-  return hex ? { tag, to: `sha256:${hex}`, list: rest === undefined } : undefined;
-}
 
 const isDescriptor = (value: unknown): value is Descriptor =>
   /^sha256:[0-9a-f]{64}$/.test(String((value as Partial<Descriptor> | null)?.digest));
