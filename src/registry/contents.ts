@@ -156,8 +156,9 @@ export async function manifestOf(
   const type = String(reply.headers['content-type'] ?? '').split(';')[0] ?? '';
   const said = String(reply.headers['docker-content-digest'] ?? '');
   // The digest of a signed manifest leaves out its signatures.
-  const own = said && isSchema1(type, reply.body) ? said : digest(reply.body);
-  if (reference.startsWith('sha256:') && own !== reference)
+  const algorithm = reference.startsWith('sha512:') ? 'sha512' : 'sha256';
+  const own = said && isSchema1(type, reply.body) ? said : digest(reply.body, algorithm);
+  if (reference.includes(':') && own !== reference)
     throw new CliError(`${session.name} sends other bytes than those of ${repository}@${reference}.`, {
       why: `Their digest is ${own}: the storage is damaged, or something on the way changes them.`,
     });

@@ -147,6 +147,14 @@ describe('bytes that are not those of their digest', () => {
     expect(await smallBlob(await serve(liar('')), 'app', other)).toBeUndefined();
   });
 
+  test('nor by a digest of another algorithm', async () => {
+    const long = (text: string) => `sha512:${createHash('sha512').update(text).digest('hex')}`;
+    const session = await serve(liar(''));
+    await expect(manifestOf(session, 'app', long('other'))).rejects.toThrow(/sends other bytes/);
+    expect((await manifestOf(session, 'app', long(BODY)))?.digest).toBe(long(BODY));
+    await expect(manifestOf(session, 'app', `md5:${'0'.repeat(32)}`)).rejects.toThrow(/sends other bytes/);
+  });
+
   test.each(TYPES)('under a tag have their own digest, whatever the registry says, as %j', async (type) => {
     const manifest = await manifestOf(await serve(liar(type)), 'app', 'latest');
     expect(manifest?.digest).toBe(`sha256:${createHash('sha256').update(BODY).digest('hex')}`);

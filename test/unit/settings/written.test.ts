@@ -28,7 +28,7 @@ const VALUES: Record<SettingName, Given[]> = {
   reader: [['r'], ['r:team/*', 'r:other', 'true']],
   'anonymous-pull': [true],
   'auth-port': [5443],
-  'auth-image': ['mirror.example:5000/docker_auth:1@sha256:abc'],
+  'auth-image': [`mirror.example:5000/docker_auth:1@sha256:${'a'.repeat(64)}`],
   tls: ['insecure', 'self-signed'],
   san: [['*.example.org', 'fd00::9', '10.0.0.1']],
   days: [30],
