@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/bench/{bench,tls,images}.ts'],
+    include: ['test/bench/{bench,tls,images,day-two}.ts'],
     globalSetup: ['test/lab/setup.ts', 'test/e2e/pack.ts'],
     pool: 'forks',
     reporters: ['dot'],
