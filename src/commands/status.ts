@@ -54,6 +54,7 @@ export async function status(context: Context): Promise<number> {
     answers: answer.ok,
     ...(hasDockerAuth(settings) && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    atWork: seen.atWork ?? null,
     readOnly: seen.readOnly,
     outdated: seen.outdated,
     images: { counted: notes.counted, collected: notes.collected, pruned: notes.pruned },
@@ -100,7 +101,12 @@ export async function status(context: Context): Promise<number> {
         ...(fix && name !== 'unfinished' ? fix.split('\n') : []).map((line) => `  ${line}`),
       );
   }
-  if (changes.length > 0)
+  if (seen.atWork)
+    output.out(
+      '',
+      `${output.paint('yellow', SYMBOL.warning)} "${seen.atWork.command}" is at work since ${seen.atWork.since}: what is shown here changes.`,
+    );
+  else if (changes.length > 0)
     output.out(
       '',
       seen.outdated

@@ -8,7 +8,11 @@ import { logCommand } from '../engines/engine.ts';
 import { startedDocker } from '../engines/pending.ts';
 import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { endpointHere } from '../images/remote.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
+import { lockHolder } from '../reconcile/lock.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
 import { outsideEndpoint } from '../server/checks/outside.ts';
 import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
@@ -19,6 +23,7 @@ import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
+import { trouble } from './found.ts';
 import { registriesNamed } from './named.ts';
 
 export interface Found {
@@ -40,12 +45,27 @@ export async function findInput(context: Context, named: Address | undefined): P
 const engineEvenStopped = (found: EngineState): EngineInfo =>
   found.state === 'stopped' ? startedDocker(true) : readyInfo(found);
 
+/** Tells whether a run was killed here, and has not been undone. */
+const isKilled = async (host: Host, dir: string): Promise<boolean> =>
+  (await lockHolder(host, dir)) === undefined && (await readUnfinished(host, dir)) !== undefined;
+
 /** Returns the registry of this machine, if there is one and it can be read. */
 async function ownServer(context: Context, troubles: Trouble[]): Promise<ServerRequest | undefined> {
   try {
     return await loadExisting(context, {}, {}, engineEvenStopped);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
+    const dir = dirOf(context.answers);
+    if (error.code === 'no registry' && (await isKilled(context.host, dir))) {
+      const apply = () => awaitTurn(context, dir);
+      troubles.push(
+        trouble('unfinished-run', error.message, {
+          mend: error.fix,
+          fix: { title: 'undoes what the interrupted run had done', apply },
+        }),
+      );
+      return undefined;
+    }
     // A machine without a registry is a client; of a directory that the user names, its absence is the finding.
     if (error.code !== 'no registry' || context.answers.dir)
       troubles.push({

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { lockHolder } from '../reconcile/lock.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
@@ -96,6 +97,8 @@ export interface ServerStatus extends Glance {
   takesTokens: boolean | undefined;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** The run that is changing the registry just now. */
+  atWork: { command: string; since: string } | undefined;
   /** Its configuration refuses pushes: a collection is at work, or was cut off. */
   readOnly: boolean;
   /** An older version set this up, and the changes are what this version does in another way. */
@@ -160,20 +163,36 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses, outside] =
-    await Promise.all([
-      glance(context, request),
-      readUnfinished(context.host, settings.dir),
-      planned,
-      tokens,
-      lostTrust(request, context.host),
-      moved(settings, request.facts, context.host),
-      unrecorded(context.host, settings.dir),
-      readNotes(context.host, settings.dir),
-      countNow(context, settings, PATIENCE_FOR_COUNTS),
-      isReadOnly(context.host, settings.dir),
-      lookOutside(settings, context),
-    ]);
+  const [
+    seen,
+    journal,
+    holder,
+    { changes },
+    takes,
+    lost,
+    [elsewhere],
+    forgotten,
+    kept,
+    counts,
+    refuses,
+    outside,
+  ] = await Promise.all([
+    glance(context, request),
+    readUnfinished(context.host, settings.dir),
+    lockHolder(context.host, settings.dir),
+    planned,
+    tokens,
+    lostTrust(request, context.host),
+    moved(settings, request.facts, context.host),
+    unrecorded(context.host, settings.dir),
+    readNotes(context.host, settings.dir),
+    countNow(context, settings, PATIENCE_FOR_COUNTS),
+    isReadOnly(context.host, settings.dir),
+    lookOutside(settings, context),
+  ]);
+  // A journal is that of a killed run, or of one that has not ended yet.
+  const atWork = journal && holder && { command: holder.command, since: holder.since };
+  const left = atWork ? undefined : journal;
   const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
@@ -196,6 +215,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,
     unfinished,
+    atWork,
     readOnly: refuses,
     obstacle,
     changes,
@@ -229,7 +249,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
         cause: `No record tells of ${forgotten.join(', ')}: what was here before is not known.`,
         fix: commandLine('--yes'),
       }),
-      finding('drift', changes.length === 0 || outdated, {
+      finding('drift', changes.length === 0 || outdated || atWork !== undefined, {
         cause: 'The machine differs from the plan.',
         fix: commandLine('--yes'),
       }),

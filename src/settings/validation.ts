@@ -169,9 +169,11 @@ export function checkDays(value: number): Wrong | undefined {
 export const checkName = (value: string) =>
   /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(value) ? undefined : wrong(`"${value}" is not a container name`);
 
-/** Accepts the characters of an image reference, a lower-case letter or digit first. */
+/** Accepts the characters of an image reference, a lower-case letter or digit first, and a whole digest. */
 export const checkImage = (value: string) =>
-  /^[a-z0-9][A-Za-z0-9._\-/:@[\]]*$/.test(value) ? undefined : wrong(`"${value}" is not an image reference`);
+  /^[a-z0-9][A-Za-z0-9._\-/:[\]]*(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$/.test(value)
+    ? undefined
+    : wrong(`"${value}" is not an image reference`);
 
 /** Accepts a whole number that is not negative. */
 export const checkCount = (value: number) =>

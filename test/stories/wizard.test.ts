@@ -287,6 +287,17 @@ describe('a second run', () => {
     expect(settingsOf(host).user).toEqual(['admin']);
   });
 
+  test('offers an upgrade where a newer image is known, and only there', async () => {
+    const host = machine();
+    await runCommand(host, '--yes --tls insecure --user admin');
+    const choose = () => wizard(host, [['What would you like', 'upgrade to registry:3']], '');
+    await expect(choose()).rejects.toThrow('is no choice of change settings …');
+    // Somebody has pulled that name anew.
+    host.docker.images['registry:3'] = `sha256:${'4'.repeat(64)}`;
+    const said = await choose().catch((error) => error);
+    expect(String(said.message ?? '')).not.toContain('is no choice');
+  });
+
   test('a "no" or "back" leads back to the menu', async () => {
     const host = machine();
     await runCommand(host, '--yes --tls insecure --user admin --user bob');

@@ -58,6 +58,14 @@ async function look(input: CheckInput): Promise<Trouble[]> {
   const { server } = input;
   if (!server) return [];
   const seen = await statusOf(input, server);
+  // What it is changing just now is no fault.
+  if (seen.atWork)
+    return [
+      trouble('at-work', `"${seen.atWork.command}" is at work since ${seen.atWork.since}.`, {
+        severity: 'risk',
+        mend: [`When it has ended:   ${here(input, 'doctor')}`],
+      }),
+    ];
   const found: Trouble[] = [];
   const unfinished = findingOf(seen, 'unfinished');
   if (unfinished)

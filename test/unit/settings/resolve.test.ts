@@ -63,8 +63,8 @@ test.each<[string, Partial<Settings>]>([
   ['--user j.doe_2-x', { users: ['j.doe_2-x'] }],
   ['--no-delete', { delete: false }],
   [
-    '--image mirror.example:5000/library/registry:2@sha256:abc',
-    { image: 'mirror.example:5000/library/registry:2@sha256:abc' },
+    `--image mirror.example:5000/library/registry:2@sha256:${'a'.repeat(64)}`,
+    { image: `mirror.example:5000/library/registry:2@sha256:${'a'.repeat(64)}` },
   ],
   ['--name my_registry.2', { name: 'my_registry.2' }],
 ])('%s', (line, wanted) => expect(settings(line)).toMatchObject(wanted));
@@ -131,6 +131,7 @@ describe('bad input names the flag and the way out', () => {
     [`--user ${'u'.repeat(65)}`, /^--user: /],
     ['--name -x', /^--name: /],
     ['--name a/b', /^--name: "a\/b" is not a container name/],
+    ['--image registry:3@sha256:12', /^--image: "registry:3@sha256:12" is not an image reference/],
     ['--image Registry:3', /^--image: "Registry:3" is not an image reference/],
     ["--image 'registry;3'", /^--image: /],
   ])('%s', (line, wanted, fix) => {

@@ -34,7 +34,7 @@ const VALUES: Record<SettingName, Given[]> = {
   reader: [['r'], ['r:team/*', 'r:other', 'true']],
   'anonymous-pull': [true],
   'auth-port': [5443],
-  'auth-image': ['mirror.example:5000/docker_auth:1@sha256:abc'],
+  'auth-image': [`mirror.example:5000/docker_auth:1@sha256:${'a'.repeat(64)}`],
   gateway: [true],
   ui: [true],
   'ui-image': ['mirror.example:5000/ui:2'],
