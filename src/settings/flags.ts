@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
 import { commandLine } from '../terminal/command.ts';
+import { checkAcmeServer, checkEmail, checkKid } from './acme.ts';
 import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
 import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
@@ -75,6 +76,12 @@ const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =
   list.map(check).find((found) => found !== undefined);
 const once = (list: string[]) => [...new Set(list)];
 const path = (value: string) => (value === '' ? undefined : resolve(value));
+const filledIn = (value: string) => value || undefined;
+/** A setting of ACME counts while the certificate comes from there. */
+const ofAcme =
+  (becomes: (value: string) => string | undefined) =>
+  (value: string, { acme }: Decided) =>
+    acme ? becomes(value) : undefined;
 
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
@@ -243,6 +250,27 @@ export const FLAGS = {
     ['setup', 'rotate', 'bundle'],
     setting('keyType', { below: 1 }),
   ),
+  acme: text('EMAIL', "a certificate from Let's Encrypt, whose terms you agree to by this", served, {
+    ...setting('acme', { check: checkEmail, becomes: filledIn, below: 1 }),
+  }),
+  'acme-server': text('URL', "another ACME server than Let's Encrypt, such as step-ca", served, {
+    ...setting('acmeServer', { check: checkAcmeServer, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-dns-hook': file(
+    'PROGRAM',
+    "proves the names by DNS, in the words of certbot's manual hooks; without it: on port 80",
+    served,
+    setting('acmeDnsHook', { becomes: ofAcme(path), below: 1 }),
+  ),
+  'acme-eab-kid': text('ID', 'the account that you have at the CA (external account binding)', served, {
+    ...setting('acmeEabKid', { check: checkKid, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-eab-key-file': file(
+    'FILE',
+    'the key of that account; it is read and never copied',
+    served,
+    setting('acmeEabKeyFile', { becomes: ofAcme(path), below: 1 }),
+  ),
   cert: file(
     'FILE',
     'an existing certificate: PEM or DER with its chain, or PFX',
@@ -252,7 +280,7 @@ export const FLAGS = {
   key: file('FILE', 'the key of that certificate', served, setting('key', { becomes: path })),
   'ca-cert': file(
     'FILE',
-    'an existing CA that signs the site certificate',
+    'an existing CA that signs the site certificate; with --cert or --acme: completes the chain',
     served,
     setting('caCert', { becomes: path, below: 1 }),
   ),

@@ -2,6 +2,7 @@
 // Resolves the meaning of every answer into one value, from which the plan is made.
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
+import { acmeProblems } from './acme-conflicts.ts';
 import type { Answer, Answers } from './answers.ts';
 import { engineProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
 import {
@@ -58,6 +59,7 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
     ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
     ...roleProblems(answers, settings),
     ...fileProblems(answers, tls),
+    ...acmeProblems(answers, settings),
     ...engineProblems(answers, engine, auth, archive),
     ...nameProblems(answers),
     ...pruneProblems(answers),

@@ -1,6 +1,8 @@
 // Reads settings off what runs, for a settings.yml that is gone: they are shown to the user, who decides.
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { type Account, readAccount } from '../../certificates/acme/record.ts';
 import { askedIn } from '../../certificates/names.ts';
 import { readOwnCa, readServed } from '../../certificates/site.ts';
 import { CliError } from '../../errors.ts';
@@ -52,7 +54,7 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
   const { hostname } = host.machine;
-  const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
+  const asked = certificate?.names ?? (certificate?.tls ? askedIn(certificate.leaf, hostname) : []);
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
   const name = said || (isIP(first) === 6 ? `[${first}]` : first);
@@ -66,6 +68,8 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     'auth-port': token ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
     tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
+    acme: certificate?.account?.email,
+    'acme-server': certificate?.account?.server,
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,
     engine: container?.program ?? (service === undefined ? undefined : 'native'),
     name: container?.name ?? service,
@@ -85,10 +89,23 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   ].join('\n');
 }
 
-/** Returns the served certificate and the mode that it is of; no mode if it comes from a file of the user. */
-async function servedBy(host: Host, dir: string) {
+interface Served {
+  leaf: string;
+  /** Undefined: it comes from a file of the user. */
+  tls: 'self-signed' | 'ca-signed' | undefined;
+  /** An ACME server issued it, for these names. */
+  account?: Account;
+  names?: string[] | undefined;
+}
+
+/** Returns the served certificate, and where it comes from. */
+async function servedBy(host: Host, dir: string): Promise<Served | undefined> {
   const [leaf, root] = (await readServed(host, dir))?.chain ?? [];
   if (!leaf) return undefined;
+  const account = await readAccount(host, dir);
+  const { fingerprint256, subjectAltName } = new X509Certificate(leaf);
+  if (account?.certificate === fingerprint256)
+    return { leaf, tls: 'ca-signed', account, names: subjectAltName?.replaceAll('DNS:', '').split(', ') };
   if (!root) return { leaf, tls: 'self-signed' };
   const ca = await readOwnCa(host, dir);
   return { leaf, tls: ca ? 'ca-signed' : undefined };

@@ -7,6 +7,7 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import type { Shown } from '../../resources/provider.ts';
 import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
+import { serverName } from '../../settings/acme.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
 import { address, type Settings } from '../../settings/settings.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
@@ -41,12 +42,18 @@ export function loginText(settings: Settings): string {
   return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
 }
 
-function encryption({ tls, cert, caCert, days }: Settings): string {
+function encryption(settings: Settings): string {
+  const { tls, cert, caCert, days, acme } = settings;
   if (tls === 'insecure') return 'none: passwords and images travel in clear';
   if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
+  if (acme) return `TLS, a certificate of ${serverName(settings)} (${acme}), ${proofText(settings)}`;
   if (cert) return `TLS, the certificate ${cert}`;
   return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
 }
+
+/** Returns how the names are proven. */
+const proofText = ({ acmeDnsHook }: Settings): string =>
+  acmeDnsHook ? `by DNS: ${acmeDnsHook}` : 'looked at on port 80';
 
 /** Returns everything that was decided, and everything that will be changed. */
 export function reviewLines(
