@@ -5,7 +5,7 @@ import { keyKind, SIGNATURES } from './key-kinds.ts';
 import { alternativeNames, attribute, type KeyPem, SERVER_AUTH, SERVES, usageOf } from './pki.ts';
 
 /** What a company's CA may want in the subject beside the name. */
-interface Organization {
+export interface Organization {
   /** Two letters. */
   country?: string | undefined;
   organization?: string | undefined;
@@ -54,3 +54,12 @@ export function makeCsr(
     ),
   );
 }
+
+/** Returns DER as PEM. */
+export const requestPem = (der: Buffer): string =>
+  [
+    '-----BEGIN CERTIFICATE REQUEST-----',
+    ...(der.toString('base64').match(/.{1,64}/g) ?? []),
+    '-----END CERTIFICATE REQUEST-----',
+    '',
+  ].join('\n');

@@ -13,6 +13,7 @@ import {
   checkAge,
   checkBind,
   checkCount,
+  checkCountry,
   checkDays,
   checkDirectory,
   checkHost,
@@ -20,6 +21,7 @@ import {
   checkName,
   checkPort,
   checkSan,
+  checkSubject,
   checkUser,
   type Wrong,
 } from './validation.ts';
@@ -35,6 +37,7 @@ export const COMMANDS = [
   'upgrade',
   'backup',
   'restore',
+  'csr',
   'bundle',
   'uninstall',
 ] as const;
@@ -88,12 +91,12 @@ const joint: Command[] = ['setup', 'client', 'bundle'];
 /** What may be another one on another machine. */
 const moved: Command[] = [...server, 'restore'];
 const reached: Command[] = [...joint, 'image'];
-const asked: Command[] = [...reached, 'doctor', 'restore'];
+const asked: Command[] = [...reached, 'doctor', 'restore', 'csr'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
 const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor'];
-const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
+const daily: Command[] = [...looked, 'upgrade', ...sealing, 'csr', 'uninstall'];
 /** What chooses an image. */
 const chosen: Command[] = [...moved, 'upgrade'];
 
@@ -234,7 +237,7 @@ export const FLAGS = {
   san: list(
     'NAME|IP',
     'another name or address for the certificate; repeat for more',
-    moved,
+    [...moved, 'csr'],
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
   // Just over a year: what browsers and Apple's systems still accept.
@@ -247,7 +250,7 @@ export const FLAGS = {
   'key-type': choice(
     ['ecdsa', 'rsa'],
     'the kind of new keys (ecdsa; a registry that exists keeps its kind)',
-    ['setup', 'rotate', 'bundle'],
+    ['setup', 'rotate', 'bundle', 'csr'],
     setting('keyType', { below: 1 }),
   ),
   acme: text('EMAIL', "a certificate from Let's Encrypt, whose terms you agree to by this", served, {
@@ -381,6 +384,12 @@ export const FLAGS = {
   to: text('DIR', 'add it to a directory of backups, which grows by what is new', ['backup'], {
     filled: true,
   }),
+  organization: text('NAME', 'the organization in the subject of the request', ['csr'], {
+    check: checkSubject,
+    filled: true,
+  }),
+  unit: text('NAME', 'its unit', ['csr'], { check: checkSubject, filled: true }),
+  country: text('CC', 'its country: two letters, such as DE', ['csr'], { check: checkCountry, filled: true }),
   images: toggle('leave the images out: settings, CA, certificates and users alone', sealing, ON),
   full: toggle('show whole digests', ['image'], ofImage('list')),
   nightly: toggle('do the same every night from now on; --no-nightly ends it', ['image'], {

@@ -64,6 +64,7 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   doctor: [],
   backup: [{ name: 'FILE' }],
   restore: [{ name: 'FILE', needed: true }],
+  csr: [{ name: 'FILE' }],
   bundle: [{ name: 'FILE' }],
   uninstall: [],
 };
