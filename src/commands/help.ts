@@ -93,6 +93,14 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup restore /mnt/backups --host new.corp.example',
     ],
   },
+  csr: {
+    usage: 'registry-setup csr [FILE] [flags]',
+    says: "Make a request for a company's CA. Its key stays here, for the certificate that comes back.",
+    examples: [
+      'registry-setup csr --host registry.corp.example --san cache.corp.example',
+      'registry-setup csr --host registry.corp.example --organization Corp --unit IT --country DE',
+    ],
+  },
   bundle: {
     usage: 'registry-setup bundle FILE [flags]',
     says: 'Write one file for a server without network: this program, the images and your answers. No password is in it.',
@@ -135,6 +143,7 @@ export const BUILT: readonly Command[] = [
   'backup',
   'restore',
   'export',
+  'csr',
   'bundle',
   'uninstall',
 ];

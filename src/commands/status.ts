@@ -38,6 +38,7 @@ export async function status(context: Context): Promise<number> {
   const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings, notes } = seen;
   const now = new Date();
+  const served = seen.certificates?.site;
   const good = findings.every(({ ok }) => ok);
   const log = await logCommand(context.host, settings);
   output.json({
@@ -59,7 +60,7 @@ export async function status(context: Context): Promise<number> {
     outdated: seen.outdated,
     images: { counted: notes.counted, collected: notes.collected, pruned: notes.pruned },
     clients: notes.traffic ?? null,
-    renewal: { renewed: notes.renewed, looked: notes.looked },
+    renewal: { renewed: notes.renewed, looked: notes.looked, refused: notes.refused },
     space: { ...space, fullInDays: seen.fullInDays === undefined ? null : Math.round(seen.fullInDays) },
     prune: settings.prune === true,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
@@ -75,7 +76,12 @@ export async function status(context: Context): Promise<number> {
     ...(seen.certificates
       ? certificateLines(seen.certificates, settings.externalUrl === undefined ? 'Clients' : 'Proxies')
       : [`  Encryption  ${encryptionText(settings)}`]),
-    ...renewalLines(settings, notes, now),
+    ...renewalLines(
+      settings,
+      notes,
+      now,
+      served && { notBefore: new Date(served.notBefore), notAfter: new Date(served.notAfter) },
+    ),
     `  Client      ${clientLine(settings, site)}`,
     ...gatewayLines(settings),
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,

@@ -28,6 +28,7 @@ import type { Oldest } from '../resources/undo.ts';
 import { hasGateway } from '../settings/gateway.ts';
 import { hasDockerAuth } from '../settings/token-server.ts';
 import { ownBlocks } from './auth/own-blocks.ts';
+import { orderFindings } from './checks/acme.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { outsideSteps } from './checks/outside.ts';
@@ -166,8 +167,11 @@ export async function preview(request: ServerRequest, context: Context): Promise
 
 /** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
 async function mayBegin(request: ServerRequest, context: Context): Promise<void> {
-  const { settings, facts } = request;
-  const found = await Promise.all([moved, renamed].map((check) => check(settings, facts, context.host)));
+  const { settings, facts, certificates } = request;
+  const found = await Promise.all([
+    ...[moved, renamed].map((check) => check(settings, facts, context.host)),
+    orderFindings(settings, certificates.site, facts, context.host),
+  ]);
   const failed = findingsError(found.flat());
   if (failed) throw failed;
   await mayReplaceTrust(request, context);
@@ -237,7 +241,14 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
       );
     const { engine } = prepared;
     let images: Change[] = [];
+    const ordering = request.certificates.site?.order
+      ? (await import('./order.ts')).orderSteps(settings, request.certificates, context, (certificates) => {
+          now = { ...now, certificates };
+        })
+      : [];
     const fetch = async (): Promise<Step[]> => {
+      // The certificate is here now.
+      if (ordering.length > 0) prepared = await prepare(now, context, run.oldest);
       // The engine runs now: replaces what the plan assumed about it.
       if (isPending(request.engine)) {
         now = { ...now, ...(await checkInstalledEngine(host, settings, now.facts)) };
@@ -270,7 +281,8 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
         ...(await passwordSteps(request, secrets, context, run)),
       ];
     };
-    const steps = stepsOf(engine, settings.dir, host, run);
+    // Orders first: what the CA refuses changes nothing here.
+    const steps = [...ordering, ...stepsOf(engine, settings.dir, host, run)];
     await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, uninterruptible });
     const { changes, secrets, renewByHand } = prepared;
     const written = passwordFile(request, secrets, context);

@@ -20,6 +20,7 @@ import { foreignRealm } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
+import { orderFindings } from './checks/acme.ts';
 import { findingsError } from './checks/finding.ts';
 import { preflight } from './checks/preflight.ts';
 import { type Kept, withKept } from './plan/kept.ts';
@@ -63,8 +64,11 @@ export async function settle(
   if (failed) throw failed;
   const certificates = await certificatesFor({ ...context, host: withKept(host, kept) }, settings, keys, {});
   if (certificates.site?.outdated) throw certificates.site.outdated;
+  const inTheWay = await orderFindings(settings, certificates.site, facts, host);
+  const cannotOrder = findingsError(inTheWay);
+  if (cannotOrder) throw cannotOrder;
   const warnings = [
-    ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
+    ...[...findings, ...inTheWay].map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
     ...otherImage(settings, facts.last),
     ...(interactive ? [] : pendingWarnings(engine)),

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
 import { commandLine } from '../terminal/command.ts';
+import { checkAcmeServer, checkEmail, checkKid } from './acme.ts';
 import { checkExternalUrl, hostOf, originOf } from './external-url.ts';
 import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
@@ -14,6 +15,7 @@ import {
   checkAge,
   checkBind,
   checkCount,
+  checkCountry,
   checkDays,
   checkDirectory,
   checkHost,
@@ -21,6 +23,7 @@ import {
   checkName,
   checkPort,
   checkSan,
+  checkSubject,
   checkTitle,
   checkUser,
   type Wrong,
@@ -38,6 +41,7 @@ export const COMMANDS = [
   'backup',
   'restore',
   'export',
+  'csr',
   'bundle',
   'uninstall',
 ] as const;
@@ -79,18 +83,24 @@ const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =
   list.map(check).find((found) => found !== undefined);
 const once = (list: string[]) => [...new Set(list)];
 const path = (value: string) => (value === '' ? undefined : resolve(value));
+const filledIn = (value: string) => value || undefined;
+/** A setting of ACME counts while the certificate comes from there. */
+const ofAcme =
+  (becomes: (value: string) => string | undefined) =>
+  (value: string, { acme }: Decided) =>
+    acme ? becomes(value) : undefined;
 
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
 /** What may be another one on another machine. */
 const moved: Command[] = [...server, 'restore'];
 const reached: Command[] = [...joint, 'image'];
-const asked: Command[] = [...reached, 'doctor', 'restore'];
+const asked: Command[] = [...reached, 'doctor', 'restore', 'csr'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
 const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'export'];
-const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
+const daily: Command[] = [...looked, 'upgrade', ...sealing, 'csr', 'uninstall'];
 /** What chooses an image. */
 const chosen: Command[] = [...moved, 'upgrade'];
 
@@ -307,7 +317,7 @@ export const FLAGS = {
   san: list(
     'NAME|IP',
     'another name or address for the certificate; repeat for more',
-    moved,
+    [...moved, 'csr'],
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
   // Just over a year: what browsers and Apple's systems still accept.
@@ -320,8 +330,29 @@ export const FLAGS = {
   'key-type': choice(
     ['ecdsa', 'rsa'],
     'the kind of new keys (ecdsa; a registry that exists keeps its kind)',
-    ['setup', 'rotate', 'bundle'],
+    ['setup', 'rotate', 'bundle', 'csr'],
     setting('keyType', { below: 1 }),
+  ),
+  acme: text('EMAIL', "a certificate from Let's Encrypt, whose terms you agree to by this", served, {
+    ...setting('acme', { check: checkEmail, becomes: filledIn, below: 1 }),
+  }),
+  'acme-server': text('URL', "another ACME server than Let's Encrypt, such as step-ca", served, {
+    ...setting('acmeServer', { check: checkAcmeServer, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-dns-hook': file(
+    'PROGRAM',
+    "proves the names by DNS, in the words of certbot's manual hooks; without it: on port 80",
+    served,
+    setting('acmeDnsHook', { becomes: ofAcme(path), below: 1 }),
+  ),
+  'acme-eab-kid': text('ID', 'the account that you have at the CA (external account binding)', served, {
+    ...setting('acmeEabKid', { check: checkKid, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-eab-key-file': file(
+    'FILE',
+    'the key of that account; it is read and never copied',
+    served,
+    setting('acmeEabKeyFile', { becomes: ofAcme(path), below: 1 }),
   ),
   cert: file(
     'FILE',
@@ -332,7 +363,7 @@ export const FLAGS = {
   key: file('FILE', 'the key of that certificate', served, setting('key', { becomes: path })),
   'ca-cert': file(
     'FILE',
-    'an existing CA that signs the site certificate',
+    'an existing CA that signs the site certificate; with --cert or --acme: completes the chain',
     served,
     setting('caCert', { becomes: path, below: 1 }),
   ),
@@ -433,6 +464,12 @@ export const FLAGS = {
   to: text('DIR', 'add it to a directory of backups, which grows by what is new', ['backup'], {
     filled: true,
   }),
+  organization: text('NAME', 'the organization in the subject of the request', ['csr'], {
+    check: checkSubject,
+    filled: true,
+  }),
+  unit: text('NAME', 'its unit', ['csr'], { check: checkSubject, filled: true }),
+  country: text('CC', 'its country: two letters, such as DE', ['csr'], { check: checkCountry, filled: true }),
   images: toggle('leave the images out: settings, CA, certificates and users alone', sealing, ON),
   full: toggle('show whole digests', ['image'], ofImage('list')),
   nightly: toggle('do the same every night from now on; --no-nightly ends it', ['image'], {

@@ -65,6 +65,7 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   backup: [{ name: 'FILE' }],
   restore: [{ name: 'FILE', needed: true }],
   export: [{ name: 'WHAT', needed: true }, { name: 'FILE' }],
+  csr: [{ name: 'FILE' }],
   bundle: [{ name: 'FILE' }],
   uninstall: [],
 };

@@ -2,6 +2,7 @@
 // Resolves the meaning of every answer into one value, from which the plan is made.
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
+import { acmeProblems } from './acme-conflicts.ts';
 import type { Answer, Answers } from './answers.ts';
 import {
   engineProblems,
@@ -69,6 +70,7 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
     ...(foreignRealm(settings) ? [] : roleProblems(answers, settings)),
     ...tokenServerProblems(answers, settings),
     ...fileProblems(answers, tls),
+    ...acmeProblems(answers, settings),
     ...engineProblems(answers, engine, hasDockerAuth(settings), archive),
     ...gatewayProblems(answers, settings),
     ...nameProblems(answers),

@@ -60,6 +60,15 @@ export interface Settings {
   key?: string;
   caCert?: string;
   caKey?: string;
+  /** The mail address of an account at an ACME server, which issues the certificate. */
+  acme?: string;
+  /** The address of the server's directory; undefined: Let's Encrypt. */
+  acmeServer?: string;
+  /** A program that writes TXT records; undefined: the names are proven on port 80. */
+  acmeDnsHook?: string;
+  /** The account that the user has at the CA, and the file with its key. */
+  acmeEabKid?: string;
+  acmeEabKeyFile?: string;
   /** The set-up opens the ports in the firewall of this machine; undefined: there was nothing to open. */
   openPort?: boolean;
   /** This machine resolves the host's name by a line in its hosts file; undefined: it does so without one. */

@@ -165,6 +165,14 @@ export function checkDays(value: number): Wrong | undefined {
   return value >= 1 && value <= 3650 ? undefined : wrong(`a certificate lasts 1 to 3650 days, not ${value}`);
 }
 
+/** Accepts a part of a subject: RFC 5280 limits an organization and its unit to 64 characters. */
+export const checkSubject = (value: string): Wrong | undefined =>
+  /^[^\p{C}]{1,64}$/u.test(value) ? undefined : wrong('1 to 64 characters are needed');
+
+/** Accepts two letters (ISO 3166). */
+export const checkCountry = (value: string): Wrong | undefined =>
+  /^[A-Za-z]{2}$/.test(value) ? undefined : wrong(`"${value}" is no country: two letters`, '--country DE');
+
 /** Accepts a container name: 1 to 63 letters, digits, `_`, `.` and `-`, a letter or digit first. */
 export const checkName = (value: string) =>
   /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(value) ? undefined : wrong(`"${value}" is not a container name`);

@@ -100,6 +100,28 @@ describe('a first run', () => {
     expect(settingsOf(host)['external-url']).toBeUndefined();
   });
 
+  test("a certificate of Let's Encrypt is offered for a name that may be public, and for no other", async () => {
+    const host = machine();
+    host.names['registry.corp.de'] = '10.0.3.17';
+    const source = "TLS with a certificate from Let's Encrypt";
+    const mail = 'Your mail address, for the CA; by giving it you agree to its terms';
+    const { heard } = await wizard(
+      host,
+      [
+        ['Encryption', source],
+        [mail, 'ops@corp.de'],
+        ['Go ahead?', 'no'],
+      ],
+      '--host registry.corp.de',
+    );
+    expect(heard.join('\n')).toContain(
+      "  Encryption  TLS, a certificate of Let's Encrypt (ops@corp.de), looked at on port 80",
+    );
+    expect(settingsOf(host)).toBeNull();
+    for (const name of ['10.0.3.17', 'registry.local', 'registry'])
+      await expect(wizard(machine(), [['Encryption', source]], `--host ${name}`)).rejects.toThrow(source);
+  });
+
   test('does not ask what was given by flags', async () => {
     const host = machine();
     const { asked } = await wizard(

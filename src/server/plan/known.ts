@@ -1,6 +1,8 @@
 // Reads settings off what runs, for a settings.yml that is gone: they are shown to the user, who decides.
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { type Account, readAccount } from '../../certificates/acme/record.ts';
 import { askedIn } from '../../certificates/names.ts';
 import { readOwnCa, readServed } from '../../certificates/site.ts';
 import { inspect } from '../../engines/containers.ts';
@@ -62,7 +64,7 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const external = originOf(String(config?.http?.host ?? ''));
   const foreign = token !== undefined && token.issuer !== ISSUER;
   const { hostname } = host.machine;
-  const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
+  const asked = certificate?.names ?? (certificate?.tls ? askedIn(certificate.leaf, hostname) : []);
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
   const name = said || (isIP(first) === 6 ? `[${first}]` : first);
@@ -85,6 +87,8 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
         : undefined,
     tls: config && (config.http?.tls || (front && certificate) ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
+    acme: certificate?.account?.email,
+    'acme-server': certificate?.account?.server,
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,
     gateway: front && !page ? true : undefined,
     ui: page ? true : undefined,
@@ -107,10 +111,23 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   ].join('\n');
 }
 
-/** Returns the served certificate and the mode that it is of; no mode if it comes from a file of the user. */
-async function servedBy(host: Host, dir: string) {
+interface Served {
+  leaf: string;
+  /** Undefined: it comes from a file of the user. */
+  tls: 'self-signed' | 'ca-signed' | undefined;
+  /** An ACME server issued it, for these names. */
+  account?: Account;
+  names?: string[] | undefined;
+}
+
+/** Returns the served certificate, and where it comes from. */
+async function servedBy(host: Host, dir: string): Promise<Served | undefined> {
   const [leaf, root] = (await readServed(host, dir))?.chain ?? [];
   if (!leaf) return undefined;
+  const account = await readAccount(host, dir);
+  const { fingerprint256, subjectAltName } = new X509Certificate(leaf);
+  if (account?.certificate === fingerprint256)
+    return { leaf, tls: 'ca-signed', account, names: subjectAltName?.replaceAll('DNS:', '').split(', ') };
   if (!root) return { leaf, tls: 'self-signed' };
   const ca = await readOwnCa(host, dir);
   return { leaf, tls: ca ? 'ca-signed' : undefined };

@@ -1,6 +1,7 @@
 // Finds what is on the machine of the registry in a directory without a record of it: by the labels of containers, the marks in units,
 // the known paths of files. For a record that is lost, and for what was renamed by hand.
 import { basename, join } from 'node:path';
+import { ACCOUNT } from '../../certificates/acme/record.ts';
 import { type Container, inspect, ownedContainers } from '../../engines/containers.ts';
 import type { Host } from '../../host/host.ts';
 import { readOldest } from '../../reconcile/journal.ts';
@@ -28,7 +29,7 @@ const FILES = [
     'certs/ca.crt',
   ],
   ...['ca/ca.crt', 'ca/ca.key', 'ca/cross.crt', 'auth/htpasswd', 'auth/auth_config.yml'],
-  ...['auth/token.crt', 'auth/token.key', 'settings.yml'],
+  ...['auth/token.crt', 'auth/token.key', ACCOUNT, 'settings.yml'],
   ...[
     'nginx.conf',
     'writes.conf',
@@ -43,6 +44,7 @@ const FOLDERS = [
   'config',
   'certs',
   'ca',
+  'acme',
   'auth',
   'bin',
   'run',

@@ -1,6 +1,8 @@
 // From settings, facts and secrets to resources.
 // Makes the plan of a server: pure data, without a look at the machine.
 import { join } from 'node:path';
+import { ACCOUNT, accountText } from '../../certificates/acme/record.ts';
+import type { Site } from '../../certificates/site.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { hasGateway, imagesOf } from '../../settings/gateway.ts';
@@ -168,8 +170,18 @@ function tokenService(
   });
 }
 
-/** Returns certs/, which is mounted, with what is served and what clients trust; and ca/, which no container sees, with the CA. */
-function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
+/** Returns what a preview shows in the place of a certificate that the run orders first. */
+const toBeIssued = ({ order }: Site): Pick<Site, 'chain' | 'key' | 'roots'> => ({
+  chain: `(a certificate for ${order?.names.join(', ')}: ordered when this is carried out)\n`,
+  key: '(its key)\n',
+  roots: ['(its root)\n'],
+});
+
+/**
+ * Returns certs/, which is mounted, with what is served and what clients trust; ca/, with the CA, and acme/, with the account at an ACME
+ * server, which no container sees.
+ */
+function certificateFiles(dir: string, { site, ca, account }: Secrets): Resource[] {
   const file = (path: string, content: string, mode: number, mask?: 'all'): Resource => {
     return { kind: 'file', path: join(dir, path), content, mode, mask };
   };
@@ -181,12 +193,18 @@ function certificateFiles(dir: string, { site, ca }: Secrets): Resource[] {
       ...(ca.key === undefined ? [] : [file('ca/ca.key', ca.key, 0o600, 'all')]),
       ...(ca.cross.length > 0 ? [file('ca/cross.crt', ca.cross.join(''), 0o644)] : []),
     );
-  if (site)
+  if (account)
+    resources.push(
+      { kind: 'dir', path: join(dir, 'acme'), mode: 0o700 },
+      file(ACCOUNT, accountText(account), 0o600, 'all'),
+    );
+  const served = site?.order ? toBeIssued(site) : site;
+  if (served)
     resources.push(
       { kind: 'dir', path: join(dir, 'certs'), mode: 0o755 },
-      file('certs/site.crt', site.chain, 0o644),
-      file('certs/site.key', site.key, 0o600, 'all'),
-      file('certs/ca.crt', site.roots.join(''), 0o644),
+      file('certs/site.crt', served.chain, 0o644),
+      file('certs/site.key', served.key, 0o600, 'all'),
+      file('certs/ca.crt', served.roots.join(''), 0o644),
     );
   return resources;
 }

@@ -7,6 +7,7 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import type { Shown } from '../../resources/provider.ts';
 import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
+import { serverName } from '../../settings/acme.ts';
 import { gatewayImage, hasAuthPort, hasGateway, hasRoles } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
@@ -63,9 +64,11 @@ export function encryption(settings: Settings): string {
     : `${outside} by the proxy in front; behind it ${ownEncryption(settings)}`;
 }
 
-function ownEncryption({ tls, cert, caCert, days }: Settings): string {
+function ownEncryption(settings: Settings): string {
+  const { tls, cert, caCert, days, acme } = settings;
   if (tls === 'insecure') return 'none: passwords and images travel in clear';
   if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
+  if (acme) return `TLS, a certificate of ${serverName(settings)} (${acme}), ${proofText(settings)}`;
   if (cert) return `TLS, the certificate ${cert}`;
   return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
 }
@@ -77,6 +80,9 @@ export const gatewayLines = (settings: Settings): string[] =>
         `  ${'Gateway'.padEnd(12)}${settings.ui ? 'nginx with the web page' : 'nginx'}, image ${gatewayImage(settings)}`,
       ]
     : [];
+/** Returns how the names are proven. */
+const proofText = ({ acmeDnsHook }: Settings): string =>
+  acmeDnsHook ? `by DNS: ${acmeDnsHook}` : 'looked at on port 80';
 
 /** Returns everything that was decided, and everything that will be changed. */
 export function reviewLines(

@@ -43,6 +43,11 @@ const VALUES: Record<SettingName, Given[]> = {
   san: [['*.example.org', 'fd00::9', '10.0.0.1']],
   days: [30],
   'key-type': ['rsa'],
+  acme: ['ops@corp.example'],
+  'acme-server': ['https://ca.corp.example/acme/acme/directory'],
+  'acme-dns-hook': ['/usr/local/bin/dns hook'],
+  'acme-eab-kid': ['kid-1'],
+  'acme-eab-key-file': ['/root/eab.key'],
   cert: ['/srv/a b/site.pem'],
   key: ['/srv/a b/site.key'],
   'ca-cert': ['/srv/ca.pem'],
@@ -77,6 +82,14 @@ function numbers(seed: number) {
   };
 }
 
+/** Leaves what goes with --acme: without this, hardly any answers would. */
+function fitToAcme(answers: Answers): void {
+  for (const name of ['cert', 'key', 'ca-key', 'tls', 'san'] as const) delete answers[name];
+  answers.host = { value: 'reg.example.org', where: '--host' };
+  const [kid, file] = [answers['acme-eab-kid'], answers['acme-eab-key-file']];
+  if (!kid || !file) for (const name of ['acme-eab-kid', 'acme-eab-key-file'] as const) delete answers[name];
+}
+
 /** Hundreds of answers that fit together, with every value of VALUES among them. */
 function* answered(): Generator<{ settings: Settings; said: string[] }> {
   const pick = numbers(1);
@@ -96,6 +109,7 @@ function* answered(): Generator<{ settings: Settings; said: string[] }> {
     } else for (const name of ['token-cert', 'token-issuer', 'token-service'] as const) delete answers[name];
     // The URL has the name.
     if (answers['external-url']) delete answers.host;
+    if (answers.acme) fitToAcme(answers);
     const result = resolveSettings(answers, place(DIRS[i % DIRS.length] ?? ''));
     const said = Object.entries(answers).map(([name, { value }]) => `${name}: ${value}`);
     if ('settings' in result) yield { settings: result.settings, said };
