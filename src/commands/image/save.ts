@@ -6,7 +6,7 @@ import { besides } from '../../host/beside.ts';
 import { shortName } from '../../images/name.ts';
 import { type Reference, readReference } from '../../images/pattern.ts';
 import { attachedTo, nameOfAttached } from '../../images/transfer/attached.ts';
-import { forDocker, partsOf, savedImage } from '../../images/transfer/layout.ts';
+import { forDocker, membersOf, savedImage } from '../../images/transfer/layout.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { platformsIn, sizeOf, type WholeImage, wholeImage } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
@@ -60,7 +60,7 @@ async function saveFrom(
     return [whole, await attachedTo({ session, repository }, whole)] as const;
   });
   const saved = { image, attached, named: named(session, reference) };
-  const { blobs, documents } = partsOf(saved);
+  const { blobs, documents } = membersOf(saved);
   const name = `${session.name}/${shortName(reference)}`;
   const platform = forDocker(image) && platformOf(image);
   const about = {

@@ -42,7 +42,7 @@ export async function* savedImage(
   saved: Savable,
   told: (done: number, of: number) => void = () => {},
 ): AsyncGenerator<Buffer> {
-  const { entries: index, documents, blobs } = partsOf(saved);
+  const { entries: index, documents, blobs } = membersOf(saved);
   for (const { digest } of [...documents, ...blobs])
     if (!digest.startsWith('sha256:'))
       throw new CliError(`${repository} has a part with the digest ${digest}, which no archive takes.`);
@@ -82,7 +82,7 @@ const pathOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
  * Returns what is in the archive, each once, and the entries of its index. The image is the first. What is attached to it has the tags
  * that it has in a registry without a list of its own: other programs look for it there.
  */
-export function partsOf({ image, named, attached }: Savable) {
+export function membersOf({ image, named, attached }: Savable) {
   const lists = new Map<string, Descriptor[]>();
   for (const { to, by } of attached)
     if ('descriptor' in by) lists.set(to, [...(lists.get(to) ?? []), by.descriptor]);
