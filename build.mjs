@@ -158,8 +158,10 @@ const contents = Object.entries(metafile.outputs).map(([path, { inputs }]) => [
 writeFileSync('dist/libraries.json', JSON.stringify(Object.fromEntries(contents)));
 
 // What the program consists of, so that a run need not read all of it to tell.
-const digests = ['dist', 'templates']
+const digests = ['dist', 'templates', 'templates/export']
   .flatMap((dir) => readdirSync(dir).map((name) => `${dir}/${name}`))
+  // Folders have no dot.
+  .filter((path) => path.includes('.'))
   .filter((name) => name !== 'dist/libraries.json')
   .sort()
   .map((name) => [name, createHash('sha256').update(readFileSync(name)).digest('hex')]);

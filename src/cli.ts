@@ -37,6 +37,8 @@ const COMMANDS: Partial<Record<Command, Run>> = {
   upgrade: onServer(async (context) => (await import('./commands/upgrade.ts')).upgrade(context)),
   backup: onServer(async (context) => (await import('./commands/backup.ts')).backup(context)),
   restore: onServer(async (context) => (await import('./commands/restore.ts')).restore(context)),
+  export: async (context) => (await import('./commands/export.ts')).exportFor(context),
+  csr: async (context) => (await import('./commands/csr.ts')).csr(context),
   bundle: async (context) => (await import('./commands/bundle.ts')).bundle(context),
   uninstall: onServer(async (context) => (await import('./commands/uninstall.ts')).uninstall(context)),
 };
@@ -140,7 +142,7 @@ async function main(argv: string[]): Promise<number> {
 }
 
 /** A container of a registry is asked for, made or removed by all but these. */
-const ELSEWHERE: Command[] = ['client', 'bundle'];
+const ELSEWHERE: Command[] = ['client', 'csr', 'bundle'];
 
 /** Returns the machine for a command. A registry's own commands use an engine of this machine alone. */
 async function machineFor(

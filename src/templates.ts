@@ -74,6 +74,18 @@ export function editSettings(text: string | undefined, values: Record<string, Va
   return document.toString(LINES);
 }
 
+/** Returns a text with some keys as they are in another text. Its other keys, its comments and its order stay. */
+export function withKeys(text: string, made: string, keys: string[]): string {
+  const document = parseDocument(text);
+  const other = parseDocument(made);
+  for (const key of keys) {
+    const value = other.get(key, true);
+    if (value === undefined) document.delete(key);
+    else document.set(key, value);
+  }
+  return document.toString(LINES);
+}
+
 /** Returns a short digest (32 hex digits) of content; a service's label holds that of what it was started with. */
 export const digestOf = (...parts: string[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);

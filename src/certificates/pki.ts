@@ -51,6 +51,10 @@ function time(when: number): Element {
     : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date));
 }
 
+/** Returns one part of a subject. */
+export const attribute = (id: string, type: number, value: string): Element =>
+  asn1.create(Class.UNIVERSAL, Type.SET, true, [sequence(oid(id), primitive(type, value))]);
+
 /**
  * Returns a subject. RFC 5280 limits a common name to 64 characters. A longer name is cut and ends in dots, so that it is no host
  * name: clients look for hosts in subjectAltName alone. An empty subject is no way out: some clients refuse it.
@@ -58,8 +62,6 @@ function time(when: number): Element {
  *   the other would pass for self-signed
  */
 function subjectName(name: string, key?: KeyObject): Element {
-  const attribute = (id: string, type: number, value: string) =>
-    asn1.create(Class.UNIVERSAL, Type.SET, true, [sequence(oid(id), primitive(type, value))]);
   const short = name.length > 64 ? `${name.slice(0, 61)}...` : name;
   const common = attribute('2.5.4.3', Type.UTF8, text(Buffer.from(short)));
   if (!key) return sequence(common);
@@ -83,12 +85,12 @@ const IS_LAST_CA = isCa(primitive(Type.INTEGER, '\0'));
 // A bit string begins with the number of unused bits at its end; the bits are in the order of RFC 5280 4.2.1.3.
 const keyUsage = (bits: string) => extension('2.5.29.15', primitive(Type.BITSTRING, bits), true);
 // An EC key enciphers no key (RFC 5480, 3).
-const SERVES = { rsa: keyUsage('\x05\xa0'), ecdsa: keyUsage('\x07\x80') }; // digitalSignature, keyEncipherment
+export const SERVES = { rsa: keyUsage('\x05\xa0'), ecdsa: keyUsage('\x07\x80') }; // digitalSignature, keyEncipherment
 const SIGNS = keyUsage('\x01\x06'); // keyCertSign, cRLSign
 const SERVES_AND_SIGNS = { rsa: keyUsage('\x02\xa4'), ecdsa: keyUsage('\x02\x84') }; // and keyCertSign
-const usageOf = ({ asymmetricKeyType }: KeyObject): KeyType =>
+export const usageOf = ({ asymmetricKeyType }: KeyObject): KeyType =>
   asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
-const SERVER_AUTH = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
+export const SERVER_AUTH = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1')));
 
 /** Returns the key ids of the subject and its issuer: a client tells certificates with equal names apart by them. */
 const keyIds = (own: Buffer, issuer: Buffer) => [
@@ -108,7 +110,7 @@ function idIn(cert: X509Certificate): Buffer {
   return given ? content(decode(given)) : keyId(cert.publicKey);
 }
 
-function alternativeNames(names: string[]): Element {
+export function alternativeNames(names: string[]): Element {
   const entries = names.map((name) =>
     isIP(name) ? { tag: 7, value: text(ipBytes(name)) } : { tag: 2, value: asciiName(name) },
   );

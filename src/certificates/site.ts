@@ -46,6 +46,8 @@ export interface Site {
    */
   outdated?: CliError;
   warnings: string[];
+  /** The certificate is still to be ordered from an ACME server, by the run that was agreed to: chain and key are empty. */
+  order?: { names: string[]; keyType: KeyType /** The served one, PEM. */; replaces?: string };
 }
 
 /** New keys, some of which take a second to make: each is begun at the first call, and made once. */
@@ -74,7 +76,7 @@ export function makeKeys(): Keys {
   return { site: once(SITE_BITS), ca: once(CA_BITS), token: () => token('rsa') };
 }
 
-const typeOf = (key: string): KeyType =>
+export const typeOf = (key: string): KeyType =>
   createPrivateKey(key).asymmetricKeyType === 'rsa' ? 'rsa' : 'ecdsa';
 
 /** Returns the kind of a new key: the one that the user asked for, else that of the key that it replaces, else EC. */

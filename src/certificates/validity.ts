@@ -35,6 +35,15 @@ export function datesOf(pem: string): Dates {
   return { notBefore: new Date(validFrom), notAfter: new Date(validTo) };
 }
 
+/**
+ * Returns from when on a certificate is renewed: while it has at most so many whole days left. One for a few days is renewed in the
+ * last third of them, and not every day.
+ */
+export function renewedFrom({ notBefore, notAfter }: Dates, days: number): Date {
+  const third = (notAfter.getTime() - notBefore.getTime()) / 3;
+  return new Date(notAfter.getTime() - Math.min((days + 1) * DAY, third));
+}
+
 /** Returns a date as messages write it: `2027-03-01 10:00 UTC`. */
 export const moment = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 

@@ -7,7 +7,12 @@ import { isBroken } from '../registry/once-more.ts';
 import { servedChain } from './chain.ts';
 import type { ClientRequest } from './options.ts';
 
-export type Login = { kind: 'none' } | { kind: 'basic' } | { kind: 'token'; realm: string; service: string };
+/** `proxy`: what asks for the login does not say that it is a registry; something in front of one does not. */
+export type Login =
+  | { kind: 'none' }
+  | { kind: 'basic' }
+  | { kind: 'proxy' }
+  | { kind: 'token'; realm: string; service: string };
 
 export interface Found {
   /** The endpoint, by the name that clients use. */
@@ -51,7 +56,7 @@ function broken({ name }: ClientRequest, code = ''): CliError {
   );
 }
 
-function notARegistry({ name }: ClientRequest, what: string): CliError {
+export function notARegistry({ name }: Pick<ClientRequest, 'name'>, what: string): CliError {
   return new CliError(`${name} is not a registry: ${what}.`, {
     fix: 'Is it another port?   --port PORT',
     exitCode: 2,
@@ -70,16 +75,24 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
   return `it does not speak HTTP (${error.message})`;
 }
 
-/** Reads the login from the answer to /v2/: 200 or 401 by the specification, but a web server with its own login says 401 as well. */
+const isMarked = ({ headers }: Reply): boolean => headers['docker-distribution-api-version'] !== undefined;
+
+/** Tells whether the answer to /v2/ is that of a registry to somebody who is let in. */
+export const isOpen = (reply: Reply): boolean =>
+  reply.status === 200 && (isMarked(reply) || reply.body.toString().trim() === '{}');
+
+/**
+ * Reads the login from the answer to /v2/: 200 or 401 by the specification. A web server with its own login says 401 as well: only with
+ * the login one sees what is behind it.
+ */
 function loginOf(reply: Reply, request: ClientRequest): Login {
   const { status, headers } = reply;
-  const marked = headers['docker-distribution-api-version'] !== undefined;
   const challenge = String(headers['www-authenticate'] ?? '');
-  if (status === 200 && (marked || reply.body.toString().trim() === '{}')) return { kind: 'none' };
+  if (isOpen(reply)) return { kind: 'none' };
   const part = (key: string) => new RegExp(`${key}="([^"]*)"`).exec(challenge)?.[1] ?? '';
   if (status === 401 && /^bearer/i.test(challenge))
     return { kind: 'token', realm: part('realm'), service: part('service') };
-  if (status === 401 && marked && /^basic/i.test(challenge)) return { kind: 'basic' };
+  if (status === 401 && /^basic/i.test(challenge)) return { kind: isMarked(reply) ? 'basic' : 'proxy' };
   const server = headers.server ? ` (${headers.server})` : '';
   throw notARegistry(request, `/v2/ answers ${status}${server}, as a web page does`);
 }

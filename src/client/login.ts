@@ -9,14 +9,19 @@ import { call, fetchToken } from '../registry/token.ts';
 import { keepsLogin, plainLogin, readAuthFile } from '../resources/login.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
 import { checkUser } from '../settings/validation.ts';
-import type { Found } from './discover.ts';
+import { type Found, isOpen, notARegistry } from './discover.ts';
 import type { Former } from './former.ts';
 import type { ClientRequest } from './options.ts';
 import { type JoinInputs, trusted } from './plan.ts';
 import type { Target } from './target.ts';
 
 /** Tells whether the registry accepts a login. @throws CliError if it refuses its own tokens, or says neither yes nor no */
-async function isWelcome({ login }: Found, at: Endpoint, credentials: Credentials): Promise<boolean> {
+async function isWelcome(
+  { login }: Found,
+  at: Endpoint,
+  credentials: Credentials,
+  request: ClientRequest,
+): Promise<boolean> {
   const answer =
     login.kind === 'token'
       ? await fetchToken(at, login, credentials)
@@ -31,6 +36,8 @@ async function isWelcome({ login }: Found, at: Endpoint, credentials: Credential
       why: 'Their key, issuer or service differs, or the clocks do.',
       fix: 'On the server:   registry-setup --yes      (and registry-setup status)',
     });
+  if (login.kind === 'proxy' && typeof answer !== 'string' && status === 200 && !isOpen(answer))
+    throw notARegistry(request, 'with the login, /v2/ is a web page');
   if (status === 200) return true;
   if (status === 401 || status === 403) return false;
   throw new CliError(`The registry answers ${status} to a login.`);
@@ -112,7 +119,8 @@ export async function chooseLogin(
   const at = trusted(found, trust);
   const dry = isOn(context, 'dry-run');
   const interactive = mayAsk(context);
-  const welcome = async (credentials: Credentials) => dry || (await isWelcome(found, at, credentials));
+  const welcome = async (credentials: Credentials) =>
+    dry || (await isWelcome(found, at, credentials, request));
   if (found.login.kind === 'none' || !targets.some(({ login }) => login)) return undefined;
   const users = [request.user ?? 'admin'];
   const given = await givenPasswords(answers, env, host, users);
@@ -160,7 +168,7 @@ async function askUntilWelcome(
       validate: (text) => text !== '' || 'A password cannot be empty.',
     });
     const credentials = { user: user.trim(), password };
-    if (await isWelcome(found, at, credentials)) return credentials;
+    if (await isWelcome(found, at, credentials, request)) return credentials;
     context.output.say(
       `  ${context.output.paint('red', '✖')} The registry refuses ${credentials.user} with this password.`,
     );

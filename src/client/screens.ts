@@ -6,7 +6,12 @@ import type { Found } from './discover.ts';
 import type { ClientRequest } from './options.ts';
 import type { Target, TargetName, Trust } from './target.ts';
 
-const LOGIN = { none: 'no login', basic: 'login needed', token: 'login needed (token)' };
+const LOGIN = {
+  none: 'no login',
+  basic: 'login needed',
+  proxy: 'login needed (of something in front of it)',
+  token: 'login needed (token)',
+};
 
 /** Returns `Found   registry over TLS, CA "registry 10.0.3.17", valid until 2036, login needed`. */
 export function foundLines({ at, chain, login }: Found): string[] {

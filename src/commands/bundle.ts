@@ -15,6 +15,7 @@ import { runSteps, type Step } from '../reconcile/progress.ts';
 import type { Answers } from '../settings/answers.ts';
 import { answersFile } from '../settings/answers-file.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
+import { imagesOf } from '../settings/gateway.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
 import { DEFAULT_DIR, type Program } from '../settings/settings.ts';
 import { commandLine } from '../terminal/command.ts';
@@ -141,7 +142,7 @@ async function readWish({ answers: said, host }: Context): Promise<BundleRequest
   const result = resolveSettings(answers, { ...place, image, archive: 'bundle' });
   if ('problems' in result) throw new InputError(result.problems);
   const { settings } = result;
-  const refs = settings.auth === 'token' ? [settings.image, settings.authImage] : [settings.image];
+  const refs = imagesOf(settings).map(({ ref }) => ref);
   refuseOthers(answers, refs);
   if (archive) wantedIn(await listArchive(host, archive), refs, archive);
   const node = answers['with-node']?.value === true ? await thisNode(host) : undefined;

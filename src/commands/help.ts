@@ -93,6 +93,14 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup restore /mnt/backups --host new.corp.example',
     ],
   },
+  csr: {
+    usage: 'registry-setup csr [FILE] [flags]',
+    says: "Make a request for a company's CA. Its key stays here, for the certificate that comes back.",
+    examples: [
+      'registry-setup csr --host registry.corp.example --san cache.corp.example',
+      'registry-setup csr --host registry.corp.example --organization Corp --unit IT --country DE',
+    ],
+  },
   bundle: {
     usage: 'registry-setup bundle FILE [flags]',
     says: 'Write one file for a server without network: this program, the images and your answers. No password is in it.',
@@ -100,6 +108,15 @@ const ABOUT: Record<Command, { usage: string; says: string; examples: string[] }
       'registry-setup bundle registry.run',
       'registry-setup bundle registry.run --auth token --host registry.corp.example',
       'sh registry.run      (on the server; it takes the same flags)',
+    ],
+  },
+  export: {
+    usage: 'registry-setup export WHAT [FILE|-] [flags]',
+    says: 'Write the configuration of a proxy in front of this registry. WHAT: nginx, caddy, traefik, apache or haproxy.',
+    examples: [
+      'registry-setup export nginx',
+      'registry-setup export nginx /etc/nginx/conf.d/registry.conf',
+      'registry-setup export haproxy >>/etc/haproxy/haproxy.cfg',
     ],
   },
   doctor: {
@@ -125,6 +142,8 @@ export const BUILT: readonly Command[] = [
   'doctor',
   'backup',
   'restore',
+  'export',
+  'csr',
   'bundle',
   'uninstall',
 ];
@@ -151,11 +170,14 @@ function entry(left: string, text: string): string {
   return [...(head.length >= COLUMN ? [head, first] : [head + first.slice(head.length)]), ...more].join('\n');
 }
 
+/** What the help says of a flag that belongs to a way of logging in. */
+const MODES = { none: '', true: '; token mode', 'or gateway': '; token mode, or --gateway' };
+
 /** Returns the explanation of a flag, with its default. */
 function explained(name: FlagName, command: Command): string {
   const { help, helpOf, tokenMode, defaultWords, ...row } = flag(name);
   const words = defaultWords ?? String(usual(row, { dir: 'DIR' }, { dir: 'DIR' }));
-  return (helpOf?.[command] ?? help).replace('{default}', words) + (tokenMode ? '; token mode' : '');
+  return (helpOf?.[command] ?? help).replace('{default}', words) + MODES[`${tokenMode ?? 'none'}`];
 }
 
 function row(name: FlagName, command: Command): string {

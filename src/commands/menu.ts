@@ -35,6 +35,7 @@ async function act(
   if (choice === 'rotate') return (await import('./rotate.ts')).rotate(context);
   if (choice === 'users') return users(context, settings);
   if (choice === 'images') return images(context);
+  if (choice === 'upgrade') return (await import('./upgrade.ts')).upgrade(context);
   if (choice === 'status') return (await import('./status.ts')).status(context);
   if (choice === 'uninstall') return (await import('./uninstall.ts')).uninstall(context);
 }

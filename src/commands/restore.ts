@@ -26,8 +26,9 @@ import { decideEngine } from '../server/wizard/engine.ts';
 import type { Answers } from '../settings/answers.ts';
 import { readAnswers } from '../settings/arguments.ts';
 import { givenPassphrase } from '../settings/given-passphrase.ts';
+import { addressedBy, publicAddress } from '../settings/public-address.ts';
 import { mergeAnswers } from '../settings/resolve.ts';
-import { address, type EngineChoice } from '../settings/settings.ts';
+import type { EngineChoice } from '../settings/settings.ts';
 import { readYaml } from '../templates.ts';
 import { commandLine, setUpCalledAs } from '../terminal/command.ts';
 import { bytes, count } from '../terminal/output.ts';
@@ -240,10 +241,11 @@ function backupLines(place: string, found: Found, storage: string, images: boole
 /** Returns what clients know of the registry that was backed up. */
 function formerOf(found: Found): Former {
   const last = readYaml(fileIn(found, 'settings.yml') ?? '', 'settings.yml') as Record<string, unknown>;
+  const former = publicAddress(addressedBy((word) => last[word]));
   return {
     auth: String(last.auth ?? 'none'),
-    address: address({ host: String(last.host), port: Number(last.port) }),
-    tls: last.tls !== 'insecure',
+    address: former.name,
+    tls: former.tls,
     roots: splitPem(fileIn(found, 'certs/ca.crt') ?? ''),
   };
 }
@@ -257,16 +259,20 @@ function tell(context: Context, request: ServerRequest, found: Found, outcome: O
   output.json({
     ok: true,
     changed: changed(outcome.changes),
-    registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
+    registry: {
+      address: publicAddress(settings).name,
+      tls: settings.tls,
+      auth: settings.auth,
+      users: settings.users,
+    },
     ...(withImages(context, found) && { images, repositories, imageBytes: size }),
     client: clientLine(settings, site),
     clients: news.map((line) => line.trim()),
     ...(site && { certificates: certificateFacts(site) }),
   });
-  const scheme = settings.tls === 'insecure' ? 'http' : 'https';
   output.say(
     '',
-    `  Your registry: ${output.paint('bold', `${scheme}://${address(settings)}`)}${withImages(context, found) ? `, with ${amount(found)}` : ''}`,
+    `  Your registry: ${output.paint('bold', `${publicAddress(settings).origin}`)}${withImages(context, found) ? `, with ${amount(found)}` : ''}`,
     '',
     ...(news.length > 0
       ? [...news, '  On each developer machine:', `    ${clientLine(settings, site)}`]

@@ -2,7 +2,7 @@
 import { certificateFacts } from '../certificates/description.ts';
 import { readOwnCa, readServed, type Site } from '../certificates/site.ts';
 import { splitPem } from '../certificates/split.ts';
-import { dateFault, datesOf } from '../certificates/validity.ts';
+import { dateFault, datesOf, renewedFrom } from '../certificates/validity.ts';
 import { type Context, dirOf, isOn } from '../context.ts';
 import { CliError, InputError } from '../errors.ts';
 import { changed, showDryRun } from '../reconcile/dry-run.ts';
@@ -10,13 +10,17 @@ import { awaitTurn } from '../reconcile/recover.ts';
 import { hostBeforeKilledRun } from '../reconcile/recovered-host.ts';
 import { countNow, keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
-import { note } from '../server/notes.ts';
+import { note, noteRefused } from '../server/notes.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { carryOut, preview } from '../server/run.ts';
+import { clientNews, formerTrust } from '../server/screens/client-changes.ts';
 import { inDays } from '../server/screens/summary.ts';
 import type { Answers } from '../settings/answers.ts';
 import { FLAG_NAMES, flag } from '../settings/flags.ts';
-import { address } from '../settings/settings.ts';
+import { hasGateway } from '../settings/gateway.ts';
+import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { agree } from './consent.ts';
@@ -37,7 +41,7 @@ export async function rotate(context: Context): Promise<void> {
 
   const before = await loadExisting(context, change);
   if (within !== undefined && !isOn(context, 'dry-run')) await countAtNight(context, before);
-  const { tls, cert, caCert } = before.settings;
+  const { tls, cert, caCert, acme } = before.settings;
   if (tls === 'insecure' && within !== undefined) {
     output.json({ ok: true, changed: [] });
     return output.say('Nothing to do: there is no certificate, this registry is plain HTTP.');
@@ -47,7 +51,7 @@ export async function rotate(context: Context): Promise<void> {
       fix: commandLine('--tls ca-signed'),
       exitCode: 2,
     });
-  if (ca && (tls !== 'ca-signed' || cert || caCert))
+  if (ca && (tls !== 'ca-signed' || cert || caCert || acme))
     throw new CliError('--ca: this registry has no CA of its own.', {
       fix: commandLine('rotate'),
       exitCode: 2,
@@ -65,12 +69,18 @@ export async function rotate(context: Context): Promise<void> {
   if (cutOff.length > 0 && isOn(context, 'yes') && !isOn(context, 'cut-off'))
     throw unspoken(cutOff, (await readOwnCa(context.host, before.settings.dir)) === undefined);
   const what = ca ? 'the CA and the certificate' : 'the certificate';
-  const message = `Replace ${what} of ${address(request.settings)}? The registry is down for a moment`;
+  const message = `Replace ${what} of ${publicAddress(request.settings).name}?${hasGateway(request.settings) ? '' : ' The registry is down for a moment'}`;
   await agree(context, message, !outdated && (cutOff.length === 0 || isOn(context, 'cut-off')));
   // The timer asks for nothing: what it finds lost is not replaced.
   const newTrust = ca || (tls === 'self-signed' && within === undefined);
-  const result = await carryOut({ ...request, newTrust }, context);
-  const { site } = request.certificates;
+  const former = await formerTrust(before.facts, context.host, before.settings.dir);
+  const result = await carryOut({ ...request, newTrust }, context).catch(async (error) => {
+    const ordered = request.certificates.site?.order && !context.signal.aborted;
+    if (ordered) await noteRefused(context.uninterruptible, before.settings.dir, error);
+    throw error;
+  });
+  // A certificate that was ordered is known only now.
+  const { site } = result.secrets;
   if (site?.fresh)
     await note(context.host, before.settings.dir, { renewed: { at: new Date().toISOString() } });
   const facts = site && certificateFacts(site);
@@ -79,7 +89,13 @@ export async function rotate(context: Context): Promise<void> {
     changed: changed(result.changes),
     certificates: facts,
   });
-  if (facts) output.say('', ...(site?.fresh ? outcome(request, facts, ca) : [OTHER_CAS]));
+  if (facts)
+    output.say(
+      '',
+      ...(site?.fresh
+        ? outcome(request, facts, ca, clientNews(former, request.settings, site))
+        : [OTHER_CAS]),
+    );
 }
 
 /** How long the timer may read the log of the registry, in milliseconds: nobody waits for it. */
@@ -95,13 +111,13 @@ async function countAtNight(context: Context, { settings }: ServerRequest): Prom
 async function rotateTokenKey(context: Context, change: Answers): Promise<void> {
   const { output } = context;
   const request = await loadExisting(context, change, { token: true });
-  if (request.settings.auth !== 'token')
-    throw new CliError('--token-key: this registry has no tokens.', {
+  if (!hasDockerAuth(request.settings))
+    throw new CliError('--token-key: no docker_auth gives tokens here.', {
       fix: commandLine('--auth token'),
       exitCode: 2,
     });
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
-  await agree(context, `Replace the key for tokens of ${address(request.settings)}?`, true);
+  await agree(context, `Replace the key for tokens of ${publicAddress(request.settings).name}?`, true);
   const { changes } = await carryOut(request, context);
   output.json({ ok: true, changed: changed(changes) });
   output.say(
@@ -117,7 +133,7 @@ const OTHER_CAS =
 
 type Facts = ReturnType<typeof certificateFacts>;
 
-function outcome({ settings }: ServerRequest, { site, roots }: Facts, ca: boolean): string[] {
+function outcome({ settings }: ServerRequest, { site, roots }: Facts, ca: boolean, news: string[]): string[] {
   const [root, ...former] = roots;
   return [
     `The new certificate ends on ${site.notAfter.slice(0, 10)}.`,
@@ -127,7 +143,7 @@ function outcome({ settings }: ServerRequest, { site, roots }: Facts, ca: boolea
         ? former[0]
           ? `Clients that trust the former CA keep working until ${former[0].notAfter.slice(0, 10)}; new clients are given the new CA:`
           : 'Every client must be given the new CA:'
-        : 'No client has to do anything.',
+        : news.map((line) => line.trim()).join('\n') || 'No client has to do anything.',
     ...(ca || settings.tls === 'self-signed' ? [`  ${root?.fingerprint}`] : []),
   ];
 }
@@ -143,7 +159,8 @@ async function rotated(
   const { dir } = before.settings;
   const { chain = [] } = (await readServed(await hostBeforeKilledRun(context.host, dir), dir)) ?? {};
   const [leaf] = chain;
-  if (within !== undefined && leaf && !ca && !dateFault(datesOf(leaf), new Date())) {
+  const fits = before.certificates.site?.order === undefined;
+  if (within !== undefined && leaf && fits && !ca && !dateFault(datesOf(leaf), new Date())) {
     const { site, roots } = certificateFacts({ ...(before.certificates.site as Site), chain: leaf });
     const [root] = roots;
     const { tls, caCert } = before.settings;
@@ -156,13 +173,17 @@ async function rotated(
             : commandLine('rotate --ca'),
         },
       );
-    // A certificate for a few days is renewed in the last third of them, and not every day.
-    const life = (Date.parse(site.notAfter) - Date.parse(site.notBefore)) / DAY;
-    if (site.daysLeft > Math.min(within, life / 3))
-      return leadsElsewhere(chain, before.certificates.site) ? before : undefined;
+    if (renewedFrom(datesOf(leaf), within) > new Date()) {
+      if (leadsElsewhere(chain, before.certificates.site)) return before;
+      if (!before.settings.acme || !(await isCalledBack(context, before.settings, leaf))) return undefined;
+    }
   }
   return loadExisting(context, change, { site: true, ca });
 }
+
+/** Tells whether the ACME server wants the certificate to be renewed before its time. */
+const isCalledBack = async (context: Context, settings: Settings, leaf: string): Promise<boolean> =>
+  (await import('../server/order.ts')).isCalledBack(settings, leaf, context);
 
 /**
  * Tells whether the same certificate is to be served with other former CAs: one has ended, or is valid again by the clock of today,

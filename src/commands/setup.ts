@@ -13,8 +13,9 @@ import { settle } from '../server/settle.ts';
 import { collect, firstWish } from '../server/wizard/collect.ts';
 import { review } from '../server/wizard/review.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { everyone } from '../settings/readers.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 
 /** From so many passwords on, the user is told how long their hashes take. */
 const MANY = 50;
@@ -66,7 +67,12 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
   output.json({
     ok: true,
     changed: changed(changes),
-    registry: { address: address(settings), tls: settings.tls, auth: settings.auth, users: settings.users },
+    registry: {
+      address: publicAddress(settings).name,
+      tls: settings.tls,
+      auth: settings.auth,
+      users: settings.users,
+    },
     client: clientLine(settings, site),
     ...(site && { certificates: certificateFacts(site) }),
     ...(news.length > 0 && { clients: news.map((line) => line.trim()) }),
@@ -74,7 +80,7 @@ function tell({ output }: Context, settings: Settings, outcome: Outcome, news: s
   });
   if (changes.length === 0)
     output.say(
-      `Nothing to do: the registry at ${address(settings)} is as it should be.`,
+      `Nothing to do: the registry at ${publicAddress(settings).name} is as it should be.`,
       ...lacksLines(site?.lacks),
     );
   else

@@ -2,18 +2,31 @@
 import type { Context } from '../context.ts';
 import { engineText, logCommand } from '../engines/engine.ts';
 import { changeDetails } from '../reconcile/dry-run.ts';
+import { listensAt } from '../server/checks/outside.ts';
 import { keepCounts } from '../server/counts.ts';
 import { loadExisting } from '../server/existing.ts';
 import { maintenanceLines, renewalLines, spaceText } from '../server/screens/maintenance.ts';
-import { loginText } from '../server/screens/review.ts';
+import { encryption, gatewayLines, loginText } from '../server/screens/review.ts';
 import { certificateLines, clientLine } from '../server/screens/summary.ts';
 import { answerText, look } from '../server/status.ts';
-import { address } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 
 /** Findings that no other line shows. */
-const TOLD = ['unfinished', 'trust', 'storage', 'record'];
+const TOLD = ['outside', 'unfinished', 'trust', 'storage', 'record'];
+
+/** Returns where the registry is that was asked, if people reach it through a proxy. */
+const behind = (settings: Settings): string =>
+  settings.externalUrl === undefined ? '' : `, here on ${listensAt(settings)},`;
+
+/** Returns what is said of the encryption if no certificate is served here. */
+function encryptionText(settings: Settings): string {
+  if (settings.tls !== 'insecure') return 'no certificate that can be served';
+  return settings.externalUrl === undefined ? 'none' : encryption(settings);
+}
 
 /** @returns the exit code: 0 if all is as planned, 1 if something differs or the registry does not answer */
 export async function status(context: Context): Promise<number> {
@@ -25,12 +38,13 @@ export async function status(context: Context): Promise<number> {
   const site = seen.served ?? certificates.site;
   const { answer, space, changes, findings, notes } = seen;
   const now = new Date();
+  const served = seen.certificates?.site;
   const good = findings.every(({ ok }) => ok);
   const log = await logCommand(context.host, settings);
   output.json({
     ok: good,
     registry: {
-      address: address(settings),
+      address: publicAddress(settings).name,
       tls: settings.tls,
       auth: settings.auth,
       users: settings.users,
@@ -39,13 +53,14 @@ export async function status(context: Context): Promise<number> {
     client: clientLine(settings, site),
     certificates: seen.certificates ?? null,
     answers: answer.ok,
-    ...(settings.auth === 'token' && { takesTokens: seen.takesTokens ?? null }),
+    ...(hasDockerAuth(settings) && { takesTokens: seen.takesTokens ?? null }),
     unfinished: seen.unfinished ?? null,
+    atWork: seen.atWork ?? null,
     readOnly: seen.readOnly,
     outdated: seen.outdated,
     images: { counted: notes.counted, collected: notes.collected, pruned: notes.pruned },
     clients: notes.traffic ?? null,
-    renewal: { renewed: notes.renewed, looked: notes.looked },
+    renewal: { renewed: notes.renewed, looked: notes.looked, refused: notes.refused },
     space: { ...space, fullInDays: seen.fullInDays === undefined ? null : Math.round(seen.fullInDays) },
     prune: settings.prune === true,
     drift: changes.map(({ title, drift: { what, details } }) => ({ title, what, details })),
@@ -54,15 +69,21 @@ export async function status(context: Context): Promise<number> {
   const mark = (ok: boolean) =>
     ok ? output.paint('green', SYMBOL.done) : output.paint('red', SYMBOL.failed);
   output.out(
-    `${mark(answer.ok && !seen.obstacle)} ${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}   ${answerText(answer)}`,
-    `  Login       ${loginText(settings)}`,
+    `${mark(answer.ok && !seen.obstacle)} ${publicAddress(settings).origin}${behind(settings)}   ${answerText(answer)}`,
+    `  Login       ${loginText(settings, request.facts.ownBlocks)}`,
     `  Images      ${settings.storage} (${spaceText(space, seen.fullInDays)})`,
     ...maintenanceLines(settings, notes, now),
     ...(seen.certificates
-      ? certificateLines(seen.certificates)
-      : [`  Encryption  ${settings.tls === 'insecure' ? 'none' : 'no certificate that can be served'}`]),
-    ...renewalLines(settings, notes, now),
+      ? certificateLines(seen.certificates, settings.externalUrl === undefined ? 'Clients' : 'Proxies')
+      : [`  Encryption  ${encryptionText(settings)}`]),
+    ...renewalLines(
+      settings,
+      notes,
+      now,
+      served && { notBefore: new Date(served.notBefore), notAfter: new Date(served.notAfter) },
+    ),
     `  Client      ${clientLine(settings, site)}`,
+    ...gatewayLines(settings),
     `  Engine      ${engineText(engine)}, ${settings.engine === 'native' ? `service ${settings.name}` : `container ${settings.name}, image ${settings.image}`}`,
     `  Log         ${log}`,
   );
@@ -86,7 +107,12 @@ export async function status(context: Context): Promise<number> {
         ...(fix && name !== 'unfinished' ? fix.split('\n') : []).map((line) => `  ${line}`),
       );
   }
-  if (changes.length > 0)
+  if (seen.atWork)
+    output.out(
+      '',
+      `${output.paint('yellow', SYMBOL.warning)} "${seen.atWork.command}" is at work since ${seen.atWork.since}: what is shown here changes.`,
+    );
+  else if (changes.length > 0)
     output.out(
       '',
       seen.outdated

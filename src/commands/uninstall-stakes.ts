@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { findImages, servedStorage } from '../server/plan/seen.ts';
+import { addressedBy, publicAddress } from '../settings/public-address.ts';
 import { readYaml } from '../templates.ts';
 
 /** What settings.yml of the last run says, as far as it is known; a registry can be removed without it. */
@@ -10,6 +11,7 @@ export interface LastSettings {
   port?: number | undefined;
   storage: string;
   tls?: string | undefined;
+  externalUrl?: string | undefined;
   /** All users who can log in, also those who only pull. */
   users: string[];
 }
@@ -37,6 +39,7 @@ export async function lastSettings(host: Host, dir: string): Promise<LastSetting
     port: Number(known.port) || undefined,
     storage: served ?? (await findImages(host, dir, [said, join(dir, 'data')])) ?? said,
     tls: word('tls'),
+    externalUrl: addressedBy((name) => known[name]).externalUrl,
     users: [...names(known.user), ...new Set(names(known.reader).map((name) => name.split(':')[0] ?? ''))],
   };
 }
@@ -61,8 +64,10 @@ export async function stakesOf(
     ['ca/ca.key', 'certs/site.key', 'auth/htpasswd', 'auth/auth_config.yml'].map(isThere),
   );
   const { port, tls, users, storage } = settings;
-  const scheme = tls === 'insecure' ? 'http' : 'https';
-  const address = port ? `${scheme}://${settings.host}:${port}` : 'what registry-setup did';
+  const { host: called, externalUrl } = settings;
+  const address = port
+    ? publicAddress({ host: called, port, tls: tls ?? '', externalUrl }).origin
+    : 'what registry-setup did';
   const whose = users.length > 3 ? `${users.length} users` : users.join(', ');
   return {
     registry: port ? `${address} (${dir})` : `${address} in ${dir}`,

@@ -5,7 +5,8 @@ import { type Upgrade, upgradeTexts } from '../server/maintenance/upgrade/judge.
 import { TITLE } from '../server/maintenance/upgrade/wanted.ts';
 import { presentConfig } from '../server/plan/seen.ts';
 import { newsOfThree, newsOfTwo, schemaOneLines } from '../server/screens/upgrade.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
 import { commandLine, imageCommand } from '../terminal/command.ts';
 import { count } from '../terminal/output.ts';
 import { agree } from './consent.ts';
@@ -31,7 +32,7 @@ export async function consentTo(
   );
   const isSaid = old.length === 0 || isOn(context, 'cut-off');
   if (!isSaid && isOn(context, 'yes')) throw unspoken(old);
-  await agree(context, `Upgrade ${address(settings)}?`, isSaid);
+  await agree(context, `Upgrade ${publicAddress(settings).name}?`, isSaid);
   if (isSaid) return;
   const prompts = await context.prompts();
   const message = `${count(old.length, 'image')} can then no longer be pulled. Upgrade all the same?`;

@@ -25,6 +25,7 @@ import { preview } from '../server/run.ts';
 import { schemaOneLines, wayBack } from '../server/screens/upgrade.ts';
 import type { Answers } from '../settings/answers.ts';
 import type { Settings } from '../settings/settings.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { askable } from './consent.ts';
@@ -59,7 +60,7 @@ export async function upgrade(context: Context): Promise<void> {
 /** Returns the images that the upgrade is about, and the file that they are in. @throws InputError if the flags do not fit */
 async function wish({ answers, host }: Context, settings: Settings) {
   const { image, 'auth-image': authImage, 'image-archive': file } = answers;
-  if (authImage && settings.auth !== 'token')
+  if (authImage && !hasDockerAuth(settings))
     throw new InputError([
       { where: authImage.where, message: 'this registry has no docker_auth', fix: commandLine('upgrade') },
     ]);

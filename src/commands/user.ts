@@ -9,9 +9,12 @@ import { carryOut, preview } from '../server/run.ts';
 import { loginLines } from '../server/screens/summary.ts';
 import { askPassword } from '../server/wizard/questions/login.ts';
 import type { Answers } from '../settings/answers.ts';
+import { hasRoles } from '../settings/gateway.ts';
 import { givenPasswords } from '../settings/given-passwords.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { checkReader, everyone, readersOf } from '../settings/readers.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
+import { foreignRealm } from '../settings/token-server.ts';
 import { checkUser } from '../settings/validation.ts';
 import { commandLine } from '../terminal/command.ts';
 import { quoted } from '../terminal/shell.ts';
@@ -56,6 +59,13 @@ const RULES: Rule[] = [
     more.length > 0
       ? { message: `One user at a time: ${[name, ...more].join(', ')}.`, fix: usage() }
       : undefined,
+  (_, settings) =>
+    foreignRealm(settings) === undefined
+      ? undefined
+      : {
+          message: `The users are those of ${foreignRealm(settings)}.`,
+          fix: 'Add, change and remove them there.',
+        },
   ({ name }, { auth }) =>
     auth === 'none'
       ? { message: 'Nobody logs in to this registry.', fix: commandLine(`--auth htpasswd --user ${name}`) }
@@ -64,10 +74,20 @@ const RULES: Rule[] = [
     const [wrong] = [checkUser(name), ...readers.map(checkReader)].filter((found) => found !== undefined);
     return wrong && { message: `${wrong.message}.`, fix: wrong.fix ?? usage() };
   },
-  ({ readers }, { auth }) =>
-    readers.length > 0 && auth !== 'token'
+  ({ readers }, settings) =>
+    readers.length > 0 && !hasRoles(settings)
       ? {
-          message: `With ${auth} everybody who logs in may push: readers need token mode.`,
+          message: `With ${settings.auth} everybody who logs in may push: readers need the gateway, or token mode.`,
+          fix: [
+            `With the gateway:   ${commandLine(`--gateway --reader ${readers[0]}`)}`,
+            `In token mode:      ${commandLine(`--auth token --reader ${readers[0]}`)}`,
+          ],
+        }
+      : undefined,
+  ({ readers }, { auth }) =>
+    auth !== 'token' && readers.some((reader) => reader.includes(':'))
+      ? {
+          message: 'The gateway lets a reader pull everything: readers of some repositories need token mode.',
           fix: commandLine(`--auth token --reader ${readers[0]}`),
         }
       : undefined,
@@ -115,11 +135,12 @@ function rolesAfter({ verb, name, readers }: Asked, settings: Settings): Pick<Se
 function list({ output }: Context, settings: Settings): void {
   const { auth, users } = settings;
   const token = auth === 'token';
+  const roles = hasRoles(settings);
   const all = [
     ...users.map((name) => ({ name, role: 'administrator', scopes: [] as string[] })),
     ...readersOf(settings).map(({ name, scopes }) => ({
       name,
-      role: token ? 'reader' : 'administrator',
+      role: roles ? 'reader' : 'administrator',
       scopes,
     })),
   ];
@@ -128,10 +149,14 @@ function list({ output }: Context, settings: Settings): void {
     output.out('Nobody logs in here: everyone who can reach it may use it.');
     return;
   }
+  if (foreignRealm(settings) !== undefined) {
+    output.out(`The users are those of ${foreignRealm(settings)}.`);
+    return;
+  }
   const width = Math.max(...all.map(({ name }) => name.length)) + 3;
   output.out(
     ...all.map(({ name, role, scopes }) =>
-      token ? `${name.padEnd(width)}${role.padEnd(16)}${scopes.join(', ') || 'all repositories'}` : name,
+      roles ? `${name.padEnd(width)}${role.padEnd(16)}${scopes.join(', ') || 'all repositories'}` : name,
     ),
     ...(token && settings.anonymousPull
       ? [`${'(all)'.padEnd(width)}${'reader'.padEnd(16)}all repositories`]
@@ -164,7 +189,11 @@ async function change(
   if (isOn(context, 'dry-run')) return showDryRun(context, await preview(request, context));
   const { settings } = request;
   if (verb === 'remove')
-    await agree(context, `Remove ${name} from ${address(settings)}? ${name} cannot log in any more`, false);
+    await agree(
+      context,
+      `Remove ${name} from ${publicAddress(settings).name}? ${name} cannot log in any more`,
+      false,
+    );
   const { changes, secrets, passwordFile } = await carryOut(request, context);
   output.json({
     ok: true,

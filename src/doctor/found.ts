@@ -7,6 +7,7 @@ import { dirOf } from '../context.ts';
 import { type DaemonInfo, daemonInfo } from '../dockerd/daemon.ts';
 import type { Daemon } from '../dockerd/types.ts';
 import { look, type ServerStatus } from '../server/status.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import { commandIn } from '../terminal/command.ts';
 import { visible, visibleLines } from '../terminal/visible.ts';
 import type { Asked, CheckInput, Fix, Severity, Trouble } from './check.ts';
@@ -52,8 +53,11 @@ export const forEach = async (
 ): Promise<Trouble[]> => (await Promise.all(input.registries.map(work))).flat();
 
 /** Tells whether a registry is the one that was set up on this machine. */
-export const isOwn = ({ server }: CheckInput, { at }: Asked): boolean =>
-  server !== undefined && server.settings.host === at.host && server.settings.port === at.port;
+export function isOwn({ server }: CheckInput, { at }: Asked): boolean {
+  if (server === undefined) return false;
+  const { host, port } = publicAddress(server.settings);
+  return host === at.host && port === at.port;
+}
 
 /** Returns a command for the registry of this machine. */
 export const here = ({ context: { answers } }: CheckInput, words: string): string =>

@@ -8,15 +8,22 @@ import { logCommand } from '../engines/engine.ts';
 import { startedDocker } from '../engines/pending.ts';
 import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { endpointHere } from '../images/remote.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
+import { lockHolder } from '../reconcile/lock.ts';
+import { awaitTurn } from '../reconcile/recover.ts';
+import { outsideEndpoint } from '../server/checks/outside.ts';
 import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
-import { address } from '../settings/settings.ts';
+import { publicAddress } from '../settings/public-address.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
+import { trouble } from './found.ts';
 import { registriesNamed } from './named.ts';
 
 export interface Found {
@@ -38,12 +45,27 @@ export async function findInput(context: Context, named: Address | undefined): P
 const engineEvenStopped = (found: EngineState): EngineInfo =>
   found.state === 'stopped' ? startedDocker(true) : readyInfo(found);
 
+/** Tells whether a run was killed here, and has not been undone. */
+const isKilled = async (host: Host, dir: string): Promise<boolean> =>
+  (await lockHolder(host, dir)) === undefined && (await readUnfinished(host, dir)) !== undefined;
+
 /** Returns the registry of this machine, if there is one and it can be read. */
 async function ownServer(context: Context, troubles: Trouble[]): Promise<ServerRequest | undefined> {
   try {
     return await loadExisting(context, {}, {}, engineEvenStopped);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
+    const dir = dirOf(context.answers);
+    if (error.code === 'no registry' && (await isKilled(context.host, dir))) {
+      const apply = () => awaitTurn(context, dir);
+      troubles.push(
+        trouble('unfinished-run', error.message, {
+          mend: error.fix,
+          fix: { title: 'undoes what the interrupted run had done', apply },
+        }),
+      );
+      return undefined;
+    }
     // A machine without a registry is a client; of a directory that the user names, its absence is the finding.
     if (error.code !== 'no registry' || context.answers.dir)
       troubles.push({
@@ -70,10 +92,15 @@ async function registriesOf(
     address: nameOf(at),
     at: await endpointHere(host, env, at),
   });
+  /** Behind a proxy, as its clients reach it; else by the way that this machine is sure of. */
+  const ownAt = async ({ settings, certificates }: ServerRequest) =>
+    settings.externalUrl === undefined
+      ? ownEndpoint(settings, certificates.site)
+      : outsideEndpoint(settings, host, env);
   if (named) return [await ask(named)];
   const own = server && {
-    address: address(server.settings),
-    at: ownEndpoint(server.settings, server.certificates.site),
+    address: publicAddress(server.settings).name,
+    at: await ownAt(server),
   };
   const others = (await registriesUsed(context, own !== undefined)).filter(
     (at) => nameOf(at) !== own?.address,
@@ -119,7 +146,7 @@ export async function ownRegistryOf(
   if (!server) return undefined;
   const { settings } = server;
   return {
-    address: address(settings),
+    address: publicAddress(settings).name,
     names: [
       settings.host,
       ...settings.san,
@@ -128,8 +155,12 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
-    ports: [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])],
-    tls: settings.tls !== 'insecure',
+    ports: [
+      publicAddress(settings).port,
+      settings.port,
+      ...(hasDockerAuth(settings) ? [settings.authPort] : []),
+    ],
+    tls: publicAddress(settings).tls,
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),
   };

@@ -3,8 +3,10 @@ import { lastLines } from '../engines/engine.ts';
 import type { Host } from '../host/host.ts';
 import { hasSystemd } from '../host/systemd.ts';
 import { authName } from '../server/auth/docker-auth.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { count } from '../terminal/output.ts';
 import type { Check, CheckInput, Subject, Trouble } from './check.ts';
+import { dockerTrusts } from './client/trust.ts';
 import { type Explained, explain } from './explain/explain.ts';
 import { ownRegistryOf } from './input.ts';
 
@@ -104,7 +106,7 @@ const authLog: Check = {
   on: 'server',
   async look(input) {
     const { server, context } = input;
-    if (server?.settings.auth !== 'token') return [];
+    if (!server || !hasDockerAuth(server.settings)) return [];
     const since = new Date(Date.now() - DAY);
     const name = authName(server.settings);
     const lines = await lastLines(context.host, server.settings, { name, lines: LINES, since });
@@ -128,6 +130,14 @@ const ENDS_START = [
   'broken-daemon-json',
   'docker-job',
 ];
+
+/** Returns the registries whose certificate Docker accepts now: what it said of them before is mended. */
+async function trustedNow(input: CheckInput): Promise<Set<string>> {
+  const answers = await Promise.all(
+    input.registries.map((registry) => dockerTrusts(input, registry).catch(() => false)),
+  );
+  return new Set(input.registries.filter((_, index) => answers[index]).map(({ address }) => address));
+}
 
 const dockerLog: Check = {
   code: 'docker-log',
@@ -162,12 +172,15 @@ const dockerLog: Check = {
       return Date.now() - Date.parse(time) < HOUR;
     };
     const asked = new Set(input.registries.map(({ address }) => address));
+    const trusted = await trustedNow(input);
     // What it says of other registries is not looked at here; and what it said long ago may be mended since.
     return explained(input, lines, (one) => {
       if (ENDS_START.includes(one.code)) return true;
       const isAbout = ABOUT_DOCKER.includes(one.subject)
         ? one.code !== 'server-error'
-        : one.place !== undefined && asked.has(one.place);
+        : one.place !== undefined &&
+          asked.has(one.place) &&
+          !(one.code === 'unknown-authority' && trusted.has(one.place));
       return isAbout && isYoung(one);
     });
   },

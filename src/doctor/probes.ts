@@ -20,6 +20,7 @@ import { engine } from './machine/engine.ts';
 import { protection } from './machine/protection.ts';
 import { firewall } from './server/firewall.ts';
 import { htpasswd } from './server/htpasswd.ts';
+import { renewal } from './server/renewal.ts';
 import { rivals, running } from './server/service.ts';
 import { plan, tokens, writable } from './server/state.ts';
 import { storage } from './server/storage.ts';
@@ -37,6 +38,7 @@ export const PROBES: Check[] = [
   logins,
   htpasswd,
   tokens,
+  renewal,
   daemonJson,
   entries,
   flags,

@@ -59,6 +59,10 @@ export const HANGS = [
 /** Returns the address for `-p`: none for 0.0.0.0, since the engine then listens on IPv6 as well, if there is any. */
 const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`);
 
+const networkArguments = ({ name, ip, mac }: NonNullable<Service['network']>): string[][] => [
+  ['--network', name, '--ip', ip, ...(mac ? ['--mac-address', mac] : [])],
+];
+
 /** Returns the arguments of `docker run` for a service; --dry-run shows the same ones. */
 export function runArguments(service: Service, digest: string): string[] {
   return [
@@ -75,6 +79,10 @@ export function runArguments(service: Service, digest: string): string[] {
     ['--security-opt', 'no-new-privileges'],
     // podman has its own limit (containers.conf), and refuses one if cgroups cannot count.
     service.engine === 'podman' ? [] : ['--pids-limit', '512'],
+    ...(service.network ? networkArguments(service.network) : []),
+    ...(service.user ? [['--user', `${service.user.uid}:${service.user.gid}`]] : []),
+    ...(service.entrypoint ? [['--entrypoint', service.entrypoint]] : []),
+    ...(service.tmpfs ?? []).map((path) => ['--tmpfs', path]),
     ...service.publish.map(({ bind, port, to }) => ['-p', `${listenOn(bind)}${port}:${to}`]),
     ...service.mounts.map(({ source, target, readOnly, label }) => [
       '-v',

@@ -65,6 +65,16 @@ export interface Service {
   env: Record<string, string>;
   /** The directory of the set-up that it belongs to: a label that identifies the set-up's containers. */
   owner: string;
+  /** A network of the set-up with an address that stays; by default the engine's own network. */
+  network?: { name: string; ip: string; mac?: string };
+  /** It stands behind a proxy: its clients wait at that door while it is replaced, and it listens on this port inside. */
+  behind?: { bind: string; port: number; to: number };
+  /** The program to start in place of the image's own. */
+  entrypoint?: string;
+  /** A user of this machine, by number; by default root without a capability. */
+  user?: { uid: number; gid: number };
+  /** Directories in memory that it may write to. */
+  tmpfs?: string[];
   /** More arguments for `docker run`, from facts: log rotation, user namespaces. */
   options: string[];
   /** It is tried beside what runs, for a moment: nothing starts it again, and no file gets another label for it. */

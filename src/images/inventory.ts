@@ -30,10 +30,10 @@ export type Progress = (done: number, of: number) => void;
 
 /** Returns the names of the repositories that a pattern takes, sorted; of all without one. @throws as repositoryPages */
 export async function repositoriesOf(reader: Reader, pattern?: Pattern): Promise<string[]> {
-  const names: string[] = [];
+  const names = new Set<string>();
   for await (const page of repositoryPages(reader.session))
-    for (const name of page) if (pattern?.repository(name) ?? true) names.push(name);
-  return names.sort();
+    for (const name of page) if (pattern?.repository(name) ?? true) names.add(name);
+  return [...names].sort();
 }
 
 /**

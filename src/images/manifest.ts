@@ -44,7 +44,7 @@ const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value ? value : undefined;
 
 /** A digest of any algorithm that a registry takes. (image-spec, descriptor.md, "Digests") */
-export const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/;
+const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/;
 
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 

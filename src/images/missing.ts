@@ -22,7 +22,7 @@ export async function missingImage(
   exitCode: 1 | 2 = 1,
   list = imageCommand('list'),
 ): Promise<CliError> {
-  const tags = await tagsOf(session, repository).catch(() => []);
+  const tags = await tagsOf(session, repository).catch((): string[] => []);
   const of = (name: string) => (list ? [list.replace('image list', `image list ${name}`)] : []);
   if (digest)
     return new CliError(`${session.name} holds no ${repository}@${digest}.`, {
@@ -33,6 +33,11 @@ export async function missingImage(
     const wanted = tag ?? 'latest';
     const near = nearest(wanted, tags) ?? (tag === undefined ? tags.at(-1) : undefined);
     const all = of(repository);
+    if (tags.includes(wanted))
+      return new CliError(`${repository}:${wanted} leads nowhere: its manifest is gone from the storage.`, {
+        fix: ['Push it again under that tag.', ...all],
+        exitCode,
+      });
     return new CliError(`${repository} has no tag ${wanted}.`, {
       fix: near
         ? [[`Did you mean ${repository}:${near}?`, ...all.map((line) => `All of them: ${line}`)].join('   ')]

@@ -1,7 +1,6 @@
 // What names images: `team/app:1.0`, `team/app@sha256:…`, `team/app`, and patterns: `team/*:pr-*`.
 import { InputError } from '../errors.ts';
-import { isRepository, isTag } from '../registry/names.ts';
-import { DIGEST } from './manifest.ts';
+import { isDigest, isRepository, isTag } from '../registry/names.ts';
 
 export interface Reference {
   /** As the user wrote it. */
@@ -32,7 +31,7 @@ export function readReference(word: string, registry: string): Reference {
   const reference = split(word, registry);
   const { repository, tag, digest } = reference;
   const fail = (message: string, fix?: string) => new InputError([{ where: word, message, fix }]);
-  if (digest !== undefined && !DIGEST.test(digest))
+  if (digest !== undefined && !isDigest(digest))
     throw fail(
       `"${digest}" is no digest: sha256: and 64 characters of 0-9 and a-f`,
       `${repository}@sha256:…`,

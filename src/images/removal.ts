@@ -2,6 +2,7 @@
 //
 // A registry deletes a manifest with all its tags, and keeps the manifests of an index when the index goes. So a removal has to name
 // every other tag of the same image, to take the parts of an index along, and to leave those that something else leads to.
+import { attachedTag } from './attached-tag.ts';
 import { partsOf } from './contents.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -45,15 +46,6 @@ export interface Abilities {
   untag: boolean;
 }
 
-/** The tags under which signatures and the like are attached to an image. (distribution-spec, "Referrers Tag Schema"; cosign) */
-const ATTACHED = /^(sha256)-([0-9a-f]{64})(\.\w+)?$/;
-
-/** Returns the digest that a tag is attached to by its name. */
-export function attachedTo(tag: string): string | undefined {
-  const [, algorithm, hex] = ATTACHED.exec(tag) ?? [];
-  return hex && `${algorithm}:${hex}`;
-}
-
 /**
  * Returns what a removal does in one repository.
  * @param leaves every tag of the repository
@@ -72,7 +64,7 @@ export function planRemoval(
       ...digests.keys(),
     ]);
   for (const { tag } of leaves) {
-    const to = attachedTo(tag);
+    const to = attachedTag(tag)?.to;
     if (to && goes().has(to) && isGone(to)) wanted.add(tag);
   }
   function isGone(digest: string): boolean {

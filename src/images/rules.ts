@@ -1,5 +1,5 @@
 // Which tags a rule removes: the newest N stay, what is younger stays, what a pattern keeps stays. Pure.
-import { attachedTo } from './removal.ts';
+import { attachedTag } from './attached-tag.ts';
 
 export interface Rules {
   /** So many images of each repository stay, the newest; undefined: age alone decides. */
@@ -43,7 +43,7 @@ function timeOf({ created, pushed }: Dated, now: number): number | undefined {
 /** Judges the tags of one repository. Signatures and the like are not judged: they go with their image. */
 export function judge(repository: string, tags: Dated[], rules: Rules, now: number): Verdict {
   const candidates = tags.filter(
-    ({ tag }) => attachedTo(tag) === undefined && rules.matches(repository, tag) && !rules.keeps(tag),
+    ({ tag }) => attachedTag(tag) === undefined && rules.matches(repository, tag) && !rules.keeps(tag),
   );
   const aged = candidates.map((one) => ({ ...one, time: timeOf(one, now) }));
   const undated = aged.filter(({ time }) => time === undefined).map(({ tag }) => tag);

@@ -15,8 +15,8 @@ export function refusal({ status, body }: Reply): string {
 }
 
 /** Returns the digest of a blob or manifest: `sha256:…`. */
-export const digest = (content: string | Buffer): string =>
-  `sha256:${createHash('sha256').update(content).digest('hex')}`;
+export const digest = (content: string | Buffer, algorithm: 'sha256' | 'sha512' = 'sha256'): string =>
+  `${algorithm}:${createHash(algorithm).update(content).digest('hex')}`;
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 

@@ -1,5 +1,6 @@
 // What a registry holds, over HTTP: the names of its repositories, their tags, their manifests. (distribution-spec, "Content Discovery")
 import { CliError } from '../errors.ts';
+import { visible } from '../terminal/visible.ts';
 import { digest, refusal } from './api.ts';
 import type { Reply } from './http.ts';
 import { isRepository, isTag } from './names.ts';
@@ -44,8 +45,9 @@ interface List {
   doing: string;
 }
 
-/** Reads a list page by page. @throws Refused; CliError if it never ends; as ask */
-async function* pages(session: Session, { path, key, valid, doing }: List): AsyncGenerator<string[]> {
+/** Reads a list page by page. @throws Refused; CliError if it is no list, or never ends; as ask */
+async function* pages(session: Session, wanted: List): AsyncGenerator<string[]> {
+  const { path, valid, doing } = wanted;
   let next: string | undefined = `${path}?n=${PAGE}`;
   let last = '';
   let read = 0;
@@ -56,7 +58,7 @@ async function* pages(session: Session, { path, key, valid, doing }: List): Asyn
       reply = await session.request('GET', `${path}${last && `?last=${encodeURIComponent(last)}`}`);
     if (reply.status === 404) return;
     if (reply.status !== 200) throw new Refused(session, doing, reply);
-    const names = namesIn(reply, key);
+    const names = namesIn(session, reply, wanted);
     read += reply.body.length + 1_000;
     if (read > MOST)
       throw new CliError(`${session.name} does not come to an end when it is asked to ${doing}.`);
@@ -77,13 +79,17 @@ function pathOf(link: string, path: string): string | undefined {
   return pathname.endsWith(path) ? `${path}${search}` : undefined;
 }
 
-function namesIn({ body }: Reply, key: string): string[] {
+/** Returns the names in a page. @throws CliError if it is no such page: an empty list would let what is there be taken for gone */
+function namesIn(session: Session, { body }: Reply, { key, doing }: List): string[] {
   try {
-    const list = (JSON.parse(body.toString()) as Record<string, unknown>)[key];
-    return Array.isArray(list) ? list.filter((name): name is string => typeof name === 'string') : [];
+    const list = (JSON.parse(body.toString()) as Record<string, unknown>)[key] ?? [];
+    if (Array.isArray(list)) return list.filter((name): name is string => typeof name === 'string');
   } catch {
-    return [];
+    // Told below.
   }
+  throw new CliError(`${session.name} answers something that is no list when it is asked to ${doing}.`, {
+    why: visible(body.subarray(0, 100).toString().replace(/\s+/g, ' ')),
+  });
 }
 
 /** Returns the names of the repositories, page by page. @throws Refused; as ask */
@@ -97,11 +103,11 @@ export const repositoryPages = (session: Session): AsyncGenerator<string[]> =>
 
 /** Returns the tags of a repository; none if it does not exist. @throws Refused; as ask */
 export async function tagsOf(session: Session, repository: string): Promise<string[]> {
-  const all: string[] = [];
+  const all = new Set<string>();
   const path = `/v2/${repository}/tags/list`;
   const list = { path, key: 'tags', valid: isTag, doing: `list the tags of ${repository}` };
-  for await (const names of pages(session, list)) for (const name of names) all.push(name);
-  return all;
+  for await (const names of pages(session, list)) for (const name of names) all.add(name);
+  return [...all];
 }
 
 /** Every kind of manifest. A registry that is not asked for a kind converts an index to the manifest of one platform, or refuses. */
@@ -123,7 +129,15 @@ export interface RawManifest {
   body: Buffer;
 }
 
-const SCHEMA_1 = /\.manifest\.v1\+/;
+/** Tells whether bytes are a manifest of schema 1: its kind is the registry's word, too, and is not enough. */
+function isSchema1(type: string, body: Buffer): boolean {
+  if (!/^application\/vnd\.docker\.distribution\.manifest\.v1\+/.test(type)) return false;
+  try {
+    return (JSON.parse(body.toString()) as { schemaVersion?: unknown } | null)?.schemaVersion === 1;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Returns a manifest; undefined if there is none.
@@ -142,8 +156,9 @@ export async function manifestOf(
   const type = String(reply.headers['content-type'] ?? '').split(';')[0] ?? '';
   const said = String(reply.headers['docker-content-digest'] ?? '');
   // The digest of a signed manifest leaves out its signatures.
-  const own = SCHEMA_1.test(type) && said ? said : digest(reply.body);
-  if (reference.startsWith('sha256:') && own !== reference)
+  const algorithm = reference.startsWith('sha512:') ? 'sha512' : 'sha256';
+  const own = said && isSchema1(type, reply.body) ? said : digest(reply.body, algorithm);
+  if (reference.includes(':') && own !== reference)
     throw new CliError(`${session.name} sends other bytes than those of ${repository}@${reference}.`, {
       why: `Their digest is ${own}: the storage is damaged, or something on the way changes them.`,
     });

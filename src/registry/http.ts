@@ -24,6 +24,8 @@ export interface Endpoint {
   port: number;
   /** The address to connect to instead: the server may not reach its own name. */
   connectTo?: string | undefined;
+  /** The token server that the registry names as `realm` is beside it, at this port: that URL may not be reached from here. */
+  tokens?: { realm: string; port: number } | undefined;
   /** The trusted roots, PEM; the system's by default. */
   ca?: string[] | undefined;
   /** Accepts every certificate, to look at a server before it is trusted. Never with a password. */
@@ -64,6 +66,8 @@ export interface Ask {
   timeout?: number;
   /** Ends the request. */
   signal?: AbortSignal | undefined;
+  /** Told that the server wants the body, after `expect: 100-continue`. (RFC 9110, 10.1.1) */
+  continued?: (() => void) | undefined;
 }
 
 /**
@@ -125,7 +129,7 @@ export async function open(
   options: Ask = {},
 ): Promise<IncomingMessage> {
   const { tls, host, port, connectTo, proxy } = endpoint;
-  const { credentials, headers = {}, body, agent, timeout = SILENCE, signal } = options;
+  const { credentials, headers = {}, body, agent, timeout = SILENCE, signal, continued } = options;
   const basic =
     credentials && Buffer.from(`${credentials.user}:${credentials.password.reveal()}`).toString('base64');
   const request = tls ? (await import('node:https')).request : httpRequest;
@@ -157,6 +161,7 @@ export async function open(
     );
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })));
     sent.on('error', reject);
+    if (continued) sent.on('continue', continued);
     // The headers. A body that is sent as a stream takes its time before that.
     const begin = () => {
       const stop = endAfter(sent, timeout);
@@ -217,6 +222,7 @@ export function tokenServer(at: Endpoint, realm: string): { server: Endpoint; ur
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (!url || !/^https?:$/.test(url.protocol))
     throw new CliError(`The registry sends passwords to "${realm}", which is no address. Nothing was sent.`);
+  if (realm === at.tokens?.realm) return { server: { ...at, port: at.tokens.port }, url };
   const tls = url.protocol === 'https:';
   if (at.tls && !tls)
     throw new CliError(`The registry sends passwords to ${realm}, which is not TLS. Nothing was sent.`);

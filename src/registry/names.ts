@@ -12,3 +12,7 @@ export const isRepository = (name: string): boolean =>
   name.length <= LONGEST && name.split('/').every((part) => PART.test(part));
 
 export const isTag = (tag: string): boolean => TAG.test(tag);
+
+/** Accepts the digests that registries take and this program verifies. (image-spec, descriptor.md, "Registered algorithms") */
+export const isDigest = (text: string): boolean =>
+  /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.test(text);

@@ -8,6 +8,8 @@ import { type Provider, WHEN_OVER } from './provider.ts';
 export interface AccountResource {
   kind: 'account';
   name: string;
+  /** Their numbers, if something else names them; by default those that the machine gives. */
+  ids?: { uid: number; gid: number };
 }
 
 type AccountStep = { do: 'account'; name: string };
@@ -28,7 +30,12 @@ export async function groupId(host: Host, name: string): Promise<number | undefi
 
 /** Options for useradd(8) of shadow; adduser of busybox replaces it if it is missing (Alpine). */
 const SHADOW = ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent'];
-const useradd = (name: string) => [...SHADOW, '--shell', '/usr/sbin/nologin', name];
+/** With a free number, the group gets the same one. */
+const useradd = ({ name, ids }: AccountResource) => [
+  ...SHADOW,
+  ...(ids ? ['--uid', String(ids.uid)] : []),
+  ...['--shell', '/usr/sbin/nologin', name],
+];
 
 export const account: Provider<AccountResource, AccountStep> = {
   title: ({ name }) => `user ${name}`,
@@ -36,21 +43,27 @@ export const account: Provider<AccountResource, AccountStep> = {
   removed: (name) => `user ${name}`,
   review: (changes) => changes.map(({ title }) => `add the ${title}`),
 
-  async check({ name }, host) {
-    if (await userIds(host, name)) return undefined;
-    return { what: 'create', details: [shellLine('useradd', useradd(name))] };
+  async check(resource, host) {
+    if (await userIds(host, resource.name)) return undefined;
+    return { what: 'create', details: [shellLine('useradd', useradd(resource))] };
   },
 
   async undo({ name }, host) {
     return { steps: (await userIds(host, name)) ? [] : [{ do: 'account', name }] };
   },
 
-  async apply({ name }, host) {
+  async apply(resource, host) {
+    const { name, ids } = resource;
     if (await userIds(host, name)) return;
-    let said = await host.run('useradd', useradd(name));
+    let said = await host.run('useradd', useradd(resource));
     if (said.code === 127) {
-      await host.run('addgroup', ['-S', name]);
-      said = await host.run('adduser', ['-S', '-D', '-H', '-h', '/nonexistent', '-G', name, name]);
+      const number = (flag: string) => (ids ? [flag, String(ids.uid)] : []);
+      await host.run('addgroup', ['-S', ...number('-g'), name]);
+      said = await host.run('adduser', [
+        ...['-S', '-D', '-H', '-h', '/nonexistent'],
+        ...number('-u'),
+        ...['-G', name, name],
+      ]);
     }
     if (said.code !== 0)
       throw new CliError(`The user ${name} could not be created.`, { why: said.stderr.trim() });

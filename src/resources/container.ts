@@ -140,15 +140,16 @@ export const container: Provider<ContainerResource, Steps> = {
     // Keeps the former container, stopped, until the run has succeeded. Creates the new one while the former still answers:
     // the downtime is one stop and one start, and new connections wait meanwhile.
     const { id, running } = found.there;
-    const { name, engine, publish } = service;
+    const { name, engine, publish, behind } = service;
+    const doors = behind ? [...publish, behind] : publish;
     await renameContainer(host, id, setAsideName(name, id), engine);
     await createContainer(host, service, digest);
     if (!running) return void (await startContainer(host, name, engine));
-    await holdConnections(host, publish, async () => {
+    await holdConnections(host, doors, async () => {
       await stopContainer(host, id, engine);
       await startContainer(host, name, engine);
       const { pid = 0 } = (await inspect(host, name, engine)) ?? {};
-      for (const { to } of publish) await untilListening(host, to, pid);
+      for (const { to } of doors) await untilListening(host, to, pid);
     });
   },
 

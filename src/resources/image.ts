@@ -2,6 +2,7 @@
 import { mayHold } from '../engines/images/bundled.ts';
 import { pullImage } from '../engines/images/pull.ts';
 import * as images from '../engines/images/store.ts';
+import type { ImageFlag } from '../settings/gateway.ts';
 import type { Program } from '../settings/settings.ts';
 import { shellLine } from '../terminal/shell.ts';
 import { type Provider, WHEN_OVER } from './provider.ts';
@@ -9,6 +10,8 @@ import { type Provider, WHEN_OVER } from './provider.ts';
 export interface ImageResource {
   kind: 'image';
   ref: string;
+  /** The flag that names it; `image` by default. */
+  flag?: ImageFlag;
   archive?: string | undefined;
   engine?: Program;
 }
@@ -31,10 +34,11 @@ export const image: Provider<ImageResource, ImageStep> = {
   // A roll-back keeps the image: it does no harm, and the next try saves the wait. Only uninstall removes it.
   undo: async ({ ref, engine }) => ({ steps: [{ do: 'image', ref, ...(engine && { engine }) }] }),
 
-  async apply({ ref, archive, engine = 'docker' }, host, report) {
+  async apply({ ref, flag, archive, engine = 'docker' }, host, report) {
     if (archive && mayHold(archive, ref)) await images.loadImage(host, archive, engine, ref);
-    // An archive may hold one of the two images that are needed: then the other is pulled.
-    if (!archive || !(await images.imageId(host, ref, engine))) await pullImage(host, ref, report, engine);
+    // An archive may hold some of the images that are needed: then the others are pulled.
+    if (!archive || !(await images.imageId(host, ref, engine)))
+      await pullImage(host, ref, report, engine, flag);
   },
 
   steps: {

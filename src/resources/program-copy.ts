@@ -23,6 +23,18 @@ async function complete({ path, from, files }: ProgramResource, host: Host): Pro
   return true;
 }
 
+/** Returns the folders of the files, each after the one that holds it. */
+function foldersOf(path: string, names: string[]): string[] {
+  const folders = new Set([path]);
+  for (const name of names) {
+    const parts = name.split('/').slice(0, -1);
+    parts.forEach((_, i) => {
+      folders.add(join(path, ...parts.slice(0, i + 1)));
+    });
+  }
+  return [...folders];
+}
+
 export const program: Provider<ProgramResource> = {
   title: ({ path }) => `copy of this program in ${path}`,
   id: ({ path }) => path,
@@ -41,10 +53,8 @@ export const program: Provider<ProgramResource> = {
   }),
 
   async apply({ path, from, files }, host) {
-    for (const dir of ['', 'dist', 'templates']) {
-      const folder = join(path, dir);
+    for (const folder of foldersOf(path, Object.keys(files)))
       if (!(await host.stat(folder))) await host.mkdir(folder, 0o755);
-    }
     await Promise.all(
       Object.keys(files).map(async (name) => {
         const content = await host.read(join(from, name));

@@ -13,9 +13,11 @@ import { firewall } from './firewall.ts';
 import { hosts } from './hosts.ts';
 import { image } from './image.ts';
 import { login } from './login.ts';
+import { network } from './network.ts';
 import { pack } from './package.ts';
 import { program } from './program-copy.ts';
 import { binary } from './registry-binary.ts';
+import { reload } from './reload.ts';
 import { owner } from './storage-owner.ts';
 import { timer } from './timer.ts';
 import { trust } from './trust.ts';
@@ -31,8 +33,10 @@ export const PROVIDERS = {
   copy,
   binary,
   account,
+  network,
   owner,
   container,
+  reload,
   unit,
   process: background,
   timer,

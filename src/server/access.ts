@@ -10,8 +10,11 @@ import { openRun } from '../reconcile/recover.ts';
 import { beginRun, type Run } from '../reconcile/run.ts';
 import { type Authority, openSession, type Scope, type Session } from '../registry/session.ts';
 import { guestName, withLine } from '../resources/guest.ts';
-import { address, type Settings } from '../settings/settings.ts';
+import { clientFlags, publicAddress } from '../settings/public-address.ts';
+import type { Settings } from '../settings/settings.ts';
+import { foreignRealm } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
+import { quoted } from '../terminal/shell.ts';
 import { ISSUER } from './auth/docker-auth.ts';
 import { generatePassword, hashForAMoment, type Login } from './auth/htpasswd.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
@@ -40,7 +43,7 @@ export async function withOwnSession<T>(
     context,
     settings,
     async (authority) => {
-      const session = openSession(at, address(settings), authority, context.signal);
+      const session = openSession(at, publicAddress(settings).name, authority, context.signal);
       try {
         return await work(session);
       } finally {
@@ -61,10 +64,21 @@ export async function withAuthority<T>(
   work: (authority: Authority) => Promise<T>,
   held?: Run,
 ): Promise<T> {
+  if (foreignRealm(settings) !== undefined) throw noWayIn(settings);
   if (settings.auth === 'token') return work({ kind: 'signer', sign: await signer(settings, context.host) });
   if (settings.auth === 'none') return work({ kind: 'login', credentials: undefined });
   return asGuest(context, settings, held, (credentials) => work({ kind: 'login', credentials }));
 }
+
+/** Returns the error for a registry that takes the tokens of another server alone. */
+const noWayIn = (settings: Settings): CliError =>
+  new CliError(`Only ${foreignRealm(settings)} lets anybody into this registry: a login of it is needed.`, {
+    fix: [
+      `docker login ${publicAddress(settings).name}`,
+      `Then, by that login:   ${commandLine(['image', 'list', ...clientFlags(settings)].map(quoted).join(' '))}`,
+    ],
+    exitCode: 2,
+  });
 
 /** Holds the lock during the work, which records nothing. @throws as openRun; what the work throws */
 export async function whileHeld<T>(
@@ -148,7 +162,7 @@ async function signer(settings: Settings, host: Host): Promise<(scope: Scope) =>
     const claims = encode({
       iss: ISSUER,
       sub: GUEST,
-      aud: address(settings),
+      aud: publicAddress(settings).name,
       iat: now,
       nbf: now - 10,
       exp: now + VALID,

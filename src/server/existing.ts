@@ -6,12 +6,14 @@ import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.t
 import { CliError, InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { carried } from '../program/bundled.ts';
+import { readUnfinished } from '../reconcile/journal.ts';
+import { lockHolder } from '../reconcile/lock.ts';
 import type { Answers } from '../settings/answers.ts';
 import { readAnswers } from '../settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../settings/resolve.ts';
-import type { EngineChoice, Settings } from '../settings/settings.ts';
+import { DEFAULT_DIR, type EngineChoice, type Settings } from '../settings/settings.ts';
 import { readYaml } from '../templates.ts';
-import { commandLine } from '../terminal/command.ts';
+import { commandIn, commandLine } from '../terminal/command.ts';
 import { certificatesFor } from './certificates.ts';
 import { elsewhereLines, registriesHere } from './elsewhere.ts';
 import { gatherFacts } from './plan/facts.ts';
@@ -66,6 +68,19 @@ export async function settingsIn(host: Host, dir: string): Promise<Settings> {
 
 /** Returns the error for a directory without a registry; it names the registries of other directories. */
 async function noRegistry(host: Host, dir: string): Promise<CliError> {
+  const [holder, left] = await Promise.all([lockHolder(host, dir), readUnfinished(host, dir)]);
+  if (holder)
+    return new CliError(`There is no registry in ${dir} yet: "${holder.command}" is at work there.`, {
+      why: `Since ${holder.since}`,
+      code: 'no registry',
+    });
+  const inDir = (words: string) => commandIn(dir === DEFAULT_DIR ? undefined : dir, words);
+  if (left)
+    return new CliError(`There is no registry in ${dir}: the run "${left.command}" was interrupted.`, {
+      why: `It began ${left.since}. The next run undoes what it had done.`,
+      fix: [`Undo it now:          ${inDir('doctor --fix')}`, `Set one up:           ${inDir('')}`],
+      code: 'no registry',
+    });
   const others = elsewhereLines(await registriesHere(host), dir, commandLine('status'));
   const elsewhere = others.length > 0 ? others : [`It is elsewhere:      ${commandLine('… --dir DIR')}`];
   return new CliError(`There is no registry in ${dir}.`, {

@@ -1,4 +1,5 @@
 // Notes of what maintenance did last, for `status`: figures that cost more to find out than a look may cost.
+import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { paths } from '../reconcile/journal.ts';
 import { type DiskPoint, withPoint } from './forecast.ts';
@@ -15,6 +16,8 @@ export interface Notes {
   upgraded?: { at: string; from: Partial<Record<'registry' | 'auth', { image: string; version?: string }>> };
   /** When the certificate was replaced last. */
   renewed?: { at: string };
+  /** Why a certificate could not be ordered; it counts until one is. */
+  refused?: { at: string; why: string };
   /** When the timer looked last whether the certificate must be renewed. */
   looked?: { at: string };
   /** What clients did in the day before it was counted. */
@@ -47,6 +50,17 @@ export async function note(host: Host, dir: string, more: Notes): Promise<void> 
   const all = { ...(await readNotes(host, dir)), ...more };
   await host.write(notes, `${JSON.stringify(all)}\n`, { mode: 0o600 }).catch(() => {});
 }
+
+/** Keeps why a certificate could not be ordered: nobody reads what the timer says at night. */
+export async function noteRefused(host: Host, dir: string, error: unknown): Promise<void> {
+  if (!(error instanceof CliError)) return;
+  const why = [error.message, error.why ?? []].flat().join(' ');
+  await note(host, dir, { refused: { at: new Date().toISOString(), why } });
+}
+
+/** Returns why the last order failed; undefined if a certificate was issued since. */
+export const refusalIn = ({ refused, renewed }: Notes): Notes['refused'] =>
+  refused && refused.at > (renewed?.at ?? '') ? refused : undefined;
 
 /** Adds how full the disk is to the notes, twice a day at most. */
 export async function noteDisk(host: Host, dir: string, now: DiskPoint): Promise<void> {

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import * as images from '../engines/images/store.ts';
 import { type NativeInfo, ownProgram } from '../engines/native.ts';
 import { askableHost, isPending } from '../engines/pending.ts';
+import { InputError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
 import { readOldest } from '../reconcile/journal.ts';
@@ -24,12 +25,18 @@ import type { Run } from '../reconcile/run.ts';
 import { textOfKey } from '../resources/key.ts';
 import { keyOf, type Resource } from '../resources/resource.ts';
 import type { Oldest } from '../resources/undo.ts';
+import { hasGateway } from '../settings/gateway.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
+import { ownBlocks } from './auth/own-blocks.ts';
+import { orderFindings } from './checks/acme.ts';
 import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
+import { outsideSteps } from './checks/outside.ts';
 import { liveChecks } from './checks/proof.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
+import { gatewayFacts } from './gateway/facts.ts';
 import { checkInstalledEngine } from './installed-engine.ts';
 import { formerImages } from './notes.ts';
 import { passwordFile, passwordSteps } from './password-file.ts';
@@ -87,6 +94,15 @@ export async function makePlan(
     settings.auth === 'token' && settings.engine !== 'native'
       ? await images.registryMajor(host, settings.image, settings.engine)
       : undefined;
+  const gateway = hasGateway(settings) ? await gatewayFacts(settings, host) : undefined;
+  if (registryMajor === 2 && secrets.tokenTrust?.certs.length === 0)
+    throw new InputError([
+      {
+        where: `--token-cert ${settings.tokenCert}`,
+        message: 'registry 2 takes no JWKS',
+        fix: 'Give a certificate, or --image registry:3',
+      },
+    ]);
   const legacyTokens =
     (registryMajor ?? 0) >= 3 &&
     (request.legacyTokens ?? (await context.host.stat(join(settings.dir, LEGACY_KEYS))) !== undefined);
@@ -99,7 +115,11 @@ export async function makePlan(
     renewal,
     settingsText,
     native,
+    gateway,
     readOnly,
+    ownBlocks: hasDockerAuth(settings)
+      ? await ownBlocks(withKept(context.host, kept), settings.dir)
+      : undefined,
     selinux: facts.selinux,
     networkResources: await networkResources(settings, engine, context.host, oldest),
     serviceManager: settings.engine === 'podman' ? await serviceManagerOf(context.host) : undefined,
@@ -147,8 +167,11 @@ export async function preview(request: ServerRequest, context: Context): Promise
 
 /** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
 async function mayBegin(request: ServerRequest, context: Context): Promise<void> {
-  const { settings, facts } = request;
-  const found = await Promise.all([moved, renamed].map((check) => check(settings, facts, context.host)));
+  const { settings, facts, certificates } = request;
+  const found = await Promise.all([
+    ...[moved, renamed].map((check) => check(settings, facts, context.host)),
+    orderFindings(settings, certificates.site, facts, context.host),
+  ]);
   const failed = findingsError(found.flat());
   if (failed) throw failed;
   await mayReplaceTrust(request, context);
@@ -218,7 +241,14 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
       );
     const { engine } = prepared;
     let images: Change[] = [];
+    const ordering = request.certificates.site?.order
+      ? (await import('./order.ts')).orderSteps(settings, request.certificates, context, (certificates) => {
+          now = { ...now, certificates };
+        })
+      : [];
     const fetch = async (): Promise<Step[]> => {
+      // The certificate is here now.
+      if (ordering.length > 0) prepared = await prepare(now, context, run.oldest);
       // The engine runs now: replaces what the plan assumed about it.
       if (isPending(request.engine)) {
         now = { ...now, ...(await checkInstalledEngine(host, settings, now.facts)) };
@@ -228,8 +258,9 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
       return stepsOf(images, settings.dir, host, run);
     };
     const others = async (): Promise<Step[]> => {
-      // The configuration of docker_auth depends on the registry in the image: plans again with the image.
-      if (images.length > 0 && settings.auth === 'token') prepared = await prepare(now, context, run.oldest);
+      // The files of docker_auth and nginx depend on what is in the images: plans again with them.
+      if (images.length > 0 && (settings.auth === 'token' || hasGateway(settings)))
+        prepared = await prepare(now, context, run.oldest);
       const { changes, secrets } = prepared;
       const rest = changes.filter((change) => !images.includes(change));
       const [first, then] = more ? beforeStart(rest) : [rest, []];
@@ -245,11 +276,13 @@ export async function carryOut(request: ServerRequest, context: Context, more?: 
         ...(more?.beforeStart(run) ?? []),
         ...stepsOf(then, settings.dir, host, run),
         ...(proof ? liveChecks(settings, secrets, changes, host, remember) : []),
+        ...(proof ? outsideSteps(settings, secrets, context, remember) : []),
         ...(more?.afterProof(run) ?? []),
         ...(await passwordSteps(request, secrets, context, run)),
       ];
     };
-    const steps = stepsOf(engine, settings.dir, host, run);
+    // Orders first: what the CA refuses changes nothing here.
+    const steps = [...ordering, ...stepsOf(engine, settings.dir, host, run)];
     await applyOrUndo({ steps, afterwards: [fetch, others], run, output, signal, uninterruptible });
     const { changes, secrets, renewByHand } = prepared;
     const written = passwordFile(request, secrets, context);

@@ -13,10 +13,14 @@ import type { Host } from '../host/host.ts';
 import { serviceManagerOf } from '../host/service-manager.ts';
 import { carried } from '../program/bundled.ts';
 import type { Answers } from '../settings/answers.ts';
+import { inClear } from '../settings/in-clear.ts';
 import { resolveSettings } from '../settings/resolve.ts';
+import type { Settings } from '../settings/settings.ts';
+import { foreignRealm } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { SYMBOL } from '../terminal/output.ts';
 import { certificatesFor } from './certificates.ts';
+import { orderFindings } from './checks/acme.ts';
 import { findingsError } from './checks/finding.ts';
 import { preflight } from './checks/preflight.ts';
 import { type Kept, withKept } from './plan/kept.ts';
@@ -60,18 +64,31 @@ export async function settle(
   if (failed) throw failed;
   const certificates = await certificatesFor({ ...context, host: withKept(host, kept) }, settings, keys, {});
   if (certificates.site?.outdated) throw certificates.site.outdated;
+  const inTheWay = await orderFindings(settings, certificates.site, facts, host);
+  const cannotOrder = findingsError(inTheWay);
+  if (cannotOrder) throw cannotOrder;
   const warnings = [
-    ...findings.map(({ message, fix }) => [message, ...fix].join('   ')),
+    ...[...findings, ...inTheWay].map(({ message, fix }) => [message, ...fix].join('   ')),
     ...(certificates.site?.warnings ?? []),
     ...otherImage(settings, facts.last),
     ...(interactive ? [] : pendingWarnings(engine)),
     ...(await engineWarnings(engine, answers, host)),
-    ...(settings.tls === 'insecure' && settings.auth !== 'none'
-      ? ['Passwords travel in clear: everyone on the network path can read them.']
-      : []),
+    ...inClearWarnings(settings),
   ];
   for (const warning of warnings) output.say(`${output.paint('yellow', SYMBOL.warning)} ${warning}`);
   return { settings, facts, engine, passwords, archive, certificates, ...(kept && { kept }) };
+}
+
+function inClearWarnings(settings: Settings): string[] {
+  const where = inClear(settings);
+  const realm = foreignRealm(settings);
+  if (realm?.startsWith('http:') && where === undefined)
+    return [`Passwords travel in clear to ${realm}: everyone on the network path can read them.`];
+  if (where === 'clients') return ['Passwords travel in clear: everyone on the network path can read them.'];
+  if (where === undefined) return [];
+  return [
+    `Passwords travel in clear between the proxy and this machine, and port ${settings.port} takes them from everybody.   If the proxy is on this machine: ${commandLine('--bind 127.0.0.1')}`,
+  ];
 }
 
 /** Returns warnings of what the user may not expect of the engine. */

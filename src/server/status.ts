@@ -9,16 +9,19 @@ import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/journal.ts';
+import { lockHolder } from '../reconcile/lock.ts';
 import type { Change } from '../reconcile/reconcile.ts';
 import { handshake } from '../registry/handshake.ts';
 import { ask, type Endpoint } from '../registry/http.ts';
+import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
-import { readYaml } from '../templates.ts';
+import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import { authConfigLogins } from './auth/docker-auth.ts';
 import type { Finding as Obstacle } from './checks/finding.ts';
 import { lostTrust } from './checks/lost-trust.ts';
 import { bound } from './checks/names.ts';
+import { lookOutside, proxyFix } from './checks/outside.ts';
 import { port } from './checks/ports.ts';
 import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
@@ -27,12 +30,22 @@ import { fullInDays } from './forecast.ts';
 import { type Notes, readNotes } from './notes.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
+import { isReadOnly } from './read-only.ts';
 import type { ServerRequest } from './request.ts';
 import { preview } from './run.ts';
 
 /** The result of one check. */
 interface Finding {
-  name: 'answer' | 'certificate' | 'tokens' | 'unfinished' | 'trust' | 'storage' | 'record' | 'drift';
+  name:
+    | 'answer'
+    | 'certificate'
+    | 'tokens'
+    | 'outside'
+    | 'unfinished'
+    | 'trust'
+    | 'storage'
+    | 'record'
+    | 'drift';
   ok: boolean;
   /** One sentence, if the check failed. */
   cause?: string;
@@ -84,6 +97,8 @@ export interface ServerStatus extends Glance {
   takesTokens: boolean | undefined;
   /** The command of a run that was killed. */
   unfinished: string | undefined;
+  /** The run that is changing the registry just now. */
+  atWork: { command: string; since: string } | undefined;
   /** Its configuration refuses pushes: a collection is at work, or was cut off. */
   readOnly: boolean;
   /** An older version set this up, and the changes are what this version does in another way. */
@@ -142,25 +157,42 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
   const onDisk = site && (await siteOnDisk(context.host, settings.dir, site));
   const at = ownEndpoint(settings, onDisk ?? site);
   // An older version has given docker_auth no probe account, or another one: then nothing can be asked.
-  const logins = settings.auth === 'token' ? await authConfigLogins(context.host, settings.dir) : [];
+  const logins = hasDockerAuth(settings) ? await authConfigLogins(context.host, settings.dir) : [];
   const tokens = planned.then(({ secrets: { probeAccount } }) => {
     if (!probeAccount) return true;
     const isKnown = logins.some(({ name, hash }) => name === probeAccount.name && hash === probeAccount.hash);
     return isKnown ? takesTokens(at, probeAccount).catch(() => false) : undefined;
   });
-  const [seen, left, { changes }, takes, lost, [elsewhere], forgotten, kept, counts, refuses] =
-    await Promise.all([
-      glance(context, request),
-      readUnfinished(context.host, settings.dir),
-      planned,
-      tokens,
-      lostTrust(request, context.host),
-      moved(settings, request.facts, context.host),
-      unrecorded(context.host, settings.dir),
-      readNotes(context.host, settings.dir),
-      countNow(context, settings, PATIENCE_FOR_COUNTS),
-      isReadOnly(context.host, settings.dir),
-    ]);
+  const [
+    seen,
+    journal,
+    holder,
+    { changes },
+    takes,
+    lost,
+    [elsewhere],
+    forgotten,
+    kept,
+    counts,
+    refuses,
+    outside,
+  ] = await Promise.all([
+    glance(context, request),
+    readUnfinished(context.host, settings.dir),
+    lockHolder(context.host, settings.dir),
+    planned,
+    tokens,
+    lostTrust(request, context.host),
+    moved(settings, request.facts, context.host),
+    unrecorded(context.host, settings.dir),
+    readNotes(context.host, settings.dir),
+    countNow(context, settings, PATIENCE_FOR_COUNTS),
+    isReadOnly(context.host, settings.dir),
+    lookOutside(settings, context),
+  ]);
+  // A journal is that of a killed run, or of one that has not ended yet.
+  const atWork = journal && holder && { command: holder.command, since: holder.since };
+  const left = atWork ? undefined : journal;
   const notes = { ...kept, ...(counts.traffic && { traffic: counts.traffic }) };
   const whole = forgotten.length === 0;
   const unfinished = left?.command;
@@ -183,6 +215,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
     certificates: onDisk && certificateFacts(onDisk),
     takesTokens: takes,
     unfinished,
+    atWork,
     readOnly: refuses,
     obstacle,
     changes,
@@ -194,6 +227,13 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
       finding('certificate', seen.fault === undefined, seen.fault ?? {}),
       finding('tokens', takes !== false, {
         cause: 'It does not accept the tokens of docker_auth: nobody can log in.',
+      }),
+      finding('outside', outside === undefined || outside.state === 'here', {
+        ...(outside &&
+          outside.state !== 'here' && {
+            cause: `${publicAddress(settings).origin} does not lead to this registry: ${outside.why}.`,
+            fix: proxyFix(settings).slice(0, 1).join('\n'),
+          }),
       }),
       finding('unfinished', left === undefined, {
         cause: `The run "${unfinished}" was interrupted; the next run undoes what it had done${unreadable}.${refuses ? ' Until then the registry refuses pushes.' : ''}`,
@@ -209,7 +249,7 @@ export async function look(context: Context, request: ServerRequest): Promise<Se
         cause: `No record tells of ${forgotten.join(', ')}: what was here before is not known.`,
         fix: commandLine('--yes'),
       }),
-      finding('drift', changes.length === 0 || outdated, {
+      finding('drift', changes.length === 0 || outdated || atWork !== undefined, {
         cause: 'The machine differs from the plan.',
         fix: commandLine('--yes'),
       }),
@@ -255,20 +295,6 @@ export const answerText = ({ ok, status, refused }: Answer): string =>
       : status === undefined
         ? 'does not answer'
         : `answers with HTTP ${status}`;
-
-/** Tells whether the configuration on the disk refuses pushes. (distribution, `storage.maintenance.readonly`) */
-async function isReadOnly(host: Host, dir: string): Promise<boolean> {
-  const file = join(dir, 'config/config.yml');
-  try {
-    const config = readYaml((await host.read(file))?.toString() ?? '', file) as {
-      storage?: { maintenance?: { readonly?: { enabled?: unknown } } };
-    } | null;
-    return config?.storage?.maintenance?.readonly?.enabled === true;
-  } catch {
-    // What cannot be read is drift.
-    return false;
-  }
-}
 
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };

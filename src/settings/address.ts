@@ -1,4 +1,5 @@
 // The address of a registry, as a user writes it and as an image's name has it.
+import { DEFAULT_PORT } from './settings.ts';
 import { checkHost, checkPort, type Wrong, wrong } from './validation.ts';
 
 export interface Address {
@@ -16,7 +17,7 @@ export function parseAddress(text: string): Address | Wrong {
   if (!found) return wrong(`"${text}" is not an address`, '--host HOST:PORT');
   const host = (found[2] ?? '').toLowerCase().replace(/\.$/, '');
   const scheme = found[1]?.toLowerCase() as Address['scheme'];
-  const port = found[3] ? Number(found[3]) : scheme ? DEFAULT_PORTS[scheme] : 5000;
+  const port = found[3] ? Number(found[3]) : scheme ? DEFAULT_PORTS[scheme] : DEFAULT_PORT;
   return checkHost(host) ?? checkPort(port) ?? { host, port, ...(scheme && { scheme }) };
 }
 

@@ -2,15 +2,17 @@
 import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
 import type { Answer, Answers } from './answers.ts';
+import { hostOf, originOf } from './external-url.ts';
 import type { FlagName } from './flags.ts';
+import { hasGateway } from './gateway.ts';
 import { isPublicRegistry } from './public-registries.ts';
-import type { Auth, EngineKind, Tls } from './settings.ts';
+import type { EngineKind, Settings, Tls } from './settings.ts';
 
 /** Returns a problem for each answer that needs a container engine, if there is none. */
 export function engineProblems(
   answers: Answers,
   engine: EngineKind,
-  auth: Auth,
+  dockerAuth: boolean,
   archive: string | undefined,
 ): Problem[] {
   if (engine !== 'native') return [];
@@ -18,12 +20,16 @@ export function engineProblems(
   const problems: Problem[] = [];
   const needs = 'needs a container engine';
   const fix = '--engine docker      (it is installed), or --engine podman';
-  if (auth === 'token')
+  if (dockerAuth)
     problems.push({
       where: answers.auth?.where ?? '--auth',
       message: `token ${needs}, ${why}`,
       fix: `${fix}; or --auth htpasswd`,
     });
+  for (const name of ['gateway', 'ui'] as const) {
+    const answer = answers[name];
+    if (answer?.value) problems.push({ where: answer.where, message: `${needs}, ${why}`, fix });
+  }
   const { where } = answers.image ?? {};
   if (where?.startsWith('--') && !archive) problems.push({ where, message: `${needs}, ${why}`, fix });
   return problems;
@@ -60,6 +66,26 @@ export function nameProblems({ host, 'hosts-line': line }: Answers): Problem[] {
     return problem(`would lead every pull from ${host.value} on this machine to this registry`);
   if (line.last || !isAddress(host)) return [];
   return problem(`goes with a name, and ${host ? `${host.value} is an address` : 'none is given'}`);
+}
+
+/** Returns a problem if the user names another host than the URL does. Ignores that of the last run, which the URL replaces. */
+export function externalProblems({ host, 'external-url': url }: Answers): Problem[] {
+  const named = hostOf(originOf(String(url?.value ?? '')));
+  if (named === undefined || !host || host.last || String(host.value).toLowerCase() === named) return [];
+  const message = `says ${host.value}, and the proxy in front is called ${named}`;
+  return [{ where: host.where, message, fix: 'Leave --host out: the URL has the name.' }];
+}
+
+/** Returns a problem for what belongs to a gateway if there is none. */
+export function gatewayProblems(answers: Answers, settings: Settings): Problem[] {
+  const said = (name: FlagName) => (answers[name]?.value && !answers[name]?.last ? answers[name] : undefined);
+  const [image, title] = [said('ui-image'), said('ui-title')];
+  return [
+    ...(image && !hasGateway(settings)
+      ? [{ where: image.where, message: 'goes with --ui or --gateway', fix: '--ui' }]
+      : []),
+    ...(title && !settings.ui ? [{ where: title.where, message: 'goes with --ui', fix: '--ui' }] : []),
+  ];
 }
 
 /** The rules by which old images are removed. */

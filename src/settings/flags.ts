@@ -5,13 +5,17 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { bare } from '../host/names.ts';
 import { commandLine } from '../terminal/command.ts';
+import { checkAcmeServer, checkEmail, checkKid } from './acme.ts';
+import { checkExternalUrl, hostOf, originOf } from './external-url.ts';
 import { type Decided, type Given, type Meaning, setting } from './meaning.ts';
 import { checkReader } from './readers.ts';
-import { DEFAULT_DIR, DEFAULT_IMAGE, type Settings } from './settings.ts';
+import { DEFAULT_DIR, DEFAULT_IMAGE, DEFAULT_PORT, type Settings } from './settings.ts';
+import { checkRealm, checkTokenName } from './token-server.ts';
 import {
   checkAge,
   checkBind,
   checkCount,
+  checkCountry,
   checkDays,
   checkDirectory,
   checkHost,
@@ -19,6 +23,8 @@ import {
   checkName,
   checkPort,
   checkSan,
+  checkSubject,
+  checkTitle,
   checkUser,
   type Wrong,
 } from './validation.ts';
@@ -34,6 +40,8 @@ export const COMMANDS = [
   'upgrade',
   'backup',
   'restore',
+  'export',
+  'csr',
   'bundle',
   'uninstall',
 ] as const;
@@ -75,18 +83,24 @@ const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =
   list.map(check).find((found) => found !== undefined);
 const once = (list: string[]) => [...new Set(list)];
 const path = (value: string) => (value === '' ? undefined : resolve(value));
+const filledIn = (value: string) => value || undefined;
+/** A setting of ACME counts while the certificate comes from there. */
+const ofAcme =
+  (becomes: (value: string) => string | undefined) =>
+  (value: string, { acme }: Decided) =>
+    acme ? becomes(value) : undefined;
 
 const server: Command[] = ['setup', 'bundle'];
 const joint: Command[] = ['setup', 'client', 'bundle'];
 /** What may be another one on another machine. */
 const moved: Command[] = [...server, 'restore'];
 const reached: Command[] = [...joint, 'image'];
-const asked: Command[] = [...reached, 'doctor', 'restore'];
+const asked: Command[] = [...reached, 'doctor', 'restore', 'csr'];
 const sealing: Command[] = ['backup', 'restore'];
 const loggedIn: Command[] = ['setup', 'client', 'user', 'image'];
 const served: Command[] = ['setup', 'rotate', 'restore'];
-const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor'];
-const daily: Command[] = [...looked, 'upgrade', ...sealing, 'uninstall'];
+const looked: Command[] = ['setup', 'rotate', 'user', 'image', 'status', 'doctor', 'export'];
+const daily: Command[] = [...looked, 'upgrade', ...sealing, 'csr', 'uninstall'];
 /** What chooses an image. */
 const chosen: Command[] = [...moved, 'upgrade'];
 
@@ -133,24 +147,39 @@ const choice = <M extends More = object>(
 };
 
 export const FLAGS = {
+  'external-url': text(
+    'URL',
+    'the address that clients will use if a proxy of yours stands in front: https://NAME',
+    moved,
+    setting('externalUrl', {
+      check: checkExternalUrl,
+      becomes: (url) => (checkExternalUrl(url) ? undefined : originOf(url)),
+      below: 1,
+    }),
+  ),
   host: text('NAME|IP', 'the address that clients will use ({default})', asked, {
     ...setting('host', {
-      default: (_, { host }) => host ?? '',
+      default: ({ externalUrl }, { host }) => hostOf(externalUrl) ?? host ?? '',
       defaultWords: "this machine's first address",
       check: checkHost,
-      becomes: (name) => name.toLowerCase(),
+      becomes: (name, { externalUrl }) => hostOf(externalUrl) ?? name.toLowerCase(),
     }),
     ...elsewhere('a registry on another machine; without it, the one of this machine'),
   }),
   port: number('PORT', 'the port that clients will use ({default})', asked, {
-    ...setting('port', { default: 5000, check: checkPort }),
+    ...setting('port', { default: DEFAULT_PORT, check: checkPort }),
     ...elsewhere('its port (5000)'),
   }),
   bind: text(
     'IP',
-    'listen on this address only ({default}: on all)',
+    'listen on this address only ({default}; behind a proxy: 127.0.0.1)',
     moved,
-    setting('bind', { default: '0.0.0.0', check: checkBind, becomes: bare }),
+    setting('bind', {
+      default: ({ externalUrl }) => (externalUrl ? '127.0.0.1' : '0.0.0.0'),
+      defaultWords: '0.0.0.0: on all',
+      check: checkBind,
+      becomes: bare,
+    }),
   ),
   storage: text(
     'DIR',
@@ -168,9 +197,53 @@ export const FLAGS = {
     server,
     setting('auth', { default: 'htpasswd' }),
   ),
+  'token-realm': text(
+    'URL',
+    'the URL of a token server that exists already: GitLab, Keycloak, Harbor, …',
+    moved,
+    setting('tokenRealm', {
+      check: checkRealm,
+      becomes: (url) => url || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-cert': file(
+    'FILE',
+    'the certificate that its tokens are verified with, or a JWKS',
+    ['setup', 'restore'],
+    setting('tokenCert', {
+      becomes: (file, { tokenRealm }) => (tokenRealm ? path(file) : undefined),
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-issuer': text(
+    'NAME',
+    'the issuer in its tokens (iss)',
+    moved,
+    setting('tokenIssuer', {
+      check: checkTokenName,
+      becomes: (name, { tokenRealm }) => (tokenRealm && name) || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
+  'token-service': text(
+    'NAME',
+    'the audience in its tokens (aud), if it is not the address of the registry',
+    moved,
+    setting('tokenService', {
+      check: checkTokenName,
+      becomes: (name, { tokenRealm }) => (tokenRealm && name) || undefined,
+      tokenMode: true,
+      below: 2,
+    }),
+  ),
   user: list('NAME', 'a user who may log in; repeat for more ({default})', reached, {
     ...setting('users', {
-      default: ({ auth }) => (auth === 'none' ? [] : ['admin']),
+      default: ({ auth, tokenRealm }) =>
+        auth === 'none' || (auth === 'token' && tokenRealm) ? [] : ['admin'],
       check: each(checkUser),
       becomes: once,
       below: 2,
@@ -179,14 +252,14 @@ export const FLAGS = {
   }),
   reader: list(
     'NAME[:REPO]',
-    'a user who may only pull: everything, or REPO (team/app, team/*)',
+    'a user who may only pull: everything, or in token mode REPO (team/app, team/*)',
     ['setup', 'user', 'bundle'],
     {
       ...setting('readers', {
         default: () => [],
         check: each(checkReader),
         becomes: once,
-        tokenMode: true,
+        tokenMode: 'or gateway',
         below: 2,
       }),
       verbs: { user: ['add'] },
@@ -213,6 +286,20 @@ export const FLAGS = {
     }),
     helpOf: { upgrade: 'this docker_auth image (the one that it has, pulled anew)' },
   }),
+  gateway: toggle('put nginx in front: one port for all, and readers with --auth htpasswd', moved, {
+    ...setting('gateway', { becomes: (on) => on || undefined, below: 1 }),
+  }),
+  ui: toggle('show a web page at the address of the registry: its images in a browser', moved, {
+    ...setting('ui', { becomes: (on) => on || undefined, below: 1 }),
+  }),
+  'ui-image': text('REF', 'the image of the gateway: nginx, for --ui with the page ({default})', moved, {
+    ...setting('uiImage', { check: checkImage, below: 1 }),
+    defaultWords: 'joxit/docker-registry-ui:2; for --gateway nginx:stable-alpine',
+  }),
+  'ui-title': text('TEXT', 'the title of the page ({default})', moved, {
+    ...setting('uiTitle', { check: checkTitle, below: 1 }),
+    defaultWords: 'the address',
+  }),
   'token-key': toggle(
     'replace the key for tokens instead; logins and pushes keep working',
     ['rotate'],
@@ -220,14 +307,17 @@ export const FLAGS = {
   ),
   tls: choice(
     ['insecure', 'self-signed', 'ca-signed'],
-    'encryption ({default})',
+    'encryption ({default}; behind a proxy, which has its own: insecure)',
     server,
-    setting('tls', { default: 'ca-signed' }),
+    setting('tls', {
+      default: ({ externalUrl }) => (externalUrl ? 'insecure' : 'ca-signed'),
+      defaultWords: 'ca-signed',
+    }),
   ),
   san: list(
     'NAME|IP',
     'another name or address for the certificate; repeat for more',
-    moved,
+    [...moved, 'csr'],
     setting('san', { default: () => [], check: each(checkSan), becomes: once }),
   ),
   // Just over a year: what browsers and Apple's systems still accept.
@@ -240,8 +330,29 @@ export const FLAGS = {
   'key-type': choice(
     ['ecdsa', 'rsa'],
     'the kind of new keys (ecdsa; a registry that exists keeps its kind)',
-    ['setup', 'rotate', 'bundle'],
+    ['setup', 'rotate', 'bundle', 'csr'],
     setting('keyType', { below: 1 }),
+  ),
+  acme: text('EMAIL', "a certificate from Let's Encrypt, whose terms you agree to by this", served, {
+    ...setting('acme', { check: checkEmail, becomes: filledIn, below: 1 }),
+  }),
+  'acme-server': text('URL', "another ACME server than Let's Encrypt, such as step-ca", served, {
+    ...setting('acmeServer', { check: checkAcmeServer, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-dns-hook': file(
+    'PROGRAM',
+    "proves the names by DNS, in the words of certbot's manual hooks; without it: on port 80",
+    served,
+    setting('acmeDnsHook', { becomes: ofAcme(path), below: 1 }),
+  ),
+  'acme-eab-kid': text('ID', 'the account that you have at the CA (external account binding)', served, {
+    ...setting('acmeEabKid', { check: checkKid, becomes: ofAcme(filledIn), below: 1 }),
+  }),
+  'acme-eab-key-file': file(
+    'FILE',
+    'the key of that account; it is read and never copied',
+    served,
+    setting('acmeEabKeyFile', { becomes: ofAcme(path), below: 1 }),
   ),
   cert: file(
     'FILE',
@@ -252,7 +363,7 @@ export const FLAGS = {
   key: file('FILE', 'the key of that certificate', served, setting('key', { becomes: path })),
   'ca-cert': file(
     'FILE',
-    'an existing CA that signs the site certificate',
+    'an existing CA that signs the site certificate; with --cert or --acme: completes the chain',
     served,
     setting('caCert', { becomes: path, below: 1 }),
   ),
@@ -353,6 +464,12 @@ export const FLAGS = {
   to: text('DIR', 'add it to a directory of backups, which grows by what is new', ['backup'], {
     filled: true,
   }),
+  organization: text('NAME', 'the organization in the subject of the request', ['csr'], {
+    check: checkSubject,
+    filled: true,
+  }),
+  unit: text('NAME', 'its unit', ['csr'], { check: checkSubject, filled: true }),
+  country: text('CC', 'its country: two letters, such as DE', ['csr'], { check: checkCountry, filled: true }),
   images: toggle('leave the images out: settings, CA, certificates and users alone', sealing, ON),
   full: toggle('show whole digests', ['image'], ofImage('list')),
   nightly: toggle('do the same every night from now on; --no-nightly ends it', ['image'], {

@@ -18,8 +18,8 @@ export interface Meaning<T, G> {
   check?(value: G): Wrong | undefined;
   /** Returns the setting that a value stands for, if it is another one; undefined: the setting is left out. */
   becomes?(value: G, decided: Decided, defaults: Defaults): T | undefined;
-  /** Belongs to `--auth token`: the help says so, and it is written only if that was used. */
-  tokenMode?: true;
+  /** Belongs to `--auth token`, or to a gateway as well: the help says so, and it is written only if that was used. */
+  tokenMode?: true | 'or gateway';
   /** The place in a new settings.yml: below all with a lower number (0 by default). */
   below?: 1 | 2;
 }

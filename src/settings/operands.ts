@@ -64,6 +64,8 @@ export const OPERANDS: Partial<Record<Command, Operands | Verbs>> = {
   doctor: [],
   backup: [{ name: 'FILE' }],
   restore: [{ name: 'FILE', needed: true }],
+  export: [{ name: 'WHAT', needed: true }, { name: 'FILE' }],
+  csr: [{ name: 'FILE' }],
   bundle: [{ name: 'FILE' }],
   uninstall: [],
 };

@@ -2,8 +2,16 @@
 // Resolves the meaning of every answer into one value, from which the plan is made.
 import { resolve } from 'node:path';
 import type { Problem } from '../errors.ts';
+import { acmeProblems } from './acme-conflicts.ts';
 import type { Answer, Answers } from './answers.ts';
-import { engineProblems, fileProblems, nameProblems, pruneProblems } from './conflicts.ts';
+import {
+  engineProblems,
+  externalProblems,
+  fileProblems,
+  gatewayProblems,
+  nameProblems,
+  pruneProblems,
+} from './conflicts.ts';
 import {
   type Complete,
   FLAGS,
@@ -13,9 +21,12 @@ import {
   type SettingName,
   settingRow,
 } from './flags.ts';
+import { hasAuthPort, hasRoles } from './gateway.ts';
 import { type Decided, type Given, usual } from './meaning.ts';
 import { readersOf } from './readers.ts';
-import { address, type Defaults, type Settings } from './settings.ts';
+import type { Defaults, Settings } from './settings.ts';
+import { foreignRealm, hasDockerAuth } from './token-server.ts';
+import { tokenServerProblems } from './token-server-conflicts.ts';
 import type { Wrong } from './validation.ts';
 
 /**
@@ -55,11 +66,15 @@ function contradictions(answers: Answers, settings: Settings, { archive }: Defau
   const where = answers.user?.where ?? '--user';
   const nobody = { where, message: 'at least one user must be able to log in', fix: '--user admin' };
   return [
-    ...(auth !== 'none' && users.length === 0 ? [nobody] : []),
-    ...roleProblems(answers, settings),
+    ...(auth !== 'none' && users.length === 0 && !foreignRealm(settings) ? [nobody] : []),
+    ...(foreignRealm(settings) ? [] : roleProblems(answers, settings)),
+    ...tokenServerProblems(answers, settings),
     ...fileProblems(answers, tls),
-    ...engineProblems(answers, engine, auth, archive),
+    ...acmeProblems(answers, settings),
+    ...engineProblems(answers, engine, hasDockerAuth(settings), archive),
+    ...gatewayProblems(answers, settings),
     ...nameProblems(answers),
+    ...externalProblems(answers),
     ...pruneProblems(answers),
   ];
 }
@@ -80,7 +95,8 @@ const isGiven = (answer: Answer | undefined) =>
   Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
 
 /** Returns problems of roles. Answers of the last run are carried over: only what the user says now must fit the mode. */
-function roleProblems(answers: Answers, { auth, users, readers, port, authPort }: Settings): Problem[] {
+function roleProblems(answers: Answers, settings: Settings): Problem[] {
+  const { auth, users, readers, port, authPort } = settings;
   const said = (name: FlagName) =>
     !answers[name]?.last && isGiven(answers[name]) ? answers[name] : undefined;
   const [reader, anonymous] = [answers.reader, answers['anonymous-pull']];
@@ -88,10 +104,10 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
   const add = (answer: Answer | undefined, message: string, fix: string) =>
     problems.push({ where: answer?.where ?? '--reader', message, fix });
   const both = readersOf({ readers }).find(({ name }) => users.includes(name));
-  if (both && auth === 'token')
+  if (both && hasRoles(settings))
     add(reader, `${both.name} is an administrator already (--user)`, 'Give each name one role.');
   if (auth !== 'token') {
-    if (said('reader')) add(reader, `only --auth token has readers, not ${auth}`, '--auth token');
+    problems.push(...readerProblems(answers, settings));
     if (said('anonymous-pull'))
       add(anonymous, `only --auth token has pulls without login, not ${auth}`, '--auth token');
     return problems;
@@ -103,7 +119,7 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
       `then everybody may pull everything, also ${scoped.name}`,
       `${anonymous.last ? '--no-anonymous-pull' : 'Leave it out'}, or make it --reader ${scoped.name}.`,
     );
-  if (port === authPort)
+  if (port === authPort && hasAuthPort(settings))
     add(
       answers['auth-port'] ?? answers.port,
       'the registry and its logins need a port each',
@@ -112,12 +128,37 @@ function roleProblems(answers: Answers, { auth, users, readers, port, authPort }
   return problems;
 }
 
+/** Returns problems of readers without docker_auth: the gateway lets them pull alone, and from every repository. */
+function readerProblems({ reader, auth: mode, gateway, ui }: Answers, settings: Settings): Problem[] {
+  const { auth } = settings;
+  if (!isGiven(reader)) return [];
+  const problem = (where: string, message: string, fix: string) => [{ where, message, fix }];
+  const where = reader?.where ?? '--reader';
+  if (hasRoles(settings)) {
+    const scoped = readersOf(settings).find(({ scopes }) => scopes.length > 0);
+    return scoped && !reader?.last
+      ? problem(
+          where,
+          `only --auth token has readers of some repositories, such as ${scoped.name}`,
+          '--auth token',
+        )
+      : [];
+  }
+  if (!reader?.last)
+    return auth === 'htpasswd'
+      ? problem(where, 'with --auth htpasswd, readers need the gateway', '--gateway, or --auth token')
+      : problem(where, `only --auth token and htpasswd have readers, not ${auth}`, '--auth token');
+  // Without it they could push from now on.
+  const off = [gateway, ui].find((answer) => answer && !answer.last && !answer.value);
+  return off && mode?.last && auth === 'htpasswd'
+    ? problem(
+        off.where,
+        `${readersOf(settings)[0]?.name} may only pull, and could push without the gateway`,
+        'Keep it, or remove the readers first: registry-setup user remove NAME',
+      )
+    : [];
+}
+
 /** Merges answers; earlier ones win: flags, then the environment, then an answers file, then the last run. */
 export const mergeAnswers = (...sources: Answers[]): Answers =>
   Object.assign({}, ...sources.toReversed()) as Answers;
-
-/** Returns the flags with which a client calls the registry; its address says if it is plain HTTP. */
-export const clientFlags = ({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): string[] =>
-  tls === 'insecure'
-    ? ['--host', `http://${address({ host, port })}`]
-    : ['--host', host, ...(port === FLAGS.port.default ? [] : ['--port', String(port)])];

@@ -9,7 +9,7 @@ export const PORTS_INSIDE = { registry: 5000, auth: 5001 };
 
 export type EngineChoice = EngineKind | 'auto';
 
-export type Auth = 'none' | 'htpasswd' | 'token';
+type Auth = 'none' | 'htpasswd' | 'token';
 /** The kind of a key that is made here: P-256, or RSA. */
 export type KeyType = 'ecdsa' | 'rsa';
 export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
@@ -17,6 +17,8 @@ export type Tls = 'insecure' | 'self-signed' | 'ca-signed';
 export interface Settings {
   host: string;
   port: number;
+  /** The URL of somebody else's proxy in front: the address that people use in place of the registry's own. */
+  externalUrl?: string;
   bind: string;
   dir: string;
   storage: string;
@@ -30,6 +32,22 @@ export interface Settings {
   /** The port at which clients fetch their tokens. */
   authPort: number;
   authImage: string;
+  /** nginx stands in front: TLS ends there, and everything is behind the registry's port. */
+  gateway?: boolean;
+  /** The web page is served there, too. */
+  ui?: boolean;
+  /** The image of nginx, with the page in it if it is served; undefined: the usual one. */
+  uiImage?: string;
+  /** The title of the page. */
+  uiTitle?: string;
+  /** A token server that exists already, in the place of docker_auth: the URL that clients are given. */
+  tokenRealm?: string;
+  /** What its tokens are verified with: certificates, or a JWKS; an absolute path. */
+  tokenCert?: string;
+  /** The issuer in its tokens. */
+  tokenIssuer?: string;
+  /** The audience in its tokens; undefined: the name of the registry. */
+  tokenService?: string;
   tls: Tls;
   /** More names and addresses for the certificate. */
   san: string[];
@@ -42,6 +60,15 @@ export interface Settings {
   key?: string;
   caCert?: string;
   caKey?: string;
+  /** The mail address of an account at an ACME server, which issues the certificate. */
+  acme?: string;
+  /** The address of the server's directory; undefined: Let's Encrypt. */
+  acmeServer?: string;
+  /** A program that writes TXT records; undefined: the names are proven on port 80. */
+  acmeDnsHook?: string;
+  /** The account that the user has at the CA, and the file with its key. */
+  acmeEabKid?: string;
+  acmeEabKeyFile?: string;
   /** The set-up opens the ports in the firewall of this machine; undefined: there was nothing to open. */
   openPort?: boolean;
   /** This machine resolves the host's name by a line in its hosts file; undefined: it does so without one. */
@@ -80,6 +107,4 @@ export interface Defaults {
 
 export const DEFAULT_DIR = '/opt/registry';
 export const DEFAULT_IMAGE = 'registry:3';
-
-/** Returns `host:port` as in an image's name. */
-export const address = ({ host, port }: Pick<Settings, 'host' | 'port'>): string => `${host}:${port}`;
+export const DEFAULT_PORT = 5000;

@@ -165,13 +165,23 @@ export function checkDays(value: number): Wrong | undefined {
   return value >= 1 && value <= 3650 ? undefined : wrong(`a certificate lasts 1 to 3650 days, not ${value}`);
 }
 
+/** Accepts a part of a subject: RFC 5280 limits an organization and its unit to 64 characters. */
+export const checkSubject = (value: string): Wrong | undefined =>
+  /^[^\p{C}]{1,64}$/u.test(value) ? undefined : wrong('1 to 64 characters are needed');
+
+/** Accepts two letters (ISO 3166). */
+export const checkCountry = (value: string): Wrong | undefined =>
+  /^[A-Za-z]{2}$/.test(value) ? undefined : wrong(`"${value}" is no country: two letters`, '--country DE');
+
 /** Accepts a container name: 1 to 63 letters, digits, `_`, `.` and `-`, a letter or digit first. */
 export const checkName = (value: string) =>
   /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(value) ? undefined : wrong(`"${value}" is not a container name`);
 
-/** Accepts the characters of an image reference, a lower-case letter or digit first. */
+/** Accepts the characters of an image reference, a lower-case letter or digit first, and a whole digest. */
 export const checkImage = (value: string) =>
-  /^[a-z0-9][A-Za-z0-9._\-/:@[\]]*$/.test(value) ? undefined : wrong(`"${value}" is not an image reference`);
+  /^[a-z0-9][A-Za-z0-9._\-/:[\]]*(?:@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$/.test(value)
+    ? undefined
+    : wrong(`"${value}" is not an image reference`);
 
 /** Accepts a whole number that is not negative. */
 export const checkCount = (value: number) =>
@@ -191,3 +201,9 @@ export const checkAge = (value: string) =>
   ageOf(value) === undefined
     ? wrong(`"${value}" is no age: a number and h, d or w (hours, days, weeks)`, '--older-than 30d')
     : undefined;
+
+/** Accepts a title of the web page: a short line. */
+export const checkTitle = (text: string): Wrong | undefined =>
+  /^[^\p{C}]{1,60}$/u.test(text) && text.trim() !== ''
+    ? undefined
+    : wrong('takes one line of at most 60 characters', '--ui-title "Images of our team"');

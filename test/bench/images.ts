@@ -53,24 +53,60 @@ function fill(data: string): void {
     }
 }
 
-/** Runs the built program under GNU time, if that is here. */
-function measure(words: string[]): void {
-  const argv = ['-f', '%e %M', process.execPath, 'dist/cli.js', ...words];
-  const { stderr, status } = spawnSync('/usr/bin/time', argv, {
+/** Runs a program under GNU time, if that is here. */
+function measure(title: string, argv: string[]): void {
+  const { stderr, status } = spawnSync('/usr/bin/time', ['-f', '%e %M', ...argv], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
   const [seconds = '?', kilobytes = '?'] = stderr.trim().split('\n').at(-1)?.split(' ') ?? [];
+  const memory = `${Math.round(Number(kilobytes) / 1000)} MB`;
   console.log(
-    `${words.slice(0, 4).join(' ')}: ${seconds} s, ${Math.round(Number(kilobytes) / 1000)} MB${status === 0 ? '' : ` (exit ${status})`}`,
+    `${title.padEnd(60)}${seconds.padStart(7)} s, ${memory}${status === 0 ? '' : ` (exit ${status})`}`,
   );
+}
+
+const ours = (...words: string[]) => [process.execPath, 'dist/cli.js', ...words];
+const isHere = (program: string) => !spawnSync(program, ['version']).error;
+
+/** What others need for one tag of what a line of `image list` says: its digest, its platforms and its age. */
+const LOOPS: [program: string, repositories: string, tags: string, one: string][] = [
+  [
+    'crane',
+    'crane catalog --insecure $R',
+    'crane ls --insecure $R/$1 | sed "s#^#$1:#"',
+    'crane digest --insecure $R/$1; crane config --insecure $R/$1',
+  ],
+  [
+    'regctl',
+    'regctl --host reg=$R,tls=disabled repo ls $R',
+    'regctl --host reg=$R,tls=disabled tag ls $R/$1 | sed "s#^#$1:#"',
+    'regctl --host reg=$R,tls=disabled image digest $R/$1; regctl --host reg=$R,tls=disabled image config $R/$1',
+  ],
+];
+/** How many tags of each repository a loop looks at: all of them would take an hour. */
+const SAMPLE = 2;
+
+function loop(at: string, [program, repositories, tags, one]: (typeof LOOPS)[number]): void {
+  const each = (script: string) => `xargs -P 8 -n 1 sh -c '${script}' -`;
+  const all = `${repositories} | ${each(`${tags} | head -n ${SAMPLE}`)} | ${each(`{ ${one}; } >/dev/null`)}`;
+  measure(`a loop of ${program}, ${REPOSITORIES * SAMPLE} of these tags`, [
+    'env',
+    `R=${at}`,
+    'sh',
+    '-c',
+    all,
+  ]);
 }
 
 test.skipIf(noRegistry)(`${REPOSITORIES * TAGS} tags`, async () => {
   const { at, data } = await startRegistry();
   fill(data);
   const where = ['--host', `http://127.0.0.1:${at.port}`];
-  measure(['image', 'list', ...where]);
-  measure(['image', 'list', 'team1/*', ...where]);
-  measure(['image', 'prune', '--keep-last', '10', '--match', 'team1/*', '--dry-run', ...where]);
+  const all = `${REPOSITORIES * TAGS} tags in ${REPOSITORIES} repositories`;
+  measure(`image list, ${all}`, ours('image', 'list', ...where));
+  measure(`image list 'team1/*', a twentieth of them`, ours('image', 'list', 'team1/*', ...where));
+  const rules = ['--keep-last', '10', '--match', 'team1/*', '--match', 'team2/*', '--dry-run'];
+  measure('image prune --dry-run, 1000 images', ours('image', 'prune', ...rules, ...where));
+  for (const one of LOOPS) if (isHere(one[0])) loop(`127.0.0.1:${at.port}`, one);
 });

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/bench/{bench,tls,images,cpu}.ts'],
+    include: ['test/bench/{bench,tls,images,cpu,day-two}.ts'],
     globalSetup: ['test/lab/setup.ts', 'test/e2e/pack.ts'],
     pool: 'forks',
     reporters: ['dot'],

@@ -13,6 +13,7 @@ const commands = {
   uninstall: async () => (await import('../../src/commands/uninstall.ts')).uninstall,
   rotate: async () => (await import('../../src/commands/rotate.ts')).rotate,
   user: async () => (await import('../../src/commands/user.ts')).user,
+  doctor: async () => (await import('../../src/commands/doctor.ts')).doctor,
 };
 
 export interface Ran {

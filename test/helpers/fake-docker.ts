@@ -22,6 +22,8 @@ export interface FakeDocker {
   /** What `docker load` finds in a file. */
   archives: Record<string, Record<string, string>>;
   info: Record<string, unknown>;
+  /** Networks by name. */
+  networks: Record<string, { subnet: string; labels: Record<string, string> }>;
   /** Images whose containers stop right after their start. */
   broken: Set<string>;
   container(nameOrId: string): FakeContainer | undefined;
@@ -39,7 +41,8 @@ const daemon = (text: string) => `Error response from daemon: ${text}`;
 /** Words of `docker run` that the program uses, with the number of values that follow. */
 const RUN_WORDS: Record<string, number> = { '-d': 0, '--read-only': 0 };
 const OPTIONS = ['--name', '--restart', '--cap-drop', '--security-opt', '--pids-limit', '-p', '-v', '-e'];
-for (const word of [...OPTIONS, '--label', '--log-opt', '--userns']) RUN_WORDS[word] = 1;
+const OF_GATEWAYS = ['--network', '--ip', '--mac-address', '--user', '--entrypoint', '--tmpfs'];
+for (const word of [...OPTIONS, ...OF_GATEWAYS, '--label', '--log-opt', '--userns']) RUN_WORDS[word] = 1;
 
 export const imageIdOf = (ref: string) =>
   `sha256:${Buffer.from(ref).toString('hex').padEnd(64, '0').slice(0, 64)}`;
@@ -106,12 +109,32 @@ export function fakeDocker(): FakeDocker {
     return container ? act(container) : refused(daemon(`No such container: ${word}`));
   }
 
+  function network([verb, ...words]: string[]): RunResult {
+    const name = words.at(-1) ?? '';
+    const there = engine.networks[name];
+    if (verb === 'create') {
+      if (there) return refused(daemon(`network with name ${name} already exists`));
+      const value = (word: string) => words[words.indexOf(word) + 1] ?? '';
+      const [label = '', owner = ''] = value('--label').split('=');
+      engine.networks[name] = { subnet: value('--subnet'), labels: { [label]: owner } };
+      return said(name);
+    }
+    if (!there) return { code: 1, stdout: '[]\n', stderr: daemon(`network ${name} not found`) };
+    if (verb === 'rm') {
+      delete engine.networks[name];
+      return said(name);
+    }
+    const IPAM = { Config: [{ Subnet: there.subnet }] };
+    return verb === 'inspect' ? said(JSON.stringify([{ Labels: there.labels, IPAM }])) : refused('');
+  }
+
   const engine: FakeDocker = {
     containers: [],
     images: {},
     remote: {},
     archives: {},
     broken: new Set(),
+    networks: {},
     info: { ServerVersion: '26.1.5', LoggingDriver: 'json-file', SecurityOptions: ['name=seccomp'] },
     container: find,
     foreign(name, image = 'somebody/thing:1', ports = []) {
@@ -150,6 +173,8 @@ export function fakeDocker(): FakeDocker {
             ]),
           );
         }
+        case 'network':
+          return network(rest);
         case 'image': {
           const id = engine.images[last];
           return id ? said(`${id}\n`) : refused(`Error: No such image: ${last}`);

@@ -5,7 +5,7 @@ import type { FakeHost } from './fake-host.ts';
 
 /** Commands that only ask. */
 const ASKS = [
-  /^(docker|podman) (info|version|ps|images|logs|(container |image )?inspect)\b/,
+  /^(docker|podman) (info|version|ps|images|logs|(container |image |network )?inspect)\b/,
   /^systemctl (--user )?(is-active|is-enabled|show)\b/,
   /^(dpkg -s|dpkg --audit|dpkg-query|pgrep|getent|dockerd --(version|validate)|apt-get purge -s|ufw status)\b/,
   /^firewall-cmd .*--(state|get-[\w-]+|list-all|query-port)\b/,

@@ -2,7 +2,7 @@
 # Makes the images that run inside the hosts: archives under their plain names for `docker load` in a host,
 # copies under a name of our own in this machine's engine. Its plain registry:3, which may be yours, is never moved.
 
-container_images=(registry:3 registry:2 cesanta/docker_auth:1 lab/hello:1)
+container_images=(registry:3 registry:2 cesanta/docker_auth:1 joxit/docker-registry-ui:2 lab/hello:1)
 programs=${REGISTRY_SETUP_LAB_PROGRAMS:-}
 
 program() { # NAME → its packed file
@@ -14,9 +14,10 @@ program() { # NAME → its packed file
 
 container_recipe() { # IMAGE → its hash
   {
-    declare -f build_archive base_files registry_2_program registry_files registry_settings
+    declare -f build_archive base_files registry_2_program registry_files registry_settings page_files
+    [[ $1 != joxit/* ]] || cat "$lab_dir/page.html"
     case $programs:$1 in
-      '':registry* | '':cesanta*) ;;
+      '':registry* | '':cesanta* | '':joxit*) ;;
       *:registry:3) stat -Lc '%n %s' "$(program registry)" ;;
       *:cesanta/docker_auth:1) stat -Lc '%n %s' "$(program docker_auth)" ;;
     esac
@@ -85,6 +86,9 @@ build_archive() { # IMAGE FILE
       mkdir "$dir/root/docker_auth"
       unpack "$(program docker_auth)" "$dir/root/docker_auth/auth_server"
       config='"Entrypoint":["/docker_auth/auth_server"],"Cmd":["/config/auth_config.yml"],"ExposedPorts":{"5001/tcp":{}}' ;;
+    joxit/docker-registry-ui:2)
+      page_files "$dir"
+      config='"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Entrypoint":["/docker-entrypoint.sh"],"Cmd":["nginx","-g","daemon off;"],"ExposedPorts":{"80/tcp":{}},"WorkingDir":"/usr/share/nginx/html"' ;;
     lab/hello:1) config='"Cmd":["echo","hello from the lab"]' ;;
   esac
   tar -C "$dir/root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$dir/out/layer.tar" .
@@ -118,6 +122,33 @@ registry_2_program() { # DIR with root/
     die "Debian's package docker-registry cannot be had." "apt-get update"
   cp "$1/package/usr/bin/docker-registry" "$1/root/bin/registry"
   ldd "$1/root/bin/registry" | grep -o '/[^ ]*' | xargs -I{} cp -L --parents {} "$1/root"
+}
+
+# What stands in for docker-registry-ui: Debian's nginx, a page with the same variables in it, and an entry point that fills them in place.
+page_files() { # DIR with root/
+  (cd "$1" && apt-get -o APT::Sandbox::User=root -qq download nginx nginx-common && for deb in nginx*.deb; do dpkg-deb -x "$deb" package; done) ||
+    die "Debian's package nginx cannot be had." "apt-get update"
+  mkdir -p "$1"/root/{usr/sbin,etc/nginx/conf.d,usr/share/nginx/html,var/log/nginx,var/lib/nginx,docker-entrypoint.d}
+  cp "$1/package/usr/sbin/nginx" "$1/root/usr/sbin/nginx"
+  cp "$1/package/etc/nginx/mime.types" "$1/root/etc/nginx/mime.types"
+  ldd "$1/root/usr/sbin/nginx" | grep -o '/[^ ]*' | xargs -I{} cp -L --parents {} "$1/root"
+  ln -s /dev/stderr "$1/root/var/log/nginx/error.log"
+  echo 'nginx:x:101:101:nginx:/nonexistent:/bin/false' >>"$1/root/etc/passwd"
+  echo 'nginx:x:101:' >>"$1/root/etc/group"
+  cp "$lab_dir/page.html" "$1/root/usr/share/nginx/html/index.html"
+  cat >"$1/root/docker-entrypoint.d/90-docker-registry-ui.sh" <<'SH'
+#!/bin/sh
+for name in REGISTRY_TITLE PULL_URL SINGLE_REGISTRY DELETE_IMAGES ENABLE_VERSION_NOTIFICATION; do
+  sed -i "s~\${$name}~$(printenv $name)~" /usr/share/nginx/html/index.html
+done
+SH
+  cat >"$1/root/docker-entrypoint.sh" <<'SH'
+#!/bin/sh
+set -e
+for file in /docker-entrypoint.d/*.sh; do "$file"; done
+exec "$@"
+SH
+  chmod +x "$1/root/docker-entrypoint.sh" "$1/root/docker-entrypoint.d/90-docker-registry-ui.sh"
 }
 
 # As the official image has it: a *.yml alone is served, sub-commands and flags go to the program, anything else is run as it is.

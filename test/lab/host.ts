@@ -15,7 +15,12 @@ export type Flavour =
   | 'bookworm-podman'
   | 'trixie-podman';
 
-export type LabImage = 'registry:3' | 'registry:2' | 'cesanta/docker_auth:1' | 'lab/hello:1';
+export type LabImage =
+  | 'registry:3'
+  | 'registry:2'
+  | 'cesanta/docker_auth:1'
+  | 'joxit/docker-registry-ui:2'
+  | 'lab/hello:1';
 
 export interface HostOptions {
   flavour: Flavour;

@@ -369,6 +369,46 @@ describe('status', () => {
     expect(said).toMatch(/✖ http:\/\/10\.0\.3\.17:5000 {3}answers with HTTP 503/);
   });
 
+  test('a run that has not ended yet is at work, and was not interrupted', async () => {
+    const host = server();
+    await runCommand(host, SETUP);
+    host.dieBefore(6);
+    await expect(runCommand(host, `${SETUP} --days 20`)).rejects.toThrow();
+    host.boot();
+    expect((await runCommand(host, 'status')).documents[0]).toMatchObject({ atWork: null });
+    const ticks = '77';
+    host.put('/proc/4242/stat', `4242 (node) S ${'0 '.repeat(18)}${ticks} 0`);
+    const since = '2026-11-28T00:36:20.618Z';
+    host.put(
+      `${DIR}/.state/lock`,
+      JSON.stringify({ pid: 4242, ticks, command: 'registry-setup upgrade', since }),
+    );
+    const { documents, heard } = await runCommand(host, 'status');
+    expect(documents[0]).toMatchObject({
+      atWork: { command: 'registry-setup upgrade', since },
+      unfinished: null,
+    });
+    expect(heard.join('\n')).toContain('"registry-setup upgrade" is at work since');
+    expect(heard.join('\n')).not.toMatch(/interrupted|puts it right/);
+  });
+
+  test('a first run that was killed is told, and undone by doctor --fix', async () => {
+    const host = server();
+    host.dieBefore(20);
+    await expect(runCommand(host, SETUP)).rejects.toThrow();
+    host.boot();
+    await expect(runCommand(host, 'status')).rejects.toMatchObject({
+      message: expect.stringContaining('was interrupted'),
+      fix: [expect.stringContaining('registry-setup doctor --fix'), expect.anything()],
+    });
+    expect(await runCommand(host, 'doctor')).toMatchObject({
+      code: 1,
+      documents: [{ troubles: [{ code: 'unfinished-run', severity: 'broken' }] }],
+    });
+    await runCommand(host, 'doctor --fix --yes');
+    expect(await host.stat(DIR)).toBeUndefined();
+  });
+
   test('no registry here: says where to look, and names the ones that are elsewhere', async () => {
     const host = server();
     const none = { message: 'There is no registry in /opt/registry.' };

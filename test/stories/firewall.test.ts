@@ -250,7 +250,7 @@ test('the wizard asks once, if there is something to open', async () => {
   const prompts = scripted(['Open it', false]);
   const { heard } = await runCommand(
     host,
-    '--host a.example --port 5000 --tls insecure --auth none --storage /srv/x',
+    '--host a.example --port 5000 --tls insecure --auth none --storage /srv/x --no-ui',
     {
       prompts,
     },
@@ -261,9 +261,13 @@ test('the wizard asks once, if there is something to open', async () => {
   expect(answered(host)).toBe(false);
   const without = machine();
   const silence = scripted();
-  await runCommand(without, '--host a.example --port 5000 --tls insecure --auth none --storage /srv/x', {
-    prompts: silence,
-  });
+  await runCommand(
+    without,
+    '--host a.example --port 5000 --tls insecure --auth none --storage /srv/x --no-ui',
+    {
+      prompts: silence,
+    },
+  );
   expect(silence.transcript).toEqual(['Go ahead? = yes']);
 });
 

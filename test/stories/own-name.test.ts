@@ -142,9 +142,13 @@ test.each<[string, object, string[], string]>([
 ])('the wizard: %s', async (_, answer, asked, file) => {
   const host = server(answer);
   const prompts = scripted();
-  await runCommand(host, '--host reg.example --port 5000 --tls insecure --auth none --storage /srv/x', {
-    prompts,
-  });
+  await runCommand(
+    host,
+    '--host reg.example --port 5000 --tls insecure --auth none --storage /srv/x --no-ui',
+    {
+      prompts,
+    },
+  );
   expect(prompts.transcript).toEqual([...asked, 'Go ahead? = yes']);
   expect(host.text('/etc/hosts')).toBe(file);
   expect(parse(host.text('/opt/registry/settings.yml') ?? '')['hosts-line']).toBe(

@@ -20,7 +20,7 @@ const untouched = ({ place, told }: Machine) => {
   expect(existsSync(join(place, 'srv'))).toBe(false);
   expect(told().filter((line) => /^(run|create|start|stop|rename|rm|rmi|pull|load) /.test(line))).toEqual([]);
 };
-const INSECURE = ['--tls', 'insecure'];
+const INSECURE = ['--tls', 'insecure', '--no-ui'];
 
 describe.skipIf(missing)('on a terminal', () => {
   test('Ctrl-C in a question: 130, and nothing is written', async () => {

@@ -11,7 +11,7 @@ import { openPty, ptyMissing } from '../lab/pty.ts';
 const words = async (machine: Machine, ...more: string[]) => [
   CLI,
   '--yes',
-  ...['--host', 'localhost', '--bind', '127.0.0.1', '--tls', 'insecure', '--auth', 'none'],
+  ...['--host', 'localhost', '--bind', '127.0.0.1', '--tls', 'insecure', '--auth', 'none', '--no-ui'],
   ...['--port', `${await freePort()}`, '--dir', machine.dir],
   ...more,
 ];

@@ -43,6 +43,7 @@ describe('a first run', () => {
       'One more user? = no',
       'Encryption = none',
       'Everyone on the network path can read the passwords. Continue? = yes',
+      'A web page to look at the images, at the same address? = no',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({
@@ -57,12 +58,76 @@ describe('a first run', () => {
     expect(host.text(`${DIR}/generated-passwords`)).toBeUndefined();
   });
 
+  test('behind a proxy that is here already, its URL is asked for, and no encryption', async () => {
+    const host = machine();
+    host.put('/proc/net/tcp', 'sl\n 0: 00000000:01BB 00000000:0000 0A\n');
+    host.commands['ss -Hltnp sport = :443'] = { stdout: 'users:(("caddy",pid=8,fd=6))' };
+    const script: [string, string][] = [
+      ['Address', 'Caddy has port 443 here'],
+      ['URL of the proxy', 'hub.example.com'],
+      ['URL of the proxy', 'https://hub.example.com'],
+    ];
+    const { asked } = await wizard(host, script, '');
+    expect(asked).toEqual([
+      'Address that clients will use = the address of a proxy in front …   Caddy has port 443 here',
+      'URL of the proxy, as clients will use it  (https://NAME): Begins with https://, or with http://.',
+      'URL of the proxy, as clients will use it  (https://NAME) = https://hub.example.com',
+      'Port, to which the proxy leads = 5000',
+      'Where the images are kept (41 GB free) = /opt/registry/data',
+      'Who may use it = people with a password',
+      'User name = admin',
+      'Password for admin  [empty: a strong one is made] = ',
+      'One more user? = no',
+      'Go ahead? = yes',
+    ]);
+    expect(settingsOf(host)).toMatchObject({
+      'external-url': 'https://hub.example.com',
+      host: 'hub.example.com',
+      bind: '127.0.0.1',
+      tls: 'insecure',
+    });
+    const config = parse(host.text(`${DIR}/config/config.yml`) ?? '');
+    expect(config.http.host).toBe('https://hub.example.com');
+
+    // Without the proxy again: its own encryption is asked for, since clients see it now.
+    const back = await wizard(
+      host,
+      [['What', 'change settings'], ['Which one', 'Address'], ['Address', '10.0.3.17'], ...INSECURE],
+      '',
+    );
+    expect(back.asked).toContain('Encryption = none');
+    expect(settingsOf(host)).toMatchObject({ host: '10.0.3.17', bind: '0.0.0.0', tls: 'insecure' });
+    expect(settingsOf(host)['external-url']).toBeUndefined();
+  });
+
+  test("a certificate of Let's Encrypt is offered for a name that may be public, and for no other", async () => {
+    const host = machine();
+    host.names['registry.corp.de'] = '10.0.3.17';
+    const source = "TLS with a certificate from Let's Encrypt";
+    const mail = 'Your mail address, for the CA; by giving it you agree to its terms';
+    const { heard } = await wizard(
+      host,
+      [
+        ['Encryption', source],
+        [mail, 'ops@corp.de'],
+        ['Go ahead?', 'no'],
+      ],
+      '--host registry.corp.de',
+    );
+    expect(heard.join('\n')).toContain(
+      "  Encryption  TLS, a certificate of Let's Encrypt (ops@corp.de), looked at on port 80",
+    );
+    expect(settingsOf(host)).toBeNull();
+    for (const name of ['10.0.3.17', 'registry.local', 'registry'])
+      await expect(wizard(machine(), [['Encryption', source]], `--host ${name}`)).rejects.toThrow(source);
+  });
+
   test('does not ask what was given by flags', async () => {
     const host = machine();
     const { asked } = await wizard(
       host,
       [],
-      '--host a.example --port 1 --tls insecure --auth none --storage /srv/x',
+      '--host a.example --port 1 --tls insecure --auth none --storage /srv/x --no-ui',
     );
     expect(asked).toEqual(['Go ahead? = yes']);
     expect(settingsOf(host)).toMatchObject({ host: 'a.example', port: 1, auth: 'none', storage: '/srv/x' });
@@ -71,6 +136,7 @@ describe('a first run', () => {
   test('a wrong answer is reported, and asked again', async () => {
     const host = machine();
     host.put('/proc/net/tcp', 'sl\n 0: 00000000:0050 00000000:0000 0A\n');
+    host.commands['ss -Hltnp sport = :80'] = { stdout: 'users:(("lighttpd",pid=8,fd=6))' };
     host.docker.images['somebody/thing:1'] = 'x';
     const { asked } = await wizard(host, [
       ['Address', 'something else'],
@@ -241,6 +307,17 @@ describe('a second run', () => {
     const { asked } = await wizard(host, [[question, true]], 'user remove bob');
     expect(asked).toEqual([`${question} bob cannot log in any more = yes`]);
     expect(settingsOf(host).user).toEqual(['admin']);
+  });
+
+  test('offers an upgrade where a newer image is known, and only there', async () => {
+    const host = machine();
+    await runCommand(host, '--yes --tls insecure --user admin');
+    const choose = () => wizard(host, [['What would you like', 'upgrade to registry:3']], '');
+    await expect(choose()).rejects.toThrow('is no choice of change settings …');
+    // Somebody has pulled that name anew.
+    host.docker.images['registry:3'] = `sha256:${'4'.repeat(64)}`;
+    const said = await choose().catch((error) => error);
+    expect(String(said.message ?? '')).not.toContain('is no choice');
   });
 
   test('a "no" or "back" leads back to the menu', async () => {

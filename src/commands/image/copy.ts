@@ -2,21 +2,14 @@
 import { type Context, isOn } from '../../context.ts';
 import { InputError } from '../../errors.ts';
 import { type ImageName, readImageName, shortName } from '../../images/name.ts';
-import { type Attached, attachedTo, nameOfAttached } from '../../images/transfer/attached.ts';
-import {
-  type CopyPlan,
-  carryOutCopy,
-  copyAttached,
-  planCopy,
-  type SentAlong,
-} from '../../images/transfer/copy.ts';
+import { attachedTo, nameOfAttached } from '../../images/transfer/attached.ts';
+import { type CopyPlan, carryOutCopy, copyAttached, planCopy } from '../../images/transfer/copy.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, count } from '../../terminal/output.ts';
-import { visible } from '../../terminal/visible.ts';
 import { type Ends, type OpenImage, withEnds } from './places.ts';
-import { endsWithSignal, sentText, withProgress } from './transfer.ts';
+import { alongLines, attachedLines, endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const copy = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -77,15 +70,6 @@ async function copyBetween(
     ...alongLines(more),
   );
 }
-
-const attachedLines = (all: Attached[]): string[] =>
-  all.map((one, i) => `  ${(i === 0 ? 'Attached' : '').padEnd(12)}${visible(nameOfAttached(one))}`);
-
-/** Tells what went along: signatures, attestations; and what did not. */
-const alongLines = ({ attached, stay }: Pick<SentAlong, 'stay'> & { attached: string[] }): string[] => [
-  ...(attached.length > 0 ? [`  Along with it: ${attached.map(visible).join(', ')}`] : []),
-  ...stay.map((tag) => `  ${tag} is another one there, and stays.`),
-];
 
 interface Names {
   from: string;

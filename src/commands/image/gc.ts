@@ -24,6 +24,7 @@ import { readOnlySteps } from '../../server/maintenance/window.ts';
 import { note } from '../../server/notes.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { beginWithRoom, keepReserve } from '../../server/reserve.ts';
+import { hasGateway } from '../../settings/gateway.ts';
 import { imageCommand } from '../../terminal/command.ts';
 import { setLastWords } from '../../terminal/last-words.ts';
 import { bytes, count, SYMBOL } from '../../terminal/output.ts';
@@ -63,7 +64,12 @@ export async function gc(context: Context): Promise<void> {
     });
   output.say(
     '',
-    'The registry restarts twice, and refuses pushes in between: they get "405 Method Not Allowed".',
+    ...(hasGateway(request.settings)
+      ? [
+          'Pushes are refused meanwhile: Docker with its classic image store tries again for 50 s, its',
+          'containerd store and podman give up at once. Nothing restarts.',
+        ]
+      : ['The registry restarts twice, and refuses pushes in between: they get "405 Method Not Allowed".']),
     `Pulls go on. It begins when nobody has pushed for ${QUIET} s, after ${PATIENCE / 60} minutes at the latest.`,
   );
   await agree(context, 'Free it now?', false);

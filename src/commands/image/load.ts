@@ -7,7 +7,8 @@ import { type Context, isOn } from '../../context.ts';
 import { InputError } from '../../errors.ts';
 import { readImageName, shortName } from '../../images/name.ts';
 import { readReference } from '../../images/pattern.ts';
-import { type Contents, type Held, judged, readImages } from '../../images/transfer/archive.ts';
+import { blobsOfHeld, type Contents, type Held, judged, readImages } from '../../images/transfer/archive.ts';
+import { nameOfAttached } from '../../images/transfer/attached.ts';
 import { carryOutLoad, type LoadPlan, planLoad, type Wanted } from '../../images/transfer/load.ts';
 import { platformsIn, sizeOf } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
@@ -16,7 +17,7 @@ import { bytes, count } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { shown } from '../../terminal/visible.ts';
 import { withRegistry } from './registry.ts';
-import { endsWithSignal, sentText, withProgress } from './transfer.ts';
+import { alongLines, attachedLines, endsWithSignal, sentText, withProgress } from './transfer.ts';
 
 export const load = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -73,16 +74,20 @@ async function loadInto(
   const document = documentOf(session, plan);
   if (isOn(context, 'dry-run')) {
     output.json({ ok: true, dryRun: true, ...document });
-    return output.out(...wanted.flatMap(imageLines), planLine(plan));
+    return output.out(
+      ...wanted.flatMap((one) => [...imageLines(one), ...attachedLines(one.held.attached)]),
+      planLine(plan),
+    );
   }
-  const sent = await withProgress(context, 'sent', (told) =>
+  const { names, stay, ...sent } = await withProgress(context, 'sent', (told) =>
     carryOutLoad(host, path, session, contents, plan, told),
   );
-  output.json({ ok: true, ...document, sent });
+  output.json({ ok: true, ...document, sent, attached: names, stay });
   output.say(
     `Loaded into ${session.name}:`,
     ...wanted.flatMap(imageLines),
     `  ${sentText(sent, allBlobs(plan) - plan.lacks.length)}`,
+    ...alongLines({ attached: names, stay }),
     ...unnamed.map(({ image }) => `Left out, because it has no name: ${image.top.digest}`),
   );
 }
@@ -157,7 +162,7 @@ function imageLines({ held, targets }: Wanted): string[] {
 const allBlobs = ({ wanted }: LoadPlan): number =>
   new Set(
     wanted.flatMap(({ held, targets }) =>
-      targets.flatMap(({ repository }) => held.image.blobs.map(({ digest }) => `${repository}@${digest}`)),
+      targets.flatMap(({ repository }) => blobsOfHeld(held).map(({ digest }) => `${repository}@${digest}`)),
     ),
   ).size;
 
@@ -174,6 +179,7 @@ const documentOf = ({ name }: Session, { wanted, lacks }: LoadPlan) => ({
     digest: held.image.top.digest,
     newDigest: held.remade !== undefined,
     platforms: platformsIn(held.image),
+    attached: held.attached.map(nameOfAttached),
   })),
   missing: lacks.map(({ repository, blob }) => ({ repository, digest: blob.digest, bytes: blob.size })),
 });

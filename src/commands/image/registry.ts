@@ -5,7 +5,7 @@ import type { Session } from '../../registry/session.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../../settings/address.ts';
 import { givenPasswords } from '../../settings/given-passwords.ts';
-import { address } from '../../settings/settings.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import { checkPort } from '../../settings/validation.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { guard } from '../guard.ts';
@@ -42,7 +42,7 @@ export async function withRegistry<T>(
     context,
     `It is on another machine:   ${commandLine('image list --host HOST')}`,
   );
-  return inWords(context, address(own.settings), () =>
+  return inWords(context, publicAddress(own.settings).name, () =>
     how === 'alone'
       ? whileHeld(context, own.settings, (run) =>
           withOwnSession(context, own, (session) => work({ session, own }), run),

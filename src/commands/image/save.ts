@@ -5,7 +5,8 @@ import { CliError, InputError } from '../../errors.ts';
 import { besides } from '../../host/beside.ts';
 import { shortName } from '../../images/name.ts';
 import { type Reference, readReference } from '../../images/pattern.ts';
-import { forDocker, savedImage } from '../../images/transfer/layout.ts';
+import { attachedTo, nameOfAttached } from '../../images/transfer/attached.ts';
+import { forDocker, membersOf, savedImage } from '../../images/transfer/layout.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { platformsIn, sizeOf, type WholeImage, wholeImage } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
@@ -14,7 +15,7 @@ import { bytes, count } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { toStandardOutput } from '../../terminal/standard-output.ts';
 import { withRegistry } from './registry.ts';
-import { endsWithSignal, foundImage, withProgress } from './transfer.ts';
+import { alongLines, attachedLines, endsWithSignal, foundImage, withProgress } from './transfer.ts';
 
 export const save = (context: Context): Promise<void> =>
   endsWithSignal(context, async () => {
@@ -54,7 +55,12 @@ async function saveFrom(
   const reference = readReference(word, session.name);
   const { repository } = reference;
   const top = await foundImage(session, reference);
-  const image = await reading(session, repository, () => wholeImage(session, repository, top));
+  const [image, attached] = await reading(session, repository, async () => {
+    const whole = await wholeImage(session, repository, top);
+    return [whole, await attachedTo({ session, repository }, whole)] as const;
+  });
+  const saved = { image, attached, named: named(session, reference) };
+  const { blobs, documents } = membersOf(saved);
   const name = `${session.name}/${shortName(reference)}`;
   const platform = forDocker(image) && platformOf(image);
   const about = {
@@ -62,24 +68,27 @@ async function saveFrom(
     name,
     digest: top.digest,
     platforms: platformsIn(image),
-    blobs: image.blobs.length,
-    bytes: sizeOf([...image.blobs, ...image.documents.map(({ body }) => ({ size: body.length }))]),
+    blobs: blobs.length,
+    bytes: sizeOf([...blobs, ...documents.map(({ body }) => ({ size: body.length }))]),
+    attached: attached.map(nameOfAttached),
   };
   if (isOn(context, 'dry-run')) {
     output.json({ ok: true, dryRun: true, ...about });
     return output.out(
       `${name} to ${about.file}`,
       `  ${top.digest}   ${count(about.blobs, 'blob')}, ${bytes(about.bytes)}`,
+      ...attachedLines(attached),
     );
   }
   await withProgress(context, 'saved', async (told) => {
-    const archive = savedImage({ session, repository }, image, named(session, reference), told);
+    const archive = savedImage({ session, repository }, saved, told);
     await (file ? intoFile(context, file, archive) : toStandardOutput(archive, context.signal));
   });
   output.json({ ok: true, ...about });
   output.say(
     `Saved ${name} in ${file ?? 'standard output'}.`,
     `  ${top.digest}   ${count(about.blobs, 'blob')}, ${bytes(about.bytes)}`,
+    ...alongLines({ attached: about.attached, stay: [] }),
     ...(platform && about.platforms.length > 1
       ? [`  Podman, and a docker without containerd's image store, load ${platform} of it.`]
       : []),

@@ -2,12 +2,15 @@
 import type { Context } from '../../context.ts';
 import { CliError, Interrupted } from '../../errors.ts';
 import { missingImage } from '../../images/missing.ts';
+import type { SentAlong } from '../../images/transfer/attach.ts';
+import { type Attached, nameOfAttached } from '../../images/transfer/attached.ts';
 import type { Sent } from '../../images/transfer/copy.ts';
 import { reading } from '../../images/transfer/trouble.ts';
 import { type Document, documentIn } from '../../images/transfer/whole.ts';
 import type { Session } from '../../registry/session.ts';
 import { bytes, count } from '../../terminal/output.ts';
 import { progressLine } from '../../terminal/progress-line.ts';
+import { visible } from '../../terminal/visible.ts';
 
 /** Does work that Ctrl-C ends at any place. @throws Interrupted in place of what a request then throws */
 export async function endsWithSignal<T>({ signal }: Context, work: () => Promise<T>): Promise<T> {
@@ -62,3 +65,16 @@ export function sentText({ blobs, bytes: sum, mounted }: Sent, there: number): s
     ...(there > 0 ? [`${there} there already`] : []),
   ].join('; ');
 }
+
+/** Tells what would go along. */
+export const attachedLines = (all: Attached[]): string[] =>
+  all.map((one, i) => `  ${(i === 0 ? 'Attached' : '').padEnd(12)}${visible(nameOfAttached(one))}`);
+
+/** Tells what went along: signatures, attestations; and what did not. */
+export const alongLines = ({
+  attached,
+  stay,
+}: Pick<SentAlong, 'stay'> & { attached: string[] }): string[] => [
+  ...(attached.length > 0 ? [`  Along with it: ${attached.map(visible).join(', ')}`] : []),
+  ...stay.map((tag) => `  ${tag} is another one there, and stays.`),
+];

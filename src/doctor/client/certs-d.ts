@@ -1,6 +1,6 @@
 // Checks the directories of CAs: files that no program reads, names that no registry has, and files that make Docker refuse a registry.
 import { X509Certificate } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { readFields } from '../../certificates/fields.ts';
 import { splitPem } from '../../certificates/split.ts';
 import { systemRoots } from '../../certificates/system-roots.ts';
@@ -9,7 +9,7 @@ import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { handshake } from '../../registry/handshake.ts';
 import { shellLine } from '../../terminal/shell.ts';
-import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
+import type { Asked, Check, CheckInput, Severity, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
 import { dockerds, trouble } from '../found.ts';
 
@@ -51,12 +51,17 @@ const isReadable = (text: string): boolean => {
   }
 };
 
+/** A registry that is not looked at may be gone: what is wrong with its directory breaks nothing that is known to be in use. */
+const severityFor = ({ registries }: CheckInput, name: string | undefined): Severity =>
+  registries.length === 0 || registries.some(({ address }) => address === name) ? 'broken' : 'risk';
+
 const move = (from: string, to: string) => shellLine('mv', [from, to]);
 
 async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promise<Trouble[]> {
   const { host } = input.context;
   const names = await host.list(dir).catch((): string[] => []);
   const hasCa = names.some((name) => name.endsWith('.crt'));
+  const severity = severityFor(input, basename(dir));
   const found: Trouble[] = [];
   for (const name of names) {
     const path = join(dir, name);
@@ -64,7 +69,7 @@ async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promi
     if (OTHER_ENDINGS.test(name) && isPem(await textOf(host, path)))
       found.push(
         trouble('certs-ending', `No program reads ${path}: a CA has the ending .crt.`, {
-          severity: hasCa ? 'risk' : 'broken',
+          severity: hasCa ? 'risk' : severity,
           mend: [move(path, `${stem.replace(/\.crt$/, '')}.crt`)],
         }),
       );
@@ -74,7 +79,7 @@ async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promi
           'certs-unreadable',
           `${path} is no certificate in PEM: ${store ? 'Docker refuses this registry' : 'it counts for nothing'}.`,
           {
-            severity: store ? 'broken' : 'risk',
+            severity: store ? severity : 'risk',
             mend: [`Look at it:   ${shellLine('openssl', ['x509', '-noout', '-subject', '-in', path])}`],
           },
         ),
@@ -82,6 +87,7 @@ async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promi
     if (name.endsWith('.key') && !names.includes(name.replace(/key$/, 'cert')))
       found.push(
         trouble('certs-key', `${path} has no .cert beside it: Docker refuses this registry.`, {
+          severity,
           mend: [`A client needs no key of the server:   ${shellLine('rm', [path])}`],
         }),
       );
@@ -105,6 +111,7 @@ async function wrongFiles(input: CheckInput, dir: string, store: boolean): Promi
     const mend = hasCa ? shellLine('rm', [path]) : move(path, path.replace(/cert$/, 'crt'));
     found.push(
       trouble('certs-pair', pairText(path), {
+        severity,
         mend: [`If it is the CA or the server's certificate:   ${mend}`],
       }),
     );
@@ -118,6 +125,7 @@ async function wrongName(input: CheckInput, base: string, name: string): Promise
   const path = join(base, name);
   const wrong = (why: string, to: string | undefined) =>
     trouble('certs-name', `No program reads ${path}: ${why}.`, {
+      severity: severityFor(input, to),
       mend: to === undefined ? [] : [move(path, join(base, to))],
     });
   if ((await host.stat(path))?.type !== 'dir') {
@@ -126,7 +134,10 @@ async function wrongName(input: CheckInput, base: string, name: string): Promise
     const into = join(base, to ?? 'HOST:PORT');
     const mend = [`${shellLine('mkdir', ['-p', into])} && ${move(path, join(into, 'ca.crt'))}`];
     return [
-      trouble('certs-name', `No program reads ${path}: each registry has a directory of its own.`, { mend }),
+      trouble('certs-name', `No program reads ${path}: each registry has a directory of its own.`, {
+        severity: severityFor(input, undefined),
+        mend,
+      }),
     ];
   }
   if (/^https?:$/.test(name)) {
@@ -134,7 +145,7 @@ async function wrongName(input: CheckInput, base: string, name: string): Promise
     const there = inner !== '' && (await host.stat(join(base, inner))) !== undefined;
     const cause = `No program reads ${join(path, inner)}: the name of a directory has no scheme.`;
     const mend = [there ? shellLine('rm', ['-r', path]) : move(join(path, inner), join(base, inner))];
-    return [trouble('certs-name', cause, { severity: there ? 'risk' : 'broken', mend })];
+    return [trouble('certs-name', cause, { severity: there ? 'risk' : severityFor(input, inner), mend })];
   }
   if (/^https?_|^https?-/.test(name)) return [wrong('the name of a directory has no scheme', undefined)];
   const [, plain = name] = /^(.*?)(?::\d+)?$/.exec(name) ?? [];

@@ -67,6 +67,15 @@ async function trusted(input: CheckInput, registry: Asked): Promise<Trouble[]> {
   return (await Promise.all(all.map((target) => refusedBy(input, registry, wire, target)))).flat();
 }
 
+/** Tells whether Docker accepts now who signed the certificate of a registry; also of the one that runs here. */
+export async function dockerTrusts(input: CheckInput, registry: Asked): Promise<boolean> {
+  const wire = await wireOf(input, registry);
+  const dockers = input.targets.filter(({ name }) => READERS[name] === 'Docker');
+  if (wire.chain.length === 0 || dockers.length === 0) return false;
+  const refusals = await Promise.all(dockers.map((target) => refusedBy(input, registry, wire, target)));
+  return refusals.flat().length === 0;
+}
+
 /** Reports a certificate whose signer a program of this machine does not know. */
 export const trust: Check = {
   code: 'trust',

@@ -1,39 +1,19 @@
 // Checks what a proxy in front of the registry does to a push: it may refuse large bodies, or not tell the registry how it is called.
-// Begins an upload without a byte in it, and cancels it.
 import { openRemote } from '../../images/remote.ts';
 import type { Session } from '../../registry/session.ts';
+import { tryUpload } from '../../registry/upload-trial.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
-import { forEach, isOwn, trouble } from '../found.ts';
-
-const PATH = '/v2/registry-setup/probe/blobs/uploads/';
-/** Milliseconds; a proxy refuses a length at once. */
-const PATIENCE = 3_000;
-/** Bytes that a layer may well have, and that a proxy with its default refuses. (nginx.org, client_max_body_size) */
-const LARGE = 1024 ** 3;
+import { forEach, here, isOwn, trouble } from '../found.ts';
 
 const IN_NGINX = 'In the block of nginx for the registry, then nginx -s reload:';
 
-/** Returns whether something in front of the registry refuses a large body. Sends the length, and no byte. */
-async function refusesLarge(session: Session, path: string): Promise<boolean> {
-  const headers = { 'content-length': String(LARGE), expect: '100-continue' };
-  const reply = await session.stream('PATCH', path, { headers, timeout: PATIENCE }).catch(() => undefined);
-  reply?.destroy();
-  return reply?.statusCode === 413;
-}
-
-async function tried({ address, at }: Asked, session: Session): Promise<Trouble[]> {
-  const options = { headers: { 'content-length': '0' }, timeout: PATIENCE };
-  const begun = await session.request('POST', PATH, options).catch(() => undefined);
+async function tried({ address, at }: Asked, session: Session, own: string[]): Promise<Trouble[]> {
+  const trial = await tryUpload(session);
   // Without the right to push there is nothing to learn.
-  if (begun?.status !== 202) return [];
-  const base = new URL(PATH, `${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`);
-  const text = String(begun.headers.location ?? '');
-  if (!URL.canParse(text, base.href)) return [];
-  const location = new URL(text, base);
-  const path = location.pathname + location.search;
-  const large = await refusesLarge(session, path);
-  await session.request('DELETE', path, options).catch(() => undefined);
+  if (!trial) return [];
+  const { location, refusesLarge: large } = trial;
+  const base = new URL(`${at.tls ? 'https' : 'http'}://${at.host}:${at.port}`);
   const found: Trouble[] = [];
   if (large)
     found.push(
@@ -41,7 +21,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
         'body-too-large',
         `A proxy in front of ${address} refuses large layers (413): pushes break off.`,
         {
-          mend: [IN_NGINX, '  client_max_body_size 0;'],
+          mend: [...own, IN_NGINX, '  client_max_body_size 0;'],
         },
       ),
     );
@@ -52,11 +32,12 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
         `A proxy in front of ${address} does not tell the registry how it is called: a push is sent on to ${location.origin}.`,
         {
           mend: [
+            ...own,
             IN_NGINX,
             '  proxy_set_header Host $http_host;',
             '  proxy_set_header X-Forwarded-Proto $scheme;',
           ],
-          evidence: `Location: ${text.slice(0, 120)}`,
+          evidence: `Location: ${location.href.slice(0, 120)}`,
         },
       ),
     );
@@ -64,7 +45,7 @@ async function tried({ address, at }: Asked, session: Session): Promise<Trouble[
 }
 
 async function uploaded(input: CheckInput, registry: Asked): Promise<Trouble[]> {
-  if (isOwn(input, registry)) return [];
+  if (isOwn(input, registry) && input.server?.settings.externalUrl === undefined) return [];
   const { speaks, reply } = await wireOf(input, registry);
   // A registry sends neither of the two: what does is in front of it.
   const between = reply?.headers.server ?? reply?.headers.via;
@@ -76,7 +57,12 @@ async function uploaded(input: CheckInput, registry: Asked): Promise<Trouble[]> 
   const session = await openRemote(remote, host, env, signal).catch(() => undefined);
   if (!session) return [];
   try {
-    return await tried({ ...registry, at: session.at }, session);
+    const whole = isOwn(input, registry)
+      ? [
+          `The whole configuration:   ${here(input, 'export nginx')}      (or caddy, traefik, apache, haproxy)`,
+        ]
+      : [];
+    return await tried({ ...registry, at: session.at }, session, whole);
   } finally {
     session.close();
   }

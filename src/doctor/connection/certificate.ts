@@ -3,15 +3,18 @@
 import { describeCertificate } from '../../certificates/fields.ts';
 import { aheadText, certificateTrouble, differs } from '../../client/certificate.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
-import { forEach, onServer, trouble } from '../found.ts';
+import { forEach, isOwn, onServer, trouble } from '../found.ts';
 import { wireOf } from './wire.ts';
 
 /** Days before its end in which a certificate that renews itself is renewed long since. */
 const SOON = 7;
 
+const PROXYS = 'It is the certificate of the proxy in front: renew it there.';
+
 async function judged(input: CheckInput, registry: Asked): Promise<Trouble[]> {
   const { chain, ahead = 0 } = await wireOf(input, registry);
   const { host, port } = registry.at;
+  const proxied = isOwn(input, registry) && input.server?.settings.externalUrl !== undefined;
   const wrong = certificateTrouble({ chain, ahead }, { host, port });
   const mends: Record<string, string> = {
     expired: 'rotate',
@@ -22,7 +25,7 @@ async function judged(input: CheckInput, registry: Asked): Promise<Trouble[]> {
   if (wrong) {
     const { code, error } = wrong;
     const command = mends[code];
-    const mend = command ? [onServer(input, registry, command)] : error.fix;
+    const mend = proxied ? [PROXYS] : command ? [onServer(input, registry, command)] : error.fix;
     return [trouble(code, `${registry.address}: ${error.message}`, { mend, evidence: error.why })];
   }
   const clock = differs(ahead)
@@ -41,7 +44,7 @@ async function judged(input: CheckInput, registry: Asked): Promise<Trouble[]> {
     ...clock,
     trouble('ends-soon', `The certificate of ${registry.address} ends within ${daysLeft + 1} days.`, {
       severity: 'risk',
-      mend: [onServer(input, registry, 'rotate')],
+      mend: [proxied ? PROXYS : onServer(input, registry, 'rotate')],
     }),
   ];
 }

@@ -83,7 +83,7 @@ export const leads: Check = {
   on: 'both',
   look: (input) =>
     forEach(input, (registry) =>
-      input.server && isOwn(input, registry)
+      input.server && isOwn(input, registry) && !input.server.settings.externalUrl
         ? ledAway(input.server, input.context.host)
         : stale(input, registry),
     ),

@@ -3,7 +3,7 @@ import { UnknownName, unreachable, whereIs } from '../../client/connect.ts';
 import { isRunning } from '../../engines/engine.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { forEach, isOwn, onServer, trouble } from '../found.ts';
-import { BROKEN, isRegistry, NO_HTTP, SILENT, wireOf } from './wire.ts';
+import { BROKEN, ENDLESS, isRegistry, NO_HTTP, SILENT, wireOf } from './wire.ts';
 
 /** The codes of a connection that does not come about, by the code of its socket. */
 const CODES: Record<string, string> = {
@@ -47,7 +47,8 @@ async function reached(input: CheckInput, registry: Asked): Promise<Trouble[]> {
         evidence: words,
       }),
     ];
-  if (failed && failed !== NO_HTTP) {
+  const isOther = failed === NO_HTTP || failed === ENDLESS;
+  if (failed && !isOther) {
     if (await isDown(input, registry)) return [];
     const error = unreachable(failed, ip, { name: address, port: at.port });
     return [
@@ -56,7 +57,7 @@ async function reached(input: CheckInput, registry: Asked): Promise<Trouble[]> {
       }),
     ];
   }
-  if (failed !== NO_HTTP && reply && (isRegistry(reply) || reply.status >= 500)) {
+  if (!isOther && reply && (isRegistry(reply) || reply.status >= 500)) {
     if (reply.status < 500) return [];
     return [
       trouble('registry-fails', `${address} answers ${reply.status} to every request.`, {
@@ -68,7 +69,9 @@ async function reached(input: CheckInput, registry: Asked): Promise<Trouble[]> {
   const server = reply?.headers.server ? ` (${reply.headers.server})` : '';
   const what = reply
     ? `it answers ${reply.status}${server} to /v2/, as a web page does`
-    : 'it does not speak HTTP';
+    : failed === ENDLESS
+      ? 'its answer to /v2/ does not end'
+      : 'it does not speak HTTP';
   return [
     trouble('not-a-registry', `${address} is no registry: ${what}.`, {
       mend: ['Look for the port of the registry on its server:   registry-setup status'],

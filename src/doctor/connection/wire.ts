@@ -5,13 +5,16 @@ import { isIP } from 'node:net';
 import { servedChain } from '../../client/chain.ts';
 import { connectionFault } from '../../client/connect.ts';
 import { bare } from '../../host/names.ts';
-import { ask, type Reply } from '../../registry/http.ts';
+import { ask, type Reply, TOO_LONG } from '../../registry/http.ts';
+import { TOO_SLOW } from '../../registry/limits.ts';
 import { isNoTls } from '../../registry/no-tls.ts';
 import type { Asked, CheckInput } from '../check.ts';
 import { asked } from '../found.ts';
 
 /** How long to wait for an answer; milliseconds. */
 const PATIENCE = 5_000;
+/** How long the whole answer may take: a check has 30 s; milliseconds. */
+const ANSWERS_WITHIN = 15_000;
 /** How long to wait for each of two handshakes; milliseconds. */
 const SHAKES_WITHIN = 3_000;
 
@@ -20,7 +23,7 @@ export interface Wire {
   ip: string | undefined;
   /**
    * The code of what ended the attempt: of the resolver (ENOTFOUND), of the connection (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH), or
-   * SILENT, BROKEN and NO_HTTP after it was open; undefined if the registry answered.
+   * SILENT, BROKEN, NO_HTTP and ENDLESS after it was open; undefined if the registry answered.
    */
   failed: string | undefined;
   /** What the failure says itself. */
@@ -42,6 +45,9 @@ export const BROKEN = 'BROKEN';
 /** What comes is no HTTP. */
 export const NO_HTTP = 'NO_HTTP';
 
+/** An answer begins, and comes byte by byte, or is longer than that of any registry. */
+export const ENDLESS = 'ENDLESS';
+
 /** Codes of a connection that may never have been open. */
 const NOT_OPEN = /^E(CONNREFUSED|TIMEDOUT|HOST|NET|ACCES|ADDR)/;
 
@@ -52,6 +58,14 @@ export const wireOf = (input: CheckInput, registry: Asked): Promise<Wire> =>
 const nothing: Pick<Wire, 'speaks' | 'chain' | 'ahead'> = { speaks: undefined, chain: [], ahead: undefined };
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? '';
 const wordsOf = (error: unknown) => (error as Error).message;
+
+/** Returns what ended a connection that was open. @param whole ends an answer that takes too long */
+function brokenBy(error: unknown, whole: AbortSignal): string {
+  const code = codeOf(error);
+  if (code === 'ETIMEDOUT') return SILENT;
+  if (code.startsWith('HPE_')) return NO_HTTP;
+  return whole.aborted || code === TOO_LONG || code === TOO_SLOW ? ENDLESS : BROKEN;
+}
 
 async function look({ context: { host } }: CheckInput, { at }: Asked): Promise<Wire> {
   const name = bare(at.host);
@@ -76,14 +90,12 @@ async function look({ context: { host } }: CheckInput, { at }: Asked): Promise<W
   }
   const seen = { ip, speaks: plain ? ('http' as const) : ('tls' as const), chain: plain ? [] : chain };
   const endpoint = { ...base, tls: !plain, unverified: true as const };
-  const reply = await ask(endpoint, 'GET', '/v2/', { timeout: PATIENCE }).catch((error: unknown) => ({
-    error,
-  }));
-  if ('error' in reply) {
-    const code = codeOf(reply.error);
-    const failed = code === 'ETIMEDOUT' ? SILENT : code.startsWith('HPE_') ? NO_HTTP : BROKEN;
-    return { ...seen, failed, words: wordsOf(reply.error), ahead: undefined };
-  }
+  const whole = AbortSignal.timeout(ANSWERS_WITHIN);
+  const reply = await ask(endpoint, 'GET', '/v2/', { timeout: PATIENCE, signal: whole }).catch(
+    (error: unknown) => ({ error }),
+  );
+  if ('error' in reply)
+    return { ...seen, failed: brokenBy(reply.error, whole), words: wordsOf(reply.error), ahead: undefined };
   const theirs = Date.parse(String(reply.headers.date ?? ''));
   const ahead = Number.isNaN(theirs) ? undefined : Math.round((Date.now() - theirs) / 1000);
   return { ...seen, failed: undefined, reply, ahead };
@@ -94,5 +106,6 @@ export function isRegistry({ status, headers, body }: Reply): boolean {
   const marked = headers['docker-distribution-api-version'] !== undefined;
   if (status === 200) return marked || body.toString().trim() === '{}';
   const challenge = String(headers['www-authenticate'] ?? '');
-  return status === 401 && (marked || /^bearer/i.test(challenge));
+  // Something in front of it may ask for the login, and say nothing of a registry.
+  return status === 401 && (marked || /^(bearer|basic)/i.test(challenge));
 }

@@ -100,8 +100,16 @@ export function joinLine({ place, own }: About, scheme = '', more: string[] = []
   return own ? `On that machine: npx registry-setup ${words}` : commandLine(words);
 }
 
-/** Returns the line that logs in to the registry of a message. */
-export const loginLine = ({ place }: About): string => shellLine('docker', ['login', place ?? 'HOST:PORT']);
+/** Words of podman, skopeo and buildah, which read other files than Docker. (go.podman.io/image: docker/, copy/) */
+const PODMAN =
+  /\b(?:initializing source docker:|pinging container registry|trying to reuse blob|(?:logging into|creds for) "|reading manifest \S{1,300} in |checking whether a blob )/;
+
+/** Tells whether a message is one of podman, or of a program that is made of the same parts. */
+export const isPodman = ({ line }: Pick<About, 'line'>): boolean => PODMAN.test(line);
+
+/** Returns the line that logs in to the registry of a message, with the program that says it. */
+export const loginLine = (about: Pick<About, 'line' | 'place'>): string =>
+  shellLine(isPodman(about) ? 'podman' : 'docker', ['login', about.place ?? 'HOST:PORT']);
 
 /** Returns the line for the server of the registry: the command if it is this machine, else words that say where to run it. */
 export const onServer = ({ own }: Pick<About, 'own'>, words: string): string =>

@@ -1,6 +1,6 @@
 // Messages about TLS and certificates.
 import { shellLine } from '../../terminal/shell.ts';
-import { askLine, hostOf, isPublic, joinLine, type Message, onServer, placeOr } from './message.ts';
+import { askLine, hostOf, isPodman, isPublic, joinLine, type Message, onServer, placeOr } from './message.ts';
 
 const UNKNOWN =
   /certificate signed by unknown authority|unable to get (?:local )?issuer certificate|self[- ]signed certificate|unable to verify the first certificate|UNABLE_TO_VERIFY_LEAF_SIGNATURE|DEPTH_ZERO_SELF_SIGNED_CERT|PKIX path building failed|certificate verify failed|certificate is not trusted|issuer is unknown|issuer certificate is unknown/i;
@@ -169,7 +169,11 @@ export const TLS: Message[] = [
     cause: (_, about) => `This machine does not trust the CA of ${placeOr(about, 'the registry')}.`,
     mend: (_, about) => [
       joinLine(about),
-      'If the CA is in the system trust store already, Docker reads it when it starts: systemctl restart docker',
+      ...(isPodman(about)
+        ? []
+        : [
+            'If the CA is in the system trust store already, Docker reads it when it starts: systemctl restart docker',
+          ]),
     ],
   },
   {

@@ -3,30 +3,20 @@ import { join } from 'node:path';
 import { isPending } from '../../engines/pending.ts';
 import { lockPath } from '../../reconcile/lock.ts';
 import { type Change, keyOf } from '../../reconcile/reconcile.ts';
+import { writesPath } from '../../server/gateway/gateway.ts';
+import { isReadOnly as refusesPushes } from '../../server/read-only.ts';
 import type { ServerRequest } from '../../server/request.ts';
-import { readYaml } from '../../templates.ts';
 import type { CheckInput } from '../check.ts';
 import { asked, statusOf } from '../found.ts';
 
-interface Configuration {
-  storage?: { maintenance?: { readonly?: { enabled?: boolean } } };
-}
-
-/** Tells whether the configuration makes the registry read-only, and no run is at work that needs that. */
-export const isReadOnly = (input: CheckInput, { settings }: ServerRequest): Promise<boolean> =>
+/** Tells whether the registry was left read-only: no run is at work that needs that. */
+export const isReadOnly = (input: CheckInput, { settings: { dir } }: ServerRequest): Promise<boolean> =>
   asked(input, 'read-only', async () => {
     const { host } = input.context;
-    const path = join(settings.dir, 'config/config.yml');
-    const text = (await host.read(path))?.toString();
-    if (text === undefined || (await host.stat(lockPath(settings.dir)))) return false;
-    try {
-      return (readYaml(text, path) as Configuration)?.storage?.maintenance?.readonly?.enabled === true;
-    } catch {
-      return false;
-    }
+    return !(await host.stat(lockPath(dir))) && (await refusesPushes(host, dir));
   });
 
-const SERVICES = ['container', 'unit', 'process'];
+const SERVICES = ['container', 'unit', 'process', 'reload'];
 
 /** Returns the changes of the next run, without those that start the registry or make it take pushes again. */
 export async function driftOf(input: CheckInput, server: ServerRequest): Promise<Change[]> {
@@ -36,11 +26,12 @@ export async function driftOf(input: CheckInput, server: ServerRequest): Promise
   ]);
   // What a stopped engine holds is unknown.
   if (outdated || isPending(server.engine)) return [];
-  const config = join(server.settings.dir, 'config/config.yml');
+  const { dir } = server.settings;
+  const opens = [join(dir, 'config/config.yml'), writesPath(dir)];
   return changes.filter(({ drift, resource }) => {
     const runs = SERVICES.includes(resource.kind);
     if (runs && (drift.what === 'start' || drift.what === 'create')) return false;
-    return !(readOnly && (runs || (resource.kind === 'file' && resource.path === config)));
+    return !(readOnly && (runs || (resource.kind === 'file' && opens.includes(resource.path))));
   });
 }
 

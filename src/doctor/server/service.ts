@@ -4,11 +4,12 @@ import { isRunning, lastLines, logCommand } from '../../engines/engine.ts';
 import { foreign } from '../../engines/foreign.ts';
 import { isPending } from '../../engines/pending.ts';
 import type { Host } from '../../host/host.ts';
-import { authName } from '../../server/auth/docker-auth.ts';
 import { bound } from '../../server/checks/names.ts';
 import { port } from '../../server/checks/ports.ts';
+import { containerNames } from '../../server/plan/container.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { count } from '../../terminal/output.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { here, trouble } from '../found.ts';
@@ -87,10 +88,7 @@ export const running: Check = {
     const { server, context } = input;
     if (!server) return [];
     const { settings, facts } = server;
-    const names = [
-      settings.name,
-      ...(settings.auth === 'token' && settings.engine !== 'native' ? [authName(settings)] : []),
-    ];
+    const names = settings.engine === 'native' ? [settings.name] : containerNames(settings);
     const [taken, away, ...stopped] = await Promise.all([
       port(settings, facts, context.host),
       bound(settings, facts, context.host),
@@ -129,7 +127,7 @@ async function comesBack({ context: { host }, server }: CheckInput): Promise<Tro
   const all = ids.split('\n').filter(Boolean);
   if (all.length === 0) return [];
   const { stdout } = await host.run('docker', ['container', 'inspect', ...all], limit);
-  const ports = [settings.port, ...(settings.auth === 'token' ? [settings.authPort] : [])].map(String);
+  const ports = [settings.port, ...(hasDockerAuth(settings) ? [settings.authPort] : [])].map(String);
   const rivals = (JSON.parse(stdout || '[]') as Bound[]).filter(
     ({ HostConfig, State }) =>
       State?.Running !== true &&

@@ -4,6 +4,7 @@ import { splitPem } from '../../certificates/split.ts';
 import { isRunning } from '../../engines/engine.ts';
 import { authName } from '../../server/auth/docker-auth.ts';
 import type { ServerStatus } from '../../server/status.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { wireOf } from '../connection/wire.ts';
 import { here, isOwn, statusOf, trouble } from '../found.ts';
@@ -36,7 +37,7 @@ export const tokens: Check = {
   on: 'server',
   async look(input) {
     const { server } = input;
-    if (server?.settings.auth !== 'token') return [];
+    if (!server || !hasDockerAuth(server.settings)) return [];
     const { settings } = server;
     const { takesTokens, answer } = await statusOf(input, server);
     if (takesTokens !== false || !answer.ok) return [];
@@ -57,6 +58,14 @@ async function look(input: CheckInput): Promise<Trouble[]> {
   const { server } = input;
   if (!server) return [];
   const seen = await statusOf(input, server);
+  // What it is changing just now is no fault.
+  if (seen.atWork)
+    return [
+      trouble('at-work', `"${seen.atWork.command}" is at work since ${seen.atWork.since}.`, {
+        severity: 'risk',
+        mend: [`When it has ended:   ${here(input, 'doctor')}`],
+      }),
+    ];
   const found: Trouble[] = [];
   const unfinished = findingOf(seen, 'unfinished');
   if (unfinished)
@@ -67,7 +76,8 @@ async function look(input: CheckInput): Promise<Trouble[]> {
       }),
     );
   const own = input.registries.find((registry) => isOwn(input, registry));
-  const [shown] = own ? (await wireOf(input, own)).chain : [];
+  // Behind a proxy clients see the certificate of that.
+  const [shown] = own && !server.settings.externalUrl ? (await wireOf(input, own)).chain : [];
   const [leaf] = splitPem(seen.served?.chain ?? '');
   if (shown && leaf && shown.fingerprint256 !== describeCertificate(leaf).fingerprint)
     found.push(
@@ -79,7 +89,12 @@ async function look(input: CheckInput): Promise<Trouble[]> {
         },
       ),
     );
-  const others = { trust: 'trust-lost', storage: 'images-elsewhere', record: 'record-lost' } as const;
+  const others = {
+    outside: 'proxy-elsewhere',
+    trust: 'trust-lost',
+    storage: 'images-elsewhere',
+    record: 'record-lost',
+  } as const;
   for (const [name, code] of Object.entries(others)) {
     const finding = findingOf(seen, name as keyof typeof others);
     if (!finding) continue;

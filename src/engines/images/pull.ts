@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { CliError, Interrupted } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { carried } from '../../program/bundled.ts';
+import type { ImageFlag } from '../../settings/gateway.ts';
 import type { Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, type Report } from '../../terminal/output.ts';
@@ -104,8 +105,9 @@ export async function pullImage(
   ref: string,
   report: Report = () => {},
   program: Program = 'docker',
+  flag: ImageFlag = 'image',
 ): Promise<void> {
-  if (program === 'podman') return pullByPodman(host, ref, report);
+  if (program === 'podman') return pullByPodman(host, ref, flag, report);
   const socket = await engineSocket(host);
   const by = socket && pullBySocket(socket, ref, report, host.signal);
   let said = by && (await by.catch((error: Error) => error.message));
@@ -116,35 +118,50 @@ export async function pullImage(
     if (code === 0) return;
     said = stderr.trim();
   }
-  throw await notPulled(host, 'docker', ref, said);
+  throw await notPulled(host, 'docker', { ref, flag }, said);
 }
 
-async function notPulled(host: Host, program: Program, ref: string, said: string): Promise<CliError> {
+async function notPulled(host: Host, program: Program, of: Wanted, said: string): Promise<CliError> {
+  const { ref } = of;
   const { why, fix } = await pullTrouble(host, program, ref, said);
   return new CliError(`The image ${ref} is not here, and it could not be pulled.`, {
     why: [said, ...why].join('\n'),
-    fix: [...fix, ...elsewhere(ref, program)],
+    fix: [...fix, ...elsewhere(of, program)],
   });
 }
 
-async function pullByPodman(host: Host, ref: string, report: Report): Promise<void> {
+async function pullByPodman(host: Host, ref: string, flag: ImageFlag, report: Report): Promise<void> {
   const onLine = (line: string) => report(line.slice(0, 70));
   const { code, stderr } = await host.run('podman', ['pull', fullName(ref)], { timeout: PULL_LIMIT, onLine });
   if (code === 0) return;
   const said = code === 124 ? `no end within ${PULL_LIMIT / 60_000} minutes: timeout` : stderr.trim();
-  throw await notPulled(host, 'podman', ref, said.split('\n').slice(-3).join('\n'));
+  throw await notPulled(host, 'podman', { ref, flag }, said.split('\n').slice(-3).join('\n'));
 }
 
-/** Returns other sources of an image if Docker Hub is out of reach, as it is for many. */
-const elsewhere = (ref: string, program: Program = 'docker'): string[] => [
-  ...(carried()
-    ? [`In the bundle:     registry-setup bundle FILE ${flagFor(ref)}     where there is network`]
-    : []),
-  `From a mirror:     ${commandLine('--image MIRROR/library/registry:3')}`,
-  `From a file:       ${program} save -o registry.tar registry:3     where it can be pulled, then here`,
-  `                   ${commandLine('--image-archive registry.tar')}`,
-  `Without an image:  ${commandLine('--engine native')}`,
-];
+/** An image, and the flag that names it. */
+interface Wanted {
+  ref: string;
+  flag: ImageFlag;
+}
 
-/** Returns the flag that makes a bundle hold an image. */
-const flagFor = (ref: string) => (/docker_auth/.test(ref) ? '--auth token' : `--image ${ref}`);
+/** What a bundle is made with, so that it holds the image; and what a mirror calls the usual one. */
+const SOURCES: Record<ImageFlag, { bundle(ref: string): string; mirrored: string }> = {
+  image: { bundle: (ref) => `--image ${ref}`, mirrored: 'library/registry:3' },
+  'auth-image': { bundle: () => '--auth token', mirrored: 'cesanta/docker_auth:1' },
+  'ui-image': { bundle: (ref) => `--ui --ui-image ${ref}`, mirrored: 'joxit/docker-registry-ui:2' },
+};
+
+/** Returns other sources of an image if Docker Hub is out of reach, as it is for many. */
+function elsewhere({ ref, flag }: Wanted, program: Program = 'docker'): string[] {
+  const { bundle, mirrored } = SOURCES[flag];
+  const saved = flag === 'image' ? 'registry:3' : ref;
+  return [
+    ...(carried()
+      ? [`In the bundle:     registry-setup bundle FILE ${bundle(ref)}     where there is network`]
+      : []),
+    `From a mirror:     ${commandLine(`--${flag} MIRROR/${mirrored}`)}`,
+    `From a file:       ${program} save -o registry.tar ${saved}     where it can be pulled, then here`,
+    `                   ${commandLine('--image-archive registry.tar')}`,
+    ...(flag === 'image' ? [`Without an image:  ${commandLine('--engine native')}`] : []),
+  ];
+}

@@ -1,7 +1,7 @@
 // The images of an engine: which are here, what is in them, and how to load them from a file.
 import { dirname, join } from 'node:path';
 import { CliError } from '../../errors.ts';
-import type { Host } from '../../host/host.ts';
+import type { Host, RunResult } from '../../host/host.ts';
 import type { Program } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
@@ -83,14 +83,25 @@ const BOUNDS = [
   ...['--security-opt', 'no-new-privileges'],
 ];
 
+/** Runs a program of an image that can do nothing but speak. @param ref a name or an id */
+export const programIn = (
+  host: Host,
+  ref: string,
+  program: Program,
+  entrypoint: string,
+  words: string[],
+): Promise<RunResult> =>
+  host.run(program, ['run', ...BOUNDS, '--entrypoint', entrypoint, ref, ...words], {
+    timeout: ANSWERS_WITHIN,
+  });
+
 /** Returns what the registry's program in an image calls its version: `3.1.1`; undefined if it is no registry, or does not run here. */
 export async function registryVersionIn(
   host: Host,
   ref: string,
   program: Program = 'docker',
 ): Promise<string | undefined> {
-  const run = ['run', ...BOUNDS, '--entrypoint', 'registry', ref, '--version'];
-  const { stdout, stderr } = await host.run(program, run, { timeout: ANSWERS_WITHIN });
+  const { stdout, stderr } = await programIn(host, ref, program, 'registry', ['--version']);
   return programVersion(`${stdout}\n${stderr}`);
 }
 

@@ -7,6 +7,8 @@ import { chunksOf, fileIn, type Listing, listTar, readFromTar, TarError, withTar
 import { digest as digestOf } from '../../registry/api.ts';
 import type { Blob } from '../../registry/blobs.ts';
 import { shown } from '../../terminal/visible.ts';
+import { type Entry, sortEntries } from './archive-attached.ts';
+import type { Attached } from './attached.ts';
 import {
   blobsOf,
   DEPTH,
@@ -20,6 +22,8 @@ import {
 
 /** The most bytes of lists and manifests to read at once. */
 const TEXT_LIMIT = 8_000_000;
+/** The most manifests in an archive: an image may have as many attached to it as it has itself. */
+const IN_ARCHIVE = 4 * MANIFESTS;
 /** The longest manifest that a registry takes. (distribution-spec, "Pushing Manifests") */
 const MANIFEST_LIMIT = 4 * 1024 * 1024;
 /** Milliseconds for one pass that sends what it reads. */
@@ -37,6 +41,8 @@ export interface Held {
   /** A tag alone, if the archive has no more of a name. */
   tag: string | undefined;
   image: WholeImage;
+  /** What the archive has that is attached to it: signatures, attestations. */
+  attached: Attached[];
   /** Why its digest is a new one: the archive holds only some of its platforms, or no manifest at all. */
   remade: 'platforms' | 'manifest' | undefined;
 }
@@ -113,7 +119,7 @@ const SHA256 = /^sha256:[0-9a-f]{64}$/;
 function descriptorsIn(body: Buffer, name: string): Descriptor[] {
   const { manifests } = parsed(body, name);
   if (!Array.isArray(manifests)) throw new TarError(`${name} in it cannot be read.`);
-  if (manifests.length > MANIFESTS) throw new TarError('There are too many images in it.');
+  if (manifests.length > IN_ARCHIVE) throw new TarError('There are too many images in it.');
   return manifests.map((item: unknown) => {
     if (!isObject(item) || !SHA256.test(String(item.digest)))
       throw new TarError(`${name} in it names an image by no digest.`);
@@ -126,24 +132,47 @@ const pathOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 async function fromIndex(host: Host, path: string, listing: Listing, index: Buffer): Promise<Contents> {
   const tops = descriptorsIn(index, 'index.json');
   const known = await manifestsIn(host, path, listing, tops);
+  const judgedOnce = new Map<string, boolean>();
+  const isWhole = (digest: string): boolean => {
+    const before = judgedOnce.get(digest);
+    if (before !== undefined) return before;
+    const manifest = known.get(digest)?.manifest;
+    const whole =
+      manifest !== undefined &&
+      blobsOf(manifest).every((blob) => listing.has(pathOf(blob.digest))) &&
+      manifest.children.every((child) => isWhole(child.digest));
+    judgedOnce.set(digest, whole);
+    return whole;
+  };
+  const sorted = sortEntries(
+    tops.map(({ digest, annotations }) => ({ digest, ...nameIn(annotations) })),
+    known,
+    isWhole,
+  );
   const images = new Map<string, Held>();
-  for (const { digest, annotations } of tops) {
+  for (const { digest, name, tag } of sorted.images) {
     const top = known.get(digest);
     if (!top) throw new TarError(`It lacks ${pathOf(digest)}, which its index names.`);
-    const held = images.get(digest) ?? { names: [], tag: undefined, ...wholeOf(top, known, listing) };
-    addName(held, isObject(annotations) ? annotations : {});
+    const held = images.get(digest) ?? heldOf(top, known, isWhole, sorted.attachedTo);
+    if (name !== undefined) held.names.push(name);
+    held.tag = tag ?? held.tag;
     images.set(digest, held);
   }
   const files = new Map<string, Blob>();
-  for (const { image } of images.values())
-    for (const blob of image.blobs) {
-      const { size } = fileIn(listing, pathOf(blob.digest));
-      if (size !== blob.size)
-        throw new TarError(`${pathOf(blob.digest)} has ${size} bytes, and its manifest says ${blob.size}.`);
-      files.set(pathOf(blob.digest), blob);
-    }
+  for (const blob of [...images.values()].flatMap(blobsOfHeld)) {
+    const { size } = fileIn(listing, pathOf(blob.digest));
+    if (size !== blob.size)
+      throw new TarError(`${pathOf(blob.digest)} has ${size} bytes, and its manifest says ${blob.size}.`);
+    files.set(pathOf(blob.digest), blob);
+  }
   return { images: [...images.values()], files };
 }
+
+/** Returns the blobs of an image and of what is attached to it; some may come twice. */
+export const blobsOfHeld = ({ image, attached }: Held): Blob[] => [
+  ...image.blobs,
+  ...attached.flatMap((one) => one.image.blobs),
+];
 
 /** Reads the manifests of all images, level by level; leaves out those that the archive does not hold. */
 async function manifestsIn(
@@ -161,7 +190,7 @@ async function manifestsIn(
         .filter(({ digest }) => !known.has(digest) && listing.has(pathOf(digest)))
         .map(({ digest, type }) => [digest, type]),
     );
-    if (depth > DEPTH || known.size + wanted.size > MANIFESTS)
+    if (depth > DEPTH || known.size + wanted.size > IN_ARCHIVE)
       throw new TarError('Its indexes refer to more than any image has.');
     for (const digest of wanted.keys())
       if (fileIn(listing, pathOf(digest)).size > MANIFEST_LIMIT)
@@ -190,39 +219,38 @@ async function manifestsIn(
   return known;
 }
 
-/** Returns the image, without those of its platforms that the archive does not hold. @throws TarError if nothing is left of it */
-function wholeOf(
+/** Returns an image, without those of its platforms that the archive does not hold. @throws TarError if nothing is left of it */
+function heldOf(
   top: Document,
   known: ReadonlyMap<string, Document>,
-  listing: Listing,
-): Pick<Held, 'image' | 'remade'> {
-  if (top.manifest.kind !== 'index') return { image: imageOf(top, known), remade: undefined };
-  const isHere = ({ digest }: { digest: string }): boolean => {
-    const document = known.get(digest);
-    return (
-      document !== undefined &&
-      blobsOf(document.manifest).every((blob) => listing.has(pathOf(blob.digest))) &&
-      document.manifest.children.every(isHere)
-    );
+  isWhole: (digest: string) => boolean,
+  attachedTo: (documents: Document[]) => Attached[],
+): Held {
+  const held = (whole: Document, remade: Held['remade']): Held => {
+    const image = imageOf(whole, known);
+    return { names: [], tag: undefined, image, attached: attachedTo(image.documents), remade };
   };
-  if (top.manifest.children.every(isHere)) return { image: imageOf(top, known), remade: undefined };
+  const { children, kind } = top.manifest;
+  if (kind !== 'index' || children.every(({ digest }) => isWhole(digest))) return held(top, undefined);
   const index = parsed(top.body, pathOf(top.digest)) as { manifests: Descriptor[] };
-  const manifests = index.manifests.filter((one) => SHA256.test(String(one?.digest)) && isHere(one));
-  const runs = top.manifest.children.filter((child) => child.platform !== undefined && isHere(child));
+  const manifests = index.manifests.filter((one) => SHA256.test(String(one?.digest)) && isWhole(one.digest));
+  const runs = children.filter(({ platform, digest }) => platform !== undefined && isWhole(digest));
   if (runs.length === 0) throw new TarError('An image in it is not whole: none of its platforms is there.');
   const body = Buffer.from(JSON.stringify({ ...index, manifests }));
-  const made = documentOf({ digest: digestOf(body), type: top.type, body });
-  return { image: imageOf(made, known), remade: 'platforms' };
+  return held(documentOf({ digest: digestOf(body), type: top.type, body }), 'platforms');
 }
 
 /** Containerd writes the whole name; the other annotation is a whole name or a tag alone. (image-spec, annotations.md) */
-function addName(held: Held, annotations: Record<string, unknown>): void {
+function nameIn(annotations: unknown): Omit<Entry, 'digest'> & { name: string | undefined } {
+  const none = { name: undefined, tag: undefined, isNamed: false };
+  if (!isObject(annotations)) return none;
   const whole = annotations['io.containerd.image.name'];
   const said = annotations['org.opencontainers.image.ref.name'];
   const name = typeof whole === 'string' && whole ? whole : said;
-  if (typeof name !== 'string' || name === '') return;
-  if (name.includes(':') || name.includes('/')) held.names.push(name);
-  else held.tag = name;
+  if (typeof name !== 'string' || name === '') return none;
+  return name.includes(':') || name.includes('/')
+    ? { name, tag: undefined, isNamed: true }
+    : { name: undefined, tag: name, isNamed: false };
 }
 
 /** Reads the list of `docker save` before Docker 25, and of podman: it has no manifests, so they are made. */
@@ -237,7 +265,13 @@ async function fromList(host: Host, path: string, listing: Listing, list: Buffer
   const images = listed.map((image): Held => {
     const made = madeImage(image, configs.get(image.Config) ?? Buffer.alloc(0), layers);
     for (const [name, blob] of made.files) files.set(name, blob);
-    return { names: image.RepoTags ?? [], tag: undefined, image: made.image, remade: 'manifest' };
+    return {
+      names: image.RepoTags ?? [],
+      tag: undefined,
+      image: made.image,
+      attached: [],
+      remade: 'manifest',
+    };
   });
   return { images, files };
 }

@@ -1,8 +1,9 @@
-// What is attached to an image: signatures, attestations, lists of what is in it. It is copied along.
+// What is attached to an image: signatures, attestations, lists of what is in it. They go along with it.
 // (distribution-spec, "Listing Referrers" and "Referrers Tag Schema"; cosign names its tags sha256-HEX.sig, .att, .sbom)
 import { digest } from '../../registry/api.ts';
 import { Refused, tagsOf } from '../../registry/contents.ts';
 import { patiently } from '../../registry/patience.ts';
+import { type AttachedTag, attachedTag } from '../attached-tag.ts';
 import {
   type Document,
   documentIn,
@@ -30,13 +31,13 @@ export interface Attached {
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** Returns the tag of the list of referrers, where a registry has no API for it. */
-const listTag = (of: string): string => of.replace(':', '-');
+export const listTag = (of: string): string => of.replace(':', '-');
 
 const isDescriptor = (value: unknown): value is Descriptor =>
   /^sha256:[0-9a-f]{64}$/.test(String((value as Partial<Descriptor> | null)?.digest));
 
 /** Returns the referrers in a list; none if it is not one. */
-function descriptorsIn(body: Buffer): Descriptor[] {
+export function referrersIn(body: Buffer): Descriptor[] {
   try {
     const { manifests } = JSON.parse(body.toString()) as { manifests?: unknown };
     return Array.isArray(manifests) ? manifests.filter(isDescriptor) : [];
@@ -46,27 +47,24 @@ function descriptorsIn(body: Buffer): Descriptor[] {
 }
 
 /** Asks the registry itself; undefined if it has no such list. @throws as patiently */
-async function asked({ session, repository }: Place, of: string): Promise<Descriptor[] | undefined> {
+export async function askReferrers(
+  { session, repository }: Place,
+  of: string,
+): Promise<Descriptor[] | undefined> {
   const path = `/v2/${repository}/referrers/${of}`;
   const { status, body } = await patiently(session.name, session.signal, () => session.request('GET', path));
-  return status === 200 ? descriptorsIn(body) : undefined;
+  return status === 200 ? referrersIn(body) : undefined;
 }
 
 /** Returns the tags of a repository that say what they are attached to; none where the registry lists none. */
-async function attachedTags({
-  session,
-  repository,
-}: Place): Promise<{ tag: string; to: string; list: boolean }[]> {
+async function attachedTags({ session, repository }: Place): Promise<AttachedTag[]> {
   const all = await patiently(session.name, session.signal, () => tagsOf(session, repository)).catch(
     (error) => {
       if (error instanceof Refused) return [];
       throw error;
     },
   );
-  return all.flatMap((tag) => {
-    const [, hex, rest] = /^sha256-([0-9a-f]{64})(\.[a-z]+)?$/.exec(tag) ?? [];
-    return hex ? [{ tag, to: `sha256:${hex}`, list: rest === undefined }] : [];
-  });
+  return all.flatMap((tag) => attachedTag(tag) ?? []);
 }
 
 /**
@@ -96,11 +94,11 @@ export async function attachedTo(source: Place, image: WholeImage): Promise<Atta
   while (level.length > 0) {
     const next: string[] = [];
     for (const to of level) {
-      const listed: Descriptor[] | undefined = hasApi ? await asked(source, to) : undefined;
+      const listed: Descriptor[] | undefined = hasApi ? await askReferrers(source, to) : undefined;
       hasApi = listed !== undefined;
       const list = tags.find((one) => one.to === to && one.list);
       const kept = list && (await documentIn(session, repository, list.tag));
-      const all = [...(listed ?? []), ...(kept ? descriptorsIn(kept.body) : [])];
+      const all = [...(listed ?? []), ...(kept ? referrersIn(kept.body) : [])];
       const by: Attached['by'][] = [
         ...all.map((descriptor) => ({ descriptor })),
         ...tags.filter((one) => one.to === to && !one.list).map(({ tag }) => ({ tag })),
@@ -115,23 +113,10 @@ export async function attachedTo(source: Place, image: WholeImage): Promise<Atta
   return [...found.values()];
 }
 
-/** Returns the list of referrers that a registry without an API for it needs under a tag; undefined if it is complete already. */
-export async function listFor(
-  { session, repository }: Place,
-  to: string,
-  descriptors: Descriptor[],
-): Promise<{ tag: string; top: Document } | undefined> {
-  if ((await asked({ session, repository }, to)) !== undefined) return undefined;
-  const tag = listTag(to);
-  const there = await documentIn(session, repository, tag);
-  // Somebody may have attached something there: that stays in the list.
-  const before = there ? descriptorsIn(there.body) : [];
-  const more = descriptors.filter((one) => !before.some((other) => other.digest === one.digest));
-  if (more.length === 0) return undefined;
-  const body = Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [...before, ...more] }),
-  );
-  return { tag, top: documentOf({ digest: digest(body), type: INDEX, body }) };
+/** Makes a list of referrers. */
+export function referrersList(descriptors: Descriptor[]): Document {
+  const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: descriptors }));
+  return documentOf({ digest: digest(body), type: INDEX, body });
 }
 
 /** Returns a name for it: what it says that it holds, or its tag. */

@@ -2,7 +2,8 @@
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
 import { uploadBlob } from '../../registry/uploads.ts';
 import { inLanes } from '../lanes.ts';
-import { type Attached, type Descriptor, listFor, nameOfAttached } from './attached.ts';
+import { attach, type SentAlong } from './attach.ts';
+import type { Attached } from './attached.ts';
 import { missingBlobs, pushManifests, pushTag } from './push.ts';
 import { reading, writing } from './trouble.ts';
 import { type Document, documentIn, type Place, sizeOf, type WholeImage, wholeImage } from './whole.ts';
@@ -94,45 +95,18 @@ async function sendBlobs(
   });
 }
 
-/** What came of what is attached to an image. */
-export interface SentAlong extends Sent {
-  /** What the target has now and did not have. */
-  names: string[];
-  /** Tags that stand for something else in the target, and stay as they are. */
-  stay: string[];
-}
-
-/** Copies what is attached to an image that is there: first the things, then what they are found by. @throws CliError */
+/** Copies what is attached to an image that is there. @throws CliError */
 export async function copyAttached(
   { source, target, mounts }: Way,
   attached: Attached[],
-): Promise<SentAlong> {
-  const sent: SentAlong = { blobs: 0, bytes: 0, mounted: 0, names: [], stay: [] };
+): Promise<SentAlong & Sent> {
+  const sent: Sent = { blobs: 0, bytes: 0, mounted: 0 };
   const { session, repository } = target;
-  const lists = new Map<string, Descriptor[]>();
-  await writing(session, repository, async () => {
-    for (const one of attached) {
-      const { image, by, to } = one;
-      const reference = 'tag' in by ? by.tag : by.descriptor.digest;
-      const there = await documentIn(session, repository, reference);
-      if ('descriptor' in by) lists.set(to, [...(lists.get(to) ?? []), by.descriptor]);
-      if (there?.digest === image.top.digest) continue;
-      if (there) {
-        sent.stay.push(reference);
-        continue;
-      }
-      const missing = await missingBlobs(session, repository, image.blobs);
-      await sendBlobs({ source, target, mounts }, missing, sent);
-      await pushManifests(session, repository, image);
-      if ('tag' in by) await pushTag(session, repository, by.tag, image.top);
-      sent.names.push(nameOfAttached(one));
-    }
-    for (const [to, descriptors] of lists) {
-      const list = await listFor(target, to, descriptors);
-      if (list) await pushTag(session, repository, list.tag, list.top);
-    }
+  const along = await attach(target, attached, async ({ blobs }) => {
+    const missing = await missingBlobs(session, repository, blobs);
+    await sendBlobs({ source, target, mounts }, missing, sent);
   });
-  return sent;
+  return { ...sent, ...along };
 }
 
 /** Yields the bytes of the source; its refusals are not those of the target. */

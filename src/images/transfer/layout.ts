@@ -5,13 +5,14 @@ import { CliError } from '../../errors.ts';
 import { type Entry, packTar } from '../../host/tar.ts';
 import { type Blob, blobBytes } from '../../registry/blobs.ts';
 import type { Manifest } from '../manifest.ts';
+import { type Attached, type Descriptor, listTag, referrersList } from './attached.ts';
 import { reading } from './trouble.ts';
 import { type Document, type Place, sizeOf, type WholeImage } from './whole.ts';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** The whole name of an image, as clients pull it; undefined if it has no tag. */
-export type SavedName = { name: string; tag: string } | undefined;
+type SavedName = { name: string; tag: string } | undefined;
 
 /** Returns the manifest that a docker without containerd's store loads: the only one, or that for this kind of machine. */
 export function forDocker({ top, documents }: WholeImage): Manifest | undefined {
@@ -28,17 +29,24 @@ export function forDocker({ top, documents }: WholeImage): Manifest | undefined 
   return runnable.length === 1 ? runnable[0] : runnable.find(({ digest }) => here(platforms.get(digest)));
 }
 
+/** What goes into an archive. */
+export interface Savable {
+  image: WholeImage;
+  named: SavedName;
+  attached: Attached[];
+}
+
 /** Yields the archive. @throws CliError; as blobBytes */
 export async function* savedImage(
   { session, repository }: Place,
-  image: WholeImage,
-  named: SavedName,
+  saved: Savable,
   told: (done: number, of: number) => void = () => {},
 ): AsyncGenerator<Buffer> {
-  for (const { digest } of [...image.documents, ...image.blobs])
+  const { entries: index, documents, blobs } = membersOf(saved);
+  for (const { digest } of [...documents, ...blobs])
     if (!digest.startsWith('sha256:'))
       throw new CliError(`${repository} has a part with the digest ${digest}, which no archive takes.`);
-  const all = sizeOf(image.blobs);
+  const all = sizeOf(blobs);
   let done = 0;
   const counted = async function* (blob: Blob): AsyncGenerator<Buffer> {
     for await (const chunk of blobBytes(session, repository, blob)) {
@@ -48,14 +56,13 @@ export async function* savedImage(
     }
   };
   async function* entries(): AsyncGenerator<Entry> {
-    for (const [name, content] of Object.entries(lists(image, named))) {
+    for (const [name, content] of Object.entries(lists(saved, index))) {
       const body = Buffer.from(JSON.stringify(content));
       yield { name, size: body.length, chunks: [body] };
     }
-    for (const { digest, body } of image.documents)
+    for (const { digest, body } of documents)
       yield { name: pathOf(digest), size: body.length, chunks: [body] };
-    for (const blob of image.blobs)
-      yield { name: pathOf(blob.digest), size: blob.size, chunks: counted(blob) };
+    for (const blob of blobs) yield { name: pathOf(blob.digest), size: blob.size, chunks: counted(blob) };
   }
   const archive = packTar(entries());
   try {
@@ -71,13 +78,36 @@ export async function* savedImage(
 
 const pathOf = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 
+/**
+ * Returns what is in the archive, each once, and the entries of its index. The image is the first. What is attached to it has the tags
+ * that it has in a registry without a list of its own: other programs look for it there.
+ */
+export function membersOf({ image, named, attached }: Savable) {
+  const lists = new Map<string, Descriptor[]>();
+  for (const { to, by } of attached)
+    if ('descriptor' in by) lists.set(to, [...(lists.get(to) ?? []), by.descriptor]);
+  const tagged = [
+    ...[...lists].map(([to, descriptors]) => ({ tag: listTag(to), top: referrersList(descriptors) })),
+    ...attached.flatMap(({ by, image: { top } }) => ('tag' in by ? [{ tag: by.tag, top }] : [])),
+  ];
+  const images = [image, ...attached.map((one) => one.image)];
+  return {
+    entries: [entryOf(image.top, named), ...tagged.map(({ tag, top }) => entryOf(top, { tag }))],
+    documents: byDigest([...images.flatMap(({ documents }) => documents), ...tagged.map(({ top }) => top)]),
+    blobs: byDigest(images.flatMap(({ blobs }) => blobs)),
+  };
+}
+
+const byDigest = <T extends { digest: string }>(all: T[]): T[] => [
+  ...new Map(all.map((one) => [one.digest, one])).values(),
+];
+
 /** Returns the files that say what is in the archive. */
-function lists(image: WholeImage, named: SavedName): Record<string, unknown> {
-  const { top } = image;
+function lists({ image, named }: Savable, entries: object[]): Record<string, unknown> {
   const docker = forDocker(image);
   return {
     'oci-layout': { imageLayoutVersion: '1.0.0' },
-    'index.json': { schemaVersion: 2, mediaType: INDEX, manifests: [descriptorOf(top, named)] },
+    'index.json': { schemaVersion: 2, mediaType: INDEX, manifests: entries },
     ...(docker?.config && {
       'manifest.json': [
         {
@@ -90,13 +120,13 @@ function lists(image: WholeImage, named: SavedName): Record<string, unknown> {
   };
 }
 
-const descriptorOf = ({ digest, type, body }: Document, named: SavedName) => ({
+const entryOf = ({ digest, type, body }: Document, named: { name?: string; tag: string } | undefined) => ({
   mediaType: type,
   digest,
   size: body.length,
   ...(named && {
     annotations: {
-      'io.containerd.image.name': named.name,
+      ...(named.name && { 'io.containerd.image.name': named.name }),
       'org.opencontainers.image.ref.name': named.tag,
     },
   }),

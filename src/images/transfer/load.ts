@@ -6,7 +6,8 @@ import type { Blob } from '../../registry/blobs.ts';
 import { patience } from '../../registry/patience.ts';
 import type { Session } from '../../registry/session.ts';
 import { uploadBlob } from '../../registry/uploads.ts';
-import { type Contents, type Held, SENDING } from './archive.ts';
+import { blobsOfHeld, type Contents, type Held, SENDING } from './archive.ts';
+import { attach, type SentAlong } from './attach.ts';
 import type { Sent } from './copy.ts';
 import { missingBlobs, pushManifests, pushTag } from './push.ts';
 import { writing } from './trouble.ts';
@@ -35,7 +36,7 @@ export async function planLoad(session: Session, wanted: Wanted[]): Promise<Load
   for (const { held, targets } of wanted)
     for (const { repository } of targets) {
       const all = blobs.get(repository) ?? new Map<string, Blob>();
-      for (const blob of held.image.blobs) all.set(blob.digest, blob);
+      for (const blob of blobsOfHeld(held)) all.set(blob.digest, blob);
       blobs.set(repository, all);
     }
   const lacks: Lack[] = [];
@@ -47,6 +48,9 @@ export async function planLoad(session: Session, wanted: Wanted[]): Promise<Load
   return { wanted, lacks };
 }
 
+/** What came of a load. */
+export interface Loaded extends Sent, SentAlong {}
+
 /** Sends what is missing. @param told as carryOutCopy @throws TarError; CliError */
 export async function carryOutLoad(
   host: Host,
@@ -55,7 +59,7 @@ export async function carryOutLoad(
   { files }: Contents,
   { wanted, lacks }: LoadPlan,
   told: (done: number, of: number) => void = () => {},
-): Promise<Sent> {
+): Promise<Loaded> {
   const sent: Sent = { blobs: 0, bytes: 0, mounted: 0 };
   const left = new Set(lacks);
   const all = sizeOf(lacks.map(({ blob }) => blob));
@@ -85,8 +89,13 @@ export async function carryOutLoad(
       await patient.failed(error);
     }
   }
-  for (const { held, targets } of wanted) await pushImage(session, held, targets);
-  return sent;
+  const along: SentAlong[] = [];
+  for (const { held, targets } of wanted) along.push(...(await pushHeld(session, held, targets)));
+  return {
+    ...sent,
+    names: along.flatMap(({ names }) => names),
+    stay: along.flatMap(({ stay }) => stay),
+  };
 
   /** Sends a blob to the first repository that lacks it; the others take it from there. */
   async function sendMember(member: Member, blob: Blob): Promise<void> {
@@ -130,9 +139,19 @@ async function* verified({ name, body }: Member, { digest }: Blob): AsyncGenerat
     throw new TarError(`${name} does not have the digest that its name or its list says.`);
 }
 
-async function pushImage(session: Session, { image }: Held, targets: Wanted['targets']): Promise<void> {
-  for (const repository of new Set(targets.map((target) => target.repository)))
+/** Pushes an image whose blobs are there, and attaches what goes along with it. */
+async function pushHeld(
+  session: Session,
+  { image, attached }: Held,
+  targets: Wanted['targets'],
+): Promise<SentAlong[]> {
+  const repositories = [...new Set(targets.map((target) => target.repository))];
+  for (const repository of repositories)
     await writing(session, repository, () => pushManifests(session, repository, image));
   for (const { repository, tag } of targets)
     await writing(session, repository, () => pushTag(session, repository, tag, image.top));
+  const along: SentAlong[] = [];
+  for (const repository of repositories)
+    along.push(await attach({ session, repository }, attached, async () => {}));
+  return along;
 }

@@ -9,8 +9,14 @@ const escaped = (text: string) => text.replaceAll('.', String.raw`\.`);
 const matching = (scope: string) =>
   scope.endsWith('/*') ? `/^${escaped(scope.slice(0, -2))}/.+$/` : `/^${escaped(scope)}$/`;
 
-/** Returns the rules in order; the first that matches decides. (github.com/cesanta/docker_auth: auth_server/authz/acl.go) */
-export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousPull'>): Value[] {
+/**
+ * Returns the rules in order; the first that matches decides. (github.com/cesanta/docker_auth: auth_server/authz/acl.go)
+ * @param own rules of the user: before the one that is about everybody
+ */
+export function aclOf(
+  settings: Pick<Settings, 'users' | 'readers' | 'anonymousPull'>,
+  own: Value[] = [],
+): Value[] {
   const rules: Value[] = settings.users.map((account) => ({ match: { account }, actions: ['*'] }));
   for (const { name: account, scopes } of readersOf(settings)) {
     if (scopes.length === 0)
@@ -22,6 +28,7 @@ export function aclOf(settings: Pick<Settings, 'users' | 'readers' | 'anonymousP
     for (const scope of scopes)
       rules.push({ match: { account, type: 'repository', name: matching(scope) }, actions: ['pull'] });
   }
+  rules.push(...own);
   if (settings.anonymousPull) rules.push({ match: { type: 'repository' }, actions: ['pull'] });
   return rules;
 }

@@ -1,7 +1,10 @@
 // Reads the users in a configuration of docker_auth, and names that server: its container, its URL, its issuer.
 import { join } from 'node:path';
 import type { Host } from '../../host/host.ts';
+import { hasGateway } from '../../settings/gateway.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { foreignRealm } from '../../settings/token-server.ts';
 import { readYaml } from '../../templates.ts';
 import type { Login } from './htpasswd.ts';
 
@@ -27,9 +30,18 @@ export async function authConfigLogins(host: Host, dir: string): Promise<Login[]
   }
 }
 
-/** Returns the URL at which clients fetch a token: the same host, another port. */
-export const realm = ({ host, authPort, tls }: Settings): string =>
-  `${tls === 'insecure' ? 'http' : 'https'}://${host}:${authPort}/auth`;
+/** The path at which docker_auth gives tokens. */
+const AUTH_PATH = '/auth';
+
+/**
+ * Returns the URL at which clients fetch a token: the same host, another port; behind a proxy, that of the user or the gateway, a path
+ * at the address of that; the URL of a token server that exists already.
+ */
+export const realm = (settings: Settings): string =>
+  foreignRealm(settings) ??
+  (settings.externalUrl !== undefined || hasGateway(settings)
+    ? `${publicAddress(settings).origin}${AUTH_PATH}`
+    : `${settings.tls === 'insecure' ? 'http' : 'https'}://${settings.host}:${settings.authPort}${AUTH_PATH}`);
 
 /** Returns the name of docker_auth's container. */
 export const authName = ({ name }: Settings): string => `${name}-auth`;

@@ -8,7 +8,7 @@ import { notOurs } from '../../resources/container.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { authName } from '../auth/docker-auth.ts';
+import { containerNames } from '../plan/container.ts';
 import type { Facts } from '../plan/facts.ts';
 import { type Check, type Finding, fail, warn } from './finding.ts';
 
@@ -27,7 +27,7 @@ export const name: Check = async (settings, facts, host) => {
   const program = programOf(facts);
   const unit = settings.engine === 'docker' ? [] : await unitFree(settings, host);
   if (!program || unit.length > 0) return unit;
-  const names = [settings.name, ...(settings.auth === 'token' ? [authName(settings)] : [])];
+  const names = containerNames(settings);
   const found = await Promise.all(
     names.map(async (wanted) => {
       const there = await inspect(host, wanted, program);

@@ -27,8 +27,8 @@ interface Request {
 
 /** Returns what clients trust and is not on the disk any more; undefined if all is there, or if the user asked for another mode. */
 export async function lostTrust({ settings, facts }: Request, machine: Host): Promise<LostTrust | undefined> {
-  const { dir, tls, cert, caCert } = settings;
-  if (tls === 'insecure' || cert || caCert) return undefined;
+  const { dir, tls, cert, caCert, acme } = settings;
+  if (tls === 'insecure' || cert || caCert || acme) return undefined;
   const host = await hostBeforeKilledRun(machine, dir);
   const oldest = await readOldest(host, dir);
   const remembered = (path: string) => oldest.has(textOfKey({ kind: 'file', id: join(dir, path) }));

@@ -4,7 +4,7 @@ import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
 import { bare, ipBytes, ipText } from '../../host/names.ts';
 import { HOSTS, isInHosts, mayWriteHosts, whereLeads } from '../../host/resolution.ts';
-import { clientFlags } from '../../settings/resolve.ts';
+import { clientFlags } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -88,11 +88,13 @@ export async function nameFindings(settings: Settings, { last }: Facts, host: Ho
   const leads = await whereLeads(host, name);
   if (!leads || leads.to === 'here') return [];
   if (leads.to === 'elsewhere') {
+    // It is the address of the proxy in front.
+    if (settings.externalUrl) return [];
     const what = isIP(bare(name)) ? `${name} is` : `${name} resolves to ${leads.address}, which is`;
     const message = `${what} no address of this machine: clients reach it only if something (NAT, a load balancer) forwards from there to here.`;
     return [{ level: 'warning', message, fix: [] }];
   }
-  const [own] = await ownAddresses(host);
+  const [own] = settings.externalUrl ? [] : await ownAddresses(host);
   const flags = [...clientFlags(settings), '--address', own?.address ?? 'IP'];
   return [
     {

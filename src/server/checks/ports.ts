@@ -5,16 +5,18 @@ import { foreign } from '../../engines/foreign.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts, type PortHolder, portHolder } from '../../host/ports.ts';
-import type { EngineKind, Settings } from '../../settings/settings.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
+import { DEFAULT_PORT, type EngineKind, type Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { programOf } from './engine.ts';
 import { type Check, type Finding, fail } from './finding.ts';
+import { behindIt, proxyNamed } from './proxies.ts';
 
 /** Reports ports that something else holds. The set-up's own container may hold its port, even if it is about to be replaced. */
 export const port: Check = async (settings, facts, host) => {
-  const { auth, authPort } = settings;
-  const logins = auth === 'token' ? await portFree('--auth-port', authPort, settings, facts, host) : [];
+  const { authPort } = settings;
+  const logins = hasAuthPort(settings) ? await portFree('--auth-port', authPort, settings, facts, host) : [];
   return [...(await portFree('--port', settings.port, settings, facts, host)), ...logins];
 };
 
@@ -30,30 +32,59 @@ async function isHeldByUs(wanted: number, dir: string, { last, engine: now }: Fa
 async function portFree(
   flag: string,
   wanted: number,
-  { dir }: Settings,
+  settings: Settings,
   facts: Facts,
   host: Host,
 ): Promise<Finding[]> {
+  const { dir } = settings;
   if (!facts.listening.has(wanted) && facts.engine.state !== 'ready') return [];
   if (await isHeldByUs(wanted, dir, facts, host)) return [];
+  const held = await heldPort(wanted, facts, host, dir);
+  if (!held) return [];
+  const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
+  const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
+  const proxy = proxyNamed(held.name);
+  if (proxy && flag === '--port' && settings.externalUrl === undefined)
+    fix.push(behindIt(settings, wanted, proxy, facts.listening.has(DEFAULT_PORT) ? free : DEFAULT_PORT));
+  if (held.stop) fix.push(`Or stop that one for good: ${held.stop}`);
+  return fail(`Port ${wanted} is taken by ${held.holder}.`, fix, { flag, why: held.why });
+}
+
+/** What holds a port: `the program "nginx" (pid 7)`; the files of a container, and the command that stops it. */
+interface Held {
+  holder: string;
+  /** The image of the container, or the program; '' if it is unknown. */
+  name: string;
+  why?: string | undefined;
+  stop?: string | undefined;
+}
+
+/** Returns what holds a port; undefined if it is free, or is about to be. @param dir the registry whose containers do not count */
+export async function heldPort(
+  wanted: number,
+  facts: Facts,
+  host: Host,
+  dir?: string,
+): Promise<Held | undefined> {
   const program = programOf(facts);
   const publisher = program && (await publisherOf(host, wanted, program));
-  if (!publisher && !facts.listening.has(wanted)) return [];
+  if (!publisher && !facts.listening.has(wanted)) return undefined;
   if (publisher) {
     const owner = (await inspect(host, publisher.name, program))?.owner;
-    if (owner === dir) return [];
+    if (dir !== undefined && owner === dir) return undefined;
   }
   const held = publisher ? undefined : await portHolder(host, wanted);
   // Without a container that publishes the port, the engine is about to give it back, as after a run that was killed.
-  if (held && PROXIES.includes(held.program) && (await isGivenBack(host, wanted))) return [];
+  if (held && PROXIES.includes(held.program) && (await isGivenBack(host, wanted))) return undefined;
   const holder = publisher
     ? `the container "${publisher.name}" (${publisher.image}, ${publisher.status.toLowerCase()})`
     : holderWords(held);
-  const free = [wanted + 1, wanted + 2, 30_001].find((p) => !facts.listening.has(p)) ?? 5050;
-  const fix = [`Use another port:          ${commandLine(`${flag} ${free}`)}`];
   const there = publisher && program && (await foreign(host, publisher.name, program));
-  if (there) fix.push(`Or stop that one for good: ${there.stop}`);
-  return fail(`Port ${wanted} is taken by ${holder}.`, fix, { flag, why: there?.files });
+  return {
+    holder,
+    name: publisher?.image ?? held?.program ?? '',
+    ...(there && { why: there.files, stop: there.stop }),
+  };
 }
 
 /** What listens on a port for a container: of Docker, of podman, of both without root. */
@@ -72,13 +103,24 @@ async function isGivenBack(host: Host, wanted: number): Promise<boolean> {
 const holderWords = (held: PortHolder | undefined): string =>
   held ? `the program "${held.program}" (pid ${held.pid})` : 'another program';
 
-/** Reports ports that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
-export const lowPort: Check = async ({ port: wanted, authPort, auth }, _, host) => {
-  if (host.machine.uid === 0) return [];
+/** Returns the first port that only root may use, by ip_unprivileged_port_start; without that file, those below 1024 (ip(7)). */
+export async function lowPortOf(
+  wanted: number[],
+  host: Host,
+): Promise<{ low: number; first: number } | undefined> {
+  if (host.machine.uid === 0) return undefined;
   const text = (await host.read('/proc/sys/net/ipv4/ip_unprivileged_port_start'))?.toString();
   const first = Number(text ?? 1024);
-  const low = [wanted, ...(auth === 'token' ? [authPort] : [])].find((p) => p < first);
-  if (low === undefined) return [];
+  const low = wanted.find((p) => p < first);
+  return low === undefined ? undefined : { low, first };
+}
+
+/** Reports ports that only root may use. */
+export const lowPort: Check = async (settings, _, host) => {
+  const { port: wanted, authPort } = settings;
+  const found = await lowPortOf([wanted, ...(hasAuthPort(settings) ? [authPort] : [])], host);
+  if (!found) return [];
+  const { low, first } = found;
   const fix = [
     `Use a higher port:    ${commandLine(`--port ${low === 443 ? 5443 : 5000}`)}`,
     `Or allow low ports:   sudo sysctl net.ipv4.ip_unprivileged_port_start=${low}`,

@@ -7,9 +7,11 @@ import type { Host } from '../../host/host.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import { ask, type Credentials, type Endpoint } from '../../registry/http.ts';
-import { call } from '../../registry/token.ts';
+import { call, challengeOf } from '../../registry/token.ts';
 import { Secret } from '../../secret.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { foreignRealm, hasDockerAuth } from '../../settings/token-server.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Report } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
@@ -98,6 +100,7 @@ async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, 
     return `Answers as ${settings.host}, to everybody`;
   }
   await mustAnswer(at, 401, 'somebody without a login');
+  if (foreignRealm(settings) !== undefined) return namesTokenServer(settings, at);
   const [first = ''] = settings.users;
   await mustAnswer(at, 401, 'a wrong password', {
     user: first,
@@ -106,6 +109,16 @@ async function checkLogins(settings: Settings, at: Endpoint, known: Map<string, 
   for (const [user, password] of known) await mustAnswer(at, 200, user, { user, password });
   const names = [...known.keys()];
   return `Answers as ${settings.host}, refuses strangers${names.length > 0 ? `, lets ${names.join(', ')} in` : ''}`;
+}
+
+/** Checks that the registry names the token server. Without a login there no more can be proved. */
+async function namesTokenServer(settings: Settings, at: Endpoint): Promise<string> {
+  const asked = challengeOf(await ask(at, 'GET', '/v2/'));
+  if (asked?.realm !== settings.tokenRealm)
+    throw new CliError(`The registry sends logins to ${asked?.realm}, and not to ${settings.tokenRealm}.`, {
+      fix: commandLine('status'),
+    });
+  return `Sends logins to ${settings.tokenRealm}; no more was tried: a login there is needed`;
 }
 
 /** Pushes a tiny image, pulls it, deletes it, and removes what the registry keeps of it. */
@@ -150,9 +163,9 @@ export function liveChecks(
   const began = new Date();
   const up = async (report: Report) => {
     await untilUp(host, settings, at, report);
-    if (settings.auth === 'token') await untilAuthServes(host, settings, changes, began, report);
+    if (hasDockerAuth(settings)) await untilAuthServes(host, settings, changes, began, report);
   };
-  const servers = settings.auth === 'token' ? [at, { ...at, port: settings.authPort }] : [at];
+  const servers = hasAuthPort(settings) ? [at, { ...at, port: settings.authPort }] : [at];
   // Checks the certificate first: with a wrong one, no login can be tried.
   const tls: Step = {
     title: 'TLS',
@@ -169,9 +182,9 @@ export function liveChecks(
     },
   };
   const steps = site ? [tls, logins] : [logins];
-  if (settings.auth === 'token' && credentials)
+  if (hasDockerAuth(settings) && credentials)
     steps.push({ title: 'Roles', run: () => checkRoles(settings, at, known, credentials, host, remember) });
-  else if (settings.auth === 'token' && probeAccount)
+  else if (hasDockerAuth(settings) && probeAccount)
     steps.push({
       title: 'Tokens',
       run: () => withCause(settings, host, () => checkWitness(at, probeAccount)),

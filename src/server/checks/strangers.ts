@@ -53,7 +53,11 @@ export const renamed: Check = async (settings, facts, host) => {
   const oldest = [...(await readOldest(host, dir)).values()];
   const former = facts.last?.name?.value;
   const known = new Set([
-    ...[name, ...(typeof former === 'string' ? [former] : [])].flatMap((base) => [base, `${base}-auth`]),
+    ...[name, ...(typeof former === 'string' ? [former] : [])].flatMap((base) => [
+      base,
+      `${base}-auth`,
+      `${base}-gateway`,
+    ]),
     ...oldest.flatMap(({ key }) => (key.kind === 'container' ? key.id : [])),
   ]);
   const strange = containers.filter((container) => !known.has(container.name));

@@ -51,11 +51,11 @@ export async function checkTls(site: Site, servers: Endpoint[], settings: Settin
 }
 
 /** Returns what the user can do: renew a certificate that this program made, or give another file. */
-function waysOut(refused: string, { cert, caCert }: Settings): string[] {
+function waysOut(refused: string, { cert, caCert, acme }: Settings): string[] {
   const clock = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'].includes(refused)
     ? ['Is the clock of this machine right?   timedatectl']
     : [];
   if (cert) return [...clock, `With a new file:   ${commandLine('--cert FILE --key FILE')}`];
-  if (caCert) return [...clock, `With another CA:   ${commandLine('--ca-cert FILE --ca-key FILE')}`];
+  if (caCert && !acme) return [...clock, `With another CA:   ${commandLine('--ca-cert FILE --ca-key FILE')}`];
   return [...clock, `A new certificate:   ${commandLine('rotate')}`];
 }

@@ -1,16 +1,22 @@
 // What needs the registry to hold still: garbage collection, removal of repositories.
 // Makes the registry read-only for a while: pulls go on, pushes are refused, and afterwards it is as before, whatever happens.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../context.ts';
+import { hasFormerRequests } from '../../engines/nginx.ts';
+import { CliError } from '../../errors.ts';
 import type { Step } from '../../reconcile/progress.ts';
 import { type Change, diff, keyOf, stepOf } from '../../reconcile/reconcile.ts';
 import type { Run } from '../../reconcile/run.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { hasGateway } from '../../settings/gateway.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { setLastWords } from '../../terminal/last-words.ts';
+import type { Report } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { untilUp } from '../checks/proof.ts';
+import { gatewayName, writesPath } from '../gateway/gateway.ts';
 import { ownEndpoint } from '../plan/endpoint.ts';
 import type { ServerRequest } from '../request.ts';
 import { planOf } from '../run.ts';
@@ -18,7 +24,7 @@ import { planOf } from '../run.ts';
 /** The kinds that run a registry. */
 const SERVICES = ['container', 'unit', 'process'];
 
-/** Returns what makes the registry read-only, or writable again: its configuration, and what restarts it. */
+/** Returns what makes the registry read-only, or writable again: its configuration and what restarts it, or a file of the gateway. */
 async function changesTo(
   request: ServerRequest,
   context: Context,
@@ -26,13 +32,40 @@ async function changesTo(
   readOnly: boolean,
 ): Promise<Change[]> {
   const { settings } = request;
-  const config = join(settings.dir, 'config/config.yml');
+  const front = hasGateway(settings);
+  const config = front ? writesPath(settings.dir) : join(settings.dir, 'config/config.yml');
   const plan = await planOf(request, context, run.oldest, readOnly);
   const isOurs = (resource: Resource) => {
     const { kind, id } = keyOf(resource);
-    return (kind === 'file' && id === config) || (SERVICES.includes(kind) && id === settings.name);
+    if (kind === 'file') return id === config;
+    return front ? kind === 'reload' : SERVICES.includes(kind) && id === settings.name;
   };
   return diff(plan.filter(isOurs), context.host);
+}
+
+/** Minutes that requests from before may take; a push of a large layer is one. */
+const UNDER_WAY = 10;
+
+/**
+ * Waits for the requests that the gateway let through before it was shut: a push among them could still use what a collection deletes.
+ * @throws CliError if they take too long: then nothing is collected
+ */
+async function untilShut(settings: Settings, { host, signal }: Context, report: Report): Promise<void> {
+  const program = settings.engine === 'podman' ? settings.engine : undefined;
+  const began = performance.now();
+  while (await hasFormerRequests(host, { name: gatewayName(settings), engine: program })) {
+    signal.throwIfAborted();
+    const waited = Math.round((performance.now() - began) / 1_000);
+    if (waited > UNDER_WAY * 60)
+      throw new CliError(
+        `Requests from before are still under way after ${UNDER_WAY} minutes: nothing was freed.`,
+        {
+          fix: `Later, when it is quiet:   ${commandLine('image gc')}`,
+        },
+      );
+    report(`waiting for requests that began before (${waited} s of ${UNDER_WAY * 60} s)`);
+    await sleep(500);
+  }
 }
 
 /** Said to who quits at once in between. */
@@ -63,6 +96,7 @@ export function readOnlySteps(
         run: async (report) => {
           if (readOnly) setLastWords(halfDone(settings));
           await step.run(report);
+          if (hasGateway(settings) && readOnly) await untilShut(settings, context, report);
           await untilUp(host, settings, at, report);
           return undefined;
         },

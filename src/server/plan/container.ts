@@ -2,13 +2,24 @@
 import type { Service } from '../../engines/types.ts';
 import { unitValue } from '../../host/systemd.ts';
 import type { Resource } from '../../resources/resource.ts';
+import { hasGateway } from '../../settings/gateway.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { templateText } from '../../templates.ts';
+import { authName } from '../auth/docker-auth.ts';
+import { gatewayName } from '../gateway/gateway.ts';
 import type { PlanFacts } from './inputs.ts';
 import { withLines } from './native.ts';
 
 /** The path of each directory inside the container. */
 export const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
+
+/** Returns the names of the containers of a registry: its own first, that of the gateway last. */
+export const containerNames = (settings: Settings): string[] => [
+  settings.name,
+  ...(hasDockerAuth(settings) ? [authName(settings)] : []),
+  ...(hasGateway(settings) ? [gatewayName(settings)] : []),
+];
 
 /** Adds the engine to a container, and SELinux labels to its mounts. */
 export function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFacts): Service {

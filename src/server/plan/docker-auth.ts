@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import { legacyKey, type TokenPair } from '../../certificates/token-pair.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { address, PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
+import { hasGateway } from '../../settings/gateway.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf, fillTemplate, type Value } from '../../templates.ts';
 import { aclOf } from '../auth/acl.ts';
 import { authConfigPath, authName, ISSUER, realm } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
+import { withOwnBlocks } from '../auth/own-blocks.ts';
 import { type ProbeAccount, placeOf } from '../auth/probe-account.ts';
+import { placeOn } from '../gateway/gateway.ts';
 import type { PlanFacts } from './inputs.ts';
 
 /** Returns the file with the password of the probe account and its hash. */
@@ -34,7 +38,7 @@ export const registryTokenConfig = (
 ): Value => ({
   token: {
     realm: realm(settings),
-    service: address(settings),
+    service: publicAddress(settings).name,
     issuer: ISSUER,
     rootcertbundle: `${inside}/token.crt`,
     ...(legacyTokens && { jwks: `${inside}/token.jwks` }),
@@ -46,27 +50,30 @@ function authConfig(
   logins: Login[],
   pair: TokenPair,
   served: string,
-  major: number,
+  { registryMajor: major = 3, ownBlocks: own }: Pick<PlanFacts, 'registryMajor' | 'ownBlocks'>,
 ): string {
   const users: Record<string, Value> = Object.fromEntries(
     logins.map(({ name, hash }) => [name, { password: hash }]),
   );
   if (settings.anonymousPull) users[''] = {};
   const tls =
-    settings.tls === 'insecure' ? {} : { certificate: `${CERTS}/site.crt`, key: `${CERTS}/site.key` };
+    settings.tls === 'insecure' || hasGateway(settings)
+      ? {}
+      : { certificate: `${CERTS}/site.crt`, key: `${CERTS}/site.key` };
   const text = fillTemplate('auth_config.yml', {
     server: { addr: `:${PORTS_INSIDE.auth}`, ...tls },
     'token.issuer': ISSUER,
     'token.disable_legacy_key_id': major >= 3,
     users,
-    acl: aclOf(settings),
+    acl: aclOf(settings, own?.rules),
   });
   // docker_auth re-reads its certificates only when this file is replaced: the line changes with them.
-  return `${text.trimEnd()}\n# with the certificates ${digestOf(served, pair.cert)}\n`;
+  const read = hasGateway(settings) ? [pair.cert] : [served, pair.cert];
+  return `${withOwnBlocks(text, own).trimEnd()}\n# with the certificates ${digestOf(...read)}\n`;
 }
 
-/** Matches the hashes: they are masked wherever the file is shown. */
-const AUTH_HASHES = String.raw`(?<=password: )\S+.*$`;
+/** Matches the hashes, and the secrets in blocks of the user: they are masked wherever the file is shown. */
+const AUTH_HASHES = String.raw`(?<=(?:password|secret)"?:[ \t]+)[^\s{].*$`;
 
 /** Returns the file with the certificates whose tokens the registry takes. The registry needs it before its start. */
 export const bundleFile = ({ dir }: Settings, { bundle }: TokenPair): Resource => ({
@@ -91,22 +98,28 @@ export const legacyKeysFile = ({ dir }: Settings, { bundle }: TokenPair): Resour
 export function authResources(
   settings: Settings,
   { logins, pair, served }: { logins: Login[]; pair: TokenPair; served: string },
-  facts: Pick<PlanFacts, 'registryMajor'>,
+  facts: Pick<PlanFacts, 'registryMajor' | 'gateway' | 'ownBlocks'>,
   options: string[],
 ): Resource[] {
-  const { dir, bind, authPort, authImage, tls } = settings;
+  const { dir, bind, port, authPort, authImage, tls } = settings;
   const at = (path: string) => join(dir, 'auth', path);
   const service: Service = {
     name: authName(settings),
     image: authImage,
     // Logs to standard error: a log file would be on its root file system, which is read-only.
     command: ['--v=2', '--logtostderr', `${CONFIG}/auth_config.yml`],
-    publish: [{ bind, port: authPort, to: PORTS_INSIDE.auth }],
+    publish: facts.gateway ? [] : [{ bind, port: authPort, to: PORTS_INSIDE.auth }],
     mounts: [
       { source: join(dir, 'auth'), target: CONFIG, readOnly: true },
-      ...(tls === 'insecure' ? [] : [{ source: join(dir, 'certs'), target: CERTS, readOnly: true }]),
+      ...(tls === 'insecure' || facts.gateway
+        ? []
+        : [{ source: join(dir, 'certs'), target: CERTS, readOnly: true }]),
     ],
     env: {},
+    ...(facts.gateway && {
+      behind: { bind, port, to: PORTS_INSIDE.auth },
+      network: placeOn(facts.gateway, settings, 'auth'),
+    }),
     owner: dir,
     options,
   };
@@ -116,7 +129,7 @@ export function authResources(
     {
       kind: 'file',
       path: authConfigPath(dir),
-      content: authConfig(settings, logins, pair, served, facts.registryMajor ?? 3),
+      content: authConfig(settings, logins, pair, served, facts),
       mode: 0o600,
       mask: { pattern: AUTH_HASHES },
     },

@@ -14,6 +14,7 @@ import type { Answers } from '../../settings/answers.ts';
 import { readAnswers } from '../../settings/arguments.ts';
 import type { EngineChoice } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
+import { type OwnBlocks, ownBlocks } from '../auth/own-blocks.ts';
 import { mayBeNew } from './known.ts';
 
 /**
@@ -38,6 +39,8 @@ export interface Facts {
   settingsText: string | undefined;
   /** The digest of the files that the decisions rest on; empty if this user may not read them, and so changes nothing. */
   seen: string;
+  /** What the user has added to the configuration of docker_auth. */
+  ownBlocks?: OwnBlocks | undefined;
   /** SELinux is on, enforcing or not: a change of its mode must not recreate the containers. */
   selinux: boolean;
   /** Sources of the registry's program if it runs without an engine. */
@@ -70,13 +73,14 @@ export async function gatherFacts(
   const kept = last?.engine?.value === 'native';
   const first = archive || (carried() !== undefined && !kept);
   const supply: Supply = { dir, archive: first ? 'first' : carried() && 'last' };
-  const [seen, release, engine, listening, addresses, enforce] = await Promise.all([
+  const [seen, release, engine, listening, addresses, enforce, own] = await Promise.all([
     digestOfFiles(host, dir).catch(() => ''),
     host.read('/etc/os-release'),
     findEngine(host, choice ?? before ?? 'auto', supply),
     listeningPorts(host),
     reachableAs(host),
     host.read('/sys/fs/selinux/enforce'),
+    last?.auth?.value === 'token' ? ownBlocks(host, dir) : undefined,
   ]);
   return {
     system: /^PRETTY_NAME="?([^"\n]+)/m.exec(release?.toString() ?? '')?.[1] ?? process.platform,
@@ -87,6 +91,7 @@ export async function gatherFacts(
     seen,
     last,
     selinux: enforce !== undefined,
+    ownBlocks: own,
     supply,
   };
 }

@@ -1,6 +1,9 @@
 // Defines the facts about the machine that a plan is made from.
 import type { ServiceManager } from '../../host/service-manager.ts';
 import type { Resource } from '../../resources/resource.ts';
+import type { OwnBlocks } from '../auth/own-blocks.ts';
+import type { ImageFacts } from '../gateway/facts.ts';
+import type { GatewayFacts } from '../gateway/gateway.ts';
 import type { Native } from './native.ts';
 import type { Renewal } from './renewal.ts';
 
@@ -19,8 +22,12 @@ export interface PlanFacts {
   settingsText?: string | undefined;
   /** The registry as a program of this machine, if that is the engine. */
   native?: Native | undefined;
+  /** What the user has added to the configuration of docker_auth. */
+  ownBlocks?: OwnBlocks | undefined;
   /** Pushes and deletions are refused while this is so. */
   readOnly?: boolean;
+  /** nginx stands in front of the registry. */
+  gateway?: (GatewayFacts & { image?: ImageFacts | undefined }) | undefined;
   /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */

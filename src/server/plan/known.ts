@@ -1,18 +1,23 @@
 // Reads settings off what runs, for a settings.yml that is gone: they are shown to the user, who decides.
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { type Account, readAccount } from '../../certificates/acme/record.ts';
 import { askedIn } from '../../certificates/names.ts';
 import { readOwnCa, readServed } from '../../certificates/site.ts';
+import { inspect } from '../../engines/containers.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { readOldest, readUnfinished } from '../../reconcile/journal.ts';
 import { teeLines } from '../../resources/provider.ts';
+import { originOf } from '../../settings/external-url.ts';
 import { PORTS_INSIDE } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
 import { commandLine } from '../../terminal/command.ts';
-import { authConfigPath } from '../auth/docker-auth.ts';
+import { authConfigPath, ISSUER } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
+import { gatewayFolder, gatewayName } from '../gateway/gateway.ts';
 import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
 
 /**
@@ -48,25 +53,46 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
     whoMay(host, dir),
     servedBy(host, dir),
   ]);
-  const published = container?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
+  // With a gateway, it has the port.
+  const front =
+    container &&
+    (await inspect(host, gatewayName({ name: container.name }), container.program).catch(() => undefined));
+  const page = front && (await host.stat(join(gatewayFolder(dir), 'page/index.html')));
+  const published = (front ?? container)?.publish.find(({ to }) => to === PORTS_INSIDE.registry);
   const [, bind, port] = /^(.*?):(\d+)$/.exec(String(config?.http?.addr ?? '')) ?? [];
   const { htpasswd, token } = config?.auth ?? {};
+  const external = originOf(String(config?.http?.host ?? ''));
+  const foreign = token !== undefined && token.issuer !== ISSUER;
   const { hostname } = host.machine;
-  const asked = certificate?.tls ? askedIn(certificate.leaf, hostname) : [];
+  const asked = certificate?.names ?? (certificate?.tls ? askedIn(certificate.leaf, hostname) : []);
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
   const name = said || (isIP(first) === 6 ? `[${first}]` : first);
   const known: Record<string, unknown> = {
-    host: name || undefined,
+    'external-url': external,
+    host: external ? undefined : name || undefined,
     port: published?.port ?? (container ? undefined : Number(port) || undefined),
     bind: published?.bind ?? (container ? undefined : bind?.replace(/^\[(.*)\]$/, '$1') || undefined),
     storage,
     auth: config && (token ? 'token' : htpasswd ? 'htpasswd' : 'none'),
-    ...(token ? logins.token : { user: logins.htpasswd }),
-    'auth-port': token ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined : undefined,
-    tls: config && (config.http?.tls ? certificate?.tls : 'insecure'),
+    ...(foreign
+      ? { 'token-realm': token?.realm, 'token-issuer': token?.issuer, 'token-service': token?.service }
+      : token
+        ? logins.token
+        : { user: logins.htpasswd }),
+    'token-cert': foreign ? join(dir, 'config/token.crt') : undefined,
+    'auth-port':
+      token && !external && !foreign
+        ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined
+        : undefined,
+    tls: config && (config.http?.tls || (front && certificate) ? certificate?.tls : 'insecure'),
     san: asked.filter((other) => other !== bare(name)),
+    acme: certificate?.account?.email,
+    'acme-server': certificate?.account?.server,
     delete: typeof config?.storage?.delete?.enabled === 'boolean' ? config.storage.delete.enabled : undefined,
+    gateway: front && !page ? true : undefined,
+    ui: page ? true : undefined,
+    'ui-image': front?.image,
     engine: container?.program ?? (service === undefined ? undefined : 'native'),
     name: container?.name ?? service,
     image: container?.image,
@@ -85,10 +111,23 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   ].join('\n');
 }
 
-/** Returns the served certificate and the mode that it is of; no mode if it comes from a file of the user. */
-async function servedBy(host: Host, dir: string) {
+interface Served {
+  leaf: string;
+  /** Undefined: it comes from a file of the user. */
+  tls: 'self-signed' | 'ca-signed' | undefined;
+  /** An ACME server issued it, for these names. */
+  account?: Account;
+  names?: string[] | undefined;
+}
+
+/** Returns the served certificate, and where it comes from. */
+async function servedBy(host: Host, dir: string): Promise<Served | undefined> {
   const [leaf, root] = (await readServed(host, dir))?.chain ?? [];
   if (!leaf) return undefined;
+  const account = await readAccount(host, dir);
+  const { fingerprint256, subjectAltName } = new X509Certificate(leaf);
+  if (account?.certificate === fingerprint256)
+    return { leaf, tls: 'ca-signed', account, names: subjectAltName?.replaceAll('DNS:', '').split(', ') };
   if (!root) return { leaf, tls: 'self-signed' };
   const ca = await readOwnCa(host, dir);
   return { leaf, tls: ca ? 'ca-signed' : undefined };

@@ -7,6 +7,7 @@ import { HOSTS, hostsOffer } from '../../host/resolution.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Resource, ResourceOf } from '../../resources/resource.ts';
 import type { Oldest } from '../../resources/undo.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
 import { isPublicRegistry } from '../../settings/public-registries.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import type { Facts } from './facts.ts';
@@ -24,12 +25,12 @@ const hostsLine = (settings: Settings): ResourceOf<'hosts'> => ({
 });
 
 /** Returns what a firewall must let clients reach. */
-export const served = ({ host: called, bind, port, auth, authPort }: Settings): Served => ({
-  called,
-  bind,
+export const served = (settings: Settings): Served => ({
+  called: settings.host,
+  bind: settings.bind,
   ports: [
-    { port, inside: PORTS_INSIDE.registry },
-    ...(auth === 'token' ? [{ port: authPort, inside: PORTS_INSIDE.auth }] : []),
+    { port: settings.port, inside: PORTS_INSIDE.registry },
+    ...(hasAuthPort(settings) ? [{ port: settings.authPort, inside: PORTS_INSIDE.auth }] : []),
   ],
 });
 
@@ -61,9 +62,11 @@ export async function networkDefaults(
   { last }: Facts,
   host: Host,
 ): Promise<Pick<Settings, 'openPort' | 'hostsLine'>> {
-  const { openPort, hostsLine: line, host: name } = settings;
+  const { openPort, hostsLine: line, host: name, externalUrl } = settings;
   const shut = openPort === undefined && (await shutOpenings(settings, engine, host)).length > 0;
-  const isNew = line === undefined && last?.host?.value !== name && !isPublicRegistry(name);
+  // The name belongs to the proxy, which may be on another machine.
+  const isNew =
+    line === undefined && externalUrl === undefined && last?.host?.value !== name && !isPublicRegistry(name);
   const lost = isNew && (await hostsOffer(host, name))?.good === true;
   return { ...(shut && { openPort: true }), ...(lost && { hostsLine: true }) };
 }

@@ -11,8 +11,11 @@ import { templateText } from '../../templates.ts';
 import { cronLine, shellLine } from '../../terminal/shell.ts';
 import { withLines } from './native.ts';
 
+/** A certificate of an ACME server may last a day, or a week: it is looked at more often. */
+const OFTEN = { OnCalendar: '*-*-* 00/6:00:00', RandomizedDelaySec: '2h' };
+
 /** A certificate is renewed this many days before it expires. */
-const RENEW_WITHIN = 30;
+export const RENEW_WITHIN = 30;
 
 export interface Renewal {
   /** What runs it: a timer of systemd or of the user's own systemd, a file in cron.d, or nothing known on this machine. */
@@ -104,11 +107,14 @@ function timerOf(job: Job, settings: Settings, renewal: Renewal): Resource[] {
       // The user's own systemd does not know the units of the machine.
       ...(own && { After: undefined, Wants: undefined, WantedBy: 'default.target' }),
     });
-    const timer = templateText(`${job.name}.timer`);
+    const often = job === RENEW && settings.acme !== undefined;
+    const timer = withLines(templateText(`${job.name}.timer`), often ? OFTEN : {});
     return [{ kind: 'timer', name, service, timer, ...(own && { own: true as const }) }];
   }
   if (renewal.schedule === 'none') return [];
   const line = cronLine(shellLine(node, [...args, '--quiet']));
-  const content = templateText(`${job.name}.cron`).replace(/\/usr\/bin\/node .*$/gm, () => line);
+  const content = templateText(`${job.name}.cron`)
+    .replace(/\/usr\/bin\/node .*$/gm, () => line)
+    .replace(/^17 3 /m, job === RENEW && settings.acme ? '17 3,9,15,21 ' : '17 3 ');
   return [{ kind: 'file', path: `/etc/cron.d/${name}`, content, mode: 0o644 }];
 }

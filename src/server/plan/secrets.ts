@@ -6,6 +6,7 @@ import type { Host } from '../../host/host.ts';
 import type { Secret } from '../../secret.ts';
 import { everyone } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { readYaml } from '../../templates.ts';
 import { authConfigLogins } from '../auth/docker-auth.ts';
 import type { Login } from '../auth/htpasswd.ts';
@@ -39,7 +40,7 @@ export async function loadSecrets(
   const [httpSecret, logins, probeAccount] = await Promise.all([
     keptSecret(settings, host),
     makeLogins(settings, passwords, host),
-    settings.auth === 'token'
+    hasDockerAuth(settings)
       ? (await import('../auth/probe-account.ts')).loadWitness(settings, host)
       : undefined,
   ]);

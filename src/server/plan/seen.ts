@@ -1,6 +1,7 @@
 // Finds what is on the machine of the registry in a directory without a record of it: by the labels of containers, the marks in units,
 // the known paths of files. For a record that is lost, and for what was renamed by hand.
 import { basename, join } from 'node:path';
+import { ACCOUNT } from '../../certificates/acme/record.ts';
 import { type Container, inspect, ownedContainers } from '../../engines/containers.ts';
 import type { Host } from '../../host/host.ts';
 import { readOldest } from '../../reconcile/journal.ts';
@@ -11,6 +12,7 @@ import type { Oldest, UndoStep } from '../../resources/undo.ts';
 import { MARK, unitPath } from '../../resources/unit.ts';
 import type { Program } from '../../settings/settings.ts';
 import { readYaml } from '../../templates.ts';
+import { loadedPath, networkName } from '../gateway/gateway.ts';
 import { INSIDE } from './container.ts';
 
 type Entry = Oldest extends Map<string, infer E> ? E : never;
@@ -27,9 +29,30 @@ const FILES = [
     'certs/ca.crt',
   ],
   ...['ca/ca.crt', 'ca/ca.key', 'ca/cross.crt', 'auth/htpasswd', 'auth/auth_config.yml'],
-  ...['auth/token.crt', 'auth/token.key', 'settings.yml'],
+  ...['auth/token.crt', 'auth/token.key', ACCOUNT, 'settings.yml'],
+  ...[
+    'nginx.conf',
+    'writes.conf',
+    'writers.conf',
+    'image.json',
+    'tls/site.crt',
+    'tls/site.key',
+    'page/index.html',
+  ].map((name) => `gateway/${name}`),
 ];
-const FOLDERS = ['config', 'certs', 'ca', 'auth', 'bin', 'run', 'program'];
+const FOLDERS = [
+  'config',
+  'certs',
+  'ca',
+  'acme',
+  'auth',
+  'bin',
+  'run',
+  'program',
+  'gateway',
+  'gateway/tls',
+  'gateway/page',
+];
 
 /** Returns the containers, units and timers of this directory that serve or renew, in the order in which a set-up makes them. */
 async function services(host: Host, dir: string): Promise<Entry[]> {
@@ -60,6 +83,7 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
     };
   };
   return [
+    ...containers.flat().flatMap(({ name, program }) => besideGateway(name, program, dir)),
     ...containers.flat().map(({ name, program }): Entry => {
       const by = program === 'podman' ? { engine: program } : {};
       const key: Key = { kind: 'container', id: name, ...by };
@@ -72,6 +96,23 @@ async function services(host: Host, dir: string): Promise<Entry[]> {
     ...(await Promise.all(units.filter((name) => !timers.includes(name)).map(service))),
     ...timers.map(timer),
     ...(await cronFiles(host, dir)),
+  ];
+}
+
+/** Returns what comes with the container of a gateway: its network, and the mark of what nginx has read. */
+function besideGateway(name: string, program: Program, dir: string): Entry[] {
+  const base = /^(.+)-gateway$/.exec(name)?.[1];
+  if (base === undefined) return [];
+  const network = networkName({ name: base });
+  const by = program === 'podman' ? { engine: program } : {};
+  const path = loadedPath(dir);
+  return [
+    {
+      key: { kind: 'network', id: network, ...by },
+      title: `network ${network}`,
+      undo: { steps: [{ do: 'network', name: network, owner: dir, ...by }] },
+    },
+    { key: { kind: 'reload', id: name, ...by }, title: path, undo: { steps: [{ do: 'remove', path }] } },
   ];
 }
 
@@ -179,7 +220,9 @@ export async function seenHere(host: Host, dir: string, oldest: Oldest): Promise
 
 /** Returns `container registry, timer registry-setup-renew`: what runs here of the registry in a directory. Reads only. */
 export const servingHere = async (host: Host, dir: string): Promise<string[]> =>
-  (await services(host, dir)).map(({ title }) => title);
+  (await services(host, dir))
+    .filter(({ key }) => !['network', 'reload'].includes(key.kind))
+    .map(({ title }) => title);
 
 /** Returns the registry's own container; undefined if there is none. Reads only. */
 export async function registryContainer(
@@ -219,8 +262,8 @@ export async function presentConfig(host: Host, dir: string): Promise<Config | u
 /** The part of the configuration that is asked for. (distribution: docs/content/about/configuration.md) */
 export interface Config {
   storage?: { filesystem?: { rootdirectory?: unknown }; delete?: { enabled?: unknown } };
-  http?: { addr?: unknown; tls?: unknown };
-  auth?: { htpasswd?: { realm?: unknown }; token?: { service?: unknown; realm?: unknown } };
+  http?: { addr?: unknown; host?: unknown; tls?: unknown };
+  auth?: { htpasswd?: { realm?: unknown }; token?: { service?: unknown; realm?: unknown; issuer?: unknown } };
 }
 
 /** Returns the directory that the registry keeps its images in, from what runs, not from settings.yml; undefined if nothing tells. */

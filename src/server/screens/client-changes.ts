@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Site } from '../../certificates/site.ts';
 import { splitPem } from '../../certificates/split.ts';
 import type { Host } from '../../host/host.ts';
+import { addressedBy, publicAddress } from '../../settings/public-address.ts';
 import { readersOf } from '../../settings/readers.ts';
-import { address, type Settings } from '../../settings/settings.ts';
+import type { Settings } from '../../settings/settings.ts';
 import type { Facts } from '../plan/facts.ts';
 
 /** What clients know of the registry since the last run. */
@@ -21,9 +22,8 @@ export async function formerTrust(facts: Facts, host: Host, dir: string): Promis
   const { last } = facts;
   if (!last?.host || !last.port) return undefined;
   const text = (await host.read(join(dir, 'certs/ca.crt')))?.toString() ?? '';
-  const at = { host: String(last.host.value), port: Number(last.port.value) };
-  const auth = String(last.auth?.value ?? 'none');
-  return { auth, address: address(at), tls: last.tls?.value !== 'insecure', roots: splitPem(text) };
+  const { name, tls } = publicAddress(addressedBy((word) => last[word]?.value));
+  return { auth: String(last.auth?.value ?? 'none'), address: name, tls, roots: splitPem(text) };
 }
 
 /** Returns the line about users who lose their limit to pulls: only token mode has roles. */
@@ -38,23 +38,25 @@ function readersNews(former: Former, settings: Settings): string[] {
 /** Returns the lines for the administrator of the clients; empty if no client must do anything. */
 export function clientNews(former: Former | undefined, settings: Settings, site: Site | undefined): string[] {
   if (!former) return [];
-  const at = address(settings);
+  const { name: at, tls } = publicAddress(settings);
   const news: string[] = [];
   if (former.address !== at)
     news.push(`Clients use ${at} now, not ${former.address}: they tag their images and log in again.`);
-  if (former.tls && !site)
+  if (former.tls && !tls)
     news.push(
       `Every client must allow plain HTTP now: "insecure-registries": ["${at}"] in daemon.json.`,
       `With --client: first registry-setup --client --host ${former.address} --undo, then the line for developer machines.`,
     );
-  if (!former.tls && site)
+  if (!former.tls && tls)
     news.push(
       `Every client must take "${former.address}" out of insecure-registries in daemon.json (leave []), reload, and trust the certificate.`,
     );
+  // Behind a proxy clients see the certificate of that.
+  const shown = settings.externalUrl === undefined ? site : undefined;
   const known =
-    site &&
-    (site.publicCa || former.roots.some((root) => site.roots.some((now) => now.trim() === root.trim())));
-  if (former.tls && site && !known)
+    shown &&
+    (shown.publicCa || former.roots.some((root) => shown.roots.some((now) => now.trim() === root.trim())));
+  if (former.tls && shown && !known)
     news.push('Every client must be given the new certificate: the former one is no longer served.');
   if (former.auth === 'none' && settings.auth !== 'none')
     news.push(`Every client must log in: docker login ${at}`);

@@ -1,9 +1,13 @@
 // Tells what the registry holds, and what keeps it small; pure text.
+import { type Dates, renewedFrom } from '../../certificates/validity.ts';
 import { ago } from '../../images/screens.ts';
+import { serverName } from '../../settings/acme.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes, count } from '../../terminal/output.ts';
-import type { Notes } from '../notes.ts';
+import { visible } from '../../terminal/visible.ts';
+import { type Notes, refusalIn } from '../notes.ts';
+import { RENEW_WITHIN } from '../plan/renewal.ts';
 import type { Traffic } from '../traffic.ts';
 import { wayBack } from './upgrade.ts';
 
@@ -77,13 +81,26 @@ export function maintenanceLines(
   ];
 }
 
-/** Returns the line of `status` about the renewal of the certificate; none for plain HTTP. */
-export function renewalLines({ tls, renew }: Settings, { renewed, looked }: Notes, now: Date): string[] {
+/** Returns the lines of `status` about the renewal of the certificate; none for plain HTTP. @param served its dates */
+export function renewalLines(settings: Settings, notes: Notes, now: Date, served?: Dates): string[] {
+  const { tls, renew, acme } = settings;
+  const { renewed, looked } = notes;
   if (tls === 'insecure') return [];
   const parts = [
+    ...(acme && renew && served
+      ? [
+          `by this program at ${serverName(settings)}, from ${renewedFrom(served, RENEW_WITHIN).toISOString().slice(0, 10)} on`,
+        ]
+      : []),
     ...(renewed ? [`last ${since(renewed.at, now)}`] : []),
-    ...(renew && looked ? [`looked at every night, last ${since(looked.at, now)}`] : []),
+    ...(renew && looked
+      ? [`looked at every ${acme ? 'six hours' : 'night'}, last ${since(looked.at, now)}`]
+      : []),
     ...(renew ? [] : [`by hand: ${commandLine('rotate')}`]),
   ];
-  return parts.length > 0 ? [row('Renewal', parts.join('; '))] : [];
+  const refused = acme ? refusalIn(notes) : undefined;
+  return [
+    ...(parts.length > 0 ? [row('Renewal', parts.join('; '))] : []),
+    ...(refused ? [row('', `failed ${since(refused.at, now)}: ${visible(refused.why)}`)] : []),
+  ];
 }

@@ -7,9 +7,16 @@ import type { Change } from '../../reconcile/reconcile.ts';
 import type { Shown } from '../../resources/provider.ts';
 import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
+import { serverName } from '../../settings/acme.ts';
+import { gatewayImage, hasAuthPort, hasGateway, hasRoles } from '../../settings/gateway.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
-import { address, type Settings } from '../../settings/settings.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { foreignRealm } from '../../settings/token-server.ts';
 import { bytes, type Paint } from '../../terminal/output.ts';
+import { realm } from '../auth/docker-auth.ts';
+import { type OwnBlocks, ownBlocksText } from '../auth/own-blocks.ts';
+import { listensAt } from '../checks/outside.ts';
 import type { Facts } from '../plan/facts.ts';
 
 export const banner = (paint: Paint): string[] => [
@@ -30,23 +37,52 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 }
 
 /** Returns who may do what, in one line. */
-export function loginText(settings: Settings): string {
-  const { auth, users, anonymousPull, authPort } = settings;
+export function loginText(settings: Settings, own?: OwnBlocks): string {
+  const { auth, users, anonymousPull } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
+  const pulling = readersOf(settings).map(({ name }) => name);
+  if (auth === 'htpasswd' && hasRoles(settings) && pulling.length > 0)
+    return `htpasswd: ${users.join(', ')}; only pull: ${pulling.join(', ')}`;
+  const foreign = foreignRealm(settings);
+  if (foreign !== undefined) return `tokens of ${foreign}, issuer ${settings.tokenIssuer}`;
   if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
   const readers = readersOf(settings).map(({ name, scopes }) =>
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
   );
   const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
-  return `token, port ${authPort}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+  const yours = own ? `; yours: ${ownBlocksText(own)}` : '';
+  const port = hasAuthPort(settings) ? `, port ${settings.authPort}` : '';
+  const place = settings.externalUrl ? `, ${realm(settings)}` : port;
+  return `token${place}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}${yours}`;
 }
 
-function encryption({ tls, cert, caCert, days }: Settings): string {
+export function encryption(settings: Settings): string {
+  if (!settings.externalUrl) return ownEncryption(settings);
+  const outside = publicAddress(settings).tls ? 'TLS' : 'none';
+  return settings.tls === 'insecure'
+    ? `${outside}, by the proxy in front`
+    : `${outside} by the proxy in front; behind it ${ownEncryption(settings)}`;
+}
+
+function ownEncryption(settings: Settings): string {
+  const { tls, cert, caCert, days, acme } = settings;
   if (tls === 'insecure') return 'none: passwords and images travel in clear';
   if (tls === 'self-signed') return `TLS, self-signed, ${days} days`;
+  if (acme) return `TLS, a certificate of ${serverName(settings)} (${acme}), ${proofText(settings)}`;
   if (cert) return `TLS, the certificate ${cert}`;
   return caCert ? `TLS, signed by the CA ${caCert}, ${days} days` : `TLS, CA of its own, ${days} days`;
 }
+
+/** Returns the line about nginx in front; none without it. */
+export const gatewayLines = (settings: Settings): string[] =>
+  hasGateway(settings)
+    ? [
+        `  ${'Gateway'.padEnd(12)}${settings.ui ? 'nginx with the web page' : 'nginx'}, image ${gatewayImage(settings)}`,
+      ]
+    : [];
+/** Returns how the names are proven. */
+const proofText = ({ acmeDnsHook }: Settings): string =>
+  acmeDnsHook ? `by DNS: ${acmeDnsHook}` : 'looked at on port 80';
 
 /** Returns everything that was decided, and everything that will be changed. */
 export function reviewLines(
@@ -59,9 +95,9 @@ export function reviewLines(
   // A stopped engine may have the image.
   const fetched = isPending(engine) && !isNew(engine) ? 'fetched if need be' : 'will be fetched';
   const rows = [
-    ['Address', address(settings)],
+    ['Address', publicAddress(settings).name],
     ['Images', settings.storage],
-    ['Login', loginText(settings)],
+    ['Login', loginText(settings, facts.ownBlocks)],
     ['Encryption', encryption(settings)],
     [
       'Engine',
@@ -69,10 +105,12 @@ export function reviewLines(
         ? `${engineText(engine)}: a service of this machine`
         : `${engineText(engine)}, image ${settings.image} (${imageHere ? 'here already' : fetched})`,
     ],
-    ...(settings.bind === '0.0.0.0' ? [] : [['Listens on', `${settings.bind} only`]]),
+    ...(settings.externalUrl ? [['In front', `a proxy, which leads to ${listensAt(settings)}`]] : []),
+    ...(settings.bind === '0.0.0.0' || settings.externalUrl ? [] : [['Listens on', `${settings.bind} only`]]),
   ];
   return [
     ...rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`),
+    ...gatewayLines(settings),
     '',
     ...changeLines(settings, changes),
     facts.last ? '' : '  and touch nothing else on this machine.',

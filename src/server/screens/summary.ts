@@ -5,12 +5,14 @@ import type { Site } from '../../certificates/site.ts';
 import { placeOf } from '../../host/firewall/firewall.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
-import { clientFlags } from '../../settings/resolve.ts';
-import { address, DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { clientFlags, publicAddress } from '../../settings/public-address.ts';
+import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
+import { foreignRealm, hasDockerAuth } from '../../settings/token-server.ts';
 import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
 import { quoted, shellLine } from '../../terminal/shell.ts';
+import { listensAt, proxyFix } from '../checks/outside.ts';
 import type { Secrets } from '../plan/secrets.ts';
 import type { Outcome } from '../request.ts';
 
@@ -34,8 +36,11 @@ export function sameRun(settings: Settings): string {
 
 const day = (iso: string) => iso.slice(0, 10);
 
-/** Returns names, dates and fingerprints, for status. */
-export function certificateLines({ site, roots, publicCa, lacks }: CertificateFacts): string[] {
+/** Returns names, dates and fingerprints, for status. @param who sees this certificate: clients, or the proxy in front of them */
+export function certificateLines(
+  { site, roots, publicCa, lacks }: CertificateFacts,
+  who: 'Clients' | 'Proxies',
+): string[] {
   const trusted = publicCa ? 'a public CA: clients trust it already' : undefined;
   return [
     `  Certificate ${site.names.join(', ')}`,
@@ -44,7 +49,7 @@ export function certificateLines({ site, roots, publicCa, lacks }: CertificateFa
     ...lacksLines(lacks),
     ...(trusted ? [`  Trusted     ${trusted}`] : []),
     ...(publicCa ? [] : roots).flatMap((root, i) => [
-      `  ${i === 0 ? 'Clients    ' : 'or         '} trust ${root.subject}, until ${day(root.notAfter)}`,
+      `  ${(i === 0 ? who : 'or').padEnd(11)} trust ${root.subject}, until ${day(root.notAfter)}`,
       `              ${root.fingerprint}`,
     ]),
   ];
@@ -68,14 +73,15 @@ export const inDays = (days: number): string =>
 
 /** Returns the one line for a developer machine, with the fingerprint of the newest root: clients are given that root. */
 export function clientLine(settings: Settings, site: Site | undefined): string {
-  const { auth, users } = settings;
-  const [root] = site && !site.publicCa ? certificateFacts(site).roots : [];
+  const { auth, users, externalUrl } = settings;
+  // Behind a proxy clients see the certificate of that.
+  const [root] = site && !site.publicCa && !externalUrl ? certificateFacts(site).roots : [];
   return shellLine('npx', [
     'registry-setup',
     '--client',
     ...clientFlags(settings),
     ...(root ? ['--ca-fingerprint', root.fingerprint] : []),
-    ...(auth !== 'none' && users[0] ? ['--user', users[0]] : []),
+    ...(auth !== 'none' && users[0] && !foreignRealm(settings) ? ['--user', users[0]] : []),
   ]);
 }
 
@@ -90,11 +96,22 @@ export function loginLines({ generated }: Secrets, passwordFile: string | undefi
 }
 
 /** Returns what token mode needs on some clients; nothing without TLS. */
-function tokenLines({ auth, tls }: Settings): string[] {
-  if (auth !== 'token' || tls === 'insecure') return [];
+function tokenLines({ auth, tls, externalUrl }: Settings): string[] {
+  if (auth !== 'token' || tls === 'insecure' || externalUrl) return [];
   return [
     '  Docker before 29.5 with the containerd image store does not use certs.d for logins:',
     '  there, --client offers to put the certificate into the system trust store.',
+    '',
+  ];
+}
+
+/** Returns what the proxy in front needs. */
+function proxyLines(settings: Settings): string[] {
+  if (!settings.externalUrl) return [];
+  return [
+    `  The proxy in front leads to ${listensAt(settings)}${hasDockerAuth(settings) ? `, and /auth to port ${settings.authPort}` : ''}.`,
+    '  If its CA is one of your own, each developer machine needs that as well:   --ca FILE',
+    ...proxyFix(settings).map((line) => `    ${line}`),
     '',
   ];
 }
@@ -123,14 +140,16 @@ export function summaryLines(
   { changes, secrets, passwordFile, renewByHand }: Outcome,
   paint: Paint,
 ): string[] {
-  const at = address(settings);
+  const { name: at, origin } = publicAddress(settings);
   return [
     '',
-    `  Your registry: ${paint('bold', `${settings.tls === 'insecure' ? 'http' : 'https'}://${at}`)}`,
+    `  Your registry: ${paint('bold', origin)}`,
+    ...(settings.ui ? [`  Its web page:  ${paint('bold', `${origin}/`)}`] : []),
     '',
     '  On each developer machine, once:',
     `    ${clientLine(settings, secrets.site)}`,
     '',
+    ...proxyLines(settings),
     '  Then:',
     `    docker tag app:1.0 ${at}/team/app:1.0`,
     `    docker push ${at}/team/app:1.0`,

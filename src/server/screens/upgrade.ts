@@ -1,5 +1,6 @@
 // What the user is told before and after an upgrade; pure text.
 import type { Settings } from '../../settings/settings.ts';
+import { hasDockerAuth } from '../../settings/token-server.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { count } from '../../terminal/output.ts';
 
@@ -42,7 +43,7 @@ export function newsOfThree({ settings, config, variables }: Before): string[] {
   const given = variables.filter((name) => name.startsWith('REGISTRY_'));
   return [
     'A script that asks for an image without an Accept header gets its manifest as it was pushed, no longer as schema 1.',
-    ...(settings.auth === 'token'
+    ...(hasDockerAuth(settings)
       ? ['docker_auth names its key in the way of registry 3. Tokens that clients have already stay valid.']
       : []),
     ...byHand,
@@ -53,8 +54,8 @@ export function newsOfThree({ settings, config, variables }: Before): string[] {
 }
 
 /** Returns what changes for the person who goes back from registry 3 to 2. */
-export const newsOfTwo = ({ auth }: Pick<Settings, 'auth'>): string[] =>
-  auth === 'token'
+export const newsOfTwo = (settings: Pick<Settings, 'auth' | 'tokenRealm'>): string[] =>
+  hasDockerAuth(settings)
     ? ['Tokens that clients have already are refused: pushes and pulls under way must be repeated.']
     : [];
 

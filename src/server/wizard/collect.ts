@@ -95,7 +95,9 @@ export async function firstWish(
 async function missing(asking: Asking): Promise<CliError> {
   const { answers, facts } = asking;
   const fits = await Promise.all(QUESTIONS.map(({ when }) => when(asking)));
-  const asked = QUESTIONS.filter(({ flag }, i) => answers[flag] === undefined && fits[i]);
+  const asked = QUESTIONS.filter(
+    ({ flag, optional }, i) => !optional && answers[flag] === undefined && fits[i],
+  );
   const [suggestion] = facts.addresses;
   if (asked.length === 0) return nobodyToAsk();
   return new CliError(`Missing: ${asked.map(({ flag }) => `--${flag}`).join(', ')}.`, {

@@ -1,9 +1,11 @@
 // The menu on a server with a registry: shows the state first, then the choices, the most urgent or most likely one under the cursor.
 import type { Context } from '../../context.ts';
 import type { Answers } from '../../settings/answers.ts';
-import { address, type Settings } from '../../settings/settings.ts';
+import { publicAddress } from '../../settings/public-address.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
+import { knownUpgrades } from '../maintenance/upgrade/known.ts';
 import type { ServerRequest } from '../request.ts';
 import { inDays, lacksLines } from '../screens/summary.ts';
 import { answerText, type Glance, glance } from '../status.ts';
@@ -12,13 +14,24 @@ import { answerText, type Glance, glance } from '../status.ts';
 const SOON = 30;
 
 /** `change` continues with the questions of the set-up. */
-export type MenuChoice = 'change' | 'rotate' | 'users' | 'images' | 'status' | 'uninstall' | 'nothing';
+export type MenuChoice =
+  | 'change'
+  | 'rotate'
+  | 'users'
+  | 'images'
+  | 'upgrade'
+  | 'status'
+  | 'uninstall'
+  | 'nothing';
 
 /** Shows the state of the registry. Returns a function that asks what to do, each time that it is called. */
 export async function openMenu(context: Context, request: ServerRequest): Promise<() => Promise<MenuChoice>> {
   const { output } = context;
   const { settings } = request;
-  const seen = await glance(context, request);
+  const [seen, newer] = await Promise.all([
+    glance(context, request),
+    knownUpgrades(context.host, settings).catch(() => []),
+  ]);
   const { daysLeft: days, fault } = seen;
   const urgent = fault !== undefined || (days !== undefined && days <= SOON);
   output.say(...stateLines(settings, seen));
@@ -31,6 +44,11 @@ export async function openMenu(context: Context, request: ServerRequest): Promis
     name: 'rotate the certificate now',
     description: rotateHelp(settings),
   };
+  const upgrade = {
+    value: 'upgrade' as const,
+    name: `upgrade to ${newer.join(', ')}`,
+    description: 'Tried beside what runs, before it takes its place.',
+  };
   const login = settings.auth !== 'none';
   return () =>
     prompts.select<MenuChoice>({
@@ -41,6 +59,7 @@ export async function openMenu(context: Context, request: ServerRequest): Promis
         ...(days !== undefined && !urgent ? [rotate] : []),
         ...(login ? [{ value: 'users' as const, name: 'users …' }] : []),
         { value: 'images', name: 'images …' },
+        ...(newer.length > 0 ? [upgrade] : []),
         { value: 'status', name: 'check everything' },
         { value: 'uninstall', name: 'remove it' },
         { value: 'nothing', name: 'nothing' },
@@ -52,7 +71,7 @@ const rotateHelp = ({ tls }: Settings) =>
   tls === 'self-signed' ? 'Every client must be given the new one.' : 'No client has to do anything.';
 
 function stateLines(settings: Settings, { answer, space, lacks }: Glance): string[] {
-  const url = `${settings.tls === 'insecure' ? 'http' : 'https'}://${address(settings)}`;
+  const url = publicAddress(settings).origin;
   const who =
     settings.auth === 'none'
       ? 'no login'

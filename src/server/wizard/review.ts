@@ -7,7 +7,7 @@ import type { ServerRequest } from '../request.ts';
 import { preview } from '../run.ts';
 import { reviewLines } from '../screens/review.ts';
 import type { Asking } from './questions/question.ts';
-import { QUESTIONS } from './questions/questions.ts';
+import { askMissing, QUESTIONS } from './questions/questions.ts';
 
 /**
  * Shows the plan, and asks whether to go ahead.
@@ -69,8 +69,7 @@ export async function changeOne(
     });
     const before = { ...asking.answers };
     await question.ask(asking);
-    for (const next of QUESTIONS)
-      if (asking.answers[next.flag] === undefined && (await next.when(asking))) await next.ask(asking);
+    await askMissing(asking);
     try {
       return { ...(await want()), passwords: asking.passwords };
     } catch (error) {

@@ -62,6 +62,19 @@ test('one that resets everything is no registry of another kind, and no plain HT
   });
 });
 
+test('a login that something in front asks for, which does not say that it is a registry', async () => {
+  const asking = (headers: Record<string, string>) =>
+    listening(plain((_, reply) => void reply.writeHead(401, headers).end('<html>')));
+  const basic = { 'www-authenticate': 'Basic realm="Restricted"' };
+  const login = async (headers: Record<string, string>) =>
+    (await discover(request(await asking(headers), 'http'), '127.0.0.1')).login;
+  expect(await login(basic)).toEqual({ kind: 'proxy' });
+  expect(await login({ ...basic, 'docker-distribution-api-version': 'registry/2.0' })).toEqual({
+    kind: 'basic',
+  });
+  await expect(login({})).rejects.toMatchObject({ exitCode: 2 });
+});
+
 test('plain HTTP is asked where only the look for TLS is reset, and only if the user said http://', async () => {
   const server = await listening(plain(answer));
   // The first byte of a handshake is 22 (RFC 8446, 5.1).

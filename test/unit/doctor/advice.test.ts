@@ -19,6 +19,7 @@ const OWN: OwnRegistry = {
   log: 'docker logs registry',
 };
 
+const explainAll = (text: string) => text.split(/^== .*$/m).flatMap((one) => explain(one, undefined));
 const said = [undefined, OWN].flatMap((own) => TEXTS.flatMap((text) => explain(text, own)));
 
 /** Returns the words of each call of this program in a line. What stands for a value gets one. */
@@ -47,4 +48,17 @@ test('each cause is one sentence, and each has something that helps', () => {
     expect(mend.length, code).toBeGreaterThan(0);
     expect(`${cause} ${mend.join(' ')}`, code).not.toMatch(/undefined|\[object/);
   }
+});
+
+test('what podman says is mended with podman, and what Docker says with Docker', () => {
+  const advised = (file: string) =>
+    explainAll(readFileSync(new URL(file, FOLDER), 'utf8'))
+      .filter(({ code }) => ['wrong-password', 'no-login', 'unknown-authority'].includes(code))
+      .map(({ mend }) => mend.join('\n'));
+  const [podman, docker] = [advised('podman-5.4.2.txt'), advised('docker-28.5.2-containerd-store.txt')];
+  expect(podman.length).toBeGreaterThan(3);
+  expect(docker.length).toBeGreaterThan(3);
+  expect(podman.join('\n')).toContain('podman login 172.19.0.2:6010');
+  for (const one of podman) expect(one).not.toMatch(/docker/);
+  for (const one of docker) expect(one).not.toMatch(/podman/);
 });

@@ -94,6 +94,33 @@ test('a web page, and a server that is no web server', async () => {
   expect(await seen(asked('127.0.0.1', ssh))).toEqual(['not-a-registry']);
 });
 
+test('answers without an end: much at once, and byte by byte', async () => {
+  const flood = await listening(
+    plain((_, reply) => {
+      const more = () => {
+        while (!reply.destroyed && reply.write(Buffer.alloc(65_536, '['))) {}
+      };
+      more();
+      reply.on('drain', more);
+    }),
+  );
+  const drip = await listening(
+    plain((_, reply) => {
+      const timer = setInterval(() => reply.write(' '), 500);
+      reply.on('close', () => clearInterval(timer));
+    }),
+  );
+  const found = await Promise.all(
+    [flood, drip].map((port) =>
+      reach.look(doctorInput(testMachine().host, { registries: [asked('127.0.0.1', port)] })),
+    ),
+  );
+  for (const one of found)
+    expect(one).toMatchObject([
+      { code: 'not-a-registry', cause: expect.stringContaining('its answer to /v2/ does not end') },
+    ]);
+}, 30_000);
+
 test('a registry that fails', async () => {
   const port = await listening(plain((_, reply) => void reply.writeHead(503).end('unavailable')));
   expect(await seen(asked('127.0.0.1', port))).toEqual(['registry-fails']);

@@ -220,6 +220,31 @@ test('a key or a certificate alone, and the pair of the server', async () => {
   ]);
 });
 
+test('what is wrong with the directory of a registry that nobody asks about breaks nothing', async () => {
+  const severities = async (files: Record<string, string>) => {
+    const machine = testMachine();
+    withDocker(machine, { store: true });
+    for (const [name, text] of Object.entries(files)) machine.put(`/etc/docker/certs.d/${name}`, text);
+    const input = doctorInput(machine.host, { registries: [asked('10.0.3.17:5000')] });
+    return (await certsD.look(input)).map(({ code, severity }) => `${code} ${severity}`);
+  };
+  const faults = (name: string) => [
+    { [`${name}/x.pem`]: ca },
+    { [`${name}/ca.crt`]: '<html>' },
+    { [`${name}/reg.key`]: key },
+    { [`${name}/reg.cert`]: ca },
+    { [`https:/${name}/ca.crt`]: ca },
+  ];
+  const CODES = ['certs-ending', 'certs-unreadable', 'certs-key', 'certs-pair', 'certs-name'];
+  for (const [name, severity] of [
+    ['10.0.3.17:5000', 'broken'],
+    ['gone.example:5000', 'risk'],
+  ] as const)
+    expect((await Promise.all(faults(name).map(severities))).flat()).toEqual(
+      CODES.map((code) => `${code} ${severity}`),
+    );
+});
+
 test('directories that no program looks for', async () => {
   expect(await ofCerts({ 'https:/10.0.3.17:5000/ca.crt': ca })).toEqual(['certs-name']);
   expect(await ofCerts({ 'ca.crt': ca })).toEqual(['certs-name']);

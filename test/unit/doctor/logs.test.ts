@@ -1,8 +1,12 @@
 // What the logs tell: lines as the programs write them (registry 3.1.1, docker_auth 1.14.0, Docker 28.5.2), and what is no news.
+import { createServer } from 'node:https';
 import { expect, test } from 'vitest';
+import { makeSelfSigned } from '../../../src/certificates/pki.ts';
 import type { Asked, Trouble } from '../../../src/doctor/check.ts';
 import { LOGS } from '../../../src/doctor/logs.ts';
-import { doctorInput, testMachine } from '../../helpers/doctor-input.ts';
+import { codes, dockerTarget, doctorInput, testMachine, withDocker } from '../../helpers/doctor-input.ts';
+import { listening } from '../../helpers/listening.ts';
+import { newKey } from '../../helpers/openssl.ts';
 
 const SETTINGS = {
   dir: '/opt/registry',
@@ -95,6 +99,29 @@ test('docker_auth: its errors alone', async () => {
 const docker = (said: string) => `2026-11-27T21:28:48+0000 host dockerd[1]: ${said}`;
 const error = (time: string, said: string) =>
   `${time} host dockerd[1]: time="${time}" level=error msg="${said}"`;
+
+test('Docker: that it does not trust a registry is over when it does', async () => {
+  const key = newKey();
+  const cert = makeSelfSigned({ names: ['127.0.0.1'], days: 30, keyPem: key });
+  const port = await listening(createServer({ key, cert }, (_, reply) => void reply.end('{}')));
+  const address = `127.0.0.1:${port}`;
+  const line = error(
+    new Date().toISOString(),
+    `Handler for POST /v1.51/auth returned error: Get \\"https://${address}/v2/\\": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+  );
+  const machine = testMachine();
+  withDocker(machine);
+  machine.put('/run/systemd/system/x', '');
+  machine.says.journalctl = { stdout: line };
+  const input = () =>
+    doctorInput(machine.host, {
+      registries: [{ address, at: { tls: true, host: '127.0.0.1', port } }],
+      targets: [dockerTarget(address)],
+    });
+  expect(await codes(input(), ...LOGS.slice(2))).toEqual(['unknown-authority']);
+  machine.put(`/etc/docker/certs.d/${address}/ca.crt`, cert);
+  expect(await codes(input(), ...LOGS.slice(2))).toEqual([]);
+});
 
 test('Docker: what it says of this registry and of itself, and not of others', async () => {
   const lines = (place: string, time = new Date().toISOString()) =>

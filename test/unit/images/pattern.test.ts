@@ -35,6 +35,8 @@ describe('a name', () => {
     [`team/app:${'x'.repeat(129)}`, /is no tag/],
     ['team/app@sha256:123', /is no digest/],
     ['team/app@latest', /is no digest/],
+    [`team/app@sha256:${'0'.repeat(40)}`, /is no digest/],
+    [`team/app@md5:${'0'.repeat(32)}`, /is no digest/],
     ['10.9.9.9:5000/app:1', /10\.9\.9\.9:5000 is another registry/],
     ['app:1\u001b[31m', /is no tag/],
   ])('%s is refused', (word, message) => {

@@ -174,6 +174,15 @@ const CASES: { [K in Kind]: Cases<K> } = {
     'another, stopped': [CONTAINER, container('old', true)],
     'the same, stopped': [CONTAINER, container('new', true)],
   },
+  network: {
+    none: [{ kind: 'network', name: 'net', subnet: '172.31.255.0/28', owner: '/opt/registry' }, noFile],
+  },
+  reload: {
+    'nginx does not run': [
+      { kind: 'reload', name: 'gateway', config: '/nginx.conf', marker: '/srv/loaded', digest: 'new' },
+      noFile,
+    ],
+  },
   unit: {
     none: [UNIT, (host) => systemd(host)],
     'another, which runs': [

@@ -42,6 +42,8 @@ const samples: { [D in UndoStep['do']]: Extract<UndoStep, { do: D }> } = {
   restart: { do: 'restart', daemon: DAEMON },
   line: { do: 'line', path: '/etc/hosts', line: '127.0.0.1 a # registry-setup', ...before },
   firewall: { do: 'firewall', opening: { program: 'ufw', port: 5000 }, present: false },
+  network: { do: 'network', name: 'registry-network', owner: '/opt/registry' },
+  reload: { do: 'reload', name: 'registry-gateway', config: '/etc/gateway/nginx.conf' },
   testImage: {
     do: 'testImage',
     storage: '/srv/images',

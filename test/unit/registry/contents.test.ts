@@ -71,7 +71,7 @@ test('a repository that does not exist, or has no tag, has none', async () => {
   const answers: [number, string][] = [
     [404, '{"errors":[{"code":"NAME_UNKNOWN"}]}'],
     [200, '{"name":"app","tags":null}'],
-    [200, 'no JSON at all'],
+    [200, '{"name":"app"}'],
     [200, '{"tags":[1,{},null]}'],
   ];
   for (const [status, body] of answers) {
@@ -81,6 +81,21 @@ test('a repository that does not exist, or has no tag, has none', async () => {
     });
     expect(await tagsOf(session, 'app'), body).toEqual([]);
   }
+});
+
+test.each(['<html>Log in\u001b[31m</html>', 'null', '{"tags":"all"}', ''])(
+  'what is no list is no empty list: %j',
+  async (body) => {
+    const session = await serve((_, response) => void response.end(body));
+    const error = await tagsOf(session, 'app').catch((caught) => caught);
+    expect(error.message).toContain('no list');
+    expect(`${error.message} ${error.why}`).not.toMatch(/\p{Cc}/u);
+  },
+);
+
+test('a name that comes twice is one', async () => {
+  const session = await serve((_, response) => void response.end('{"tags":["1","2","1"]}'));
+  expect(await tagsOf(session, 'app')).toEqual(['1', '2']);
 });
 
 test('a refusal is told with the registry’s own code', async () => {
@@ -107,22 +122,51 @@ test('a configuration is read from where the registry keeps its blobs', async ()
 
 describe('bytes that are not those of their digest', () => {
   const other = `sha256:${createHash('sha256').update('other').digest('hex')}`;
-  const liar: RequestListener = (_, response) => {
-    response.setHeader('docker-content-digest', other);
-    response.end('{}');
-  };
+  const BODY = '{"schemaVersion":2}';
+  const liar =
+    (type: string): RequestListener =>
+    (_, response) => {
+      response.setHeader('docker-content-digest', other);
+      response.setHeader('content-type', type);
+      response.end(BODY);
+    };
+  const TYPES = [
+    '',
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+    // Of this kind the registry tells the digest; the bytes have to be of it.
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  ];
 
-  test('are no manifest', async () => {
-    await expect(manifestOf(await serve(liar), 'app', other)).rejects.toThrow(/sends other bytes/);
+  test.each(TYPES)('are no manifest, as %j', async (type) => {
+    await expect(manifestOf(await serve(liar(type)), 'app', other)).rejects.toThrow(/sends other bytes/);
   });
 
   test('are no configuration', async () => {
-    expect(await smallBlob(await serve(liar), 'app', other)).toBeUndefined();
+    expect(await smallBlob(await serve(liar('')), 'app', other)).toBeUndefined();
   });
 
-  test('under a tag have their own digest, whatever the registry says', async () => {
-    const manifest = await manifestOf(await serve(liar), 'app', 'latest');
-    expect(manifest?.digest).toBe(`sha256:${createHash('sha256').update('{}').digest('hex')}`);
+  test('nor by a digest of another algorithm', async () => {
+    const long = (text: string) => `sha512:${createHash('sha512').update(text).digest('hex')}`;
+    const session = await serve(liar(''));
+    await expect(manifestOf(session, 'app', long('other'))).rejects.toThrow(/sends other bytes/);
+    expect((await manifestOf(session, 'app', long(BODY)))?.digest).toBe(long(BODY));
+    await expect(manifestOf(session, 'app', `md5:${'0'.repeat(32)}`)).rejects.toThrow(/sends other bytes/);
+  });
+
+  test.each(TYPES)('under a tag have their own digest, whatever the registry says, as %j', async (type) => {
+    const manifest = await manifestOf(await serve(liar(type)), 'app', 'latest');
+    expect(manifest?.digest).toBe(`sha256:${createHash('sha256').update(BODY).digest('hex')}`);
+  });
+
+  test('are those of schema 1: its digest leaves out the signatures', async () => {
+    const session = await serve((_, response) => {
+      response.setHeader('docker-content-digest', other);
+      response.setHeader('content-type', 'application/vnd.docker.distribution.manifest.v1+prettyjws');
+      response.end('{"schemaVersion":1,"signatures":[]}');
+    });
+    expect((await manifestOf(session, 'app', other))?.digest).toBe(other);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../src/errors.ts';
 import { readAnswers, readArguments } from '../../../src/settings/arguments.ts';
 import { mergeAnswers, resolveSettings } from '../../../src/settings/resolve.ts';
-import { address, type Settings } from '../../../src/settings/settings.ts';
+import type { Settings } from '../../../src/settings/settings.ts';
 import { checkPassword } from '../../../src/settings/validation.ts';
 import { asAnswers } from '../../../src/settings/written.ts';
 
@@ -63,8 +63,8 @@ test.each<[string, Partial<Settings>]>([
   ['--user j.doe_2-x', { users: ['j.doe_2-x'] }],
   ['--no-delete', { delete: false }],
   [
-    '--image mirror.example:5000/library/registry:2@sha256:abc',
-    { image: 'mirror.example:5000/library/registry:2@sha256:abc' },
+    `--image mirror.example:5000/library/registry:2@sha256:${'a'.repeat(64)}`,
+    { image: `mirror.example:5000/library/registry:2@sha256:${'a'.repeat(64)}` },
   ],
   ['--name my_registry.2', { name: 'my_registry.2' }],
 ])('%s', (line, wanted) => expect(settings(line)).toMatchObject(wanted));
@@ -131,6 +131,7 @@ describe('bad input names the flag and the way out', () => {
     [`--user ${'u'.repeat(65)}`, /^--user: /],
     ['--name -x', /^--name: /],
     ['--name a/b', /^--name: "a\/b" is not a container name/],
+    ['--image registry:3@sha256:12', /^--image: "registry:3@sha256:12" is not an image reference/],
     ['--image Registry:3', /^--image: "Registry:3" is not an image reference/],
     ["--image 'registry;3'", /^--image: /],
   ])('%s', (line, wanted, fix) => {
@@ -193,10 +194,6 @@ test.each([
   const once = settings(line);
   const again = resolveSettings(readAnswers('settings.yml', asAnswers(once)), { dir: once.dir });
   expect(again).toEqual({ settings: once });
-});
-
-test('an address as it stands in an image name', () => {
-  expect(address(settings('--host [fd00::9] --port 1'))).toBe('[fd00::9]:1');
 });
 
 test.each([

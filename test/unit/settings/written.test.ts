@@ -11,6 +11,7 @@ import {
   type SettingName,
   settingRow,
 } from '../../../src/settings/flags.ts';
+import { hasRoles } from '../../../src/settings/gateway.ts';
 import { type Given, setting } from '../../../src/settings/meaning.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
@@ -19,20 +20,34 @@ import { editSettings, readYaml } from '../../../src/templates.ts';
 
 /** Values that are not the default, for every setting. */
 const VALUES: Record<SettingName, Given[]> = {
+  'external-url': ['https://hub.example.com', 'http://hub.lan:8080'],
   host: ['reg.example.org', '[fd00::9]', '10.0.0.9'],
   port: [443, 30_001],
   bind: ['127.0.0.1', '::'],
   storage: ['/mnt/my images', "/mnt/it's"],
   auth: ['none', 'token'],
+  'token-realm': ['https://gitlab.corp/jwt/auth', 'https://kc.corp/realms/main/protocol/docker-v2/auth'],
+  'token-cert': ['/srv/token.crt', '/srv/a b/keys.json'],
+  'token-issuer': ['omnibus-gitlab-issuer', 'https://kc.corp/realms/main'],
+  'token-service': ['container_registry'],
   user: [['ci'], ['b', 'a', 'no'], ['0x1f', '123']],
   reader: [['r'], ['r:team/*', 'r:other', 'true']],
   'anonymous-pull': [true],
   'auth-port': [5443],
-  'auth-image': ['mirror.example:5000/docker_auth:1@sha256:abc'],
+  'auth-image': [`mirror.example:5000/docker_auth:1@sha256:${'a'.repeat(64)}`],
+  gateway: [true],
+  ui: [true],
+  'ui-image': ['mirror.example:5000/ui:2'],
+  'ui-title': ['Images of <us> & "them"'],
   tls: ['insecure', 'self-signed'],
   san: [['*.example.org', 'fd00::9', '10.0.0.1']],
   days: [30],
   'key-type': ['rsa'],
+  acme: ['ops@corp.example'],
+  'acme-server': ['https://ca.corp.example/acme/acme/directory'],
+  'acme-dns-hook': ['/usr/local/bin/dns hook'],
+  'acme-eab-kid': ['kid-1'],
+  'acme-eab-key-file': ['/root/eab.key'],
   cert: ['/srv/a b/site.pem'],
   key: ['/srv/a b/site.key'],
   'ca-cert': ['/srv/ca.pem'],
@@ -59,20 +74,42 @@ const place = (dir: string) => ({ dir, host: '10.0.3.17' });
 function numbers(seed: number) {
   let state = seed;
   return (below: number) => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor((state / 2 ** 31) * below);
+    // Mulberry32: the numbers that follow each other in one round do not depend on each other.
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
   };
+}
+
+/** Leaves what goes with --acme: without this, hardly any answers would. */
+function fitToAcme(answers: Answers): void {
+  for (const name of ['cert', 'key', 'ca-key', 'tls', 'san'] as const) delete answers[name];
+  answers.host = { value: 'reg.example.org', where: '--host' };
+  const [kid, file] = [answers['acme-eab-kid'], answers['acme-eab-key-file']];
+  if (!kid || !file) for (const name of ['acme-eab-kid', 'acme-eab-key-file'] as const) delete answers[name];
 }
 
 /** Hundreds of answers that fit together, with every value of VALUES among them. */
 function* answered(): Generator<{ settings: Settings; said: string[] }> {
   const pick = numbers(1);
-  for (let i = 0; i < 1500; i++) {
+  for (let i = 0; i < 4000; i++) {
     const answers: Answers = {};
     for (const name of SETTING_NAMES) {
       const value = VALUES[name][pick(VALUES[name].length)];
       if (pick(4) === 0 && value !== undefined) answers[name] = { value, where: `--${name}` };
     }
+    // The answers about a token server make sense together alone.
+    if (answers['token-realm']) {
+      answers.auth = { value: 'token', where: '--auth' };
+      for (const name of ['token-cert', 'token-issuer'] as const)
+        answers[name] ??= { value: VALUES[name][pick(2)] as string, where: `--${name}` };
+      for (const name of ['user', 'reader', 'anonymous-pull', 'auth-port', 'auth-image', 'prune'] as const)
+        delete answers[name];
+    } else for (const name of ['token-cert', 'token-issuer', 'token-service'] as const) delete answers[name];
+    // The URL has the name.
+    if (answers['external-url']) delete answers.host;
+    if (answers.acme) fitToAcme(answers);
     const result = resolveSettings(answers, place(DIRS[i % DIRS.length] ?? ''));
     const said = Object.entries(answers).map(([name, { value }]) => `${name}: ${value}`);
     if ('settings' in result) yield { settings: result.settings, said };
@@ -110,7 +147,10 @@ test('the line for the same run, read by a shell, gives the same settings again'
     expect(command).toBe('setup');
     const wanted = {
       ...settings,
-      ...(settings.auth !== 'token' && TOKEN),
+      ...(settings.auth !== 'token' && {
+        ...TOKEN,
+        ...(hasRoles(settings) && { readers: settings.readers }),
+      }),
       // A firewall is opened without a word, where one is in the way.
       ...(settings.openPort === true && { openPort: undefined }),
     };

@@ -8,6 +8,7 @@
 //   registry-setup.sha256      SHA-256 of registry-setup.json: the end
 // A directory (`--to`) has the blobs each once for all its states, and one file for each state.
 import { createHash } from 'node:crypto';
+import { ACCOUNT } from '../../../certificates/acme/record.ts';
 import { CliError } from '../../../errors.ts';
 import { VERSION } from '../../../package.ts';
 import { isRepository, isTag } from '../../../registry/names.ts';
@@ -30,6 +31,7 @@ export const REGISTRY_FILES: readonly string[] = [
   'config/token.crt',
   ...['ca/ca.crt', 'ca/ca.key', 'ca/cross.crt'],
   ...['certs/site.crt', 'certs/site.key', 'certs/ca.crt'],
+  ACCOUNT,
   ...['auth/htpasswd', 'auth/auth_config.yml', 'auth/token.crt', 'auth/token.key'],
   // The account with which a run proves that tokens work.
   '.state/proof',

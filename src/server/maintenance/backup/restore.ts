@@ -9,6 +9,7 @@ import { readManifest } from '../../../images/manifest.ts';
 import type { Step } from '../../../reconcile/progress.ts';
 import type { Run } from '../../../reconcile/run.ts';
 import { manifestOf } from '../../../registry/contents.ts';
+import { foreignRealm } from '../../../settings/token-server.ts';
 import { bytes } from '../../../terminal/output.ts';
 import { withOwnSession } from '../../access.ts';
 import type { ServerRequest } from '../../request.ts';
@@ -144,8 +145,10 @@ function servedStep(
   const { images } = totals(contents);
   return {
     title: 'The images are served',
-    run: (report) =>
-      withOwnSession(
+    run: async (report) => {
+      const foreign = foreignRealm(request.settings);
+      if (foreign !== undefined) return `The images were not asked for: that needs a login of ${foreign}`;
+      return withOwnSession(
         context,
         request,
         async (session) => {
@@ -172,6 +175,7 @@ function servedStep(
           return `${images} images are served, each with its digest`;
         },
         run,
-      ),
+      );
+    },
   };
 }

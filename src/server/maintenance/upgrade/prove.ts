@@ -10,7 +10,10 @@ import { ask, type Endpoint } from '../../../registry/http.ts';
 import { isRepository } from '../../../registry/names.ts';
 import { type Authority, openSession } from '../../../registry/session.ts';
 import { fetchToken } from '../../../registry/token.ts';
-import { address, type Settings } from '../../../settings/settings.ts';
+import { hasAuthPort, hasGateway } from '../../../settings/gateway.ts';
+import { publicAddress } from '../../../settings/public-address.ts';
+import type { Settings } from '../../../settings/settings.ts';
+import { foreignRealm } from '../../../settings/token-server.ts';
 import { count, type Report } from '../../../terminal/output.ts';
 import { shellLine } from '../../../terminal/shell.ts';
 import { withAuthority, withOwnSession } from '../../access.ts';
@@ -66,6 +69,8 @@ export const containersBeside =
     const trial = trialOf(plan, settings, { images, ports, random });
     const at = (role: Role): Endpoint => ({
       ...ownEndpoint(settings, certificates.site),
+      // Behind the gateway they speak plain HTTP.
+      ...(hasGateway(settings) && { tls: false }),
       port: ports[role],
       connectTo: '127.0.0.1',
     });
@@ -149,10 +154,14 @@ async function tried(
   if (beside.tokens) {
     // Registry 2 knows no key by the name that the docker_auth of registry 3 gives it.
     const isBack = upgrades.some(({ from, to }) => from.major === 3 && to.major === 2);
-    const server = isBack ? undefined : { ...now, port: settings.authPort };
+    const logins = hasAuthPort(settings) ? { ...now, port: settings.authPort } : now;
+    const server = isBack ? undefined : logins;
     const { auth, probe } = beside.tokens;
     await tokensTaken(settings, probe, { now: server, next: beside.registry, auth });
   }
+  const foreign = foreignRealm(settings);
+  if (foreign !== undefined)
+    return `Tried beside the one that runs: it sends logins to ${foreign}; the images were not compared, which needs one`;
   const found = await withAuthority(context, settings, (authority) => looked(authority), run);
   samples.push(...found.samples);
   const [repositories, tags] = [
@@ -163,7 +172,7 @@ async function tried(
 
   async function looked(authority: Authority) {
     const [one, other] = [now, beside.registry].map((endpoint) =>
-      openSession(endpoint, address(settings), authority, signal),
+      openSession(endpoint, publicAddress(settings).name, authority, signal),
     );
     if (!one || !other) throw new Error('two sessions');
     try {
@@ -202,7 +211,7 @@ async function tokensTaken(
     if (!server) continue;
     const realm = `${server.tls ? 'https' : 'http'}://${server.host}:${server.port}/auth`;
     const credentials = { user: probe.name, password: probe.password };
-    const token = await fetchToken(server, { realm, service: address(settings) }, credentials);
+    const token = await fetchToken(server, { realm, service: publicAddress(settings).name }, credentials);
     // The one that runs may be of an older version of this program, which gave it no such account.
     if (typeof token !== 'string' && server !== auth) continue;
     if (typeof token !== 'string') throw new CliError(`${who} answers ${token.status} to a login.`);
@@ -215,6 +224,8 @@ async function tokensTaken(
 export const afterSwap = ({ request, samples }: Proof, context: Context, run: Run): Step => ({
   title: 'The same images as before',
   async run() {
+    const foreign = foreignRealm(request.settings);
+    if (foreign !== undefined) return `Not compared with before: that needs a login of ${foreign}`;
     await withOwnSession(
       context,
       request,

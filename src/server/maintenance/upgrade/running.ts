@@ -4,6 +4,7 @@ import * as images from '../../../engines/images/store.ts';
 import { CliError } from '../../../errors.ts';
 import type { Host } from '../../../host/host.ts';
 import type { Program, Settings } from '../../../settings/settings.ts';
+import { hasDockerAuth } from '../../../settings/token-server.ts';
 import { commandLine } from '../../../terminal/command.ts';
 import { authName } from '../../auth/docker-auth.ts';
 import { majorOf, type PerRole, type Role } from './wanted.ts';
@@ -56,6 +57,6 @@ export async function runningHere(host: Host, settings: Settings): Promise<PerRo
   };
   return {
     registry: await one('registry', settings.name, settings.image),
-    ...(settings.auth === 'token' && { auth: await one('auth', authName(settings), settings.authImage) }),
+    ...(hasDockerAuth(settings) && { auth: await one('auth', authName(settings), settings.authImage) }),
   };
 }

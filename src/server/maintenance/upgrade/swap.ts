@@ -1,11 +1,13 @@
 // Puts the new images in the place of the old ones: as a re-run with other settings does, with the trial before and a look after it.
 import type { Context } from '../../../context.ts';
 import * as images from '../../../engines/images/store.ts';
+import { CliError } from '../../../errors.ts';
 import type { Host } from '../../../host/host.ts';
 import { paths } from '../../../reconcile/journal.ts';
 import type { Run } from '../../../reconcile/run.ts';
 import { wayBackOfFile } from '../../../resources/provider.ts';
 import type { Program, Settings } from '../../../settings/settings.ts';
+import { commandLine } from '../../../terminal/command.ts';
 import { type Notes, note } from '../../notes.ts';
 import type { Outcome, ServerRequest } from '../../request.ts';
 import { carryOut } from '../../run.ts';
@@ -47,6 +49,9 @@ export function swap(context: Context, request: ServerRequest, of: Swap): Promis
   const { host } = context;
   const { settings } = request;
   const { running, upgrades, from, old, toThree } = of;
+  // The trial needs a certificate that is served already.
+  if (request.certificates.site?.order)
+    throw new CliError('The certificate has to be renewed first.', { fix: commandLine('rotate') });
   const program: Program = settings.engine === 'podman' ? 'podman' : 'docker';
   const by = program === 'podman' ? { engine: program } : {};
   const now = Object.fromEntries(Object.entries(running).map(([role, { id }]) => [role, id]));

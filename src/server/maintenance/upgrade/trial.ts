@@ -12,6 +12,7 @@ import { ask, type Endpoint } from '../../../registry/http.ts';
 import type { Resource } from '../../../resources/resource.ts';
 import type { UndoStep } from '../../../resources/undo.ts';
 import { PORTS_INSIDE, type Settings } from '../../../settings/settings.ts';
+import { hasDockerAuth } from '../../../settings/token-server.ts';
 import { visibleLines } from '../../../terminal/visible.ts';
 import { authName } from '../../auth/docker-auth.ts';
 import { trialName } from '../../plan/seen.ts';
@@ -41,7 +42,7 @@ export interface TrialParts {
 export function trialOf(plan: Resource[], settings: Settings, { images, ports, random }: TrialParts): Trial {
   const { dir, storage } = settings;
   const folder = join(paths(dir).state, `trial-${random}`);
-  const token = settings.auth === 'token';
+  const token = hasDockerAuth(settings);
   // With htpasswd the same file lets the same people in: it is the one that is in force.
   const own = token ? ['config', 'auth'] : ['config'];
   const moved = (path: string): string => {
@@ -60,7 +61,8 @@ export function trialOf(plan: Resource[], settings: Settings, { images, ports, r
     );
     const image = images[role];
     if (found?.kind !== 'container' || image === undefined) return [];
-    const { service } = found;
+    // On the engine's own network: its address on that of the gateway is taken.
+    const { network: _, behind: __, ...service } = found.service;
     const to = PORTS_INSIDE[role];
     const tried: Service = {
       ...service,

@@ -2,6 +2,7 @@
 // Decides which image an upgrade is about; without a look at the machine.
 import { plainName } from '../../../engines/images/reference.ts';
 import type { Settings } from '../../../settings/settings.ts';
+import { hasDockerAuth } from '../../../settings/token-server.ts';
 
 /** What an image is for. */
 export type Role = 'registry' | 'auth';
@@ -39,11 +40,12 @@ interface Wish {
  * A role that the user does not name while naming another is left as it is.
  */
 export function wantedOf(
-  { image: now, authImage, auth }: Pick<Settings, 'image' | 'authImage' | 'auth'>,
+  settings: Pick<Settings, 'image' | 'authImage' | 'auth' | 'tokenRealm'>,
   wish: Wish,
 ): PerRole<string> {
   const { held } = wish;
-  const token = auth === 'token';
+  const { image: now, authImage } = settings;
+  const token = hasDockerAuth(settings);
   const named = wish.image !== undefined || wish.authImage !== undefined;
   if (named)
     return { ...(wish.image && { registry: wish.image }), ...(wish.authImage && { auth: wish.authImage }) };

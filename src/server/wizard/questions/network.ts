@@ -46,7 +46,8 @@ export const openPort: Question = {
 
 const offer = async (asking: Asking) => {
   const name = current(asking, 'host');
-  if (typeof name !== 'string' || isPublicRegistry(name.toLowerCase())) return undefined;
+  if (typeof name !== 'string' || current(asking, 'external-url') || isPublicRegistry(name.toLowerCase()))
+    return undefined;
   return hostsOffer(asking.host, name.toLowerCase());
 };
 

@@ -23,6 +23,8 @@ export interface Question {
   flag: FlagName;
   /** Its name in the list of answers that the user can change. */
   label: string;
+  /** Nobody has to answer it: without an answer it is no. */
+  optional?: true;
   /** Tells whether the question makes sense after the other answers. */
   when(asking: Asking): boolean | Promise<boolean>;
   /** Asks the user, and stores the answer. */

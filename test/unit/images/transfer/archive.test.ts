@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { realHost } from '../../../../src/host/this-host.ts';
 import { type Contents, readImages } from '../../../../src/images/transfer/archive.ts';
+import { attachedTo } from '../../../../src/images/transfer/attached.ts';
 import { savedImage } from '../../../../src/images/transfer/layout.ts';
 import { carryOutLoad, planLoad } from '../../../../src/images/transfer/load.ts';
 import { documentIn, wholeImage } from '../../../../src/images/transfer/whole.ts';
@@ -12,7 +13,7 @@ import { digest } from '../../../../src/registry/api.ts';
 import { ask, type Endpoint } from '../../../../src/registry/http.ts';
 import { openSession, type Session } from '../../../../src/registry/session.ts';
 import { breakingProxy } from '../../../helpers/breaking-proxy.ts';
-import { putImage, putIndex } from '../../../helpers/images.ts';
+import { type Descriptor, putImage, putIndex } from '../../../helpers/images.ts';
 import { noRegistry, startRegistry } from '../../../helpers/registry-program.ts';
 import { type Raw, tarOf } from '../../../helpers/tar.ts';
 import { temporaryDirectory } from '../../../helpers/tmp.ts';
@@ -26,8 +27,9 @@ async function saved(session: Session, repository: string, tag: string): Promise
   if (!top) throw new Error('there is no image to save');
   const image = await wholeImage(session, repository, top);
   const path = join(temporaryDirectory(), 'image.tar');
-  const name = { name: `registry.test:5000/${repository}:${tag}`, tag };
-  await host.save(path, savedImage({ session, repository }, image, name), 0o644);
+  const named = { name: `registry.test:5000/${repository}:${tag}`, tag };
+  const attached = await attachedTo({ session, repository }, image);
+  await host.save(path, savedImage({ session, repository }, { image, named, attached }), 0o644);
   return path;
 }
 
@@ -47,6 +49,7 @@ const written = (bytes: Buffer): string => {
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
+const SIGNATURE = 'application/vnd.example.signature';
 const blobName = (content: string | Buffer) => `blobs/${digest(content).replace(':', '/')}`;
 const part = (content: string | Buffer, mediaType: string) => ({
   mediaType,
@@ -126,7 +129,10 @@ describe.skipIf(noRegistry)('an image in a file', () => {
     const image = await wholeImage(session, 'team/app', top);
     // The last blob goes while the file is being written.
     await ask(at, 'DELETE', `/v2/team/app/blobs/${image.blobs.at(-1)?.digest}`);
-    const archive = savedImage({ session, repository: 'team/app' }, image, undefined);
+    const archive = savedImage(
+      { session, repository: 'team/app' },
+      { image, named: undefined, attached: [] },
+    );
     await expect(host.save(join(folder, 'x.tar'), archive, 0o644)).rejects.toThrow('refuses to send');
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -207,6 +213,96 @@ describe.skipIf(noRegistry)('an image in a file', () => {
   });
 });
 
+describe.skipIf(noRegistry)('what is attached to an image in a file', () => {
+  const refName = 'org.opencontainers.image.ref.name';
+  const sign = (at: Endpoint, subject: Descriptor, by: string) =>
+    putImage(at, 'app', undefined, { layers: [`{"by":"${by}"}`], holds: SIGNATURE, subject });
+  const tagFor = ({ digest: of }: { digest: string }, kind = '') => `${of.replace(':', '-')}${kind}`;
+  const has = async (at: Endpoint, reference: string) =>
+    (await documentIn(open(at), 'mirror', reference))?.digest;
+  const listOf = async (at: Endpoint, subject: { digest: string }) =>
+    (await documentIn(open(at), 'mirror', tagFor(subject)))?.manifest.children.map((child) => child.digest);
+
+  test('comes back with its digest: of the image, of a part, of a signature, and of cosign', async () => {
+    const [{ at }, { at: other }] = [await startRegistry(), await startRegistry()];
+    const amd = await putImage(at, 'app', undefined, { layers: ['amd'] });
+    const image = await putIndex(at, 'app', '1', [[amd, 'amd64']]);
+    const ofImage = await sign(at, image, 'ann');
+    const ofPart = await sign(at, amd, 'ann');
+    const ofSignature = await sign(at, ofImage, 'bob');
+    for (const [subject, signature] of [
+      [image, ofImage],
+      [amd, ofPart],
+      [ofImage, ofSignature],
+    ] as const)
+      await putIndex(at, 'app', tagFor(subject), [[signature, '-']]);
+    const cosign = await putImage(at, 'app', tagFor(image, '.att'), { layers: ['built by'] });
+    const path = await saved(open(at), 'app', '1');
+    // The image is the first in the index, and the only one with a name.
+    const entries = JSON.parse(/\{"schemaVersion":2[^\0]*/.exec(readFileSync(path, 'latin1'))?.[0] ?? '')
+      .manifests as { digest: string; annotations: Record<string, string> }[];
+    expect(entries[0]?.digest).toBe(image.digest);
+    expect(entries.map(({ annotations }) => annotations[refName])).toEqual([
+      '1',
+      ...[image, amd, ofImage].map((one) => tagFor(one)).sort(),
+      tagFor(image, '.att'),
+    ]);
+    const { contents, sent } = await loaded(path, open(other), 'mirror');
+    expect(contents.images).toHaveLength(1);
+    expect(sent.names).toHaveLength(4);
+    for (const one of [image, ofImage, ofPart, ofSignature, cosign])
+      expect(await has(other, one.digest)).toBe(one.digest);
+    expect(await listOf(other, image)).toEqual([ofImage.digest]);
+    expect(await listOf(other, amd)).toEqual([ofPart.digest]);
+    expect(await listOf(other, ofImage)).toEqual([ofSignature.digest]);
+    expect(await has(other, tagFor(image, '.att'))).toBe(cosign.digest);
+    const again = await loaded(path, open(other), 'mirror');
+    expect(again.sent).toMatchObject({ blobs: 0, names: [], stay: [] });
+  });
+
+  test('is found by its subject alone, as oras writes it, and stays with the names of the image', async () => {
+    const { at } = await startRegistry();
+    const manifest = manifestOf();
+    const signature = manifestOf({ artifactType: SIGNATURE, subject: part(manifest, MANIFEST) });
+    const top = { ...part(manifest, MANIFEST), annotations: { [refName]: 'app:1' } };
+    const files = [blob(manifest), blob(signature), blob(CONFIG), blob(LAYER)];
+    const path = written(tarOf(index(part(signature, MANIFEST), top), ...files));
+    const { contents, sent } = await loaded(path, open(at), 'mirror');
+    expect(contents.images).toMatchObject([{ names: ['app:1'] }]);
+    expect(sent.names).toEqual([SIGNATURE]);
+    expect(await has(at, digest(signature))).toBe(digest(signature));
+    const { body } = (await documentIn(open(at), 'mirror', tagFor(top))) ?? {};
+    expect(JSON.parse(String(body)).manifests).toEqual([
+      { ...part(signature, MANIFEST), artifactType: SIGNATURE },
+    ]);
+  });
+
+  test('is an image of its own where its subject is not in the file', async () => {
+    const signature = manifestOf({ subject: part('elsewhere', MANIFEST) });
+    const { images } = await readImages(host, written(layout({ manifest: signature })));
+    expect(images).toMatchObject([{ image: { top: { digest: digest(signature) } }, attached: [] }]);
+  });
+
+  test('and names one another in a circle is read once', async () => {
+    const [one, two] = [manifestOf({ annotations: { a: '1' } }), manifestOf({ annotations: { a: '2' } })];
+    const list = (of: string, by: string) => {
+      const body = text({ schemaVersion: 2, mediaType: INDEX, manifests: [part(by, MANIFEST)] });
+      const entry = {
+        ...part(body, INDEX),
+        annotations: { [refName]: tagFor({ digest: digest(of) }) },
+      };
+      return { body, entry };
+    };
+    const lists = [list(one, two), list(two, one)];
+    const top = { ...part(one, MANIFEST), annotations: { [refName]: 'app:1' } };
+    const all = [one, two, ...lists.map(({ body }) => body), CONFIG, LAYER];
+    const path = written(tarOf(index(top, ...lists.map(({ entry }) => entry)), ...all.map(blob)));
+    const { images } = await readImages(host, path);
+    expect(images).toHaveLength(1);
+    expect(images[0]?.attached).toHaveLength(2);
+  });
+});
+
 /** Archives that were made to do harm, or that lie. */
 const HOSTILE: [string, () => Buffer][] = [
   ['a name that leads out of it', () => tarOf({ name: '../../etc/cron.d/x', content: 'x' }, index())],
@@ -270,6 +366,21 @@ test.each(HOSTILE)('an archive is refused before a registry is asked: %s', async
   expect(error).toHaveProperty('name', 'Error');
   expect(error).toHaveProperty('missing');
   expect(error.message).toMatch(/^[^\n]{5,300}$/);
+});
+
+test('indexes that name one another thousands of times are read once', async () => {
+  const bodies = [manifestOf()];
+  for (let depth = 0; depth < 3; depth++) {
+    const child = part(bodies[0] as string, depth === 0 ? MANIFEST : INDEX);
+    const manifests = Array.from({ length: 5_000 }, () => child);
+    bodies.unshift(text({ schemaVersion: 2, mediaType: INDEX, manifests }));
+  }
+  const files = [...bodies, CONFIG, LAYER].map(blob);
+  const { images } = await readImages(
+    host,
+    written(tarOf(index(part(bodies[0] as string, INDEX)), ...files)),
+  );
+  expect(images[0]?.image.documents).toHaveLength(4);
 });
 
 test.skipIf(noRegistry)(

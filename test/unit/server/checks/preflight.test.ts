@@ -208,6 +208,25 @@ describe('preflight', () => {
       '--port',
     ],
     [
+      'a port that a proxy holds',
+      '--port 443',
+      (host) => {
+        host.put('/proc/net/tcp', tcp(row(443)));
+        host.commands['ss -Hltnp sport = :443'] = { stdout: 'users:(("nginx",pid=8,fd=6))' };
+      },
+      'Port 443 is taken by the program "nginx" (pid 8).',
+      'Or behind nginx:           registry-setup --external-url https://a --port 5000',
+      '--port',
+    ],
+    [
+      'a port that a proxy holds in a container',
+      '',
+      (host) => host.docker.foreign('edge', 'docker.io/library/traefik:v3', [5000]),
+      'Port 5000 is taken by the container "edge" (docker.io/library/traefik:v3, up 3 days).',
+      'Or behind Traefik:',
+      '--port',
+    ],
+    [
       'a name that is taken',
       '',
       (host) => host.docker.foreign('registry', 'registry:2'),

@@ -43,3 +43,20 @@ test('the renewal is told, and that its timer is alive', () => {
   ]);
   expect(renewalLines({ ...base, tls: 'insecure' }, notes, now)).toEqual([]);
 });
+
+test('a certificate of an ACME server: who renews it, from when on, and why it failed last', () => {
+  const acme = { ...base, acme: 'ops@corp.de' };
+  const six = { notBefore: new Date('2026-11-25T00:00:00Z'), notAfter: new Date('2026-12-01T00:00:00Z') };
+  const refused = { at: hoursAgo(2), why: 'A limit is reached.\u001b[2J' };
+  const told = (notes: object, served = six) => renewalLines(acme, notes, now, served);
+  expect(told({ looked: { at: hoursAgo(1) } })).toEqual([
+    "  Renewal     by this program at Let's Encrypt, from 2026-11-29 on; looked at every six hours, last 1 hour ago",
+  ]);
+  expect(told({ refused, renewed: { at: hoursAgo(72) } })[1]).toBe(
+    '              failed 2 hours ago: A limit is reached.\\u001b[2J',
+  );
+  expect(told({ refused, renewed: { at: hoursAgo(1) } })).toHaveLength(1);
+  // One of three months in the last of them, as every other.
+  const ninety = { ...six, notBefore: new Date('2026-09-02T00:00:00Z') };
+  expect(told({}, ninety)[0]).toContain('from 2026-11-01 on');
+});
