@@ -1,16 +1,19 @@
-// The machine that this program runs on. The only door to the resolver of node:dns and, with inside.ts, to node:fs.
+// The machine that this program runs on. The only door to execa, to the resolver of node:dns and, with inside.ts, to node:fs.
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { constants as system } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { execa } from 'execa';
 import { CliError, Interrupted } from '../errors.ts';
 import type { Host, OpenFile, RunOptions, RunResult, Stat, WriteOptions } from './host.ts';
 import { inside } from './inside.ts';
 import { thisMachine } from './machine.ts';
 import { openFileOf } from './open-file.ts';
 import { withAnswers } from './questions.ts';
-import { runProgram } from './run-program.ts';
 import { runStranger } from './stranger.ts';
 import { transform } from './transform.ts';
 
@@ -168,6 +171,14 @@ async function space(path: string): ReturnType<Host['space']> {
   }
 }
 
+/** Milliseconds that a command may take; that one which was asked to end has for it; and that its streams may stay open after it. */
+const [TIMEOUT, GRACE, LINGER] = [60_000, 2_000, 200];
+
+/** Reads no longer what a command wrote. */
+function leave({ stdout, stderr }: { stdout: Readable; stderr: Readable }): void {
+  for (const stream of [stdout, stderr]) stream.destroy();
+}
+
 /**
  * Returns the machine that this program runs on.
  * @param signal ends the running command, and refuses the next one
@@ -178,7 +189,36 @@ export function realHost(signal?: AbortSignal, trace?: (line: string) => void): 
     if (signal?.aborted) throw new Interrupted();
     trace?.([command, ...args].join(' '));
     if (options.stranger) return runStranger(command, args, options.timeout, signal);
-    return runProgram(command, args, options, signal);
+    const child = execa(command, args, {
+      reject: false,
+      timeout: options.timeout ?? TIMEOUT,
+      ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+      env: options.env ?? {},
+      forceKillAfterDelay: GRACE,
+      stripFinalNewline: true,
+      ...(signal && { cancelSignal: signal }),
+    });
+    if (options.onLine) {
+      const { onLine } = options;
+      for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
+    }
+    // What it leaves behind can hold its streams, for which execa waits without an end.
+    const limit = options.timeout ?? TIMEOUT;
+    const held = limit > 0 ? setTimeout(() => leave(child), limit + GRACE + LINGER) : undefined;
+    const late = () => setTimeout(() => leave(child), GRACE + LINGER).unref();
+    signal?.addEventListener('abort', late);
+    const result = await child;
+    clearTimeout(held);
+    signal?.removeEventListener('abort', late);
+    // Ctrl-C reaches a child directly, and the child may end before this process gets the signal.
+    if (signal?.aborted || result.isCanceled || (signal && result.signal === 'SIGINT'))
+      throw new Interrupted();
+    const { stdout, stderr } = result;
+    if (result.timedOut) return { code: 124, stdout, stderr };
+    if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
+    if (result.signal) return { code: 128 + system.signals[result.signal], stdout, stderr };
+    if (result.code === 'ENOENT') return { code: 127, stdout: '', stderr: `${command}: not found` };
+    return { code: 126, stdout: '', stderr: `${command}: ${result.originalMessage}` };
   }
 
   const host: Host = {

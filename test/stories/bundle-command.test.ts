@@ -75,7 +75,7 @@ describe('bundle FILE', () => {
     ['HERE/x.run --key HERE/theirs', '--key: "bundle" does not take this flag'],
     ['HERE/x.run --dir /srv/reg', '--dir: "bundle" does not take this flag'],
     ['HERE/x.run --answers HERE/dir.yml', 'dir.yml: dir: is given on the server'],
-    ['HERE/x.run --auth none --reader bob', '--reader: only --auth token has readers'],
+    ['HERE/x.run --auth none --reader bob', '--reader: only --auth token and htpasswd have readers'],
     ['HERE/x.run --auth token --image-archive HERE/images.tar.gz', 'does not hold cesanta/docker_auth:1'],
     ['HERE/x.run --image-archive HERE/theirs', 'is not an image archive'],
     [

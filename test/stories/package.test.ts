@@ -11,6 +11,8 @@ const libraries: Record<string, string[]> = JSON.parse(
   readFileSync(join(ROOT, 'dist/libraries.json'), 'utf8'),
 );
 
+const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
 /** Writes each file that Node loads into a list. */
 const LOADER = `
 import { appendFileSync } from 'node:fs';
@@ -57,9 +59,13 @@ test.each<[string, string[]]>([
   ['doctor', []],
 ])('%s loads few files, and no library that it does not use', async (line, more) => {
   const { files, bytes, libraries } = await loadedBy(...line.split(' '));
-  expect(libraries).toEqual([...more, 'diff', 'node-forge', 'yaml']);
+  // What they need themselves is not counted.
+  expect(libraries.filter((name) => name in devDependencies)).toEqual([
+    ...more,
+    ...['diff', 'execa', 'node-forge', 'yaml'],
+  ]);
   expect(files).toBeLessThan(30);
-  expect(bytes).toBeLessThan(850_000);
+  expect(bytes).toBeLessThan(1_000_000);
 });
 
 test('the package is small, and its libraries are those that the program uses', () => {
@@ -75,6 +81,6 @@ test('the package is small, and its libraries are those that the program uses', 
 
 test('our functions keep their names, so that a stack trace tells something', () => {
   const code = Object.keys(libraries).map((name) => readFileSync(join(ROOT, 'dist', name), 'utf8'));
-  for (const name of ['untilUnchanged', 'makePlan', 'runProgram'])
+  for (const name of ['untilUnchanged', 'makePlan', 'reloadNginx'])
     expect(code.filter((text) => text.includes(`function ${name}(`))).toHaveLength(1);
 });

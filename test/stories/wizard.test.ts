@@ -78,6 +78,7 @@ describe('a first run', () => {
       'User name = admin',
       'Password for admin  [empty: a strong one is made] = ',
       'One more user? = no',
+      'A web page to look at the images, at the same address? = no',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({

@@ -1,13 +1,13 @@
 // Which newer images are known without a network.
 import { expect, test, vi } from 'vitest';
-import { settingsIn } from '../../../../../src/server/existing.ts';
-import { knownUpgrades } from '../../../../../src/server/maintenance/upgrade/known.ts';
-import { runCommand } from '../../../../helpers/context.ts';
-import { machine } from '../../../../helpers/plans.ts';
+import { settingsIn } from '../../src/server/existing.ts';
+import { knownUpgrades } from '../../src/server/maintenance/upgrade/known.ts';
+import { runCommand } from '../helpers/context.ts';
+import { machine } from '../helpers/plans.ts';
 
 // No registry answers on a fake host.
-vi.mock('../../../../../src/server/checks/proof.ts', async (original) => ({
-  ...(await original<typeof import('../../../../../src/server/checks/proof.ts')>()),
+vi.mock('../../src/server/checks/proof.ts', async (original) => ({
+  ...(await original<typeof import('../../src/server/checks/proof.ts')>()),
   liveChecks: () => [],
 }));
 
