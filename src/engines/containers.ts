@@ -33,6 +33,8 @@ export interface Container {
   publish: { bind: string; port: number; to: number }[];
   /** The names of its environment variables. */
   variables: string[];
+  /** The ids of its networks, by their names. */
+  networks: Record<string, string>;
 }
 
 /** Runs the engine's command line; `timeout` in milliseconds. @throws CliError with what the engine says if it fails */
@@ -145,6 +147,11 @@ export async function inspect(
       source: Source,
       target: Destination,
     })),
+    networks: Object.fromEntries(
+      Object.entries((c.NetworkSettings?.Networks ?? {}) as EngineNetworks).map(
+        ([network, { NetworkID }]) => [network, NetworkID],
+      ),
+    ),
     variables: ((c.Config.Env ?? []) as string[]).map((line) => line.split('=')[0] ?? ''),
     publish: Object.entries((c.HostConfig?.PortBindings ?? {}) as EnginePorts).flatMap(([to, list]) =>
       (list ?? []).map(({ HostIp, HostPort }) => ({
@@ -156,6 +163,9 @@ export async function inspect(
   };
 }
 
+interface EngineNetworks {
+  [name: string]: { NetworkID: string };
+}
 interface EngineMount {
   Source: string;
   Destination: string;

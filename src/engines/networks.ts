@@ -6,6 +6,7 @@ import { engine, OWNER_LABEL } from './containers.ts';
 import { ANSWERS_WITHIN, TITLE } from './types.ts';
 
 export interface Network {
+  id: string;
   /** `10.89.0.0/28`; '' if the engine names none. */
   subnet: string;
   /** The directory of the set-up that made it; '' if no set-up did. */
@@ -16,6 +17,8 @@ export interface Network {
 const NONE = /no such network|network .*not found|unable to find network/i;
 
 interface Document {
+  Id?: string;
+  id?: string;
   Labels?: Record<string, string> | null;
   labels?: Record<string, string> | null;
   IPAM?: { Config?: { Subnet?: string }[] | null };
@@ -39,7 +42,7 @@ export async function inspectNetwork(
   const [found] = JSON.parse(stdout) as Document[];
   const labels = found?.Labels ?? found?.labels ?? {};
   const subnet = found?.IPAM?.Config?.[0]?.Subnet ?? found?.subnets?.[0]?.subnet ?? '';
-  return { subnet, owner: labels[OWNER_LABEL] ?? '' };
+  return { id: found?.Id ?? found?.id ?? '', subnet, owner: labels[OWNER_LABEL] ?? '' };
 }
 
 /** Makes a network whose addresses are given to its containers by hand. */

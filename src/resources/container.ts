@@ -11,6 +11,7 @@ import {
   stopContainer,
 } from '../engines/containers.ts';
 import * as images from '../engines/images/store.ts';
+import { inspectNetwork } from '../engines/networks.ts';
 import type { Service } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import { holdConnections, untilListening } from '../host/hold-connections.ts';
@@ -98,8 +99,16 @@ async function difference({ service, digest }: ContainerResource, host: Host) {
     return { there, what: 'change', why: ['its settings or files changed'] } as const;
   if (image && there.imageId !== image)
     return { there, what: 'change', why: [`a newer ${service.image} is here`] } as const;
+  if (!there.running && (await hasLostNetwork(there, service, host)))
+    return { there, what: 'change', why: ['its network was made anew'] } as const;
   if (!there.running) return { there, what: 'start', why: ['it is not running'] } as const;
   return undefined;
+}
+
+/** Tells whether its network is gone, and perhaps another one has its name: the engine cannot start it again. */
+async function hasLostNetwork({ networks }: Container, { network, engine }: Service, host: Host) {
+  const id = network && networks[network.name];
+  return id ? (await inspectNetwork(host, network.name, engine))?.id !== id : false;
 }
 
 export const container: Provider<ContainerResource, Steps> = {

@@ -11,6 +11,8 @@ interface FakeContainer {
   /** The words after `run -d` or `create`. */
   args: string[];
   ports: number[];
+  /** The ids of its networks, by their names. */
+  networks?: Record<string, string>;
 }
 
 export interface FakeDocker {
@@ -23,7 +25,7 @@ export interface FakeDocker {
   archives: Record<string, Record<string, string>>;
   info: Record<string, unknown>;
   /** Networks by name. */
-  networks: Record<string, { subnet: string; labels: Record<string, string> }>;
+  networks: Record<string, { id?: string; subnet: string; labels: Record<string, string> }>;
   /** Images whose containers stop right after their start. */
   broken: Set<string>;
   container(nameOrId: string): FakeContainer | undefined;
@@ -83,6 +85,9 @@ export function fakeDocker(): FakeDocker {
       labels: Object.fromEntries((values['--label'] ?? []).map((label) => label.split(/=(.*)/s).slice(0, 2))),
       args: args.filter((word) => word !== '-d'),
       ports: (values['-p'] ?? []).map((port) => Number(port.split(':').at(-2))),
+      networks: Object.fromEntries(
+        (values['--network'] ?? []).map((network) => [network, engine.networks[network]?.id ?? '']),
+      ),
     };
     engine.containers.push(container);
     return container;
@@ -116,7 +121,7 @@ export function fakeDocker(): FakeDocker {
       if (there) return refused(daemon(`network with name ${name} already exists`));
       const value = (word: string) => words[words.indexOf(word) + 1] ?? '';
       const [label = '', owner = ''] = value('--label').split('=');
-      engine.networks[name] = { subnet: value('--subnet'), labels: { [label]: owner } };
+      engine.networks[name] = { id: newId(), subnet: value('--subnet'), labels: { [label]: owner } };
       return said(name);
     }
     if (!there) return { code: 1, stdout: '[]\n', stderr: daemon(`network ${name} not found`) };
@@ -125,7 +130,9 @@ export function fakeDocker(): FakeDocker {
       return said(name);
     }
     const IPAM = { Config: [{ Subnet: there.subnet }] };
-    return verb === 'inspect' ? said(JSON.stringify([{ Labels: there.labels, IPAM }])) : refused('');
+    return verb === 'inspect'
+      ? said(JSON.stringify([{ Id: there.id, Labels: there.labels, IPAM }]))
+      : refused('');
   }
 
   const engine: FakeDocker = {
@@ -169,7 +176,14 @@ export function fakeDocker(): FakeDocker {
           const HostConfig = { PortBindings: Object.fromEntries(bindings) };
           return said(
             JSON.stringify([
-              { Id: c.id, Name: `/${c.name}`, Image: c.imageId, State, Config, Mounts, HostConfig },
+              {
+                ...{ Id: c.id, Name: `/${c.name}`, Image: c.imageId, State, Config, Mounts, HostConfig },
+                NetworkSettings: {
+                  Networks: Object.fromEntries(
+                    Object.entries(c.networks ?? {}).map(([network, NetworkID]) => [network, { NetworkID }]),
+                  ),
+                },
+              },
             ]),
           );
         }

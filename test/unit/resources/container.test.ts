@@ -100,6 +100,23 @@ describe('a container', () => {
     expect(host.filter.rules).toEqual([]);
   });
 
+  // As after `docker network prune`: the engine starts a container in the network that it was made with, and in no other.
+  test('a stopped one whose network was made anew is replaced', async () => {
+    const host = fakeHost();
+    withImage(host);
+    const made = () =>
+      host.run('docker', ['network', 'create', '--subnet', '10.9.0.0/28', '--label', 'a=b', 'net']);
+    await made();
+    const inNet = { ...resource, service: { ...service, network: { name: 'net', ip: '10.9.0.2' } } };
+    await stopped(inNet)(host);
+    expect((await container.check(inNet, host))?.what).toBe('start');
+    await host.run('docker', ['network', 'rm', 'net']);
+    await made();
+    expect((await container.check(inNet, host))?.what).toBe('change');
+    await container.apply(inNet, host);
+    expect(await container.check(inNet, host)).toBeUndefined();
+  });
+
   test('the former container is removed when the run ends, the new one never', async () => {
     const host = fakeHost();
     await running(former)(host);
