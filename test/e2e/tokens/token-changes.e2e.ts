@@ -57,7 +57,9 @@ it('htpasswd → token → none → token → htpasswd: the passwords stay, and 
   for (const who of [ADMIN, READER, SCOPED]) expect(await ask(server, url(), who)).toMatch(/^200/);
   expect((await server.sh("docker ps -a --format '{{.Names}}'")).stdout).toBe('registry\n');
   expect((await server.sh('ls /opt/registry/auth')).stdout).toBe('htpasswd\n');
-  expect(await refused(server, 2, "user add --reader 'x' --yes")).toContain('readers need the gateway, or token mode');
+  expect(await refused(server, 2, "user add --reader 'x' --yes")).toContain(
+    'readers need the gateway, or token mode',
+  );
 });
 
 describe('a registry with roles', () => {
