@@ -35,6 +35,7 @@ async function untilLogin(pty: Pty): Promise<void> {
 
 async function finish(pty: Pty): Promise<string> {
   await answer(pty, 'Encrypt');
+  await answer(pty, 'A web page');
   await answer(pty, 'Go ahead');
   expect(await pty.exitCode, pty.screen()).toBe(0);
   const lines = pty.history().split('\n');

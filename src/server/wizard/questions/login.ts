@@ -117,7 +117,8 @@ export const anonymousPull: Question = {
 export const authPort: Question = {
   flag: 'auth-port',
   label: 'Port for logins',
-  when: isToken,
+  // Behind the gateway the logins have the registry's port.
+  when: (asking) => isToken(asking) && !current(asking, 'ui') && !current(asking, 'gateway'),
   async ask(asking) {
     const { facts, prompts } = asking;
     const { default: usual, check } = FLAGS['auth-port'];
