@@ -35,6 +35,26 @@ export function readYaml(text: string, where: string): unknown {
 export const templateText = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
 /**
+ * Returns a template with those of its sections that its use needs: each from a line `#<NAME` to the line `#>` of the same depth. The
+ * lines that mark them go.
+ * @throws Error for a section that nobody knows
+ */
+export function keepSections(text: string, kept: Record<string, boolean>): string {
+  const open: boolean[] = [];
+  const lines = text.split('\n').filter((line) => {
+    const [, begins, ends] = /^\s*#(?:<(\w+)|(>))$/.exec(line) ?? [];
+    if (begins !== undefined) {
+      const keeps = kept[begins];
+      if (keeps === undefined) throw new Error(`no section ${begins}`);
+      open.push(keeps);
+    }
+    if (ends) open.pop();
+    return begins === undefined && !ends && open.every(Boolean);
+  });
+  return lines.join('\n');
+}
+
+/**
  * Fills a template with values; its comments and order stay.
  * @param name a file of templates/
  * @param values by dotted paths, such as `http.secret`; undefined removes the key

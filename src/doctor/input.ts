@@ -18,8 +18,8 @@ import { loadExisting } from '../server/existing.ts';
 import { ownEndpoint } from '../server/plan/endpoint.ts';
 import type { ServerRequest } from '../server/request.ts';
 import { type Address, nameOf, parseAddress } from '../settings/address.ts';
+import { portsTaken } from '../settings/gateway.ts';
 import { publicAddress } from '../settings/public-address.ts';
-import { hasDockerAuth } from '../settings/token-server.ts';
 import { commandLine } from '../terminal/command.ts';
 import type { Asked, CheckInput, Trouble } from './check.ts';
 import type { OwnRegistry } from './explain/message.ts';
@@ -155,11 +155,7 @@ export async function ownRegistryOf(
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),
-    ports: [
-      publicAddress(settings).port,
-      settings.port,
-      ...(hasDockerAuth(settings) ? [settings.authPort] : []),
-    ],
+    ports: [publicAddress(settings).port, ...portsTaken(settings)],
     tls: publicAddress(settings).tls,
     dir: answers.dir ? dirOf(answers) : undefined,
     log: await logCommand(host, settings),

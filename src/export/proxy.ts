@@ -1,9 +1,8 @@
 // Writes the configuration of somebody else's proxy in front of a registry; pure text.
+import { hasAuthPort } from '../settings/gateway.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
-import { hasDockerAuth } from '../settings/token-server.ts';
-import { templateText } from '../templates.ts';
-import { keepSections } from './sections.ts';
+import { keepSections, templateText } from '../templates.ts';
 
 /** The programs that a configuration is written for. */
 export const PROXIES = ['nginx', 'caddy', 'traefik', 'apache', 'haproxy'] as const;
@@ -38,8 +37,9 @@ export function proxyConfig(proxy: ProxyName, settings: Settings, ca: string): s
     http: !tls,
     inner,
     plain: !inner,
-    token: hasDockerAuth(settings),
-    single: !hasDockerAuth(settings),
+    // Behind the gateway the logins are at the same port.
+    token: hasAuthPort(settings),
+    single: !hasAuthPort(settings),
   });
   return text.replace(STAND_INS, (...found) => {
     const groups = found.at(-1) as Record<string, string | undefined>;

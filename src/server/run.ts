@@ -33,6 +33,7 @@ import { findingsError } from './checks/finding.ts';
 import { mayReplaceTrust } from './checks/lost-trust.ts';
 import { outsideSteps } from './checks/outside.ts';
 import { liveChecks } from './checks/proof.ts';
+import { readersKept } from './checks/readers.ts';
 import { moved } from './checks/storage.ts';
 import { renamed } from './checks/strangers.ts';
 import { type Remember, traceOf } from './checks/test-image.ts';
@@ -165,11 +166,11 @@ export async function preview(request: ServerRequest, context: Context): Promise
   return prepare(request, { ...context, host }, await readOldest(host, dir));
 }
 
-/** Verifies that no run, not even one of the timer, takes the images or the CA from the clients. @throws CliError, Declined */
+/** Verifies that no run, not even one of the timer, takes the images or the CA from the clients, or gives a right to somebody by the way. @throws CliError, Declined */
 async function mayBegin(request: ServerRequest, context: Context): Promise<void> {
   const { settings, facts, certificates } = request;
   const found = await Promise.all([
-    ...[moved, renamed].map((check) => check(settings, facts, context.host)),
+    ...[moved, renamed, readersKept].map((check) => check(settings, facts, context.host)),
     orderFindings(settings, certificates.site, facts, context.host),
   ]);
   const failed = findingsError(found.flat());

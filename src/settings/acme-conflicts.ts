@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
 import { bare } from '../host/names.ts';
 import { ACME_OPTIONS, PROOF_PORT, privateName } from './acme.ts';
-import type { Answer, Answers } from './answers.ts';
+import { type Answer, type Answers, given, said } from './answers.ts';
 import type { FlagName } from './flags.ts';
 import type { Settings } from './settings.ts';
 
@@ -11,16 +11,15 @@ const OTHER_SOURCES = ['cert', 'key', 'ca-key'] as const;
 
 /** Returns what does not go together with --acme, or goes with it alone. */
 export function acmeProblems(answers: Answers, settings: Settings): Problem[] {
-  const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
   const problem = ({ where }: Pick<Answer, 'where'>, message: string, fix?: string): Problem => ({
     where,
     message,
     fix,
   });
-  const acme = given('acme');
+  const acme = given(answers, 'acme');
   if (!acme) {
-    const stray = ACME_OPTIONS.map(given).filter((answer) => answer && !answer.last);
-    return stray.map((answer) => problem(answer as Answer, 'goes with --acme EMAIL', '--acme EMAIL'));
+    const stray = ACME_OPTIONS.map((name) => said(answers, name)).filter((answer) => answer !== undefined);
+    return stray.map((answer) => problem(answer, 'goes with --acme EMAIL', '--acme EMAIL'));
   }
   const { host, san, port, tls, acmeDnsHook, acmeServer } = settings;
   if (tls !== 'ca-signed')
@@ -32,7 +31,7 @@ export function acmeProblems(answers: Answers, settings: Settings): Problem[] {
       ),
     ];
   const problems: Problem[] = [];
-  const other = OTHER_SOURCES.map(given).find((answer) => answer !== undefined);
+  const other = OTHER_SOURCES.map((name) => given(answers, name)).find((answer) => answer !== undefined);
   if (other)
     problems.push(
       acme.last
@@ -43,7 +42,7 @@ export function acmeProblems(answers: Answers, settings: Settings): Problem[] {
           )
         : problem(acme, 'is another source of the certificate than --cert, --key and --ca-key', undefined),
     );
-  const [kid, key] = [given('acme-eab-kid'), given('acme-eab-key-file')];
+  const [kid, key] = [given(answers, 'acme-eab-kid'), given(answers, 'acme-eab-key-file')];
   const both = '--acme-eab-kid ID --acme-eab-key-file FILE';
   if ((kid === undefined) !== (key === undefined))
     problems.push(problem((kid ?? key) as Answer, 'the id and the key of an account belong together', both));

@@ -10,6 +10,18 @@ export interface Answer {
 }
 export type Answers = Partial<Record<FlagName, Answer>>;
 
+/** Returns the answer if it has a value: not "no", an empty word, or an empty list. */
+export function given(answers: Answers, name: FlagName): Answer | undefined {
+  const { value } = answers[name] ?? {};
+  return (Array.isArray(value) ? value.length > 0 : value) ? answers[name] : undefined;
+}
+
+/** Returns the answer if it has a value, and the user says it now: what the last run had is carried over. */
+export function said(answers: Answers, name: FlagName): Answer | undefined {
+  const answer = given(answers, name);
+  return answer?.last ? undefined : answer;
+}
+
 export interface Invocation {
   command: Command;
   /** The words after the command: `add NAME`. */

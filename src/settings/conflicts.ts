@@ -1,9 +1,8 @@
 // Finds flags that do not go together, whatever each of them says: those of engines, of certificates, and of names.
 import { isIP } from 'node:net';
 import type { Problem } from '../errors.ts';
-import type { Answer, Answers } from './answers.ts';
+import { type Answer, type Answers, given, said } from './answers.ts';
 import { hostOf, originOf } from './external-url.ts';
-import type { FlagName } from './flags.ts';
 import { hasGateway } from './gateway.ts';
 import { isPublicRegistry } from './public-registries.ts';
 import type { EngineKind, Settings, Tls } from './settings.ts';
@@ -37,8 +36,9 @@ export function engineProblems(
 
 /** Returns a problem if flags for certificates do not go together. */
 export function fileProblems(answers: Answers, tls: Tls): Problem[] {
-  const given = (name: FlagName) => (answers[name]?.value ? answers[name] : undefined);
-  const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map(given);
+  const [cert, key, caCert, caKey] = (['cert', 'key', 'ca-cert', 'ca-key'] as const).map((name) =>
+    given(answers, name),
+  );
   const problem = (answer: Answer, message: string, fix?: string) => [{ where: answer.where, message, fix }];
   const any = cert ?? key ?? caCert ?? caKey;
   if (any && tls !== 'ca-signed')
@@ -78,8 +78,7 @@ export function externalProblems({ host, 'external-url': url }: Answers): Proble
 
 /** Returns a problem for what belongs to a gateway if there is none. */
 export function gatewayProblems(answers: Answers, settings: Settings): Problem[] {
-  const said = (name: FlagName) => (answers[name]?.value && !answers[name]?.last ? answers[name] : undefined);
-  const [image, title] = [said('ui-image'), said('ui-title')];
+  const [image, title] = [said(answers, 'ui-image'), said(answers, 'ui-title')];
   return [
     ...(image && !hasGateway(settings)
       ? [{ where: image.where, message: 'goes with --ui or --gateway', fix: '--ui' }]
@@ -93,11 +92,8 @@ export const RULE_FLAGS = ['keep-last', 'older-than', 'match', 'keep-tags', 'unt
 
 /** Returns a problem if images are to be pruned without a rule, or rules are given and nothing is pruned. */
 export function pruneProblems(answers: Answers): Problem[] {
-  const said = RULE_FLAGS.flatMap((name) =>
-    answers[name]?.value && !answers[name]?.last ? [answers[name]] : [],
-  );
   if (!answers.prune?.value)
-    return said.map(({ where }) => ({
+    return RULE_FLAGS.flatMap((name) => said(answers, name) ?? []).map(({ where }) => ({
       where,
       message: 'goes with --prune',
       fix: '--prune --keep-last 10 --older-than 30d',

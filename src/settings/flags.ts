@@ -83,6 +83,8 @@ const each = (check: (value: string) => Wrong | undefined) => (list: string[]) =
   list.map(check).find((found) => found !== undefined);
 const once = (list: string[]) => [...new Set(list)];
 const path = (value: string) => (value === '' ? undefined : resolve(value));
+/** A switch that is off unless it is given is stored while it is on. */
+const ifOn = (on: boolean) => on || undefined;
 const filledIn = (value: string) => value || undefined;
 /** A setting of ACME counts while the certificate comes from there. */
 const ofAcme =
@@ -203,7 +205,7 @@ export const FLAGS = {
     moved,
     setting('tokenRealm', {
       check: checkRealm,
-      becomes: (url) => url || undefined,
+      becomes: filledIn,
       tokenMode: true,
       below: 2,
     }),
@@ -287,10 +289,10 @@ export const FLAGS = {
     helpOf: { upgrade: 'this docker_auth image (the one that it has, pulled anew)' },
   }),
   gateway: toggle('put nginx in front: one port for all, and readers with --auth htpasswd', moved, {
-    ...setting('gateway', { becomes: (on) => on || undefined, below: 1 }),
+    ...setting('gateway', { becomes: ifOn, below: 1 }),
   }),
   ui: toggle('show a web page at the address of the registry: its images in a browser', moved, {
-    ...setting('ui', { becomes: (on) => on || undefined, below: 1 }),
+    ...setting('ui', { becomes: ifOn, below: 1 }),
   }),
   'ui-image': text('REF', 'the image of the gateway: nginx, for --ui with the page ({default})', moved, {
     ...setting('uiImage', { check: checkImage, below: 1 }),
@@ -394,7 +396,7 @@ export const FLAGS = {
     ...setting('delete', { default: true }),
   }),
   prune: toggle('remove old images every night, by the rules that follow', ['setup'], {
-    ...setting('prune', { becomes: (on) => on || undefined, below: 1 }),
+    ...setting('prune', { becomes: ifOn, below: 1 }),
   }),
   'keep-last': number('N', 'keep the newest N images of each repository', pruned, {
     ...setting('keepLast', { check: checkCount, becomes: ifPruned, below: 1 }),

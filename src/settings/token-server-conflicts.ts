@@ -1,7 +1,6 @@
 // Finds answers about a token server that exists already which do not go together.
 import type { Problem } from '../errors.ts';
-import type { Answers } from './answers.ts';
-import type { FlagName } from './flags.ts';
+import { type Answers, said } from './answers.ts';
 import type { Settings } from './settings.ts';
 
 const OF_SERVER = ['token-cert', 'token-issuer', 'token-service'] as const;
@@ -13,16 +12,11 @@ export function tokenServerProblems(
   answers: Answers,
   { auth, tokenRealm, tokenCert, tokenIssuer }: Settings,
 ) {
-  const said = (name: FlagName) => {
-    const answer = answers[name];
-    const given = Array.isArray(answer?.value) ? answer.value.length > 0 : Boolean(answer?.value);
-    return given && !answer?.last ? answer : undefined;
-  };
   const found: Problem[] = [];
   const add = (where: string, message: string, fix: string) => found.push({ where, message, fix });
   if (auth !== 'token' || tokenRealm === undefined) {
     for (const name of auth === 'token' ? OF_SERVER : (['token-realm', ...OF_SERVER] as const)) {
-      const answer = said(name);
+      const answer = said(answers, name);
       if (!answer) continue;
       if (auth === 'token')
         add(answer.where, 'is about a token server that is not given', '--token-realm URL');
@@ -40,7 +34,7 @@ export function tokenServerProblems(
   if (!tokenIssuer)
     add(where, 'needs the name that its tokens have as their issuer (iss)', '--token-issuer NAME');
   for (const name of OF_DOCKER_AUTH) {
-    const answer = said(name);
+    const answer = said(answers, name);
     if (answer) add(answer.where, `is known to the token server alone: ${tokenRealm}`, 'Leave it out.');
   }
   if (answers.prune?.value)

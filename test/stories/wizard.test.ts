@@ -41,9 +41,9 @@ describe('a first run', () => {
       'User name = admin',
       'Password for admin  [empty: a strong one is made] = ',
       'One more user? = no',
+      'A web page to look at the images, at the same address? = no',
       'Encryption = none',
       'Everyone on the network path can read the passwords. Continue? = yes',
-      'A web page to look at the images, at the same address? = no',
       'Go ahead? = yes',
     ]);
     expect(settingsOf(host)).toMatchObject({

@@ -8,8 +8,8 @@ import { bound } from '../../server/checks/names.ts';
 import { port } from '../../server/checks/ports.ts';
 import { containerNames } from '../../server/plan/container.ts';
 import type { ServerRequest } from '../../server/request.ts';
+import { portsTaken } from '../../settings/gateway.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { hasDockerAuth } from '../../settings/token-server.ts';
 import { count } from '../../terminal/output.ts';
 import type { Check, CheckInput, Trouble } from '../check.ts';
 import { here, trouble } from '../found.ts';
@@ -127,7 +127,7 @@ async function comesBack({ context: { host }, server }: CheckInput): Promise<Tro
   const all = ids.split('\n').filter(Boolean);
   if (all.length === 0) return [];
   const { stdout } = await host.run('docker', ['container', 'inspect', ...all], limit);
-  const ports = [settings.port, ...(hasDockerAuth(settings) ? [settings.authPort] : [])].map(String);
+  const ports = portsTaken(settings).map(String);
   const rivals = (JSON.parse(stdout || '[]') as Bound[]).filter(
     ({ HostConfig, State }) =>
       State?.Running !== true &&

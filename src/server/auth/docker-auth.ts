@@ -44,4 +44,4 @@ export const realm = (settings: Settings): string =>
     : `${settings.tls === 'insecure' ? 'http' : 'https'}://${settings.host}:${settings.authPort}${AUTH_PATH}`);
 
 /** Returns the name of docker_auth's container. */
-export const authName = ({ name }: Settings): string => `${name}-auth`;
+export const authName = ({ name }: Pick<Settings, 'name'>): string => `${name}-auth`;

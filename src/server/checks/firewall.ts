@@ -2,8 +2,8 @@
 import type { EngineInfo } from '../../engines/types.ts';
 import { isLoopback, isOn, openCommand, openings, passageOf } from '../../host/firewall/firewall.ts';
 import type { Host } from '../../host/host.ts';
+import { portsTaken } from '../../settings/gateway.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { hasDockerAuth } from '../../settings/token-server.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
 import { served } from '../plan/network.ts';
@@ -24,7 +24,7 @@ export async function firewallNews(
 ): Promise<FirewallNews[]> {
   const news: FirewallNews[] = [];
   const { kind, rootless } = engine;
-  const ports = [settings.port, ...(hasDockerAuth(settings) ? [settings.authPort] : [])].join(' and ');
+  const ports = portsTaken(settings).join(' and ');
   if (kind === 'docker' && !rootless && !isLoopback(settings.bind) && (await isOn(host, 'ufw')))
     news.push({
       code: 'bypassed',

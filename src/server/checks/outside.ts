@@ -10,6 +10,7 @@ import { isNoTls } from '../../registry/no-tls.ts';
 import { openSession } from '../../registry/session.ts';
 import { challengeOf } from '../../registry/token.ts';
 import { tryUpload } from '../../registry/upload-trial.ts';
+import { tokenPort } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
 import { hasDockerAuth } from '../../settings/token-server.ts';
@@ -58,7 +59,7 @@ export async function lookOutside(settings: Settings, context: Context): Promise
     const { status } = await look('/auth');
     // docker_auth wants a login, or gives a token to everybody.
     if (status === 200 || status === 401) return { state: 'here', at, untrusted };
-    return { state: 'unready', why: `/auth answers ${status}, and must lead to port ${settings.authPort}` };
+    return { state: 'unready', why: `/auth answers ${status}, and must lead to port ${tokenPort(settings)}` };
   } catch (error) {
     if (signal.aborted) throw error;
     return { state: 'unready', why: failureWords(error as NodeJS.ErrnoException, at.host) };
@@ -110,7 +111,7 @@ function judge(settings: Settings, reply: Reply): Exclude<Outside, { state: 'her
   return { state: 'unready', why: `it answers ${status}${server} to /v2/${leads}${where}` };
 }
 
-/** Returns where the registry listens, for whoever makes a proxy lead there. */
+/** Returns where the registry listens: `port 5000 of 127.0.0.1`. A proxy in front must lead there. */
 export const listensAt = ({ bind, port }: Pick<Settings, 'bind' | 'port'>): string =>
   `port ${port}${bind === '0.0.0.0' || bind === '::' ? '' : ` of ${bind}`}`;
 

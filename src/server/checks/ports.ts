@@ -5,7 +5,7 @@ import { foreign } from '../../engines/foreign.ts';
 import { publisher as publisherOf } from '../../engines/podman.ts';
 import type { Host } from '../../host/host.ts';
 import { listeningPorts, type PortHolder, portHolder } from '../../host/ports.ts';
-import { hasAuthPort } from '../../settings/gateway.ts';
+import { hasAuthPort, portsTaken } from '../../settings/gateway.ts';
 import { DEFAULT_PORT, type EngineKind, type Settings } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Facts } from '../plan/facts.ts';
@@ -117,8 +117,7 @@ export async function lowPortOf(
 
 /** Reports ports that only root may use. */
 export const lowPort: Check = async (settings, _, host) => {
-  const { port: wanted, authPort } = settings;
-  const found = await lowPortOf([wanted, ...(hasAuthPort(settings) ? [authPort] : [])], host);
+  const found = await lowPortOf(portsTaken(settings), host);
   if (!found) return [];
   const { low, first } = found;
   const fix = [

@@ -8,6 +8,7 @@ import { type Check, type Finding, fail } from './finding.ts';
 import { firewallFindings } from './firewall.ts';
 import { addressed, bound, lineFindings, nameFindings } from './names.ts';
 import { lowPort, port } from './ports.ts';
+import { readersKept } from './readers.ts';
 import { labels } from './selinux.ts';
 import { loadable, moved, permission, storage } from './storage.ts';
 import { formerUsers, renamed } from './strangers.ts';
@@ -28,6 +29,7 @@ const OUTSIDE: Check[] = [
   storage,
   moved,
   formerUsers,
+  readersKept,
   labels,
   addressed,
   bound,

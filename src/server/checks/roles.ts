@@ -9,7 +9,7 @@ import { type Credentials, type Endpoint, STRANGER } from '../../registry/http.t
 import { call } from '../../registry/token.ts';
 import { TAG } from '../../resources/sweep.ts';
 import type { Secret } from '../../secret.ts';
-import { hasAuthPort } from '../../settings/gateway.ts';
+import { tokenPort } from '../../settings/gateway.ts';
 import { readersOf, sampleRepository } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { authConfigPath, authName } from '../auth/docker-auth.ts';
@@ -67,7 +67,7 @@ export async function untilAuthServes(
   };
   if (await serves(SETTLES)) return;
   // A reload cuts off open connections. Earlier ones have ended by then, and new ones wait.
-  const door = { bind: settings.bind, port: hasAuthPort(settings) ? settings.authPort : settings.port };
+  const door = { bind: settings.bind, port: tokenPort(settings) };
   if (!(await holdConnections(host, [door], () => serves(RELOADS_WITHIN)))) throw await silent();
 }
 

@@ -5,8 +5,9 @@ import { readOldest, readUnfinished } from '../../reconcile/journal.ts';
 import { everyone } from '../../settings/readers.ts';
 import { checkUser } from '../../settings/validation.ts';
 import { shellLine } from '../../terminal/shell.ts';
-import { authConfigLogins, authConfigPath, authName } from '../auth/docker-auth.ts';
-import { INSIDE } from '../plan/container.ts';
+import { authConfigLogins, authConfigPath } from '../auth/docker-auth.ts';
+import { GATEWAY_INSIDE } from '../gateway/gateway.ts';
+import { INSIDE, namesOf } from '../plan/container.ts';
 import { programOf } from './engine.ts';
 import { type Check, fail } from './finding.ts';
 
@@ -53,11 +54,9 @@ export const renamed: Check = async (settings, facts, host) => {
   const oldest = [...(await readOldest(host, dir)).values()];
   const former = facts.last?.name?.value;
   const known = new Set([
-    ...[name, ...(typeof former === 'string' ? [former] : [])].flatMap((base) => [
-      base,
-      `${base}-auth`,
-      `${base}-gateway`,
-    ]),
+    ...[name, ...(typeof former === 'string' ? [former] : [])].flatMap((base) =>
+      Object.values(namesOf({ name: base })),
+    ),
     ...oldest.flatMap(({ key }) => (key.kind === 'container' ? key.id : [])),
   ]);
   const strange = containers.filter((container) => !known.has(container.name));
@@ -65,8 +64,9 @@ export const renamed: Check = async (settings, facts, host) => {
     strange.map(async (container) => {
       const there = await inspect(host, container.name, program);
       if (!there) return [];
-      const serves = there.mounts.some(({ target }) => target === INSIDE.data);
-      const was = serves ? name : authName(settings);
+      const sees = (path: string) => there.mounts.some(({ target }) => target === path);
+      const { registry, auth, gateway } = namesOf({ name });
+      const was = sees(INSIDE.data) ? registry : sees(GATEWAY_INSIDE) ? gateway : auth;
       const fix = containers.some((other) => other.name === was)
         ? `Remove it:              ${shellLine(program, ['rm', '-f', container.name])}`
         : `Give it its name back:  ${shellLine(program, ['rename', container.name, was])}`;

@@ -1,5 +1,4 @@
 // What the plan of a gateway must know of this machine, and of the image of nginx.
-import { join } from 'node:path';
 import * as images from '../../engines/images/store.ts';
 import { inspectNetwork } from '../../engines/networks.ts';
 import { CliError } from '../../errors.ts';
@@ -8,19 +7,7 @@ import { routes } from '../../host/routes.ts';
 import { userIds } from '../../resources/account.ts';
 import { gatewayImage } from '../../settings/gateway.ts';
 import type { Program, Settings } from '../../settings/settings.ts';
-import { accountName, type GatewayFacts, gatewayFolder, networkName } from './gateway.ts';
-
-/** What is known of an image of nginx, by its id: two programs are started to find it, so it is kept in a file. */
-export interface ImageFacts {
-  id: string;
-  /** `1.27.4` */
-  nginx: string;
-  /** Its index.html, with the names of its variables in it; undefined if it has none. */
-  page?: string | undefined;
-}
-
-/** The file that keeps them. */
-export const imageFactsPath = (dir: string): string => join(gatewayFolder(dir), 'image.json');
+import { accountName, type GatewayFacts, type ImageFacts, imageFactsPath, networkName } from './gateway.ts';
 
 /** The page in the image of docker-registry-ui. (its Dockerfile) */
 const PAGE = '/usr/share/nginx/html/index.html';
@@ -37,7 +24,6 @@ async function lookInto(
   ui: boolean,
   program: Program,
 ): Promise<ImageFacts> {
-  const flag = '--ui-image';
   const [said, page] = await Promise.all([
     images.programIn(host, id, program, 'nginx', ['-V']),
     ui ? images.programIn(host, id, program, 'cat', [PAGE]) : undefined,
@@ -47,13 +33,13 @@ async function lookInto(
   if (version === undefined)
     throw new CliError(`${ref} has no nginx: "nginx -V" was tried in it.`, {
       why: said.stderr.trim().split('\n').at(-1),
-      fix: `Name another image:   ${flag} REF`,
+      fix: 'Name another image:   --ui-image REF',
       exitCode: 2,
     });
   const lacking = MODULES.filter((name) => !text.includes(`--with-${name}`));
   if (lacking.length > 0)
     throw new CliError(`The nginx of ${ref} was built without ${lacking.join(', ')}.`, {
-      fix: `Name another image:   ${flag} REF`,
+      fix: 'Name another image:   --ui-image REF',
       exitCode: 2,
     });
   if (page && (page.code !== 0 || page.stdout.length > MOST || !/<html/i.test(page.stdout)))
@@ -83,12 +69,6 @@ async function keptFacts(host: Host, dir: string): Promise<ImageFacts | undefine
     return undefined;
   }
 }
-
-const atLeast = (version: string, wanted: [number, number, number]): boolean => {
-  const parts = version.split('.').map(Number);
-  const at = wanted.findIndex((number, i) => (parts[i] ?? 0) !== number);
-  return at < 0 || (parts[at] ?? 0) > (wanted[at] ?? 0);
-};
 
 /** The last networks of 172.31.0.0/16, which engines and offices take from the front: room for a dozen containers in each. */
 const CANDIDATES = Array.from(
@@ -122,8 +102,9 @@ async function freeId(host: Host): Promise<number> {
   const taken = new Set(
     texts.flatMap((text) => (text?.toString() ?? '').split('\n').map((line) => Number(line.split(':')[2]))),
   );
-  for (let id = 899; id > 200; id--) if (!taken.has(id)) return id;
-  return 899;
+  let id = 899;
+  while (taken.has(id)) id--;
+  return id;
 }
 
 /**
@@ -131,10 +112,7 @@ async function freeId(host: Host): Promise<number> {
  * @param host one whose engine may be asked
  * @throws CliError (exit 2) if the image is here and can be no gateway
  */
-export async function gatewayFacts(
-  settings: Settings,
-  host: Host,
-): Promise<GatewayFacts & { image: ImageFacts | undefined }> {
+export async function gatewayFacts(settings: Settings, host: Host): Promise<GatewayFacts> {
   const program: Program = settings.engine === 'podman' ? 'podman' : 'docker';
   const own = host.machine.uid !== 0;
   const name = accountName(settings);
@@ -150,8 +128,6 @@ export async function gatewayFacts(
     // Without root the files are this user's, and are read by the owner.
     user: own ? { uid, gid: uid } : (ids ?? { uid: free, gid: free }),
     ...(!own && { account: name }),
-    page: image?.page,
-    http2: image === undefined || atLeast(image.nginx, [1, 25, 1]),
     image,
   };
 }

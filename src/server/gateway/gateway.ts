@@ -12,11 +12,21 @@ export interface GatewayFacts {
   user: { uid: number; gid: number };
   /** The account of that user is to be added; undefined: nginx runs as the user who sets it up, who is not root. */
   account?: string;
-  /** The page of the image, with the names of its variables in it; undefined while the image is not here. */
-  page?: string | undefined;
-  /** nginx of the image takes `http2 on` (1.25.1 and newer). */
-  http2: boolean;
+  /** Undefined while the image is not here. */
+  image?: ImageFacts | undefined;
 }
+
+/** What is known of an image of nginx, by its id: two programs are started to find it, so it is kept in a file. */
+export interface ImageFacts {
+  id: string;
+  /** `1.27.4` */
+  nginx: string;
+  /** Its index.html, with the names of its variables in it; undefined if it has none. */
+  page?: string | undefined;
+}
+
+/** The directory of its files inside the container. */
+export const GATEWAY_INSIDE = '/etc/gateway';
 
 /** Returns the name of its container. */
 export const gatewayName = ({ name }: Pick<Settings, 'name'>): string => `${name}-gateway`;
@@ -24,8 +34,12 @@ export const gatewayName = ({ name }: Pick<Settings, 'name'>): string => `${name
 export const gatewayFolder = (dir: string): string => join(dir, 'gateway');
 /** Returns the file that shuts the registry for writes, or opens it. */
 export const writesPath = (dir: string): string => join(gatewayFolder(dir), 'writes.conf');
+/** Returns the file that says who may push; it is there while the gateway tells readers apart. */
+export const writersPath = (dir: string): string => join(gatewayFolder(dir), 'writers.conf');
 /** Returns the file with the digest of what nginx has read. */
 export const loadedPath = (dir: string): string => join(gatewayFolder(dir), 'loaded');
+/** Returns the file with what is known of the image. */
+export const imageFactsPath = (dir: string): string => join(gatewayFolder(dir), 'image.json');
 /** Returns the name of the network that it shares with the registry and docker_auth. */
 export const networkName = ({ name }: Pick<Settings, 'name'>): string => `${name}-network`;
 

@@ -1,21 +1,21 @@
 // The files that nginx reads: its configuration, who may push, whether anybody may, and the page.
-import { hasGateway } from '../../settings/gateway.ts';
+import { hasReaders } from '../../settings/gateway.ts';
+import { publicAddress } from '../../settings/public-address.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { hasDockerAuth } from '../../settings/token-server.ts';
-import { templateText } from '../../templates.ts';
+import { keepSections, templateText } from '../../templates.ts';
 import { addressOf, type GatewayFacts } from './gateway.ts';
 
-/** Tells whether nginx must tell readers and writers apart: docker_auth does it in token mode. */
-export const hasReaders = (settings: Settings): boolean =>
-  settings.auth === 'htpasswd' && hasGateway(settings) && settings.readers.length > 0;
-
-/** A part of the template: from `#[NAME` to `#]`. */
-const PART = /^#\[(\w+)\n([\s\S]*?)^#\]\n/gm;
+/** Tells whether nginx takes `http2 on` (1.25.1 and newer); before, it was a word of `listen`. */
+function hasHttp2Directive(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  return major > 1 || (major === 1 && (minor > 25 || (minor === 25 && patch >= 1)));
+}
 
 /** Returns the configuration of nginx. */
-export function gatewayConfig(settings: Settings, { subnet, http2 }: GatewayFacts): string {
+export function gatewayConfig(settings: Settings, { subnet, image }: GatewayFacts): string {
   const { tls, ui } = settings;
-  const parts: Record<string, boolean> = {
+  const parts = {
     readers: hasReaders(settings),
     token: hasDockerAuth(settings),
     tls: tls !== 'insecure',
@@ -23,11 +23,10 @@ export function gatewayConfig(settings: Settings, { subnet, http2 }: GatewayFact
     ui: ui === true,
     bare: ui !== true,
   };
-  const text = templateText('gateway.conf')
-    .replace(PART, (_, name: string, lines: string) => (parts[name] ? lines : ''))
+  const text = keepSections(templateText('gateway.conf'), parts)
     .replace('192.0.2.2:5000', () => `${addressOf(subnet, 'registry')}:${PORTS_INSIDE.registry}`)
     .replace('192.0.2.3:5001', () => `${addressOf(subnet, 'auth')}:${PORTS_INSIDE.auth}`);
-  return http2
+  return image === undefined || hasHttp2Directive(image.nginx)
     ? text
     : text.replace('listen 5000 ssl;', 'listen 5000 ssl http2;').replace(/^ *http2 on;\n/m, '');
 }
@@ -54,12 +53,12 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
  * @param page index.html of the image; the value of a variable that is not known here is empty
  */
 export function filledPage(page: string, settings: Settings): string {
-  const { host, port, uiTitle } = settings;
-  const title = uiTitle ?? `${host}:${port}`;
+  const { uiTitle = '' } = settings;
+  const { name: address } = publicAddress(settings);
   const values: Record<string, string> = {
-    REGISTRY_TITLE: title,
-    DOCKER_REGISTRY_UI_TITLE: uiTitle ?? '',
-    PULL_URL: `${host}:${port}`,
+    REGISTRY_TITLE: uiTitle || address,
+    DOCKER_REGISTRY_UI_TITLE: uiTitle,
+    PULL_URL: address,
     SINGLE_REGISTRY: 'true',
     DELETE_IMAGES: String(settings.delete),
     SHOW_CONTENT_DIGEST: 'true',

@@ -3,21 +3,22 @@ import { join } from 'node:path';
 import type { Site } from '../../certificates/site.ts';
 import type { Service } from '../../engines/types.ts';
 import type { Resource } from '../../resources/resource.ts';
-import { gatewayImage } from '../../settings/gateway.ts';
+import { gatewayImage, hasReaders } from '../../settings/gateway.ts';
 import { PORTS_INSIDE, type Settings } from '../../settings/settings.ts';
 import { digestOf } from '../../templates.ts';
 import {
+  GATEWAY_INSIDE,
   type GatewayFacts,
   gatewayFolder,
   gatewayName,
+  imageFactsPath,
   loadedPath,
   networkName,
   placeOn,
 } from './gateway.ts';
-import { filledPage, gatewayConfig, hasReaders, writersText, writesText } from './nginx.ts';
+import { filledPage, gatewayConfig, writersText, writesText } from './nginx.ts';
 
-/** The directory of its files inside the container. */
-const INSIDE = '/etc/gateway';
+const byPodman = ({ engine }: Settings): { engine?: 'podman' } => (engine === 'podman' ? { engine } : {});
 
 /** Returns what must be there before the files and the registry. */
 export const gatewayBefore = (settings: Settings, { subnet, account, user }: GatewayFacts): Resource[] => [
@@ -26,7 +27,7 @@ export const gatewayBefore = (settings: Settings, { subnet, account, user }: Gat
     name: networkName(settings),
     subnet,
     owner: settings.dir,
-    ...(settings.engine === 'podman' && { engine: settings.engine }),
+    ...byPodman(settings),
   },
   ...(account ? [{ kind: 'account', name: account, ids: user } as const] : []),
 ];
@@ -38,6 +39,8 @@ export function gatewayFiles(
   site: Site | undefined,
   shut: boolean,
 ): { files: Resource[]; digest: string } {
+  const { image } = facts;
+  const { page } = image ?? {};
   const at = (path: string) => join(gatewayFolder(settings.dir), path);
   const group = facts.account ? { group: facts.account } : {};
   const [readable, listed] = facts.account ? [0o640, 0o750] : [0o600, 0o700];
@@ -50,9 +53,7 @@ export function gatewayFiles(
     file('writes.conf', writesText(shut)),
     ...(hasReaders(settings) ? [file('writers.conf', writersText(settings))] : []),
     ...(site ? [file('tls/site.crt', site.chain), file('tls/site.key', site.key, { mask: 'all' })] : []),
-    ...(settings.ui && facts.page !== undefined
-      ? [file('page/index.html', filledPage(facts.page, settings))]
-      : []),
+    ...(settings.ui && page !== undefined ? [file('page/index.html', filledPage(page, settings))] : []),
   ];
   return {
     files: [
@@ -60,6 +61,17 @@ export function gatewayFiles(
       ...(site ? [dir(at('tls'))] : []),
       ...(settings.ui ? [dir(at('page'))] : []),
       ...contents,
+      // Of this program alone.
+      ...(image
+        ? [
+            {
+              kind: 'file',
+              path: imageFactsPath(settings.dir),
+              content: `${JSON.stringify(image)}\n`,
+              mode: 0o600,
+            } as const,
+          ]
+        : []),
     ],
     digest: digestOf(...contents.map(({ content }) => content)),
   };
@@ -73,9 +85,9 @@ export function gatewayService(settings: Settings, facts: GatewayFacts, options:
     image: gatewayImage(settings),
     // The image's own entry point would write to its files: they are read-only, and filled already.
     entrypoint: 'nginx',
-    command: ['-c', `${INSIDE}/nginx.conf`],
+    command: ['-c', `${GATEWAY_INSIDE}/nginx.conf`],
     publish: [{ bind, port, to: PORTS_INSIDE.registry }],
-    mounts: [{ source: gatewayFolder(dir), target: INSIDE, readOnly: true }],
+    mounts: [{ source: gatewayFolder(dir), target: GATEWAY_INSIDE, readOnly: true }],
     env: {},
     network: placeOn(facts, settings, 'gateway'),
     user: facts.user,
@@ -90,8 +102,8 @@ export function gatewayService(settings: Settings, facts: GatewayFacts, options:
 export const gatewayReload = (settings: Settings, digest: string): Resource => ({
   kind: 'reload',
   name: gatewayName(settings),
-  config: `${INSIDE}/nginx.conf`,
+  config: `${GATEWAY_INSIDE}/nginx.conf`,
   marker: loadedPath(settings.dir),
   digest,
-  ...(settings.engine === 'podman' && { engine: settings.engine }),
+  ...byPodman(settings),
 });

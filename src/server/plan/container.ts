@@ -14,12 +14,18 @@ import { withLines } from './native.ts';
 /** The path of each directory inside the container. */
 export const INSIDE = { config: '/etc/registry', certs: '/certs', auth: '/auth', data: '/var/lib/registry' };
 
+/** Returns the names that the containers of a registry have, whether it has all of them or not. */
+export const namesOf = ({ name }: Pick<Settings, 'name'>) => ({
+  registry: name,
+  auth: authName({ name }),
+  gateway: gatewayName({ name }),
+});
+
 /** Returns the names of the containers of a registry: its own first, that of the gateway last. */
-export const containerNames = (settings: Settings): string[] => [
-  settings.name,
-  ...(hasDockerAuth(settings) ? [authName(settings)] : []),
-  ...(hasGateway(settings) ? [gatewayName(settings)] : []),
-];
+export function containerNames(settings: Settings): string[] {
+  const { registry, auth, gateway } = namesOf(settings);
+  return [registry, ...(hasDockerAuth(settings) ? [auth] : []), ...(hasGateway(settings) ? [gateway] : [])];
+}
 
 /** Adds the engine to a container, and SELinux labels to its mounts. */
 export function forEngine(service: Service, { engine }: Settings, { selinux }: PlanFacts): Service {

@@ -2,7 +2,7 @@
 import type { Site } from '../../certificates/site.ts';
 import { localEndpoint } from '../../registry/endpoint.ts';
 import type { Endpoint } from '../../registry/http.ts';
-import { hasAuthPort } from '../../settings/gateway.ts';
+import { tokenPort } from '../../settings/gateway.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { hasDockerAuth } from '../../settings/token-server.ts';
 import { realm } from '../auth/docker-auth.ts';
@@ -19,9 +19,6 @@ export const ownEndpoint = (
   ...localEndpoint(settings, site?.publicCa ? undefined : site?.roots),
   ...(hasDockerAuth(settings) &&
     settings.externalUrl !== undefined && {
-      tokens: {
-        realm: realm(settings),
-        port: hasAuthPort(settings) ? settings.authPort : settings.port,
-      },
+      tokens: { realm: realm(settings), port: tokenPort(settings) },
     }),
 });

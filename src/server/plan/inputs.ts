@@ -2,7 +2,6 @@
 import type { ServiceManager } from '../../host/service-manager.ts';
 import type { Resource } from '../../resources/resource.ts';
 import type { OwnBlocks } from '../auth/own-blocks.ts';
-import type { ImageFacts } from '../gateway/facts.ts';
 import type { GatewayFacts } from '../gateway/gateway.ts';
 import type { Native } from './native.ts';
 import type { Renewal } from './renewal.ts';
@@ -27,7 +26,7 @@ export interface PlanFacts {
   /** Pushes and deletions are refused while this is so. */
   readOnly?: boolean;
   /** nginx stands in front of the registry. */
-  gateway?: (GatewayFacts & { image?: ImageFacts | undefined }) | undefined;
+  gateway?: GatewayFacts | undefined;
   /** SELinux is on: mounts need a label for containers. */
   selinux?: boolean;
   /** What starts podman's containers with the machine. */

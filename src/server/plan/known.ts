@@ -82,7 +82,7 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
         : { user: logins.htpasswd }),
     'token-cert': foreign ? join(dir, 'config/token.crt') : undefined,
     'auth-port':
-      token && !external && !foreign
+      token && !external && !foreign && !front
         ? Number(/:(\d+)\/auth$/.exec(String(token.realm))?.[1]) || undefined
         : undefined,
     tls: config && (config.http?.tls || (front && certificate) ? certificate?.tls : 'insecure'),

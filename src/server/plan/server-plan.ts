@@ -12,7 +12,6 @@ import { hasDockerAuth } from '../../settings/token-server.ts';
 import { asAnswers } from '../../settings/written.ts';
 import { digestOf, editSettings, fillTemplate, type Value } from '../../templates.ts';
 import { HASHES, htpasswdText } from '../auth/htpasswd.ts';
-import { imageFactsPath } from '../gateway/facts.ts';
 import { type GatewayFacts, placeOn } from '../gateway/gateway.ts';
 import { gatewayBefore, gatewayFiles, gatewayReload, gatewayService } from '../gateway/service.ts';
 import { containerOf, forEngine, INSIDE, runOptions } from './container.ts';
@@ -69,16 +68,6 @@ export function serverPlan(settings: Settings, secrets: Secrets, facts: PlanFact
     ...certificateFiles(dir, secrets),
     ...loginFiles(settings, secrets, facts),
     ...(front?.files ?? []),
-    ...(gateway?.image
-      ? [
-          {
-            kind: 'file',
-            path: imageFactsPath(dir),
-            content: `${JSON.stringify(gateway.image)}\n`,
-            mode: 0o600,
-          } as const,
-        ]
-      : []),
     ...(secrets.tokenTrust ? tokenServerFiles(settings, secrets.tokenTrust) : []),
     { kind: 'dir', path: storage, mode: 0o755, keep: true },
     {

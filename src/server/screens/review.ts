@@ -8,7 +8,7 @@ import type { Shown } from '../../resources/provider.ts';
 import { PROVIDERS } from '../../resources/providers.ts';
 import { providerNamed, type Resource } from '../../resources/resource.ts';
 import { serverName } from '../../settings/acme.ts';
-import { gatewayImage, hasAuthPort, hasGateway, hasRoles } from '../../settings/gateway.ts';
+import { gatewayImage, hasAuthPort, hasGateway, hasReaders } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { everyone, readersOf } from '../../settings/readers.ts';
 import type { Settings } from '../../settings/settings.ts';
@@ -40,20 +40,19 @@ export function foundLine(facts: Facts, engine: EngineInfo, free: number): strin
 export function loginText(settings: Settings, own?: OwnBlocks): string {
   const { auth, users, anonymousPull } = settings;
   if (auth === 'none') return 'none: whoever reaches the port may push and pull';
-  const pulling = readersOf(settings).map(({ name }) => name);
-  if (auth === 'htpasswd' && hasRoles(settings) && pulling.length > 0)
-    return `htpasswd: ${users.join(', ')}; only pull: ${pulling.join(', ')}`;
   const foreign = foreignRealm(settings);
   if (foreign !== undefined) return `tokens of ${foreign}, issuer ${settings.tokenIssuer}`;
-  if (auth === 'htpasswd') return `htpasswd: ${everyone(settings).join(', ')}`;
+  if (auth === 'htpasswd' && !hasReaders(settings)) return `htpasswd: ${everyone(settings).join(', ')}`;
   const readers = readersOf(settings).map(({ name, scopes }) =>
     scopes.length > 0 ? `${name} (${scopes.join(', ')})` : name,
   );
-  const pull = [...readers, ...(anonymousPull ? ['everybody'] : [])];
+  const pull = [...readers, ...(auth === 'token' && anonymousPull ? ['everybody'] : [])];
+  const who = `${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}`;
+  if (auth === 'htpasswd') return `htpasswd: ${who}`;
   const yours = own ? `; yours: ${ownBlocksText(own)}` : '';
   const port = hasAuthPort(settings) ? `, port ${settings.authPort}` : '';
   const place = settings.externalUrl ? `, ${realm(settings)}` : port;
-  return `token${place}: ${users.join(', ')}${pull.length > 0 ? `; only pull: ${pull.join(', ')}` : ''}${yours}`;
+  return `token${place}: ${who}${yours}`;
 }
 
 export function encryption(settings: Settings): string {
@@ -80,6 +79,7 @@ export const gatewayLines = (settings: Settings): string[] =>
         `  ${'Gateway'.padEnd(12)}${settings.ui ? 'nginx with the web page' : 'nginx'}, image ${gatewayImage(settings)}`,
       ]
     : [];
+
 /** Returns how the names are proven. */
 const proofText = ({ acmeDnsHook }: Settings): string =>
   acmeDnsHook ? `by DNS: ${acmeDnsHook}` : 'looked at on port 80';

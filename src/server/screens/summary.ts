@@ -5,9 +5,10 @@ import type { Site } from '../../certificates/site.ts';
 import { placeOf } from '../../host/firewall/firewall.ts';
 import { carried } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
+import { hasAuthPort } from '../../settings/gateway.ts';
 import { clientFlags, publicAddress } from '../../settings/public-address.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
-import { foreignRealm, hasDockerAuth } from '../../settings/token-server.ts';
+import { foreignRealm } from '../../settings/token-server.ts';
 import { asFlags } from '../../settings/written.ts';
 import { commandLine } from '../../terminal/command.ts';
 import type { Paint } from '../../terminal/output.ts';
@@ -109,7 +110,7 @@ function tokenLines({ auth, tls, externalUrl }: Settings): string[] {
 function proxyLines(settings: Settings): string[] {
   if (!settings.externalUrl) return [];
   return [
-    `  The proxy in front leads to ${listensAt(settings)}${hasDockerAuth(settings) ? `, and /auth to port ${settings.authPort}` : ''}.`,
+    `  The proxy in front leads to ${listensAt(settings)}${hasAuthPort(settings) ? `, and /auth to port ${settings.authPort}` : ''}.`,
     '  If its CA is one of your own, each developer machine needs that as well:   --ca FILE',
     ...proxyFix(settings).map((line) => `    ${line}`),
     '',

@@ -35,7 +35,6 @@ async function untilLogin(pty: Pty): Promise<void> {
 
 async function finish(pty: Pty): Promise<string> {
   await answer(pty, 'Encrypt');
-  await answer(pty, 'A web page');
   await answer(pty, 'Go ahead');
   expect(await pty.exitCode, pty.screen()).toBe(0);
   const lines = pty.history().split('\n');
@@ -47,7 +46,8 @@ async function finish(pty: Pty): Promise<string> {
 it('Enter all the way: one administrator, nobody else, and a password shown once', async () => {
   const pty = spawnPty(server, 'registry-setup');
   await untilLogin(pty);
-  for (const words of ['Administrator', 'Password', 'One', 'Who', 'May', 'Port']) await answer(pty, words);
+  for (const words of ['Administrator', 'Password', 'One', 'Who', 'May', 'A web page', 'Port'])
+    await answer(pty, words);
   const end = await finish(pty);
   const [, password = ''] = /^ {2}admin +(\S{20,})$/m.exec(end) ?? [];
   const at = `${server.ip}:5000`;
@@ -79,6 +79,7 @@ it('with readers: each is asked for a password, mistakes are told at once', asyn
   await answer(pty, 'Repeat', 'carol-pw');
   await answer(pty, 'Who');
   // Not asked whether everybody may pull: carol may not see everything.
+  await answer(pty, 'A web page');
   await answer(pty, 'Port', '\x155055');
   await finish(pty);
   expect(pty.history()).not.toMatch(/ann-pw|carol-pw|May everybody/);

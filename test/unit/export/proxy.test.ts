@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { PROXIES, proxyConfig } from '../../../src/export/proxy.ts';
-import { keepSections } from '../../../src/export/sections.ts';
 import { readArguments } from '../../../src/settings/arguments.ts';
 import { resolveSettings } from '../../../src/settings/resolve.ts';
+import { keepSections } from '../../../src/templates.ts';
 
 function config(proxy: (typeof PROXIES)[number], line: string, ca = '/opt/registry/certs/ca.crt') {
   const result = resolveSettings(readArguments(line.split(' ')).answers, { dir: '/opt/registry' });

@@ -10,7 +10,7 @@ import { ask, type Endpoint } from '../../../registry/http.ts';
 import { isRepository } from '../../../registry/names.ts';
 import { type Authority, openSession } from '../../../registry/session.ts';
 import { fetchToken } from '../../../registry/token.ts';
-import { hasAuthPort, hasGateway } from '../../../settings/gateway.ts';
+import { hasGateway, tokenPort } from '../../../settings/gateway.ts';
 import { publicAddress } from '../../../settings/public-address.ts';
 import type { Settings } from '../../../settings/settings.ts';
 import { foreignRealm } from '../../../settings/token-server.ts';
@@ -154,8 +154,7 @@ async function tried(
   if (beside.tokens) {
     // Registry 2 knows no key by the name that the docker_auth of registry 3 gives it.
     const isBack = upgrades.some(({ from, to }) => from.major === 3 && to.major === 2);
-    const logins = hasAuthPort(settings) ? { ...now, port: settings.authPort } : now;
-    const server = isBack ? undefined : logins;
+    const server = isBack ? undefined : { ...now, port: tokenPort(settings) };
     const { auth, probe } = beside.tokens;
     await tokensTaken(settings, probe, { now: server, next: beside.registry, auth });
   }

@@ -14,9 +14,9 @@ export const QUESTIONS: Question[] = [
   users,
   readers,
   anonymousPull,
+  ui,
   authPort,
   tls,
-  ui,
   openPort,
   hostsLine,
 ];

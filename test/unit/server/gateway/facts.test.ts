@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { gatewayFacts, imageFactsPath } from '../../../../src/server/gateway/facts.ts';
+import { gatewayFacts } from '../../../../src/server/gateway/facts.ts';
+import { imageFactsPath } from '../../../../src/server/gateway/gateway.ts';
 import { readArguments } from '../../../../src/settings/arguments.ts';
 import { resolveSettings } from '../../../../src/settings/resolve.ts';
 import { type FakeHost, fakeHost } from '../../../helpers/fake-host.ts';
@@ -72,10 +73,10 @@ describe('the image', () => {
   test('its page and the version of its nginx are read once', async () => {
     const host = withImage(fakeHost());
     const first = await facts(host);
-    expect(first).toMatchObject({ page: PAGE, http2: true });
+    expect(first.image).toMatchObject({ page: PAGE, nginx: '1.27.4' });
     host.put(imageFactsPath(DIR), JSON.stringify(first.image));
     const before = looks(host);
-    expect((await facts(host)).page).toBe(first.page);
+    expect((await facts(host)).image).toEqual(first.image);
     expect(looks(host)).toBe(before);
     // Another image of the same name is looked into.
     host.docker.images[IMAGE] = 'sha256:2';
@@ -99,7 +100,7 @@ describe('the image', () => {
   });
 
   test('while it is not here, nothing is known of it', async () => {
-    expect(await facts(fakeHost())).toMatchObject({ page: undefined, image: undefined, http2: true });
+    expect(await facts(fakeHost())).toMatchObject({ image: undefined });
   });
 });
 

@@ -6,12 +6,12 @@ import { resolveSettings } from '../../../../src/settings/resolve.ts';
 import type { Settings } from '../../../../src/settings/settings.ts';
 
 function settingsOf(...words: string[]): Settings {
-  const { answers } = readArguments(['--host', 'reg.example', ...words]);
-  const result = resolveSettings(answers, { dir: '/opt/registry', engine: 'docker' });
+  const { answers } = readArguments(words);
+  const result = resolveSettings(answers, { dir: '/opt/registry', host: 'reg.example', engine: 'docker' });
   if ('problems' in result) throw new Error(JSON.stringify(result.problems));
   return result.settings;
 }
-const FACTS = { subnet: '172.31.255.64/28', user: { uid: 899, gid: 899 }, http2: true };
+const FACTS = { subnet: '172.31.255.64/28', user: { uid: 899, gid: 899 } };
 /** Returns the directives, without comments and indentation. */
 const directives = (text: string) =>
   text
@@ -24,7 +24,7 @@ describe('the configuration of nginx', () => {
     '%s: nothing of the template is left, and the braces fit',
     (line) => {
       const text = gatewayConfig(settingsOf(...line.split(' ')), FACTS);
-      expect(text).not.toMatch(/^#[[\]]|192\.0\.2\./m);
+      expect(text).not.toMatch(/^\s*#[<>]|192\.0\.2\./m);
       // Those in a string are JSON.
       const bare = text.replace(/'[^']*'|"[^"]*"|#.*/g, '');
       expect(bare.split('{').length).toBe(bare.split('}').length);
@@ -42,9 +42,13 @@ describe('the configuration of nginx', () => {
   });
 
   test('an nginx before 1.25.1 has HTTP/2 as a word of listen', () => {
-    const lines = directives(gatewayConfig(settingsOf('--ui'), { ...FACTS, http2: false }));
-    expect(lines).toContain('listen 5000 ssl http2;');
-    expect(lines).not.toContain('http2 on;');
+    const lines = (nginx: string) =>
+      directives(gatewayConfig(settingsOf('--ui'), { ...FACTS, image: { id: 'x', nginx } }));
+    for (const version of ['1.22.1', '1.25.0', '1.9.5']) {
+      expect(lines(version)).toContain('listen 5000 ssl http2;');
+      expect(lines(version)).not.toContain('http2 on;');
+    }
+    for (const version of ['1.25.1', '1.26.0', '2.0.0']) expect(lines(version)).toContain('http2 on;');
   });
 
   test('docker_auth is at /auth in token mode alone', () => {
@@ -92,6 +96,16 @@ describe('the page', () => {
     expect(filledPage(page, settingsOf('--ui', '--no-delete'))).toBe(
       '<html><x name="reg.example:5000" d="false" v="false" n="">',
     );
+  });
+
+  // A page that names another address than clients use would have them paste a line that leads nowhere.
+  test.each([
+    ['--ui --port 443', 'reg.example'],
+    ['--ui --external-url https://hub.example:8443', 'hub.example:8443'],
+  ])('%s: the address that people use', (line, address) => {
+    const settings = settingsOf(...line.split(' '));
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the page
+    expect(filledPage('${PULL_URL} ${REGISTRY_TITLE}', settings)).toBe(`${address} ${address}`);
   });
 
   test('a title cannot end its attribute', () => {
