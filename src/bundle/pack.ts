@@ -1,8 +1,8 @@
 // Makes one file for a server without network.
 // Writes a bundle: the lines of templates/bundle.sh, which sh and node both read, and the payload behind them as one long comment.
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { sha256 } from '../host/sha256.ts';
 import type { About } from '../program/bundled.ts';
 import { templateText } from '../templates.ts';
 
@@ -69,7 +69,7 @@ interface PackedNode {
 /** Packs a node so that sh takes it out with what every machine has: base64, gzip. */
 async function packedNode(binary: Buffer): Promise<PackedNode> {
   const letters = (await promisify(gzip)(binary)).toString('base64');
-  return { letters, sha256: createHash('sha256').update(binary).digest('hex') };
+  return { letters, sha256: sha256(binary) };
 }
 
 /** What a bundle is made of. */
@@ -95,7 +95,7 @@ export async function packBundle({ program, archive, nodeBinary, ...told }: Cont
     program: { at: 0, length: first },
     archive: { at: first, length: second },
     length: payload.length,
-    sha256: createHash('sha256').update(payload).digest('hex'),
+    sha256: sha256(payload),
   };
   return Buffer.concat([Buffer.from(head(about, node) + MARK), payload]);
 }

@@ -1,9 +1,8 @@
 // Reads and writes DER values (ITU-T X.690). Imports of node-forge only what that needs; given/pfx.ts imports the rest.
 import type { X509Certificate } from 'node:crypto';
-import type forge from 'node-forge';
 import asn1 from 'node-forge/lib/asn1.js';
 
-export type Element = forge.asn1.Asn1;
+export type Element = ReturnType<typeof asn1.create>;
 export { asn1 };
 export const { Type, Class } = asn1;
 

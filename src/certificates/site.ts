@@ -27,6 +27,14 @@ export interface OwnCa {
   cross: string[];
 }
 
+/** A certificate that an ACME server is asked for. */
+interface CertificateOrder {
+  names: string[];
+  keyType: KeyType;
+  /** The served certificate, PEM, if it is from the same server. */
+  replaces?: string;
+}
+
 export interface Site {
   /** site.crt: the certificate, its issuers, the root. */
   chain: string;
@@ -47,7 +55,7 @@ export interface Site {
   outdated?: CliError;
   warnings: string[];
   /** The certificate is still to be ordered from an ACME server, by the run that was agreed to: chain and key are empty. */
-  order?: { names: string[]; keyType: KeyType /** The served one, PEM. */; replaces?: string };
+  order?: CertificateOrder;
 }
 
 /** New keys, some of which take a second to make: each is begun at the first call, and made once. */

@@ -4,6 +4,7 @@ import { CliError } from '../errors.ts';
 import { ask, type Endpoint, type Reply } from '../registry/http.ts';
 import { isNoTls } from '../registry/no-tls.ts';
 import { isBroken } from '../registry/once-more.ts';
+import { isMarked, isOpen, schemeOf } from '../registry/version-check.ts';
 import { servedChain } from './chain.ts';
 import type { ClientRequest } from './options.ts';
 
@@ -75,12 +76,6 @@ function protocolOf(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): stri
   return `it does not speak HTTP (${error.message})`;
 }
 
-const isMarked = ({ headers }: Reply): boolean => headers['docker-distribution-api-version'] !== undefined;
-
-/** Tells whether the answer to /v2/ is that of a registry to somebody who is let in. */
-export const isOpen = (reply: Reply): boolean =>
-  reply.status === 200 && (isMarked(reply) || reply.body.toString().trim() === '{}');
-
 /**
  * Reads the login from the answer to /v2/: 200 or 401 by the specification. A web server with its own login says 401 as well: only with
  * the login one sees what is behind it.
@@ -90,9 +85,9 @@ function loginOf(reply: Reply, request: ClientRequest): Login {
   const challenge = String(headers['www-authenticate'] ?? '');
   if (isOpen(reply)) return { kind: 'none' };
   const part = (key: string) => new RegExp(`${key}="([^"]*)"`).exec(challenge)?.[1] ?? '';
-  if (status === 401 && /^bearer/i.test(challenge))
-    return { kind: 'token', realm: part('realm'), service: part('service') };
-  if (status === 401 && /^basic/i.test(challenge)) return { kind: isMarked(reply) ? 'basic' : 'proxy' };
+  const scheme = schemeOf(reply);
+  if (scheme === 'bearer') return { kind: 'token', realm: part('realm'), service: part('service') };
+  if (scheme === 'basic') return { kind: isMarked(reply) ? 'basic' : 'proxy' };
   const server = headers.server ? ` (${headers.server})` : '';
   throw notARegistry(request, `/v2/ answers ${status}${server}, as a web page does`);
 }

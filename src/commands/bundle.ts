@@ -1,5 +1,5 @@
 // `registry-setup bundle FILE`: puts this program, the images and the answers into one file, for a server without network.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fetchFromRegistry } from '../bundle/fetch.ts';
@@ -9,6 +9,7 @@ import { isBundle, packBundle } from '../bundle/pack.ts';
 import { type Context, isOn } from '../context.ts';
 import { archiveImages, chooseImage, listArchive } from '../engines/images/archive.ts';
 import { CliError, InputError, Interrupted } from '../errors.ts';
+import { sha256 } from '../host/sha256.ts';
 import { VERSION } from '../package.ts';
 import { programFiles } from '../program/files.ts';
 import { runSteps, type Step } from '../reconcile/progress.ts';
@@ -91,7 +92,7 @@ function steps(
       if (signal.aborted) throw new Interrupted();
       await host.write(made.file, all, { mode: 0o755 });
       made.size = all.length;
-      made.sha256 = createHash('sha256').update(all).digest('hex');
+      made.sha256 = sha256(all);
       return `${made.file}, ${bytes(all.length)}`;
     },
   };

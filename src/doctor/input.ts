@@ -9,6 +9,7 @@ import { startedDocker } from '../engines/pending.ts';
 import { type EngineInfo, type EngineState, readyInfo } from '../engines/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { bracketed } from '../host/names.ts';
 import { endpointHere } from '../images/remote.ts';
 import { readUnfinished } from '../reconcile/journal.ts';
 import { lockHolder } from '../reconcile/lock.ts';
@@ -151,7 +152,7 @@ export async function ownRegistryOf(
       settings.host,
       ...settings.san,
       'localhost',
-      ...host.machine.addresses.map(({ address: ip }) => (ip.includes(':') ? `[${ip}]` : ip)),
+      ...host.machine.addresses.map(({ address: ip }) => bracketed(ip)),
       '127.0.0.1',
       '[::1]',
     ].map((name) => name.toLowerCase()),

@@ -1,6 +1,7 @@
 // Containers of Docker and podman, whose command lines take the same words.
 import { CliError } from '../errors.ts';
 import type { Host, RunOptions } from '../host/host.ts';
+import { bracketed } from '../host/names.ts';
 import type { Program } from '../settings/settings.ts';
 import { ANSWERS_WITHIN, type Service, TITLE } from './types.ts';
 
@@ -59,10 +60,11 @@ export const HANGS = [
 ];
 
 /** Returns the address for `-p`: none for 0.0.0.0, since the engine then listens on IPv6 as well, if there is any. */
-const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`);
+const listenOn = (bind: string) => (bind === '0.0.0.0' ? '' : `${bracketed(bind)}:`);
 
-const networkArguments = ({ name, ip, mac }: NonNullable<Service['network']>): string[][] => [
-  ['--network', name, '--ip', ip, ...(mac ? ['--mac-address', mac] : [])],
+const networkArguments = ({ name, ip, mac }: NonNullable<Service['network']>): string[] => [
+  ...['--network', name, '--ip', ip],
+  ...(mac ? ['--mac-address', mac] : []),
 ];
 
 /** Returns the arguments of `docker run` for a service; --dry-run shows the same ones. */
@@ -81,7 +83,7 @@ export function runArguments(service: Service, digest: string): string[] {
     ['--security-opt', 'no-new-privileges'],
     // podman has its own limit (containers.conf), and refuses one if cgroups cannot count.
     service.engine === 'podman' ? [] : ['--pids-limit', '512'],
-    ...(service.network ? networkArguments(service.network) : []),
+    ...(service.network ? [networkArguments(service.network)] : []),
     ...(service.user ? [['--user', `${service.user.uid}:${service.user.gid}`]] : []),
     ...(service.entrypoint ? [['--entrypoint', service.entrypoint]] : []),
     ...(service.tmpfs ?? []).map((path) => ['--tmpfs', path]),

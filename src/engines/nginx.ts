@@ -45,7 +45,7 @@ export const reloadWords = ({ name, config }: Omit<NginxContainer, 'engine'>): s
 
 /**
  * Makes nginx read its files again: workers with the former ones end when their last request has ended. (nginx: Controlling nginx)
- * @throws CliError with the words of nginx if it does not take the files: then it goes on with the former ones
+ * @throws CliError with the words of nginx if it refuses the files; it keeps running with the former ones
  */
 export async function reloadNginx(
   host: Host,

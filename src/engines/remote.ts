@@ -1,8 +1,8 @@
 // Refuses an engine of another machine: the files of a registry are written here, and its container would run there, over that machine's files.
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { sha256 } from '../host/sha256.ts';
 import { commandLine } from '../terminal/command.ts';
 import { visibleLines } from '../terminal/visible.ts';
 
@@ -28,7 +28,7 @@ export async function dockerLead(host: Host, env: Env): Promise<Lead | undefined
   const name = named || (await jsonIn(host, join(folder, 'config.json')))?.currentContext;
   if (typeof name !== 'string' || name === '' || name === 'default') return undefined;
   // Docker names the directory of a context by the SHA-256 of its name. (github.com/docker/cli, cli/context/store)
-  const sum = createHash('sha256').update(name).digest('hex');
+  const sum = sha256(name);
   const meta = await jsonIn(host, join(folder, 'contexts/meta', sum, 'meta.json'));
   const endpoint = meta?.Endpoints?.docker?.Host;
   // Of a context that does not exist Docker itself says so.

@@ -1,4 +1,6 @@
 // Writes the configuration of somebody else's proxy in front of a registry; pure text.
+import { bracketed } from '../host/names.ts';
+import { reachedAt } from '../registry/endpoint.ts';
 import { hasAuthPort } from '../settings/gateway.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -45,20 +47,14 @@ export function proxyConfig(proxy: ProxyName, settings: Settings, ca: string): s
     const groups = found.at(-1) as Record<string, string | undefined>;
     if (groups.outer) return origin;
     if (groups.host) return host;
-    if (groups.port) return `${groups.scheme ? scheme : ''}${reached(settings.bind)}:${ports[groups.port]}`;
+    if (groups.port)
+      return `${groups.scheme ? scheme : ''}${bracketed(reachedAt(settings.bind))}:${ports[groups.port]}`;
     if (groups.upstream) return scheme;
     if (groups.listen) return String(port);
     if (groups.ca) return word(ca);
     if (groups.entry) return tls ? 'websecure' : 'web';
     return tls ? 'https' : 'http';
   });
-}
-
-/** Returns the address at which a proxy on this machine reaches what listens on one. */
-function reached(bind: string): string {
-  const anywhere: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  const ip = anywhere[bind] ?? bind;
-  return ip.includes(':') ? `[${ip}]` : ip;
 }
 
 /** Tells whether a word is the name of a proxy. */

@@ -6,6 +6,9 @@ import { CliError } from '../errors.ts';
 /** Returns a host without the brackets of an IPv6 address. */
 export const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
 
+/** Returns a host or an address as it stands before a port: IPv6 in brackets. (RFC 3986, 3.2.2) */
+export const bracketed = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);
+
 /** Returns a host name in lower case and A-labels (`bücher.example` → `xn--bcher-kva.example`), without a dot at its end. */
 export function toAscii(name: string): string {
   // Converts only names that need it: the URL rules read `1.2.3` as an address.

@@ -1,4 +1,6 @@
 // The bundle that this program may run out of. templates/bundle.sh stores it in a global variable.
+import { basename } from 'node:path';
+import { shellLine } from '../terminal/shell.ts';
 
 /** Where a part of the payload lies in the file, in bytes. */
 interface Part {
@@ -43,4 +45,13 @@ export const carried = (): Carried | undefined => (globalThis as { [PLACE]?: Car
 /** For tests: sets or clears the bundle that this program runs out of. */
 export function carry(bundle: Carried | undefined): void {
   (globalThis as { [PLACE]?: Carried | undefined })[PLACE] = bundle;
+}
+
+/**
+ * Returns a command of this program for another machine, where it is not installed: by npx, or by a copy of the bundle that it runs out of.
+ * @param words what follows the program's name
+ */
+export function commandElsewhere(words: string): string {
+  const bundle = carried();
+  return bundle ? `${shellLine('sh', [basename(bundle.file)])} ${words}` : `npx registry-setup ${words}`;
 }

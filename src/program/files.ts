@@ -1,8 +1,8 @@
 // This program itself: reads its files.
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../host/host.ts';
+import { sha256 } from '../host/sha256.ts';
 import { PACKAGE } from '../package.ts';
 
 /** The list of this program's files with their digests, which the build writes. */
@@ -16,8 +16,6 @@ export interface ProgramList {
   /** Names this content: a program that differs in one file has another one. */
   version: string;
 }
-
-export const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
 /** The one file that is not in the list: what installs a package may write into it. */
 const MANIFEST = 'package.json';

@@ -1,5 +1,6 @@
 // Matches hosts with NO_PROXY. (go.dev: golang.org/x/net/http/httpproxy)
 import { BlockList, isIP } from 'node:net';
+import { bracketed } from '../host/names.ts';
 
 /** Returns the proxy that the environment names for a host over TLS; undefined for none. */
 export function proxyFor(env: NodeJS.ProcessEnv, host: string, port: number): string | undefined {
@@ -24,7 +25,7 @@ export function leftOut(noProxy: string, host: string, port: number): boolean {
       list.addSubnet(range, Number(bits), kind);
       return list.check(bare, kind);
     }
-    const [, name = entry, only] = /^(.*?)(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
+    const [, name = entry, only] = /^(.*?)(?::(\d+))?$/.exec(bracketed(entry)) ?? [];
     if (only !== undefined && Number(only) !== port) return false;
     const plain = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*\./, '.');
     if (family) return plain === bare;

@@ -100,7 +100,7 @@ async function difference({ service, digest }: ContainerResource, host: Host) {
   if (image && there.imageId !== image)
     return { there, what: 'change', why: [`a newer ${service.image} is here`] } as const;
   if (!there.running && (await hasLostNetwork(there, service, host)))
-    return { there, what: 'change', why: ['its network was made anew'] } as const;
+    return { there, what: 'change', why: ['its network was removed or replaced'] } as const;
   if (!there.running) return { there, what: 'start', why: ['it is not running'] } as const;
   return undefined;
 }

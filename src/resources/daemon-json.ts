@@ -1,11 +1,11 @@
 // One entry in a list of daemon.json: merges it, validates and writes the file, reloads dockerd, reads it back. Never restarts dockerd.
-import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { daemonInfo, hasEntry, reloadCommand, reloadUntil, validate } from '../dockerd/daemon.ts';
 import { addToList, parseDaemonJson, removeFromList, setKeys } from '../dockerd/daemon-json.ts';
 import type { Daemon, Directive } from '../dockerd/types.ts';
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { sha256 } from '../host/sha256.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
 import { type Before, type Provider, restoreOf, teeLines, type Vault } from './provider.ts';
 
@@ -32,9 +32,6 @@ export type DaemonJsonStep = {
 } & Before;
 
 type Entry = Pick<DaemonJsonResource, 'daemon' | 'directive' | 'entry' | 'present'>;
-
-/** Returns the SHA-256 in hexadecimal. */
-export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** Returns the file as it should be: `bytes` itself if it is right; undefined if there is no file and none is needed. */
 export function wanted(

@@ -2,8 +2,8 @@
 import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { namesIn } from '../host/resolution.ts';
+import { sha256 } from '../host/sha256.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
-import { sha256 } from './daemon-json.ts';
 import { type Before, inverseOfFile, type Provider } from './provider.ts';
 
 /** A name and its address in the hosts file. */

@@ -1,7 +1,9 @@
 // A copy of this program, in a directory named after its content: another version has another directory.
 import { join, resolve } from 'node:path';
+import { CliError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type ProgramList, sha256 } from '../program/files.ts';
+import { sha256 } from '../host/sha256.ts';
+import type { ProgramList } from '../program/files.ts';
 import type { Provider } from './provider.ts';
 
 /** The files of this program in their own directory, so that a timer can run it although npx leaves nothing behind. */
@@ -58,7 +60,11 @@ export const program: Provider<ProgramResource> = {
     await Promise.all(
       Object.keys(files).map(async (name) => {
         const content = await host.read(join(from, name));
-        if (content) await host.write(join(path, name), content, { mode: 0o644 });
+        if (!content)
+          throw new CliError(`This program is not whole: ${join(from, name)} is missing.`, {
+            fix: 'Install it again: its copy, which a timer runs, would not work.',
+          });
+        await host.write(join(path, name), content, { mode: 0o644 });
       }),
     );
   },

@@ -2,9 +2,9 @@
 import { dirname, join } from 'node:path';
 import { holdConnections, type Listener, untilListening } from '../host/hold-connections.ts';
 import type { Host } from '../host/host.ts';
+import { sha256 } from '../host/sha256.ts';
 import { hasRead, isOn, mustSystemctl, systemctl, systemctlLine } from '../host/systemd.ts';
 import { unifiedDiff } from '../terminal/diff.ts';
-import { sha256 } from './daemon-json.ts';
 import { missing } from './dir.ts';
 import { type FileStep, type Provider, serviceLines, wayBackOfFile } from './provider.ts';
 

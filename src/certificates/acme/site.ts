@@ -12,7 +12,7 @@ import { splitPem } from '../split.ts';
 import { dateFault, datesOf } from '../validity.ts';
 import { readAccount } from './record.ts';
 
-/** Returns the names that are ordered: what the user asked for. No public CA knows the others that a certificate of ours has. */
+/** Returns the names to order: those that the user asked for. The others (localhost, addresses of this machine) no public CA issues. */
 const orderedNames = ({ needed, asked }: SiteNames): string[] => [
   ...new Set(needed.slice(0, asked).map((name) => toAscii(name))),
 ];

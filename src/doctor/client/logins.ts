@@ -5,11 +5,12 @@ import { trustedFor } from '../../images/remote.ts';
 import { placesOf } from '../../images/stored-login.ts';
 import type { Credentials, Endpoint } from '../../registry/http.ts';
 import { call } from '../../registry/token.ts';
+import { isRegistry } from '../../registry/version-check.ts';
 import { keyIn, plainLogin, readAuthFile } from '../../resources/login.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import { shown } from '../../terminal/visible.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
-import { isRegistry, wireOf } from '../connection/wire.ts';
+import { wireOf } from '../connection/wire.ts';
 import { asked, forEach, has, isOwn, trouble } from '../found.ts';
 import { waysTo } from './insecure.ts';
 

@@ -8,11 +8,12 @@ import type { Host } from '../../host/host.ts';
 import { bare } from '../../host/names.ts';
 import { HOSTS, isInHosts, namesIn, whereLeads } from '../../host/resolution.ts';
 import { ask } from '../../registry/http.ts';
+import { isRegistry } from '../../registry/version-check.ts';
 import type { ServerRequest } from '../../server/request.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { forEach, isOwn, trouble } from '../found.ts';
-import { isRegistry, wireOf } from './wire.ts';
+import { wireOf } from './wire.ts';
 
 /** Tells whether a machine at an address shows the certificate of this registry; undefined if it does not answer. */
 async function isThisOne(address: string, { settings, certificates }: ServerRequest, host: Host) {

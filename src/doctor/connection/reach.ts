@@ -1,9 +1,10 @@
 // Checks that the registry can be reached and answers as one.
 import { UnknownName, unreachable, whereIs } from '../../client/connect.ts';
 import { isRunning } from '../../engines/engine.ts';
+import { isRegistry } from '../../registry/version-check.ts';
 import type { Asked, Check, CheckInput, Trouble } from '../check.ts';
 import { forEach, isOwn, onServer, trouble } from '../found.ts';
-import { BROKEN, ENDLESS, isRegistry, NO_HTTP, SILENT, wireOf } from './wire.ts';
+import { BROKEN, ENDLESS, NO_HTTP, SILENT, wireOf } from './wire.ts';
 
 /** The codes of a connection that does not come about, by the code of its socket. */
 const CODES: Record<string, string> = {

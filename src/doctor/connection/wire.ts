@@ -100,12 +100,3 @@ async function look({ context: { host } }: CheckInput, { at }: Asked): Promise<W
   const ahead = Number.isNaN(theirs) ? undefined : Math.round((Date.now() - theirs) / 1000);
   return { ...seen, failed: undefined, reply, ahead };
 }
-
-/** Tells whether an answer to /v2/ is that of a registry: 200 or 401, with the mark of one, or a challenge for a token. */
-export function isRegistry({ status, headers, body }: Reply): boolean {
-  const marked = headers['docker-distribution-api-version'] !== undefined;
-  if (status === 200) return marked || body.toString().trim() === '{}';
-  const challenge = String(headers['www-authenticate'] ?? '');
-  // Something in front of it may ask for the login, and say nothing of a registry.
-  return status === 401 && (marked || /^(bearer|basic)/i.test(challenge));
-}

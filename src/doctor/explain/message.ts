@@ -1,4 +1,5 @@
 // What famous messages mean: one table, one file a subject. This file defines a row, and what it may use of the message.
+import { commandElsewhere } from '../../program/bundled.ts';
 import { commandIn, commandLine } from '../../terminal/command.ts';
 import { shellLine } from '../../terminal/shell.ts';
 import type { Subject } from '../check.ts';
@@ -97,7 +98,7 @@ export function joinLine({ place, own }: About, scheme = '', more: string[] = []
   const port = /:(\d+)$/.exec(place ?? '')?.[1] ?? '443';
   const at = place ? ['--host', `${scheme}${hostOf(place)}`, '--port', port] : ['--host', 'HOST'];
   const words = shellLine('--client', [...at, ...more]);
-  return own ? `On that machine: npx registry-setup ${words}` : commandLine(words);
+  return own ? `On that machine: ${commandElsewhere(words)}` : commandLine(words);
 }
 
 /** Words of podman, skopeo and buildah, which read other files than Docker. (go.podman.io/image: docker/, copy/) */

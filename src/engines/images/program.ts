@@ -1,8 +1,8 @@
 // Takes the registry's program out of an image in a file, for a machine without an engine that cannot reach its packages either.
-import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { sha256 } from '../../host/sha256.ts';
 import { chunksOf, type Member, type MemberType, type Tar, TarError } from '../../host/tar.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
@@ -49,7 +49,7 @@ export async function takeProgram(host: Host, archive: string, ref: string, to: 
 /** Returns the SHA-256 of a program, in hexadecimal; undefined if there is none. */
 export async function programDigest(host: Host, path: string): Promise<string | undefined> {
   const program = await host.read(path);
-  return program && createHash('sha256').update(program).digest('hex');
+  return program && sha256(program);
 }
 
 /** Puts a copy of a program in its place, also while the former one runs. */

@@ -10,6 +10,7 @@ import { isNoTls } from '../../registry/no-tls.ts';
 import { openSession } from '../../registry/session.ts';
 import { challengeOf } from '../../registry/token.ts';
 import { tryUpload } from '../../registry/upload-trial.ts';
+import { isMarked, isOpen, schemeOf } from '../../registry/version-check.ts';
 import { tokenPort } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
 import { DEFAULT_DIR, type Settings } from '../../settings/settings.ts';
@@ -81,27 +82,27 @@ function failureWords(error: NodeJS.ErrnoException, name: string): string {
 
 /** Judges an answer to /v2/. Returns undefined for that of this registry. */
 function judge(settings: Settings, reply: Reply): Exclude<Outside, { state: 'here' }> | undefined {
-  const { status, headers, body } = reply;
+  const { status, headers } = reply;
   const { auth } = settings;
   const challenge = String(headers['www-authenticate'] ?? '');
-  const marked = headers['docker-distribution-api-version'] !== undefined;
   const server = headers.server ? ` (${visible(String(headers.server))})` : '';
   const wrong = (why: string): Outside & { state: 'wrong' } => ({ state: 'wrong', why: visible(why) });
-  if (status === 200 && (marked || body.toString().trim() === '{}'))
+  if (isOpen(reply))
     return auth === 'none' ? undefined : wrong('it lets everybody in, and this registry wants a login');
-  if (status === 401 && /^bearer/i.test(challenge)) {
+  const scheme = schemeOf(reply);
+  if (scheme === 'bearer') {
     const asked = challengeOf(reply)?.realm ?? '';
     return auth === 'token' && asked === realm(settings)
       ? undefined
       : wrong(`it sends logins to ${asked}, and this registry does not`);
   }
-  if (status === 401 && /^basic/i.test(challenge)) {
+  if (scheme === 'basic') {
     const asked = /realm="([^"]*)"/i.exec(challenge)?.[1] ?? '';
     // A login of the proxy itself, in front of a registry that has none.
     if (auth === 'none') return undefined;
     if (auth === 'htpasswd' && asked === settings.host) return undefined;
     return wrong(
-      marked
+      isMarked(reply)
         ? `it is the registry "${asked}", and this one is "${settings.host}"`
         : 'the proxy wants a login of its own, and the registry behind it would never see its own',
     );

@@ -6,6 +6,7 @@ import type { EngineState } from '../../engines/types.ts';
 import { InputError } from '../../errors.ts';
 import { ownAddresses } from '../../host/addresses.ts';
 import type { Host } from '../../host/host.ts';
+import { bracketed } from '../../host/names.ts';
 import { listeningPorts } from '../../host/ports.ts';
 import { carried } from '../../program/bundled.ts';
 import { digestOfFiles } from '../../reconcile/digest.ts';
@@ -118,8 +119,8 @@ async function reachableAs(host: Host): Promise<Facts['addresses']> {
     ownAddresses(host),
     hostname.includes('.') ? host.lookup(hostname).catch(() => undefined) : undefined,
   ]);
-  const list = own.map(({ address, family, interface: name }) => ({
-    host: family === 6 ? `[${address}]` : address,
+  const list = own.map(({ address, interface: name }) => ({
+    host: bracketed(address),
     note: name,
   }));
   if (addresses.some(({ address }) => address === resolved))

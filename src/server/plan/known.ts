@@ -1,6 +1,5 @@
 // Reads settings off what runs, for a settings.yml that is gone: they are shown to the user, who decides.
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { type Account, readAccount } from '../../certificates/acme/record.ts';
 import { askedIn } from '../../certificates/names.ts';
@@ -8,7 +7,7 @@ import { readOwnCa, readServed } from '../../certificates/site.ts';
 import { inspect } from '../../engines/containers.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import { bare } from '../../host/names.ts';
+import { bare, bracketed } from '../../host/names.ts';
 import { readOldest, readUnfinished } from '../../reconcile/journal.ts';
 import { teeLines } from '../../resources/provider.ts';
 import { originOf } from '../../settings/external-url.ts';
@@ -18,7 +17,8 @@ import { commandLine } from '../../terminal/command.ts';
 import { authConfigPath, ISSUER } from '../auth/docker-auth.ts';
 import { readHtpasswd } from '../auth/htpasswd.ts';
 import { gatewayFolder, gatewayName } from '../gateway/gateway.ts';
-import { nativeService, presentConfig, registryContainer, servedStorage, servingHere } from './seen.ts';
+import { servingHere } from './seen.ts';
+import { nativeService, presentConfig, registryContainer, servedStorage } from './serving.ts';
 
 /**
  * Verifies that no registry is here, for a directory whose settings.yml is gone or says nothing: a run would make everything default,
@@ -67,7 +67,7 @@ async function knownSettings(host: Host, dir: string): Promise<string> {
   const asked = certificate?.names ?? (certificate?.tls ? askedIn(certificate.leaf, hostname) : []);
   const said = String(htpasswd?.realm ?? token?.service ?? '').replace(/:\d+$/, '');
   const [first = ''] = asked;
-  const name = said || (isIP(first) === 6 ? `[${first}]` : first);
+  const name = said || bracketed(first);
   const known: Record<string, unknown> = {
     'external-url': external,
     host: external ? undefined : name || undefined,

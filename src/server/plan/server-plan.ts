@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ACCOUNT, accountText } from '../../certificates/acme/record.ts';
 import type { Site } from '../../certificates/site.ts';
 import type { Service } from '../../engines/types.ts';
+import { bracketed } from '../../host/names.ts';
 import type { Resource } from '../../resources/resource.ts';
 import { hasGateway, imagesOf } from '../../settings/gateway.ts';
 import { publicAddress } from '../../settings/public-address.ts';
@@ -31,7 +32,7 @@ import { tokenServerConfig, tokenServerFiles } from './token-server.ts';
 /** Returns the registry's directories and the address that it listens on: in a container, or on this machine. */
 function placesOf({ engine, dir, storage, bind, port }: Settings) {
   if (engine !== 'native') return { ...INSIDE, addr: `:${PORTS_INSIDE.registry}` };
-  const everywhere = bind === '0.0.0.0' ? '' : bind.includes(':') ? `[${bind}]` : bind;
+  const everywhere = bind === '0.0.0.0' ? '' : bracketed(bind);
   return {
     config: join(dir, 'config'),
     certs: join(dir, 'certs'),

@@ -1,9 +1,8 @@
 // Returns what setup shows at its end, and what status shows: the line for clients, the certificate, the passwords.
-import { basename } from 'node:path';
 import { type CertificateFacts, certificateFacts } from '../../certificates/description.ts';
 import type { Site } from '../../certificates/site.ts';
 import { placeOf } from '../../host/firewall/firewall.ts';
-import { carried } from '../../program/bundled.ts';
+import { carried, commandElsewhere } from '../../program/bundled.ts';
 import type { Change } from '../../reconcile/reconcile.ts';
 import { hasAuthPort } from '../../settings/gateway.ts';
 import { clientFlags, publicAddress } from '../../settings/public-address.ts';
@@ -25,7 +24,7 @@ function laterLines({ dir }: { dir: string }): string[] {
   return [
     '  Later, and on a developer machine without network (carry the file there, too):',
     `    ${commandLine(['status', ...where].map(quoted).join(' '))}`,
-    `    ${shellLine('sh', [basename(bundle.file), '--client'])} …`,
+    `    ${commandElsewhere('--client')} …`,
   ];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sha256 } from '../../../src/program/files.ts';
+import { sha256 } from '../../../src/host/sha256.ts';
 import { type Removal, removal } from '../../../src/reconcile/removal.ts';
 import { perform } from '../../../src/reconcile/undo.ts';
 import { program } from '../../../src/resources/program-copy.ts';
@@ -37,6 +37,12 @@ describe('a copy of this program', () => {
     expect(host.text(`${path}/dist/cli.js`)).toBe('code');
     await undoNow(undo, host);
     expect(host.text(`${path}/dist/cli.js`), 'the timer needs it, also when that run fails').toBe('code');
+  });
+
+  test('a program that lacks a file is not copied: the timer would find half of it', async () => {
+    const host = machine();
+    await host.remove(`${from}/dist/cli.js`);
+    await expect(program.apply(resource, host)).rejects.toThrow(`${from}/dist/cli.js is missing`);
   });
 
   test('a copy that runs plans itself: there is nothing to compare it with', async () => {

@@ -7,9 +7,9 @@
 //   blobs/sha256/…             manifests, configurations and layers, each once
 //   registry-setup.sha256      SHA-256 of registry-setup.json: the end
 // A directory (`--to`) has the blobs each once for all its states, and one file for each state.
-import { createHash } from 'node:crypto';
 import { ACCOUNT } from '../../../certificates/acme/record.ts';
 import { CliError } from '../../../errors.ts';
+import { sha256 } from '../../../host/sha256.ts';
 import { VERSION } from '../../../package.ts';
 import { isRepository, isTag } from '../../../registry/names.ts';
 import { shown } from '../../../terminal/visible.ts';
@@ -76,8 +76,6 @@ export interface Contents {
   blobs: [sha256: string, size: number][];
   repositories: KeptRepository[];
 }
-
-export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 export const listed = (name: string, bytes: Buffer): ListedFile => ({
   name,

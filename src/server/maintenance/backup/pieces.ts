@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CliError } from '../../../errors.ts';
 import type { Host, OpenFile } from '../../../host/host.ts';
+import { sha256 } from '../../../host/sha256.ts';
 import { commandLine } from '../../../terminal/command.ts';
 import { blobPath } from '../storage.ts';
 import {
@@ -15,7 +16,6 @@ import {
   memberOf,
   newContents,
   REGISTRY_FILES,
-  sha256,
 } from './format.ts';
 import { isDense, type Piece } from './packing.ts';
 import { blobsOf, type Survey } from './survey.ts';

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { CliError } from '../../../errors.ts';
 import type { Host, OpenFile } from '../../../host/host.ts';
+import { sha256 } from '../../../host/sha256.ts';
 import { type Bounds, chunksOf, type Member, type Packing, TarError, wholeTar } from '../../../host/tar.ts';
-import { CONTENTS, type Contents, END, readContents, sha256, unusable } from './format.ts';
+import { CONTENTS, type Contents, END, readContents, unusable } from './format.ts';
 import { windowsOf } from './pieces.ts';
 import { isSealed, type Passphrase, SealError, saltOf, unsealed } from './seal.ts';
 

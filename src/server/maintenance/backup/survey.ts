@@ -4,11 +4,12 @@
 // complete, and what it has not finished is left out. Nothing is collected meanwhile: the run holds the lock.
 
 import type { Host, Inside } from '../../../host/host.ts';
+import { sha256 } from '../../../host/sha256.ts';
 import { partsOf } from '../../../images/contents.ts';
 import { type Manifest, readManifest } from '../../../images/manifest.ts';
 import { isRepository, isTag } from '../../../registry/names.ts';
 import { blobPath, blobSize, repositoriesOnDisk, revisionsOf, tagsOnDisk } from '../storage.ts';
-import { type KeptRepository, sha256 } from './format.ts';
+import type { KeptRepository } from './format.ts';
 
 export interface Survey {
   repositories: KeptRepository[];
