@@ -14,7 +14,7 @@ import { type Plan, planBackup } from '../server/maintenance/backup/pieces.ts';
 import { type Passphrase, passphraseOf } from '../server/maintenance/backup/seal.ts';
 import { type Survey, survey } from '../server/maintenance/backup/survey.ts';
 import { backupStream, checkFile } from '../server/maintenance/backup/write.ts';
-import { servedStorage } from '../server/plan/seen.ts';
+import { servedStorage } from '../server/plan/serving.ts';
 import { givenPassphrase } from '../settings/given-passphrase.ts';
 import { commandLine } from '../terminal/command.ts';
 import { bytes, count, SYMBOL } from '../terminal/output.ts';

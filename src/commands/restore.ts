@@ -15,9 +15,10 @@ import { memberOf, REGISTRY_FILES, totals, unusable } from '../server/maintenanc
 import { type Found, needsPassphrase, readBackup } from '../server/maintenance/backup/read.ts';
 import { restoring } from '../server/maintenance/backup/restore.ts';
 import { type Passphrase, passphraseOf } from '../server/maintenance/backup/seal.ts';
+import { preview } from '../server/make-plan.ts';
 import { type Facts, gatherFacts } from '../server/plan/facts.ts';
 import type { Outcome, ServerRequest } from '../server/request.ts';
-import { carryOut, preview } from '../server/run.ts';
+import { carryOut } from '../server/run.ts';
 import { clientNews, type Former } from '../server/screens/client-changes.ts';
 import { reviewLines } from '../server/screens/review.ts';
 import { clientLine } from '../server/screens/summary.ts';
@@ -272,7 +273,7 @@ function tell(context: Context, request: ServerRequest, found: Found, outcome: O
   });
   output.say(
     '',
-    `  Your registry: ${output.paint('bold', `${publicAddress(settings).origin}`)}${withImages(context, found) ? `, with ${amount(found)}` : ''}`,
+    `  Your registry: ${output.paint('bold', publicAddress(settings).origin)}${withImages(context, found) ? `, with ${amount(found)}` : ''}`,
     '',
     ...(news.length > 0
       ? [...news, '  On each developer machine:', `    ${clientLine(settings, site)}`]

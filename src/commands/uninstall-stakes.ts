@@ -1,7 +1,7 @@
 // Tells what a removal is about: which registry, what of it is lost for good, what is kept.
 import { join } from 'node:path';
 import type { Host } from '../host/host.ts';
-import { findImages, servedStorage } from '../server/plan/seen.ts';
+import { findImages, servedStorage } from '../server/plan/serving.ts';
 import { addressedBy, publicAddress } from '../settings/public-address.ts';
 import { readYaml } from '../templates.ts';
 

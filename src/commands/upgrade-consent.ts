@@ -3,7 +3,7 @@ import { type Context, isOn } from '../context.ts';
 import { CliError, Declined } from '../errors.ts';
 import { type Upgrade, upgradeTexts } from '../server/maintenance/upgrade/judge.ts';
 import { TITLE } from '../server/maintenance/upgrade/wanted.ts';
-import { presentConfig } from '../server/plan/seen.ts';
+import { presentConfig } from '../server/plan/serving.ts';
 import { newsOfThree, newsOfTwo, schemaOneLines } from '../server/screens/upgrade.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';

@@ -19,9 +19,9 @@ import { type Running, runningHere, versionOf } from '../server/maintenance/upgr
 import { schemaOne } from '../server/maintenance/upgrade/schema-1.ts';
 import { formerNames, swap } from '../server/maintenance/upgrade/swap.ts';
 import { type PerRole, ROLES, TITLE, wantedOf } from '../server/maintenance/upgrade/wanted.ts';
+import { preview } from '../server/make-plan.ts';
 import { formerImages, readNotes } from '../server/notes.ts';
 import type { ServerRequest } from '../server/request.ts';
-import { preview } from '../server/run.ts';
 import { schemaOneLines, wayBack } from '../server/screens/upgrade.ts';
 import type { Answers } from '../settings/answers.ts';
 import type { Settings } from '../settings/settings.ts';

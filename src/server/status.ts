@@ -1,18 +1,13 @@
 // Finds out the state of the registry, as data; `status` and the menu print it.
 import { join } from 'node:path';
 import { type CertificateFacts, certificateFacts } from '../certificates/description.ts';
-import { describeCertificate } from '../certificates/fields.ts';
 import { type Site, siteOnDisk } from '../certificates/site.ts';
-import { splitPem } from '../certificates/split.ts';
-import { dateFault } from '../certificates/validity.ts';
 import type { Context } from '../context.ts';
 import type { Host } from '../host/host.ts';
 import { VERSION } from '../package.ts';
 import { isNewer, lastVersion, readOldest, readUnfinished } from '../reconcile/journal.ts';
 import { lockHolder } from '../reconcile/lock.ts';
 import type { Change } from '../reconcile/reconcile.ts';
-import { handshake } from '../registry/handshake.ts';
-import { ask, type Endpoint } from '../registry/http.ts';
 import { publicAddress } from '../settings/public-address.ts';
 import type { Settings } from '../settings/settings.ts';
 import { hasDockerAuth } from '../settings/token-server.ts';
@@ -27,12 +22,13 @@ import { moved } from './checks/storage.ts';
 import { takesTokens } from './checks/tokens.ts';
 import { type Counts, countNow } from './counts.ts';
 import { fullInDays } from './forecast.ts';
+import { answerText, type Glance, glance } from './glance.ts';
+import { preview } from './make-plan.ts';
 import { type Notes, readNotes } from './notes.ts';
 import { ownEndpoint } from './plan/endpoint.ts';
 import { seenHere } from './plan/seen.ts';
 import { isReadOnly } from './read-only.ts';
 import type { ServerRequest } from './request.ts';
-import { preview } from './run.ts';
 
 /** The result of one check. */
 interface Finding {
@@ -51,35 +47,6 @@ interface Finding {
   cause?: string;
   /** The command that repairs it, ready to paste. */
   fix?: string;
-}
-
-/** The answer to an anonymous request. */
-export interface Answer {
-  /** The status is 200 without logins, or 401 with logins. */
-  ok: boolean;
-  /** The HTTP status; undefined if there was no answer. */
-  status?: number;
-  /** It answers over TLS, and a client with its roots refuses the certificate. */
-  refused?: true;
-}
-
-/** What is wrong with what is served, and what puts it right. */
-interface CertificateFault {
-  cause: string;
-  fix: string;
-}
-
-/** What is quick to find out. */
-export interface Glance {
-  answer: Answer;
-  /** The disk that holds the images; bytes. */
-  space: { free: number; total: number };
-  /** Whole days until the served certificate ends, negative after that; undefined if none is served. */
-  daysLeft: number | undefined;
-  /** What is wrong with the served certificate or its CA, one sentence; undefined if nothing. */
-  fault: CertificateFault | undefined;
-  /** Addresses of this machine that the certificate lacks. */
-  lacks: string[];
 }
 
 export interface ServerStatus extends Glance {
@@ -109,45 +76,8 @@ export interface ServerStatus extends Glance {
   changes: Change[];
 }
 
-/** How long to wait for an answer; milliseconds. */
-const PATIENCE = 3_000;
-
 /** How long the log of the registry may be read; milliseconds. Everything else takes about as long. */
 const PATIENCE_FOR_COUNTS = 500;
-
-/** Checks the registry and its certificate, but does not compare the machine with the plan. Reads only. */
-export async function glance({ host }: Context, { settings, certificates }: ServerRequest): Promise<Glance> {
-  const { site } = certificates;
-  const served = site && (await siteOnDisk(host, settings.dir, site));
-  const at = ownEndpoint(settings, served ?? site);
-  const [answer, space, wire] = await Promise.all([
-    answerOf(settings, at),
-    host.space(settings.storage),
-    served && handshake(at, settings.host, at.ca).catch(() => undefined),
-  ]);
-  const refused = wire?.refused !== undefined && answer.status === undefined;
-  return {
-    answer: refused ? { ok: false, refused } : answer,
-    space: { free: space.free, total: space.total },
-    daysLeft: served && describeCertificate(leafOf(served)).daysLeft,
-    fault: served && certificateFault(served, wire?.fingerprint),
-    lacks: site?.lacks ?? [],
-  };
-}
-
-const leafOf = ({ chain }: Site): string => splitPem(chain)[0] ?? '';
-
-/** Judges what is served. @param onWire the fingerprint that the registry shows; undefined if it does not answer */
-function certificateFault(served: Site, onWire: string | undefined): CertificateFault | undefined {
-  const { outdated } = served;
-  if (outdated) return { cause: outdated.message, fix: commandLine('rotate --ca') };
-  const leaf = describeCertificate(leafOf(served));
-  const why = dateFault(leaf, new Date());
-  const fix = commandLine('rotate');
-  if (why) return { cause: `The certificate ${why}.`, fix };
-  if (!onWire || onWire === leaf.fingerprint) return undefined;
-  return { cause: 'The registry serves another certificate than the one in its directory.', fix };
-}
 
 /** Checks everything that `status` tells; `findings` has the result of each check. Reads only. */
 export async function look(context: Context, request: ServerRequest): Promise<ServerStatus> {
@@ -286,16 +216,6 @@ async function byVersion(changes: Change[], { dir }: Settings, host: Host): Prom
   );
 }
 
-/** Returns the answer as words: `answers`, `does not answer`, `answers with HTTP 503`. */
-export const answerText = ({ ok, status, refused }: Answer): string =>
-  ok
-    ? 'answers'
-    : refused
-      ? 'answers with a certificate that clients refuse'
-      : status === undefined
-        ? 'does not answer'
-        : `answers with HTTP ${status}`;
-
 const finding = (name: Finding['name'], ok: boolean, wrong: Pick<Finding, 'cause' | 'fix'>): Finding =>
   ok ? { name, ok } : { name, ok, ...wrong };
 
@@ -307,9 +227,3 @@ async function unrecorded(host: Host, dir: string): Promise<string[]> {
     .filter(({ key }) => ['container', 'unit', 'timer'].includes(key.kind))
     .map(({ title }) => title);
 }
-
-const answerOf = ({ auth }: Settings, at: Endpoint): Promise<Answer> =>
-  ask(at, 'GET', '/v2/', { timeout: PATIENCE }).then(
-    ({ status }) => ({ ok: status === (auth === 'none' ? 200 : 401), status }),
-    () => ({ ok: false }),
-  );

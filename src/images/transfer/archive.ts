@@ -1,57 +1,21 @@
 // Reads which images are in an archive: an OCI layout, or what `docker save` writes. Its author may be an attacker.
-import { createHash } from 'node:crypto';
-import { checkedImage, type Listed, readManifest as readList } from '../../engines/images/archive.ts';
 import { CliError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import { chunksOf, fileIn, type Listing, listTar, readFromTar, TarError, withTar } from '../../host/tar.ts';
-import { digest as digestOf } from '../../registry/api.ts';
+import { fileIn, type Listing, listTar, readFromTar, TarError } from '../../host/tar.ts';
+import { digest as digestOf, MANIFEST_TYPE } from '../../registry/api.ts';
 import type { Blob } from '../../registry/blobs.ts';
 import { shown } from '../../terminal/visible.ts';
 import { type Entry, sortEntries } from './archive-attached.ts';
+import { blobsOfHeld, type Contents, type Held, isObject, parsed, TEXT_LIMIT } from './archive-contents.ts';
 import type { Attached } from './attached.ts';
-import {
-  blobsOf,
-  DEPTH,
-  type Document,
-  documentOf,
-  imageOf,
-  MANIFEST_BYTES,
-  MANIFESTS,
-  type WholeImage,
-} from './whole.ts';
+import { fromList } from './saved-list.ts';
+import { blobsOf, DEPTH, type Document, documentOf, imageOf, MANIFEST_BYTES, MANIFESTS } from './whole.ts';
 
-/** The most bytes of lists and manifests to read at once. */
-const TEXT_LIMIT = 8_000_000;
 /** The most manifests in an archive: an image may have as many attached to it as it has itself. */
 const IN_ARCHIVE = 4 * MANIFESTS;
 /** The longest manifest that a registry takes. (distribution-spec, "Pushing Manifests") */
 const MANIFEST_LIMIT = 4 * 1024 * 1024;
-/** Milliseconds for one pass that sends what it reads. */
-export const SENDING = 24 * 60 * 60_000;
-
 const INDEX = 'application/vnd.oci.image.index.v1+json';
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const CONFIG = 'application/vnd.oci.image.config.v1+json';
-const LAYER = 'application/vnd.oci.image.layer.v1.tar';
-
-/** An image in an archive. */
-export interface Held {
-  /** Its names, as the archive has them: `docker.io/library/alpine:3`. */
-  names: string[];
-  /** A tag alone, if the archive has no more of a name. */
-  tag: string | undefined;
-  image: WholeImage;
-  /** What the archive has that is attached to it: signatures, attestations. */
-  attached: Attached[];
-  /** Why its digest is a new one: the archive holds only some of its platforms, or no manifest at all. */
-  remade: 'platforms' | 'manifest' | undefined;
-}
-
-export interface Contents {
-  images: Held[];
-  /** The blobs by the names of their files. */
-  files: Map<string, Blob>;
-}
 
 /** Packages that are not named as their program. */
 const PACKAGES: Partial<Record<string, string>> = { xz: 'xz-utils' };
@@ -99,19 +63,6 @@ interface Descriptor {
   digest: string;
   mediaType?: unknown;
   annotations?: Record<string, unknown>;
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function parsed(body: Buffer, name: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    if (isObject(value)) return value;
-  } catch {
-    // Reported below.
-  }
-  throw new TarError(`${name} in it cannot be read.`);
 }
 
 const SHA256 = /^sha256:[0-9a-f]{64}$/;
@@ -168,12 +119,6 @@ async function fromIndex(host: Host, path: string, listing: Listing, index: Buff
   return { images: [...images.values()], files };
 }
 
-/** Returns the blobs of an image and of what is attached to it; some may come twice. */
-export const blobsOfHeld = ({ image, attached }: Held): Blob[] => [
-  ...image.blobs,
-  ...attached.flatMap((one) => one.image.blobs),
-];
-
 /** Reads the manifests of all images, level by level; leaves out those that the archive does not hold. */
 async function manifestsIn(
   host: Host,
@@ -207,7 +152,7 @@ async function manifestsIn(
       left -= body.length;
       if (digestOf(body) !== digest) throw new TarError(`${pathOf(digest)} does not have that digest.`);
       const { mediaType, manifests } = parsed(body, pathOf(digest));
-      const type = String(mediaType ?? (said || (Array.isArray(manifests) ? INDEX : MANIFEST)));
+      const type = String(mediaType ?? (said || (Array.isArray(manifests) ? INDEX : MANIFEST_TYPE)));
       if (!/^application\/[\w.+-]{1,200}$/.test(type))
         throw new TarError(`${pathOf(digest)} is of no kind that a registry takes: ${shown(type)}`);
       const document = documentOf({ digest, type, body });
@@ -251,86 +196,4 @@ function nameIn(annotations: unknown): Omit<Entry, 'digest'> & { name: string | 
   return name.includes(':') || name.includes('/')
     ? { name, tag: undefined, isNamed: true }
     : { name: undefined, tag: name, isNamed: false };
-}
-
-/** Reads the list of `docker save` before Docker 25, and of podman: it has no manifests, so they are made. */
-async function fromList(host: Host, path: string, listing: Listing, list: Buffer): Promise<Contents> {
-  const sizes = new Map<string, number>();
-  const listed = (await readList(async () => [list.toString(), undefined], '')).map((image) =>
-    checkedImage(image, listing, sizes),
-  );
-  const configs = await readFromTar(host, path, [...new Set(listed.map(({ Config }) => Config))], TEXT_LIMIT);
-  const layers = await measured(host, path, new Set(listed.flatMap(({ Layers }) => Layers)));
-  const files = new Map<string, Blob>();
-  const images = listed.map((image): Held => {
-    const made = madeImage(image, configs.get(image.Config) ?? Buffer.alloc(0), layers);
-    for (const [name, blob] of made.files) files.set(name, blob);
-    return {
-      names: image.RepoTags ?? [],
-      tag: undefined,
-      image: made.image,
-      attached: [],
-      remade: 'manifest',
-    };
-  });
-  return { images, files };
-}
-
-interface Layer extends Blob {
-  type: string;
-}
-
-const PACKED: [string, string][] = [
-  ['1f8b', '+gzip'],
-  ['28b52ffd', '+zstd'],
-];
-
-/** Returns digests and kinds of layers, in one pass. */
-function measured(host: Host, path: string, names: ReadonlySet<string>): Promise<Map<string, Layer>> {
-  return withTar(
-    host,
-    path,
-    async ({ members }) => {
-      const layers = new Map<string, Layer>();
-      for await (const { name, type, size, body } of members) {
-        if (type !== 'file' || !names.has(name)) continue;
-        const first = (await body.peek(4)).toString('hex');
-        const packing = PACKED.find(([start]) => first.startsWith(start))?.[1] ?? '';
-        const hash = createHash('sha256');
-        for await (const chunk of chunksOf(body)) hash.update(chunk);
-        layers.set(name, { digest: `sha256:${hash.digest('hex')}`, size, type: `${LAYER}${packing}` });
-      }
-      return layers;
-    },
-    SENDING,
-  );
-}
-
-/** Makes the manifest of an image. @throws TarError if its layers are not those of its configuration */
-function madeImage({ Config, Layers }: Listed, config: Buffer, known: ReadonlyMap<string, Layer>) {
-  const { rootfs } = parsed(config, Config);
-  const told = isObject(rootfs) && Array.isArray(rootfs.diff_ids) ? rootfs.diff_ids : [];
-  const layers = Layers.map((name) => known.get(name) as Layer);
-  if (told.length !== layers.length)
-    throw new TarError(
-      `${Config} is of an image with ${told.length} layers, and the list has ${layers.length}.`,
-    );
-  const lie = layers.findIndex(({ type, digest }, i) => type === LAYER && digest !== told[i]);
-  if (lie >= 0) throw new TarError(`${Layers[lie]} is not the layer that ${Config} names.`);
-  const part = (mediaType: string, { digest, size }: Blob) => ({ mediaType, digest, size });
-  const own = { digest: digestOf(config), size: config.length };
-  const body = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MANIFEST,
-      config: part(CONFIG, own),
-      layers: layers.map((layer) => part(layer.type, layer)),
-    }),
-  );
-  const top = documentOf({ digest: digestOf(body), type: MANIFEST, body });
-  const files = new Map<string, Blob>([
-    [Config, own],
-    ...Layers.map((name, i): [string, Blob] => [name, layers[i] as Layer]),
-  ]);
-  return { image: imageOf(top, new Map()), files };
 }

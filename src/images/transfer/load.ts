@@ -6,7 +6,7 @@ import type { Blob } from '../../registry/blobs.ts';
 import { patience } from '../../registry/patience.ts';
 import type { Session } from '../../registry/session.ts';
 import { uploadBlob } from '../../registry/uploads.ts';
-import { blobsOfHeld, type Contents, type Held, SENDING } from './archive.ts';
+import { blobsOfHeld, type Contents, type Held, SENDING } from './archive-contents.ts';
 import { attach, type SentAlong } from './attach.ts';
 import type { Sent } from './copy.ts';
 import { missingBlobs, pushManifests, pushTag } from './push.ts';

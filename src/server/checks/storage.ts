@@ -7,7 +7,7 @@ import type { EngineKind } from '../../settings/settings.ts';
 import { commandLine } from '../../terminal/command.ts';
 import { bytes } from '../../terminal/output.ts';
 import { shellLine } from '../../terminal/shell.ts';
-import { findImages } from '../plan/seen.ts';
+import { findImages } from '../plan/serving.ts';
 import { type Check, fail, warn } from './finding.ts';
 
 /** Bytes. With less, a registry is full after a few images. */

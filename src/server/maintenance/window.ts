@@ -16,9 +16,9 @@ import type { Report } from '../../terminal/output.ts';
 import { quoted } from '../../terminal/shell.ts';
 import { untilUp } from '../checks/proof.ts';
 import { gatewayName, writesPath } from '../gateway/gateway.ts';
+import { planOf } from '../make-plan.ts';
 import { ownEndpoint } from '../plan/endpoint.ts';
 import type { ServerRequest } from '../request.ts';
-import { planOf } from '../run.ts';
 
 /** The kinds that run a registry. */
 const SERVICES = ['container', 'unit', 'process'];

@@ -2,21 +2,17 @@
 // the known paths of files. For a record that is lost, and for what was renamed by hand.
 import { basename, join } from 'node:path';
 import { ACCOUNT } from '../../certificates/acme/record.ts';
-import { type Container, inspect, ownedContainers } from '../../engines/containers.ts';
 import type { Host } from '../../host/host.ts';
-import { readOldest } from '../../reconcile/journal.ts';
 import type { Key } from '../../resources/key.ts';
 import { textOfKey } from '../../resources/key.ts';
 import { unitPaths } from '../../resources/timer.ts';
 import type { Oldest, UndoStep } from '../../resources/undo.ts';
-import { MARK, unitPath } from '../../resources/unit.ts';
+import { unitPath } from '../../resources/unit.ts';
 import type { Program } from '../../settings/settings.ts';
-import { readYaml } from '../../templates.ts';
 import { loadedPath, networkName } from '../gateway/gateway.ts';
-import { INSIDE } from './container.ts';
+import { containersOf, PROGRAMS, speaksOf, unitsIn } from './owned.ts';
 
 type Entry = Oldest extends Map<string, infer E> ? E : never;
-const PROGRAMS: Program[] = ['docker', 'podman'];
 
 /** The files of a registry in its directory, as the plan makes them. */
 const FILES = [
@@ -116,26 +112,6 @@ function besideGateway(name: string, program: Program, dir: string): Entry[] {
   ];
 }
 
-/** The name of a container that an upgrade tries beside the one that runs: the journal removes it. */
-export const trialName = (name: string, random: string): string => `${name}-upgrade-${random}`;
-const isTrial = (name: string) => /-upgrade-[0-9a-f]{8}$/.test(name);
-
-async function containersOf(host: Host, dir: string, program: Program) {
-  const all = await ownedContainers(host, program);
-  return all
-    .filter(({ owner, name }) => owner === dir && !isTrial(name))
-    .map(({ name }) => ({ name, program }));
-}
-
-/** Returns the names of the units with the mark of this program that speak of this directory; of a timer, its service does. */
-async function unitsIn(host: Host, dir: string, suffix: '.service' | '.timer', own: { own?: true }) {
-  const folder = unitPath({ name: '', ...own }).replace(/\/[^/]*$/, '');
-  const files = (await host.list(folder).catch(() => [])).filter((name) => name.endsWith(suffix));
-  const names = files.map((name) => basename(name, suffix));
-  const ours = await Promise.all(names.map((name) => speaksOf(host, unitPath({ name, ...own }), dir)));
-  return names.filter((_, i) => ours[i]);
-}
-
 async function cronFiles(host: Host, dir: string): Promise<Entry[]> {
   const found: Entry[] = [];
   for (const name of await host.list('/etc/cron.d').catch(() => [])) {
@@ -143,28 +119,6 @@ async function cronFiles(host: Host, dir: string): Promise<Entry[]> {
     if (await speaksOf(host, path, dir)) found.push(removal('file', path, { do: 'remove', path }));
   }
   return found;
-}
-
-/** A path as a unit may write it. (systemd.unit(5): `%` is doubled, and in quotes a backslash comes before `"` and itself) */
-const spellings = (path: string) => {
-  const doubled = path.replaceAll('%', '%%');
-  return [path, doubled, doubled.replace(/["\\]/g, '\\$&')];
-};
-
-/** Tells whether this program wrote the file, for the registry in that directory: it starts the registry, or renews its certificate. */
-async function speaksOf(host: Host, path: string, dir: string): Promise<boolean> {
-  const text = (await host.read(path).catch(() => undefined))?.toString() ?? '';
-  if (!text.startsWith(`# ${MARK}`)) return false;
-  const words = spellings(dir).flatMap((path) => [
-    ...[`${path}/config/config.yml`, `${path}/program/`].flatMap((file) => [
-      ` ${file}`,
-      `"${file}`,
-      `'${file}`,
-    ]),
-    // templates/podman.service
-    ` in ${path}: `,
-  ]);
-  return words.some((word) => text.includes(word));
 }
 
 const removal = (kind: string, path: string, ...steps: UndoStep[]): Entry => ({
@@ -223,74 +177,3 @@ export const servingHere = async (host: Host, dir: string): Promise<string[]> =>
   (await services(host, dir))
     .filter(({ key }) => !['network', 'reload'].includes(key.kind))
     .map(({ title }) => title);
-
-/** Returns the registry's own container; undefined if there is none. Reads only. */
-export async function registryContainer(
-  host: Host,
-  dir: string,
-): Promise<(Container & { program: Program }) | undefined> {
-  for (const program of PROGRAMS)
-    for (const { name } of await containersOf(host, dir, program)) {
-      const found = await inspect(host, name, program).catch(() => undefined);
-      if (found?.mounts.some(({ target }) => target === INSIDE.data)) return { ...found, program };
-    }
-  return undefined;
-}
-
-/** Returns the name of the service that runs the registry without an engine; undefined if there is none. Reads only. */
-export async function nativeService(host: Host, dir: string): Promise<string | undefined> {
-  const own = host.machine.uid === 0 ? {} : { own: true as const };
-  for (const name of await unitsIn(host, dir, '.service', own)) {
-    const text = (await host.read(unitPath({ name, ...own })))?.toString() ?? '';
-    if (/^ExecStart=.* serve /m.test(text)) return name;
-  }
-  return undefined;
-}
-
-/** Returns the registry's configuration as it is; undefined if there is none that can be read. */
-export async function presentConfig(host: Host, dir: string): Promise<Config | undefined> {
-  try {
-    const text = (await host.read(join(dir, 'config/config.yml')))?.toString();
-    return text === undefined
-      ? undefined
-      : ((readYaml(text, 'config.yml') ?? undefined) as Config | undefined);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The part of the configuration that is asked for. (distribution: docs/content/about/configuration.md) */
-export interface Config {
-  storage?: { filesystem?: { rootdirectory?: unknown }; delete?: { enabled?: unknown } };
-  http?: { addr?: unknown; host?: unknown; tls?: unknown };
-  auth?: { htpasswd?: { realm?: unknown }; token?: { service?: unknown; realm?: unknown; issuer?: unknown } };
-}
-
-/** Returns the directory that the registry keeps its images in, from what runs, not from settings.yml; undefined if nothing tells. */
-export async function servedStorage(host: Host, dir: string): Promise<string | undefined> {
-  const container = await registryContainer(host, dir);
-  const mount = container?.mounts.find(({ target }) => target === INSIDE.data);
-  if (mount) return mount.source;
-  const place = (await presentConfig(host, dir))?.storage?.filesystem?.rootdirectory;
-  return typeof place === 'string' && place.startsWith('/') && place !== INSIDE.data ? place : undefined;
-}
-
-/**
- * Returns the directory with the registry's images: that of what runs, else the first with images among the one that is expected and those
- * of the record, else undefined. Reads only.
- * @param expected directories to look at first, such as that of settings.yml, which may have been edited
- */
-export async function findImages(
-  host: Host,
-  dir: string,
-  expected: (string | undefined)[],
-): Promise<string | undefined> {
-  const served = await servedStorage(host, dir);
-  const made = [...(await readOldest(host, dir)).values()].map(({ key }) =>
-    key.kind === 'dir' ? key.id : undefined,
-  );
-  for (const place of [served, ...expected, ...made])
-    if (place !== undefined && (await host.stat(join(place, 'docker/registry/v2/repositories'))))
-      return place;
-  return undefined;
-}

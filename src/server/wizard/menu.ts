@@ -5,10 +5,10 @@ import { publicAddress } from '../../settings/public-address.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { bytes } from '../../terminal/output.ts';
 import type { Prompts } from '../../terminal/prompts.ts';
+import { answerText, type Glance, glance } from '../glance.ts';
 import { knownUpgrades } from '../maintenance/upgrade/known.ts';
 import type { ServerRequest } from '../request.ts';
 import { inDays, lacksLines } from '../screens/summary.ts';
-import { answerText, type Glance, glance } from '../status.ts';
 
 /** From how many days before its end a certificate is urgent. */
 const SOON = 30;

@@ -15,7 +15,7 @@ import { PORTS_INSIDE, type Settings } from '../../../settings/settings.ts';
 import { hasDockerAuth } from '../../../settings/token-server.ts';
 import { visibleLines } from '../../../terminal/visible.ts';
 import { authName } from '../../auth/docker-auth.ts';
-import { trialName } from '../../plan/seen.ts';
+import { trialName } from '../../plan/owned.ts';
 import type { PerRole, Role } from './wanted.ts';
 
 /** The services of a trial, and the files that they read in place of those that are in force. */
